@@ -1,0 +1,125 @@
+"""Every error edgeembed raises on purpose, as one tree.
+
+EdgeEmbedError
+├── BundleError
+│   ├── BundleNotFoundError      (FileNotFoundError)  no bundle at this path
+│   ├── BundleCorruptError       a file is missing, damaged or contradicts the manifest
+│   ├── BundleUnsafeError        a name, link, operator or size that a bundle may not have
+│   └── BundleVersionError       made by a newer edgeembed
+├── InputError                   (ValueError)  texts, vectors or options that cannot be used
+├── ProviderError                an execution provider that was asked for and did not load
+├── InferenceError               the model failed while it ran
+├── SearchIndexError
+│   ├── IndexNotFoundError       (FileNotFoundError)  no index at this path
+│   ├── IndexExistsError         (FileExistsError)  something is there already
+│   ├── IndexCorruptError        a file is missing, damaged or contradicts the catalog
+│   ├── IndexVersionError        made by a newer edgeembed
+│   ├── IndexLockedError         another process is writing
+│   ├── IndexReadOnlyError       opened with mode="r", or closed
+│   └── SpaceMismatchError       vectors of another model
+├── ConversionError
+│   ├── UnsupportedModelError    a model kind, module or option that cannot be converted
+│   ├── ExportError              the exporter failed
+│   └── ParityError              the exported model does not reproduce the original
+├── StorageError                 (OSError)  disk full, no permission, I/O error
+└── MissingExtraError            (ImportError)  an optional dependency is not installed
+
+A message says what, what was expected, what was found, and what to do, in that order.
+"""
+
+
+class EdgeEmbedError(Exception):
+    """Base of every error that edgeembed raises on purpose."""
+
+
+class BundleError(EdgeEmbedError):
+    """A bundle cannot be used."""
+
+
+class BundleNotFoundError(BundleError, FileNotFoundError):
+    """There is no bundle at the given path."""
+
+
+class BundleCorruptError(BundleError):
+    """A file of the bundle is missing, damaged, or contradicts the manifest."""
+
+
+class BundleUnsafeError(BundleError):
+    """The bundle holds something that a bundle may not hold."""
+
+
+class BundleVersionError(BundleError):
+    """The bundle was made by a newer edgeembed."""
+
+
+class InputError(EdgeEmbedError, ValueError):
+    """An argument cannot be used; for a list, the message names the item's position."""
+
+
+class ProviderError(EdgeEmbedError):
+    """An execution provider that was asked for is not there or did not load."""
+
+
+class InferenceError(EdgeEmbedError):
+    """The model failed while it ran, or returned something that is not a vector."""
+
+
+class SearchIndexError(EdgeEmbedError):
+    """An index cannot be used."""
+
+
+class IndexNotFoundError(SearchIndexError, FileNotFoundError):
+    """There is no index at the given path."""
+
+
+class IndexExistsError(SearchIndexError, FileExistsError):
+    """A new index was asked for where something exists already."""
+
+
+class IndexCorruptError(SearchIndexError):
+    """A file of the index is missing, damaged, or contradicts the catalog."""
+
+
+class IndexVersionError(SearchIndexError):
+    """The index was made by a newer edgeembed."""
+
+
+class IndexLockedError(SearchIndexError):
+    """Another writer holds the index."""
+
+
+class IndexReadOnlyError(SearchIndexError):
+    """A write was asked of an index that was opened for reading, or that is closed."""
+
+
+class SpaceMismatchError(SearchIndexError):
+    """The index holds vectors of another model than the one given."""
+
+
+class ConversionError(EdgeEmbedError):
+    """A model could not be converted."""
+
+
+class UnsupportedModelError(ConversionError):
+    """The model is of a kind, or has a part, that edgeembed cannot convert."""
+
+
+class ExportError(ConversionError):
+    """The exporter failed on this model."""
+
+
+class ParityError(ConversionError):
+    """The exported model does not reproduce the original's vectors."""
+
+
+class StorageError(EdgeEmbedError, OSError):
+    """The file system refused: disk full, no permission, I/O error."""
+
+
+class MissingExtraError(EdgeEmbedError, ImportError):
+    """An optional dependency is not installed."""
+
+    @classmethod
+    def for_extra(cls, feature: str, extra: str) -> "MissingExtraError":
+        """Say which feature needs which extra, and the command that installs it."""
+        return cls(f"{feature} needs the extra '{extra}'. Run: pip install 'edgeembed[{extra}]'")
