@@ -1,0 +1,163 @@
+"""From a trained model to a proven bundle."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from edgeembed_converters.build import (
+    BuiltModel,
+    Exporter,
+    OnStep,
+    Quantization,
+    build_model,
+    write_built,
+)
+from edgeembed_converters.report import ConversionReport
+from edgeembed_converters.sources.directory import SourceOptions, load_directory
+from edgeembed_converters.sources.hub import download_model, is_hub_id
+from edgeembed_converters.sources.live_module import load_module
+from edgeembed_converters.sources.source import POOLINGS, Pooling, TextSource
+from edgeembed_runtime import storage
+from edgeembed_runtime.bundle import MANIFEST_NAME, Manifest
+from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.errors import InputError, StorageError
+
+
+def convert(
+    source: str | Path | nn.Module,
+    output: str | Path,
+    *,
+    quantize: Quantization | None = None,
+    pooling: Pooling | None = None,
+    normalize: bool | None = None,
+    max_tokens: int | None = None,
+    prompts: Mapping[str, str] | None = None,
+    name: str | None = None,
+    exporter: Exporter = "torch",
+    tokenizer: str | Path | Any = None,
+    example_inputs: Sequence[Tensor] | None = None,
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+    overwrite: bool = False,
+    on_step: OnStep | None = None,
+) -> ConversionReport:
+    """Turn a trained text encoder into a bundle, and prove that it gives the same vectors.
+
+    Args:
+        source: a sentence-transformers or transformers directory, a Hub id (needs the extra 'hub'
+            and a network), or a live module.
+        output: the directory to write. It appears whole, at the end, or not at all.
+        quantize: "int8" adds an int8 variant to the fp32 one.
+        pooling: in place of the model's own; where it names none, "mean" is assumed and noted.
+        normalize: whether vectors get unit length, in place of what the model does.
+        max_tokens: in place of the model's own limit; needed for a live module.
+        prompts: by name, in place of the model's own.
+        name: of the bundle; by default the source's.
+        exporter: "torch" (torch.onnx) or "optimum" (needs the extra 'optimum').
+        tokenizer: for a live module: a tokenizer.json path, or a tokenizers.Tokenizer.
+        example_inputs: for a live module: input_ids and attention_mask of two texts or more; by
+            default, made with the tokenizer.
+        revision: of a Hub id.
+        trust_remote_code: run Python code that comes with the model. Off unless you trust it.
+        overwrite: replace a bundle that stands at `output`; anything else is never replaced.
+        on_step: called with a few words as each step begins.
+
+    Raises:
+        UnsupportedModelError: a model, module or option that cannot be converted.
+        ExportError: the exporter failed.
+        ParityError: the exported model does not give the original's vectors.
+        ConversionError: files are missing or damaged, or a download failed.
+        StorageError: the disk is full, or `output` is taken.
+        InputError: an option is unknown.
+    """
+    began = time.perf_counter()
+    on_step = on_step or _ignore
+    target = Path(output)
+    _check_options(quantize, pooling, exporter)
+    _check_target(target, overwrite)
+    options = SourceOptions(
+        name=name,
+        pooling=pooling,
+        normalize=normalize,
+        max_tokens=max_tokens,
+        prompts=prompts,
+        trust_remote_code=trust_remote_code,
+    )
+    on_step("Loading the model")
+    examples = _dummy_ids() if example_inputs is None else example_inputs
+    if isinstance(source, nn.Module):
+        loaded = load_module(source, tokenizer=tokenizer, example_inputs=examples, options=options)
+    else:
+        loaded = _load(source, revision, options)
+    built = build_model(loaded, exporter, quantize, examples, on_step)
+    on_step("Writing the bundle")
+    with storage.staged_directory(target, replace=overwrite) as stage:
+        manifest = write_built(stage, built)
+        on_step("Proving the bundle on its golden vectors")
+        for variant in manifest.text.variants:
+            Encoder.load(stage, variant=variant.name, verify="golden").close()
+    return _report(target, built, manifest, exporter, time.perf_counter() - began)
+
+
+def _ignore(step: str) -> None:
+    del step
+
+
+def _check_options(quantize: str | None, pooling: str | None, exporter: str) -> None:
+    if quantize not in (None, "int8"):
+        raise InputError(f"quantize: expected None or 'int8', got {quantize!r}")
+    if pooling is not None and pooling not in POOLINGS:
+        raise InputError(f"pooling: expected one of {', '.join(POOLINGS)}, got {pooling!r}")
+    if exporter not in ("torch", "optimum"):
+        raise InputError(f"exporter: expected 'torch' or 'optimum', got {exporter!r}")
+
+
+def _check_target(target: Path, overwrite: bool) -> None:
+    if not target.exists():
+        return
+    if not overwrite:
+        raise StorageError(f"{target} exists already; choose another path, or allow overwriting")
+    if not (target / MANIFEST_NAME).is_file():
+        raise StorageError(f"{target} is not a bundle, and is therefore never overwritten")
+
+
+def _load(source: str | Path, revision: str | None, options: SourceOptions) -> TextSource:
+    path = Path(source)
+    if path.is_dir():
+        return load_directory(path, options, source_id=None, revision=revision)
+    if isinstance(source, str) and is_hub_id(source) and not path.exists():
+        directory, commit = download_model(source, revision)
+        return load_directory(directory, options, source_id=source, revision=commit)
+    found = "a file" if path.exists() else "nothing"
+    raise InputError(f"source {source}: expected a model directory or a Hub id, found {found}")
+
+
+def _dummy_ids() -> tuple[Tensor, Tensor]:
+    # Two texts of unlike length: an axis of size 1, or a mask of ones, would become a constant.
+    mask = torch.ones(2, 13, dtype=torch.int64)
+    mask[1, 9:] = 0
+    return torch.arange(26).reshape(2, 13) % 7 + 3, mask
+
+
+def _report(
+    target: Path, built: BuiltModel, manifest: Manifest, exporter: Exporter, seconds: float
+) -> ConversionReport:
+    return ConversionReport(
+        path=target,
+        name=manifest.name,
+        source=manifest.source,
+        space=manifest.space,
+        dim=manifest.dim,
+        max_tokens=manifest.text.max_tokens,
+        pooling=manifest.text.pooling,
+        head=manifest.text.head,
+        exporter=exporter,
+        variants=manifest.text.variants,
+        sizes={name: len(model) for name, model in built.models.items()},
+        seconds=round(seconds, 1),
+        notes=built.source.notes,
+    )

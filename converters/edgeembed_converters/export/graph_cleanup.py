@@ -1,0 +1,52 @@
+"""Small edits of an exported graph: names, and what an exporter leaves behind."""
+
+import onnx
+
+from edgeembed_runtime.errors import ExportError
+
+PRODUCER = "edgeembed"
+
+
+def clean_graph(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Drop notes of the exporter, which hold file paths and stack traces of this machine."""
+    model.producer_name, model.producer_version, model.doc_string = PRODUCER, "", ""
+    del model.metadata_props[:]
+    graph = model.graph
+    graph.name, graph.doc_string = PRODUCER, ""
+    del graph.metadata_props[:]
+    del graph.value_info[:]
+    for item in (*graph.node, *graph.initializer, *graph.input, *graph.output):
+        item.doc_string = ""
+        del item.metadata_props[:]
+    return model
+
+
+def rename_output(model: onnx.ModelProto, old: str, new: str) -> onnx.ModelProto:
+    """Give the output `old` the name `new`; a value inside that has it already gives way."""
+    _rename_value(model.graph, new, f"{new}_inner")
+    _rename_value(model.graph, old, new)
+    for output in model.graph.output:
+        if output.name == old:
+            output.name = new
+    return model
+
+
+def _rename_value(graph: onnx.GraphProto, old: str, new: str) -> None:
+    for node in graph.node:
+        for names in (node.input, node.output):
+            for position, name in enumerate(names):
+                if name == old:
+                    names[position] = new
+
+
+def drop_input(model: onnx.ModelProto, name: str, like: str) -> onnx.ModelProto:
+    """Replace the graph's input `name` by zeros of the shape and type of the input `like`."""
+    graph = model.graph
+    kept = [value for value in graph.input if value.name != name]
+    if len(kept) == len(graph.input):
+        raise ExportError(f"the graph has no input {name}")
+    del graph.input[:]
+    graph.input.extend(kept)
+    zeros = onnx.helper.make_node("Sub", [like, like], [name], name=f"{name}_zeros")
+    graph.node.insert(0, zeros)
+    return model

@@ -1,0 +1,104 @@
+"""Linear layers that read the same tensor, merged into one: query, key and value, mostly.
+
+One wide MatMul costs less than three narrow ones, and in int8 the input is quantized once instead
+of three times. The numbers stay the same: each output column is the same dot product as before.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Linear:
+    """y = x @ weight + bias, as the exporter writes it: a MatMul and the Add behind it."""
+
+    matmul: onnx.NodeProto
+    add: onnx.NodeProto
+    weight: str
+    bias: str
+
+
+def merge_linears(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Merge every group of linear layers that share an input. Changes and returns `model`."""
+    graph = model.graph
+    initializers = {tensor.name: tensor for tensor in graph.initializer}
+    groups: dict[str, list[_Linear]] = defaultdict(list)
+    for linear in _linears(graph, initializers):
+        groups[linear.matmul.input[0]].append(linear)
+    for number, group in enumerate(g for g in groups.values() if len(g) > 1):
+        _merge(graph, initializers, group, f"merged_linear_{number}")
+    return model
+
+
+def _linears(graph: onnx.GraphProto, initializers: dict[str, onnx.TensorProto]) -> list[_Linear]:
+    users: dict[str, list[onnx.NodeProto]] = defaultdict(list)
+    for node in graph.node:
+        for name in node.input:
+            users[name].append(node)
+    found: list[_Linear] = []
+    for node in graph.node:
+        weight = initializers.get(node.input[1]) if node.op_type == "MatMul" else None
+        adds = users[node.output[0]]
+        if weight is None or len(weight.dims) != 2 or len(adds) != 1 or adds[0].op_type != "Add":
+            continue
+        if len(users[weight.name]) > 1:
+            continue
+        bias = next((initializers[name] for name in adds[0].input if name in initializers), None)
+        if bias is not None and list(bias.dims) == [weight.dims[1]]:
+            found.append(_Linear(matmul=node, add=adds[0], weight=weight.name, bias=bias.name))
+    return found
+
+
+def _merge(
+    graph: onnx.GraphProto,
+    initializers: dict[str, onnx.TensorProto],
+    group: list[_Linear],
+    name: str,
+) -> None:
+    weights = [numpy_helper.to_array(initializers[linear.weight]) for linear in group]
+    biases = [numpy_helper.to_array(initializers[linear.bias]) for linear in group]
+    sizes = np.array([weight.shape[1] for weight in weights], np.int64)
+    for suffix, array in (
+        ("weight", np.concatenate(weights, axis=1)),
+        ("bias", np.concatenate(biases)),
+        ("sizes", sizes),
+    ):
+        graph.initializer.append(numpy_helper.from_array(array, f"{name}.{suffix}"))
+    merged = [
+        onnx.helper.make_node(
+            "MatMul", [group[0].matmul.input[0], f"{name}.weight"], [f"{name}.product"], name
+        ),
+        onnx.helper.make_node(
+            "Add", [f"{name}.product", f"{name}.bias"], [f"{name}.sum"], f"{name}.add"
+        ),
+        onnx.helper.make_node(
+            "Split",
+            [f"{name}.sum", f"{name}.sizes"],
+            [linear.add.output[0] for linear in group],
+            f"{name}.split",
+            axis=-1,
+        ),
+    ]
+    # The first of the group stands before every user of the group, so its place is a safe one.
+    place = min(_position(graph, linear.matmul) for linear in group)
+    for linear in group:
+        graph.node.remove(linear.matmul)
+        graph.node.remove(linear.add)
+        graph.initializer.remove(initializers[linear.weight])
+    for offset, node in enumerate(merged):
+        graph.node.insert(place + offset, node)
+    _drop_unused(graph, [linear.bias for linear in group])
+
+
+def _position(graph: onnx.GraphProto, wanted: onnx.NodeProto) -> int:
+    return next(i for i, node in enumerate(graph.node) if node is wanted or node == wanted)
+
+
+def _drop_unused(graph: onnx.GraphProto, names: list[str]) -> None:
+    used = {name for node in graph.node for name in node.input}
+    for tensor in [t for t in graph.initializer if t.name in set(names) - used]:
+        graph.initializer.remove(tensor)

@@ -1,0 +1,95 @@
+"""Export of the backbone by Optimum, for architectures that it supports better.
+
+Optimum's graph ends in token vectors; pooling and head, exported by torch.onnx, are joined to it.
+"""
+
+import tempfile
+from pathlib import Path
+
+import onnx
+import torch
+
+from edgeembed_converters.export.graph_cleanup import clean_graph, drop_input
+from edgeembed_converters.export.text_tower import PoolAndHead
+from edgeembed_converters.export.torch_exporter import OPSET, export_module, quiet_export
+from edgeembed_converters.sources.source import TextSource
+from edgeembed_runtime.errors import ExportError, MissingExtraError, UnsupportedModelError
+
+_HEAD = "head_"
+
+
+def export_with_optimum(source: TextSource, output: str) -> onnx.ModelProto:
+    """Export a text source that came from a directory.
+
+    Raises:
+        MissingExtraError: optimum-onnx is not installed.
+        UnsupportedModelError: the source is a live module, or needs inputs that text has not.
+        ExportError: Optimum could not export it.
+    """
+    try:
+        from optimum.exporters.onnx import main_export
+    except ImportError as error:
+        raise MissingExtraError.for_extra("exporter='optimum'", "optimum") from error
+    if source.directory is None or not source.pooling:
+        raise UnsupportedModelError("exporter='optimum': expected a model directory, got a module")
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with quiet_export():
+                main_export(
+                    str(source.directory),
+                    output=folder,
+                    task="feature-extraction",
+                    opset=OPSET,
+                    library_name="transformers",
+                    do_validation=False,
+                    local_files_only=True,
+                    no_post_process=True,
+                )
+            backbone = onnx.load(Path(folder) / "model.onnx")
+        except Exception as error:  # whatever the model's code and Optimum raise
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+            raise ExportError(f"Optimum could not export the model: {reason}") from error
+    return clean_graph(_join(_text_inputs_only(backbone), source, output))
+
+
+def _text_inputs_only(model: onnx.ModelProto) -> onnx.ModelProto:
+    names = {value.name for value in model.graph.input}
+    if "token_type_ids" in names:  # of one text, they are zeros
+        model = drop_input(model, "token_type_ids", "input_ids")
+    extra = names - {"input_ids", "attention_mask", "token_type_ids"}
+    if extra:
+        raise UnsupportedModelError(
+            f"Optimum's graph: expected input_ids and attention_mask, found also {sorted(extra)}"
+        )
+    return model
+
+
+def _join(backbone: onnx.ModelProto, source: TextSource, output: str) -> onnx.ModelProto:
+    hidden_name = backbone.graph.output[0].name
+    width = backbone.graph.output[0].type.tensor_type.shape.dim[-1].dim_value
+    mask = torch.ones(2, 3, dtype=torch.int64)
+    head = export_module(
+        PoolAndHead(source).eval(), (torch.zeros(2, 3, width), mask), ["hidden", "mask"], output
+    )
+    head = onnx.compose.add_prefix(head, _HEAD)
+    head.ir_version = backbone.ir_version = max(head.ir_version, backbone.ir_version)
+    joined = onnx.compose.merge_models(
+        backbone, head, io_map=[(hidden_name, f"{_HEAD}hidden")], outputs=[f"{_HEAD}{output}"]
+    )
+    return _tie_mask(joined, output)
+
+
+def _tie_mask(model: onnx.ModelProto, output: str) -> onnx.ModelProto:
+    """Feed the head the backbone's own mask, and give the output its plain name."""
+    graph = model.graph
+    names = {f"{_HEAD}mask": "attention_mask", f"{_HEAD}{output}": output}
+    for node in graph.node:
+        for values in (node.input, node.output):
+            for position, name in enumerate(values):
+                values[position] = names.get(name, name)
+    kept = [value for value in graph.input if value.name not in names]
+    del graph.input[:]
+    graph.input.extend(kept)
+    for value in graph.output:
+        value.name = names.get(value.name, value.name)
+    return model

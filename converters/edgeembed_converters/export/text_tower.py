@@ -1,0 +1,40 @@
+"""The whole text encoder as one module: backbone, pooling, head."""
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from edgeembed_converters.export.pooling import Pool
+from edgeembed_converters.sources.source import TextSource
+
+
+class PoolAndHead(nn.Module):
+    """What follows the backbone: pooling (if it returns token vectors) and the head."""
+
+    def __init__(self, source: TextSource) -> None:
+        """Take the pooling and the head of `source`."""
+        super().__init__()
+        self.pool = Pool(source.pooling) if source.pooling else None
+        self.head = source.head
+
+    def forward(self, hidden: Tensor, attention_mask: Tensor) -> Tensor:
+        """(n, t, h), or (n, h) where there is no pooling, to (n, d)."""
+        pooled = hidden if self.pool is None else self.pool(hidden, attention_mask)
+        return self.head(pooled)
+
+
+class TextTower(nn.Module):
+    """Token ids to embeddings: the original model as one PyTorch module."""
+
+    def __init__(self, source: TextSource) -> None:
+        """Put the parts of `source` together, in evaluation mode."""
+        super().__init__()
+        self.backbone = source.backbone
+        self.after = PoolAndHead(source)
+        self.eval()
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """(n, t) int64 ids and mask to (n, d) float32."""
+        hidden = self.backbone(input_ids, attention_mask)
+        return cast(Tensor, self.after(hidden, attention_mask)).to(torch.float32)

@@ -1,0 +1,89 @@
+"""Export by torch.onnx itself, which takes models of transformers 4.57 and 5 alike."""
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Generator, Sequence
+from pathlib import Path
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from edgeembed_converters.export.graph_cleanup import clean_graph, rename_output
+from edgeembed_runtime.errors import ExportError
+
+# LayerNormalization is one operator since 17, Gelu since 20; older graphs spell them out.
+OPSET = 20
+# An unlikely name: the exporter lets an output's name clash with a value's inside the graph.
+_RAW_OUTPUT = "edgeembed_raw_output"
+
+
+def export_module(
+    module: nn.Module, example_inputs: Sequence[Tensor], input_names: Sequence[str], output: str
+) -> onnx.ModelProto:
+    """Export a module of tensors (n, t, ...) with one output; n and t stay free.
+
+    Args:
+        module: in evaluation mode.
+        example_inputs: tensors with n >= 2 and t >= 2; a size of 1 would be taken for a constant.
+        input_names: names of the graph's inputs, in order.
+        output: name of the graph's output.
+
+    Raises:
+        ExportError: torch.onnx could not export it.
+    """
+    free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+    try:
+        with quiet_export(), torch.no_grad():
+            program = torch.onnx.export(
+                module,
+                tuple(example_inputs),
+                input_names=list(input_names),
+                output_names=[_RAW_OUTPUT],
+                dynamic_shapes=tuple(
+                    free if tensor.ndim > 1 else {0: torch.export.Dim.DYNAMIC}
+                    for tensor in example_inputs
+                ),
+                opset_version=OPSET,
+                dynamo=True,
+                verbose=False,
+            )
+    except Exception as error:  # torch.export raises anything that the model's own code raises
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+        raise ExportError(
+            f"torch.onnx could not export the model: {reason}; "
+            "try exporter='optimum', or report the architecture"
+        ) from error
+    assert program is not None  # dynamo=True always returns one
+    model = clean_graph(program.model_proto)
+    return rename_output(model, _RAW_OUTPUT, output)
+
+
+@contextlib.contextmanager
+def quiet_export() -> Generator[None]:
+    """Keep the exporter's remarks about its own internals off the user's screen."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def save_model(model: onnx.ModelProto, path: Path) -> None:
+    """Write a model as one file, weights inside.
+
+    Raises:
+        ExportError: it is larger than the 2 GB that one file can hold.
+    """
+    try:
+        path.write_bytes(model.SerializeToString(deterministic=True))
+    except ValueError as error:
+        raise ExportError(
+            "the model is larger than the 2 GB that one ONNX file can hold; convert a smaller one"
+        ) from error

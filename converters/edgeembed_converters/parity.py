@@ -1,0 +1,115 @@
+"""Proof that an exported model does what the original does: the same texts through both."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from edgeembed_converters.export.text_tower import TextTower
+from edgeembed_converters.sources.source import TextSource
+from edgeembed_runtime.bundle import Fidelity
+from edgeembed_runtime.engine.session import Session, resolve_providers
+from edgeembed_runtime.engine.text_engine import TextEngine
+from edgeembed_runtime.errors import ParityError
+from edgeembed_runtime.inputs.tokenizer import TextTokenizer
+from edgeembed_runtime.self_test import rowwise_cosine
+
+# In fp32 an export that is right differs by rounding only: about 1e-7 in the cosine.
+FP32_COSINE = 1 - 1e-5
+_NEIGHBOURS = 10
+_BATCH = 8
+
+
+def reference_vectors(source: TextSource, texts: Sequence[str]) -> NDArray[np.float32]:
+    """Vectors of the original PyTorch model: (n, d) float32.
+
+    Tokenised by the tokenizers library's own truncation and padding, in padded batches: another
+    way than the runtime's, so that the comparison also proves the runtime's.
+    """
+    tokenizer = Tokenizer.from_str(source.tokenizer_json.decode())
+    tokenizer.enable_truncation(source.max_tokens)
+    pad = getattr(getattr(source.backbone, "model", None), "config", None)
+    tokenizer.enable_padding(pad_id=getattr(pad, "pad_token_id", None) or 0)
+    tower = TextTower(source)
+    rows: list[NDArray[np.float32]] = []
+    with torch.no_grad():
+        for start in range(0, len(texts), _BATCH):
+            batch = tokenizer.encode_batch(list(texts[start : start + _BATCH]))
+            ids = torch.tensor([encoding.ids for encoding in batch])
+            mask = torch.tensor([encoding.attention_mask for encoding in batch])
+            rows.append(tower(ids, mask).numpy())
+    return np.concatenate(rows)
+
+
+def engine_of(model: bytes, source: TextSource, threads: int) -> TextEngine:
+    """The runtime's engine on an ONNX model that is not in a bundle yet."""
+    return TextEngine(
+        tokenizer=TextTokenizer.from_bytes(source.tokenizer_json, source.max_tokens, source.name),
+        open_session=lambda settings: Session(model, source.name, settings),
+        threads=threads,
+        providers=resolve_providers(None),
+    )
+
+
+def runtime_vectors(engine: TextEngine, texts: Sequence[str]) -> NDArray[np.float32]:
+    """Vectors of an exported model, as the runtime computes them: (n, d) float32."""
+    return np.stack(list(engine.encode_many(texts)))
+
+
+def fidelity(reference: NDArray[np.float32], found: NDArray[np.float32]) -> Fidelity:
+    """Compare (n, d) vectors with the reference's, text by text and as a space."""
+    cosines = rowwise_cosine(reference, found)
+    pairs_a, pairs_b = _pair_cosines(reference), _pair_cosines(found)
+    return Fidelity(
+        texts=len(cosines),
+        mean_cosine=float(cosines.mean()),
+        min_cosine=float(cosines.min()),
+        max_abs_difference=float(np.abs(reference - found).max()),
+        pairs_spearman=_spearman(pairs_a, pairs_b),
+        retrieval_overlap=_neighbour_overlap(reference, found),
+    )
+
+
+def require_parity(measured: Fidelity) -> None:
+    """Refuse an fp32 export that is not the original.
+
+    Raises:
+        ParityError: some text's cosine is below 1 - 1e-5.
+    """
+    if not measured.min_cosine >= FP32_COSINE:
+        raise ParityError(
+            f"the exported model is not the original: expected a cosine of at least {FP32_COSINE} "
+            f"for every text, got {measured.min_cosine:.6f} for the worst of {measured.texts}; "
+            "try the other exporter, or report the architecture"
+        )
+
+
+def _cosine_matrix(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+    rows = vectors.astype(np.float64)
+    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-300)
+    return rows @ rows.T
+
+
+def _pair_cosines(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+    return _cosine_matrix(vectors)[np.triu_indices(len(vectors), 1)]
+
+
+def _spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    # Cosines of real vectors have no ties, so that plain ranks do.
+    ranks = [np.argsort(np.argsort(values)).astype(np.float64) for values in (a, b)]
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1]) if len(a) > 1 else 1.0
+
+
+def _neighbour_overlap(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    count = min(_NEIGHBOURS, len(a) - 1)
+    if count < 1:
+        return 1.0
+    tops: list[NDArray[np.intp]] = []
+    for vectors in (a, b):
+        cosines = _cosine_matrix(vectors)
+        np.fill_diagonal(cosines, -np.inf)
+        tops.append(np.argsort(-cosines, axis=1)[:, :count])
+    shared = [len(set(x) & set(y)) for x, y in zip(tops[0].tolist(), tops[1].tolist(), strict=True)]
+    return float(np.mean(shared)) / count

@@ -1,0 +1,100 @@
+"""onnxruntime's dynamic int8: weights stored in 8 bits, activations scaled while the model runs."""
+
+import logging
+import tempfile
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeembed_runtime.bundle import Fidelity
+from edgeembed_runtime.errors import ConversionError
+
+Measure = Callable[[bytes], Fidelity]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DynamicRecipe:
+    """One setting of the quantizer.
+
+    8-bit weights saturate on x86 processors without VNNI, where two products are summed in 16 bits
+    (https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html); 7-bit weights
+    (`reduce_range`) are right everywhere. Arm has no such limit.
+    """
+
+    per_channel: bool
+    reduce_range: bool
+
+    @property
+    def name(self) -> str:
+        """How the manifest calls it."""
+        scale = "per-channel" if self.per_channel else "per-tensor"
+        return f"dynamic int8, {scale} weights of {7 if self.reduce_range else 8} bits"
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """CPU features of which a machine needs one for this recipe to be right."""
+        return () if self.reduce_range else ("vnni", "neon")
+
+
+RECIPES = (
+    DynamicRecipe(per_channel=True, reduce_range=False),
+    DynamicRecipe(per_channel=True, reduce_range=True),
+    DynamicRecipe(per_channel=False, reduce_range=False),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantizedModel:
+    """A quantized ONNX model, how it was made and how close it is to the original."""
+
+    model: bytes
+    recipe: DynamicRecipe
+    fidelity: Fidelity
+
+
+def best_dynamic_int8(fp32: Path, measure: Measure) -> QuantizedModel:
+    """Quantize by every recipe and keep the most faithful (highest mean cosine) on this machine.
+
+    Raises:
+        ConversionError: onnxruntime's quantizer failed on this graph.
+    """
+    candidates: list[QuantizedModel] = []
+    for recipe in RECIPES:
+        model = _quantize(fp32, recipe)
+        candidates.append(QuantizedModel(model=model, recipe=recipe, fidelity=measure(model)))
+    return max(candidates, key=lambda candidate: candidate.fidelity.mean_cosine)
+
+
+def _quantize(fp32: Path, recipe: DynamicRecipe) -> bytes:
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        target = Path(folder) / "int8.onnx"
+        try:
+            quantize_dynamic(
+                fp32,
+                target,
+                per_channel=recipe.per_channel,
+                reduce_range=recipe.reduce_range,
+                weight_type=QuantType.QInt8,
+            )
+            return target.read_bytes()
+        except OSError:
+            raise
+        except (
+            Exception
+        ) as error:  # the quantizer raises whatever a surprising graph makes it raise
+            raise ConversionError(
+                f"onnxruntime could not quantize the model: {error}; convert without quantize"
+            ) from error
+
+
+@contextmanager
+def _quiet() -> Generator[None]:
+    """The quantizer recommends another tool through the root logger, each time."""
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)

@@ -1,0 +1,131 @@
+"""A live PyTorch module and its tokenizer."""
+
+import hashlib
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from edgeembed_converters.sources.directory import SourceOptions
+from edgeembed_converters.sources.head import Normalize
+from edgeembed_converters.sources.source import Pooling, TextSource
+from edgeembed_runtime import storage
+from edgeembed_runtime.bundle import Source
+from edgeembed_runtime.errors import InputError, UnsupportedModelError
+
+
+class FirstOutput(nn.Module):
+    """Any encoder as a function of ids and mask that returns one tensor."""
+
+    def __init__(self, module: nn.Module) -> None:
+        """Wrap `module`, which takes input_ids and attention_mask, by name or in this order."""
+        super().__init__()
+        self.module = module
+        parameters = inspect.signature(module.forward).parameters
+        self.by_name = {"input_ids", "attention_mask"} <= set(parameters)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """The module's last_hidden_state, its first output, or its only one."""
+        if self.by_name:
+            output = self.module(input_ids=input_ids, attention_mask=attention_mask)
+        else:
+            output = self.module(input_ids, attention_mask)
+        if isinstance(output, Tensor):
+            return output
+        if hasattr(output, "last_hidden_state"):
+            return output.last_hidden_state
+        return output[0]
+
+
+def load_module(
+    module: nn.Module,
+    *,
+    tokenizer: str | Path | Any,
+    example_inputs: Sequence[Tensor],
+    options: SourceOptions,
+) -> TextSource:
+    """Take a live module: its output (n, t, h) is pooled, an output (n, h) is taken as it is.
+
+    Args:
+        module: takes input_ids and attention_mask, (n, t) int64 each.
+        tokenizer: a tokenizer.json path, a `tokenizers.Tokenizer`, or a fast transformers one.
+        example_inputs: ids and mask that the module can be run on.
+        options: `max_tokens` is needed; `pooling` for token vectors, mean where not given.
+
+    Raises:
+        InputError: something that only the caller knows is missing.
+        UnsupportedModelError: the module cannot be run on the example, or its output is no vector.
+    """
+    if options.max_tokens is None:
+        raise InputError("max_tokens: expected a number for a live module, got None")
+    backbone = FirstOutput(module).eval()
+    output = _try(backbone, example_inputs)
+    notes: tuple[str, ...] = ()
+    pooling: tuple[Pooling, ...] = ()
+    if output.ndim == 3:
+        pooling = (options.pooling or "mean",)
+        if options.pooling is None:
+            notes = ("the module returns token vectors: mean pooling was assumed",)
+    head = nn.Sequential(Normalize()) if options.normalize else nn.Sequential()
+    name = options.name or type(module).__name__
+    tokenizer_json = _tokenizer_json(tokenizer)
+    return TextSource(
+        name=name,
+        source=Source(id=name, weights_sha256=_state_sha256(module)),
+        backbone=backbone,
+        model_type=type(module).__name__,
+        tokenizer_json=tokenizer_json,
+        tokenizer_sha256=storage.sha256_of(tokenizer_json),
+        max_tokens=options.max_tokens,
+        pooling=pooling,
+        head=head,
+        normalized=bool(options.normalize),
+        prompts=dict(options.prompts or {}),
+        notes=notes,
+    )
+
+
+def _try(backbone: nn.Module, example_inputs: Sequence[Tensor]) -> Tensor:
+    if len(example_inputs) != 2:
+        raise InputError(
+            f"example_inputs: expected ids and mask, got {len(example_inputs)} tensors"
+        )
+    try:
+        output = backbone(*example_inputs)
+    except Exception as error:  # it is the user's code
+        raise UnsupportedModelError(
+            f"the module could not be run on example_inputs: {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(output, Tensor) or output.ndim not in (2, 3):
+        raise UnsupportedModelError(
+            "the module: expected an output of shape (n, t, h) or (n, h), got "
+            f"{tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__}"
+        )
+    return output
+
+
+def _state_sha256(module: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().float().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _tokenizer_json(tokenizer: str | Path | Any) -> bytes:
+    if isinstance(tokenizer, str | Path):
+        try:
+            return Path(tokenizer).read_bytes()
+        except OSError as error:
+            raise InputError(
+                f"tokenizer {tokenizer}: could not be read: {error.strerror}"
+            ) from error
+    backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
+    if not hasattr(backend, "to_str"):
+        raise InputError(
+            "tokenizer: expected a tokenizer.json path, a tokenizers.Tokenizer or a fast "
+            f"transformers tokenizer, got {type(tokenizer).__name__}"
+        )
+    return backend.to_str().encode()

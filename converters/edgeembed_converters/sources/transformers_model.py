@@ -1,0 +1,196 @@
+"""Loading a transformers backbone and its tokenizer, the same way with versions 4.57 and 5."""
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+from tokenizers.normalizers import Lowercase
+from tokenizers.normalizers import Sequence as Normalizers
+from torch import Tensor, nn
+
+from edgeembed_runtime import storage
+from edgeembed_runtime.errors import ConversionError, UnsupportedModelError
+
+# These count positions from pad_token_id + 1, so that their tables hold that many fewer tokens.
+_OFFSET_POSITIONS = frozenset({"roberta", "xlm-roberta", "mpnet", "camembert", "xlm-roberta-xl"})
+# In the order in which transformers prefers them.
+_TOKENIZER_FILES = (
+    "tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model",
+    "tokenizer.model",
+)  # fmt: skip
+# transformers gives this as the limit of a tokenizer that has none.
+_NO_LIMIT = 1_000_000
+
+
+class TokenVectors(nn.Module):
+    """A transformers model as a function of two tensors that returns its last hidden state."""
+
+    def __init__(self, model: nn.Module) -> None:
+        """Wrap `model`."""
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """(n, t) int64 ids and mask to (n, t, h) float32 token vectors."""
+        output = self.model(input_ids=input_ids, attention_mask=attention_mask)
+        return output.last_hidden_state
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backbone:
+    """A loaded transformers encoder with what is needed to feed it."""
+
+    module: TokenVectors
+    model_type: str
+    hidden_size: int
+    tokenizer_json: bytes
+    tokenizer_sha256: str
+    max_tokens: int
+
+
+def load_backbone(
+    directory: Path, *, max_tokens: int | None, lower_case: bool, trust_remote_code: bool
+) -> Backbone:
+    """Load the model and tokenizer of a transformers directory, in float32, on the CPU.
+
+    Reads local files only. `max_tokens` defaults to the smaller of the tokenizer's limit and the
+    positions that the model has.
+
+    Raises:
+        UnsupportedModelError: not an encoder of text that transformers knows.
+        ConversionError: weights are missing or damaged, or there is no tokenizer.
+    """
+    config = _load_config(directory, trust_remote_code)
+    model = _load_model(directory, trust_remote_code)
+    tokenizer = _load_tokenizer(directory, trust_remote_code)
+    limit = min(_positions(config), int(tokenizer.model_max_length))
+    if max_tokens is None and limit >= _NO_LIMIT:
+        raise ConversionError(
+            f"{directory}: neither the model nor its tokenizer limits the length; pass max_tokens"
+        )
+    return Backbone(
+        module=TokenVectors(model).eval(),
+        model_type=str(config.model_type),
+        hidden_size=int(config.hidden_size),
+        tokenizer_json=_tokenizer_json(tokenizer, lower_case, directory),
+        tokenizer_sha256=_tokenizer_sha256(directory, lower_case),
+        max_tokens=min(max_tokens or limit, _positions(config)),
+    )
+
+
+def _load_config(directory: Path, trust_remote_code: bool) -> Any:
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(
+            directory, local_files_only=True, trust_remote_code=trust_remote_code
+        )
+    except (ValueError, KeyError, OSError, json.JSONDecodeError) as error:
+        raise UnsupportedModelError(
+            f"{directory}: expected a model that this transformers knows: {_first_line(error)}"
+        ) from error
+    if getattr(config, "is_encoder_decoder", False) or not hasattr(config, "vocab_size"):
+        raise UnsupportedModelError(
+            f"{directory}: expected a text encoder, got model type {config.model_type!r}"
+        )
+    return config
+
+
+def _load_model(directory: Path, trust_remote_code: bool) -> nn.Module:
+    from safetensors import SafetensorError
+    from transformers import AutoModel
+
+    try:
+        with _no_progress_bar():
+            model, info = AutoModel.from_pretrained(
+                directory,
+                attn_implementation="eager",  # exports to the fewest operators, for every kind
+                dtype=torch.float32,
+                local_files_only=True,
+                trust_remote_code=trust_remote_code,
+                output_loading_info=True,
+            )
+    except (ValueError, KeyError, OSError, RuntimeError, SafetensorError) as error:
+        raise ConversionError(
+            f"{directory}: could not load the weights: {_first_line(error)}"
+        ) from error
+    missing = sorted(str(key) for key in info["missing_keys"] if "pooler" not in str(key))
+    if missing:
+        raise ConversionError(
+            f"{directory}: {len(missing)} weights are missing from its files, the first is "
+            f"{missing[0]}; a model with random layers is not converted"
+        )
+    return model.eval()
+
+
+@contextlib.contextmanager
+def _no_progress_bar() -> Generator[None]:
+    from transformers.utils import logging
+
+    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if shown:
+            logging.enable_progress_bar()
+
+
+def _load_tokenizer(directory: Path, trust_remote_code: bool) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(
+            directory, use_fast=True, local_files_only=True, trust_remote_code=trust_remote_code
+        )
+    except Exception as error:  # anything, the tokenizers library's own bare Exception included
+        raise ConversionError(
+            f"{directory}: could not load the tokenizer: {_first_line(error)}"
+        ) from error
+
+
+def _tokenizer_json(tokenizer: Any, lower_case: bool, directory: Path) -> bytes:
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if not isinstance(backend, Tokenizer):
+        raise UnsupportedModelError(
+            f"{directory}: expected a tokenizer that the tokenizers library runs, "
+            f"got {type(tokenizer).__name__}"
+        )
+    copy = Tokenizer.from_str(backend.to_str())
+    if lower_case:
+        present = [] if copy.normalizer is None else [copy.normalizer]
+        copy.normalizer = Normalizers([Lowercase(), *present])
+    copy.no_padding()
+    copy.no_truncation()
+    return copy.to_str().encode()
+
+
+def _tokenizer_sha256(directory: Path, lower_case: bool) -> str:
+    """A hash of the tokenizer's own files: one transformers writes its JSON unlike another."""
+    digest = hashlib.sha256(f"lower_case={lower_case}\n".encode())
+    for name in _TOKENIZER_FILES:
+        if (directory / name).is_file():
+            digest.update(f"{name} {storage.sha256_file(directory / name)}\n".encode())
+            break
+    return digest.hexdigest()
+
+
+def _positions(config: Any) -> int:
+    positions = int(getattr(config, "max_position_embeddings", -1) or -1)
+    if positions < 1:
+        return _NO_LIMIT
+    if config.model_type in _OFFSET_POSITIONS:
+        positions -= int(config.pad_token_id or 0) + 1
+    return positions
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

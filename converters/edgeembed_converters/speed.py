@@ -1,0 +1,31 @@
+"""How fast a variant is on this machine, relative to another, measured in turn."""
+
+import platform
+import statistics
+import time
+from collections.abc import Sequence
+
+from edgeembed_runtime.engine.cpu import cpu_features
+from edgeembed_runtime.engine.text_engine import TextEngine
+
+_ROUNDS = 5
+
+
+def speedup(fast: TextEngine, base: TextEngine, texts: Sequence[str]) -> float:
+    """Median ratio of the time `base` takes for `texts` to the time `fast` takes, in turns."""
+    for engine in (fast, base):
+        _seconds(engine, texts)
+    ratios = [_seconds(base, texts) / _seconds(fast, texts) for _ in range(_ROUNDS)]
+    return round(statistics.median(ratios), 2)
+
+
+def this_machine() -> str:
+    """The processor in a few words, for `measured_on`."""
+    return f"{platform.machine()} ({', '.join(sorted(cpu_features())) or 'features unknown'})"
+
+
+def _seconds(engine: TextEngine, texts: Sequence[str]) -> float:
+    start = time.perf_counter()
+    for _ in engine.encode_many(texts):
+        pass
+    return time.perf_counter() - start

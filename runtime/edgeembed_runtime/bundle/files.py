@@ -1,0 +1,166 @@
+"""A bundle on disk: reading with verification, and writing as a whole or not at all."""
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from edgeembed_runtime import storage
+from edgeembed_runtime.bundle.manifest import FileEntry, Manifest
+from edgeembed_runtime.bundle.manifest_json import (
+    MAX_MANIFEST_BYTES,
+    manifest_from_json,
+    manifest_to_json,
+)
+from edgeembed_runtime.bundle.names import check_name
+from edgeembed_runtime.errors import (
+    BundleCorruptError,
+    BundleNotFoundError,
+    BundleUnsafeError,
+    EdgeEmbedError,
+    StorageError,
+)
+
+MANIFEST_NAME = "edgeembed.json"
+Check = Literal["size", "hash"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """An opened bundle: its directory and its manifest. Files are checked when they are read."""
+
+    path: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> "Bundle":
+        """Read and check the manifest of the bundle in directory `path`; no other file is opened.
+
+        Raises:
+            BundleNotFoundError: there is no directory, or no manifest in it.
+            BundleVersionError: a newer edgeembed made it.
+            BundleCorruptError, BundleUnsafeError: the manifest cannot be used.
+        """
+        root = Path(path)
+        if not root.is_dir():
+            found = "a file" if root.exists() else "nothing"
+            raise BundleNotFoundError(
+                f"bundle {root}: expected a directory, got {found}; check the path"
+            )
+        if not os.path.lexists(root / MANIFEST_NAME):
+            raise BundleNotFoundError(_not_a_bundle(root))
+        try:
+            data = _read_regular_file(root, MANIFEST_NAME, MAX_MANIFEST_BYTES)
+            manifest = manifest_from_json(data)
+            for name in manifest.files:
+                check_name(name)
+        except (BundleCorruptError, BundleUnsafeError) as error:
+            raise type(error)(f"bundle {root}: {error}") from error
+        return cls(path=root, manifest=manifest)
+
+    def read(self, name: str, *, check: Check = "hash") -> bytes:
+        """Read one listed file whole, after checking that it is the file the manifest describes.
+
+        Raises:
+            BundleCorruptError: not listed, missing, of another size, or of another SHA-256.
+            BundleUnsafeError: it is a link or not a regular file.
+        """
+        entry = self.manifest.files.get(name)
+        if entry is None:
+            raise BundleCorruptError(f"bundle {self.path}: {name} is not listed in the manifest")
+        data = _read_regular_file(self.path, name, entry.bytes)
+        if len(data) != entry.bytes:
+            raise BundleCorruptError(
+                _damaged(self.path, name, f"{entry.bytes} bytes", f"{len(data)}")
+            )
+        if check == "hash" and (found := storage.sha256_of(data)) != entry.sha256:
+            raise BundleCorruptError(
+                _damaged(self.path, name, f"SHA-256 {entry.sha256}", f"{found}")
+            )
+        return data
+
+    def problems(self) -> list[str]:
+        """Check every file's bytes, and that nothing unlisted is there; one line per problem."""
+        found: list[str] = []
+        for name in self.manifest.files:
+            try:
+                self.read(name)
+            except EdgeEmbedError as error:
+                found.append(str(error))
+        listed = set(self.manifest.files) | {MANIFEST_NAME}
+        found += [
+            f"bundle {self.path}: {name} is there but not listed in the manifest"
+            for name in _names_in(self.path)
+            if name not in listed
+        ]
+        return found
+
+
+def write_bundle(stage: Path, manifest: Manifest, files: Mapping[str, bytes | Path]) -> Bundle:
+    """Write a bundle's files and, last, its manifest into the empty directory `stage`.
+
+    `files` maps each name to its bytes or to the file to copy; `manifest.files` is replaced by
+    what was written. Everything is synced to disk.
+
+    Raises:
+        StorageError: the disk is full, or the file system refused.
+    """
+    entries: dict[str, FileEntry] = {}
+    for name, content in files.items():
+        target = stage / check_name(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, Path):
+            storage.copy_file(content, target)
+        else:
+            storage.write_file(target, content)
+        entries[name] = FileEntry(bytes=target.stat().st_size, sha256=storage.sha256_file(target))
+    manifest = replace(manifest, files=entries)
+    storage.write_file(stage / MANIFEST_NAME, manifest_to_json(manifest))
+    return Bundle(path=stage, manifest=manifest)
+
+
+def _read_regular_file(root: Path, name: str, limit: int) -> bytes:
+    """Read at most `limit` + 1 bytes of `root/name`, following no link at any step below `root`."""
+    path = root
+    for part in name.split("/"):
+        path = path / part
+        if path.is_symlink():
+            raise BundleUnsafeError(
+                f"bundle {root}: {name} is a link; a bundle holds plain files only"
+            )
+    try:
+        flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+        # Without O_NONBLOCK, opening a FIFO would wait for a writer for ever.
+        descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    except FileNotFoundError as error:
+        raise BundleCorruptError(_damaged(root, name, "a file", "nothing")) from error
+    except OSError as error:
+        raise StorageError(f"bundle {root}: could not read {name}: {error.strerror}") from error
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise BundleUnsafeError(f"bundle {root}: {name} is not a regular file")
+        return file.read(limit + 1)
+
+
+def _damaged(root: Path, name: str, expected: str, found: str) -> str:
+    return (
+        f"bundle {root}: {name} is missing or damaged: expected {expected}, found {found}; "
+        "copy or convert the bundle again"
+    )
+
+
+def _names_in(root: Path) -> list[str]:
+    return sorted(
+        path.relative_to(root).as_posix() for path in root.rglob("*") if not path.is_dir()
+    )
+
+
+def _not_a_bundle(root: Path) -> str:
+    message = f"bundle {root}: expected {MANIFEST_NAME} in it, found none"
+    if (root / "modules.json").exists() or (root / "config.json").exists():
+        return f"{message}; this looks like a model directory: run `edgeembed convert {root} OUT`"
+    if (root / "edgeembed.sqlite3").exists():
+        return f"{message}; this is an index: give the bundle's directory instead"
+    return f"{message}; give the directory that `edgeembed convert` wrote"

@@ -1,0 +1,1 @@
+"""The engine: how token ids become vectors on this machine."""

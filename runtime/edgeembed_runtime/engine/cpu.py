@@ -1,0 +1,92 @@
+"""What this machine's processor offers, and how much of it this process may use."""
+
+import ctypes
+import functools
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def available_cpus() -> int:
+    """How many processors this process may use: at least 1, at most affinity and cgroup quota."""
+    if hasattr(os, "sched_getaffinity"):
+        allowed = len(os.sched_getaffinity(0))
+    else:
+        allowed = os.cpu_count() or 1
+    quota = _cgroup_quota()
+    return max(1, min(allowed, int(quota)) if quota else allowed)
+
+
+def _cgroup_quota() -> float | None:
+    """Processors that the control group grants (v2, then v1), or None where there is no limit."""
+    try:
+        limit, period = (_CGROUP / "cpu.max").read_text().split()
+        return None if limit == "max" else int(limit) / int(period)
+    except (OSError, ValueError):
+        pass
+    try:
+        limit = int((_CGROUP / "cpu/cpu.cfs_quota_us").read_text())
+        return limit / int((_CGROUP / "cpu/cpu.cfs_period_us").read_text()) if limit > 0 else None
+    except (OSError, ValueError):
+        return None
+
+
+@functools.cache
+def cpu_features() -> frozenset[str]:
+    """The features that a variant may require, of: avx2, avx512, vnni, neon, dotprod.
+
+    vnni stands for 8-bit dot products on x86 (AVX512-VNNI or AVX-VNNI), dotprod for those on Arm.
+    An empty set means that nothing could be found out; only variants without needs are then chosen.
+    """
+    if platform.machine().lower() in ("arm64", "aarch64"):
+        return _arm_features()
+    if sys.platform == "linux":
+        return _x86_features(_linux_flags())
+    if sys.platform == "darwin":
+        return _x86_features(_sysctl("machdep.cpu.features", "machdep.cpu.leaf7_features"))
+    if sys.platform == "win32":
+        # PF_AVX2_INSTRUCTIONS_AVAILABLE = 40 (winnt.h); Windows does not report VNNI.
+        return frozenset({"avx2"} if ctypes.windll.kernel32.IsProcessorFeaturePresent(40) else ())
+    return frozenset()
+
+
+def _x86_features(flags: frozenset[str]) -> frozenset[str]:
+    wanted = {
+        "avx2": {"avx2"},
+        "avx512": {"avx512f"},
+        "vnni": {"avx512_vnni", "avx_vnni", "avx512vnni", "avxvnni"},
+    }
+    return frozenset(name for name, any_of in wanted.items() if any_of & flags)
+
+
+def _arm_features() -> frozenset[str]:
+    if sys.platform == "linux" and "asimddp" not in _linux_flags():
+        return frozenset({"neon"})
+    return frozenset({"neon", "dotprod"})
+
+
+def _linux_flags() -> frozenset[str]:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return frozenset()
+    flags = (line.partition(":")[2] for line in lines if line.startswith(("flags", "Features")))
+    return frozenset(next(flags, "").split())
+
+
+def _sysctl(*names: str) -> frozenset[str]:
+    try:
+        output = subprocess.run(
+            ["/usr/sbin/sysctl", "-n", *names],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return frozenset()
+    return frozenset(output.lower().replace(".", "_").split())

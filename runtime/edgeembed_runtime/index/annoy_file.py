@@ -1,0 +1,139 @@
+"""Annoy's tree files: built, validated before every load, and queried.
+
+Annoy itself checks nothing: a damaged file kills the process or never returns. The layout below
+is that of annoylib.h (angular metric, 1.17.3): an array of nodes of 3 + d 32-bit words each,
+`n_descendants, child0, child1, vector[d]`; items 0..n-1, then tree nodes, then a copy of each
+root. A leaf overlays children and vector with up to d + 2 item ids.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_runtime import storage
+from edgeembed_runtime.errors import IndexCorruptError
+from edgeembed_runtime.index.annoy_probe import annoy_module
+from edgeembed_runtime.index.catalog import MAX_DIM
+from edgeembed_runtime.index.layout import require_regular
+
+_HEADER_WORDS = 3
+_WORD_BYTES = 4
+_ADD_ROWS = 4096
+# n * trees and node ids are 32-bit in Annoy; 2**24 rows x 64 trees stay below 2**31.
+MAX_ROWS = 1 << 24
+
+
+def leaf_capacity(dim: int) -> int:
+    """Item ids that fit into one leaf: its children and vector words."""
+    return dim + 2
+
+
+class AnnoyFile:
+    """A validated, loaded file. Queries from many threads are fine; it is never loaded again."""
+
+    def __init__(self, loaded: Any) -> None:
+        """Wrap an annoy.AnnoyIndex that has loaded a validated file."""
+        self._loaded = loaded
+
+    def query(self, vector: list[float], count: int, search_k: int) -> NDArray[np.int64]:
+        """Up to `count` local ids near a vector, after looking at about `search_k` nodes."""
+        return np.array(self._loaded.get_nns_by_vector(vector, count, search_k), dtype=np.int64)
+
+    def close(self) -> None:
+        """Unmap the file, so that Windows can remove it; nobody may query afterwards."""
+        self._loaded.unload()
+
+
+def build_annoy(path: Path, vectors: NDArray[np.float32], *, trees: int, seed: int) -> bool:
+    """Build trees over (n, d) rows and write them durably to a new file.
+
+    One build thread and a fixed seed: the same rows give the same bytes with the same binary.
+
+    Returns:
+        False, and no file, where Annoy is not usable here.
+
+    Raises:
+        StorageError: the file could not be written.
+        MemoryError: the trees did not fit into memory.
+    """
+    module = annoy_module()
+    if module is None:
+        return False
+    forest = module.AnnoyIndex(vectors.shape[1], "angular")
+    forest.set_seed(seed)
+    for start in range(0, len(vectors), _ADD_ROWS):
+        for offset, row in enumerate(vectors[start : start + _ADD_ROWS].tolist()):
+            forest.add_item(start + offset, row)
+    forest.build(trees, n_jobs=1)
+    with storage.storage_errors("write", path):
+        forest.save(str(path))
+    forest.unload()
+    storage.sync_file(path)
+    return True
+
+
+def load_annoy(path: Path, *, size: int, dim: int, n: int, trees: int) -> AnnoyFile | None:
+    """Validate a file and load it; None where Annoy is not usable here.
+
+    Raises:
+        IndexCorruptError: the file is not a sound forest of these numbers.
+        OSError: the file cannot be read.
+    """
+    module = annoy_module()
+    if module is None:
+        return None
+    require_regular(path, size)
+    problem = find_problem(path, dim=dim, n=n, trees=trees)
+    if problem is not None:
+        raise IndexCorruptError(f"{path} is damaged: {problem}")
+    loaded = module.AnnoyIndex(dim, "angular")
+    loaded.load(str(path))
+    return AnnoyFile(loaded)
+
+
+def find_problem(path: Path, *, dim: int, n: int, trees: int) -> str | None:
+    """Say why Annoy must not load this file, or None if every query of it is safe and ends.
+
+    Checked: the size; each item; each count; each leaf's ids; that every child comes before its
+    parent (so there is no cycle) and has one parent only (so no query takes exponential time);
+    and that the file ends with exactly `trees` roots.
+    """
+    if not (1 <= dim <= MAX_DIM and leaf_capacity(dim) < n <= MAX_ROWS and trees >= 1):
+        return f"no forest can have {n} items, {trees} trees and {dim} dimensions"
+    words = _HEADER_WORDS + dim
+    size = path.stat().st_size
+    if size % (words * _WORD_BYTES) or size // (words * _WORD_BYTES) < n + trees:
+        return f"{size} bytes do not make a forest of {n} items"
+    nodes: NDArray[np.int32] = np.memmap(path, dtype="<i4", mode="r").reshape(-1, words)
+    return _items_and_roots(nodes, n, trees) or _tree_nodes(nodes, n, trees)
+
+
+def _items_and_roots(nodes: NDArray[np.int32], n: int, trees: int) -> str | None:
+    if not (nodes[:n, 0] == 1).all():
+        return "an item is not an item"
+    if not (nodes[-trees:, 0] == n).all():
+        return "a root does not hold every item"
+    return None
+
+
+def _tree_nodes(nodes: NDArray[np.int32], n: int, trees: int) -> str | None:
+    capacity = nodes.shape[1] - 1
+    counts = nodes[n:, 0]
+    if (counts < 1).any() or (counts > n).any():
+        return "a node counts impossibly many items"
+    leaf = counts <= capacity
+    ids = nodes[n:][leaf, 1:]
+    unused = np.arange(capacity)[None, :] >= counts[leaf][:, None]
+    if (~unused & ((ids < 0) | (ids >= n))).any():
+        return "a leaf names an item that does not exist"
+    parents = np.arange(n, len(nodes))[~leaf]
+    children = nodes[n:][~leaf, 1:3]
+    if ((children < 0) | (children >= parents[:, None])).any():
+        return "a node's child does not come before it"
+    own = children[parents < len(nodes) - trees].ravel()  # root copies repeat their originals
+    own = own[own >= n]
+    if len(np.unique(own)) != len(own):
+        return "two nodes share a child"
+    return None

@@ -1,0 +1,212 @@
+"""The SQLite file: one connection, short transactions, and the only commit point of an index."""
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Generator, Sequence
+from pathlib import Path
+
+from edgeembed_runtime.errors import (
+    IndexCorruptError,
+    IndexNotFoundError,
+    IndexReadOnlyError,
+    SearchIndexError,
+)
+from edgeembed_runtime.index.layout import CATALOG, require_regular
+from edgeembed_runtime.index.schema import check_identity, check_schema
+from edgeembed_runtime.index.sqlite_errors import sqlite_errors
+
+MAX_DIM = 8192
+_PRAGMAS = (
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA cell_size_check = ON",
+    # A damaged page must be an error, not a signal.
+    "PRAGMA mmap_size = 0",
+    # EXTRA also syncs the folder after the journal is gone: without it a power cut could undo the
+    # last commit after the files it dropped were removed.
+    "PRAGMA synchronous = EXTRA",
+)
+
+
+class SnapshotPurgedError(SearchIndexError):
+    """Rows of the generation that was asked for are gone; read the current one instead."""
+
+
+class Catalog:
+    """An open catalog. Its lock makes one connection serve many threads, one transaction each."""
+
+    def __init__(self, directory: Path, *, writable: bool, busy_timeout_s: float) -> None:
+        """Open the catalog in `directory`; a crashed writer's journal is rolled back.
+
+        Raises:
+            IndexNotFoundError: there is none.
+            IndexCorruptError: it is damaged, or not ours.
+            IndexVersionError: made by a newer edgeembed.
+        """
+        self.path = directory / CATALOG
+        self._lock = threading.RLock()
+        self._closed = False
+        if not self.path.exists() and not self.path.is_symlink():
+            raise IndexNotFoundError(f"{directory} is not an edgeembed index: {CATALOG} is missing")
+        require_regular(self.path)
+        with sqlite_errors(self.path):
+            self._connection = _connect(self.path, writable=writable, timeout_s=busy_timeout_s)
+            try:
+                check_identity(self._connection, self.path)
+                check_schema(self._connection, self.path)
+                self.dim, self.space, self.has_fts = self._identity()
+                if writable:
+                    self._connection.execute("PRAGMA journal_mode = DELETE")
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def _identity(self) -> tuple[int, str, bool]:
+        meta = dict(self._connection.execute("SELECT k, v FROM meta"))
+        dim, space = meta.get("dim"), meta.get("space")
+        sound = (
+            isinstance(dim, int)
+            and 1 <= dim <= MAX_DIM
+            and isinstance(space, str)
+            and meta.get("metric") == "cosine"
+            and all(isinstance(meta.get(k), int) for k in ("gen", "floor", "epoch", "fts5", "dead"))
+        )
+        if not sound:
+            raise IndexCorruptError(f"{self.path}: the catalog's meta table is damaged")
+        return int(meta["dim"]), str(meta["space"]), bool(meta["fts5"])
+
+    @contextlib.contextmanager
+    def reading(self, generation: int | None = None) -> Generator[sqlite3.Connection, None, None]:
+        """One read transaction: everything inside sees one commit.
+
+        Args:
+            generation: what the caller wants to read rows of; None for the current one.
+
+        Raises:
+            SnapshotPurgedError: rows that were visible at `generation` have been purged since.
+            SearchIndexError: SQLite failed; see sqlite_errors.
+        """
+        with self._lock, sqlite_errors(self.path), self._transaction("BEGIN"):
+            if generation is not None and meta_int(self._connection, "floor") > generation:
+                raise SnapshotPurgedError(f"{self.path}: generation {generation} was purged")
+            yield self._connection
+
+    @contextlib.contextmanager
+    def writing(self) -> Generator[tuple[sqlite3.Connection, int], None, None]:
+        """One write transaction; yields the connection and the generation this commit makes.
+
+        Either everything inside becomes durable when the block ends, or nothing does.
+
+        Raises:
+            SearchIndexError, StorageError: SQLite failed, nothing was committed.
+        """
+        with self._lock, sqlite_errors(self.path), self._transaction("BEGIN IMMEDIATE"):
+            generation = meta_int(self._connection, "gen") + 1
+            yield self._connection, generation
+            set_meta(self._connection, "gen", generation)
+
+    @contextlib.contextmanager
+    def _transaction(self, begin: str) -> Generator[None, None, None]:
+        self.require_open()
+        if self._connection.in_transaction:  # Ctrl-C between two statements can leave one behind
+            self._connection.execute("ROLLBACK")
+        try:
+            self._connection.execute(begin)
+            yield
+            self.commit()
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def commit(self) -> None:
+        """End the transaction at hand (a method of its own, so that tests can make it fail)."""
+        self._connection.execute("COMMIT")
+
+    def forget(self, names: Sequence[str]) -> None:
+        """Strike removed files off the gc table; not a new generation, as no reader sees it.
+
+        Raises:
+            SearchIndexError, StorageError: SQLite failed, nothing was committed.
+        """
+        with self._lock, sqlite_errors(self.path), self._transaction("BEGIN IMMEDIATE"):
+            self._connection.executemany("DELETE FROM gc WHERE name = ?", ((n,) for n in names))
+
+    def vacuum(self) -> None:
+        """Give unused pages back to the file system.
+
+        Raises:
+            SearchIndexError, StorageError: SQLite refused; the catalog is unchanged.
+        """
+        with self._lock, sqlite_errors(self.path):
+            self.require_open()
+            self._connection.execute("VACUUM")
+
+    def copy_to(self, target: Path) -> None:
+        """Copy one consistent state of the catalog into a new database file.
+
+        Raises:
+            SearchIndexError, StorageError: SQLite failed.
+        """
+        with self._lock, sqlite_errors(self.path):
+            self.require_open()
+            with contextlib.closing(sqlite3.connect(target)) as connection:
+                self._connection.backup(connection)
+
+    def close(self) -> None:
+        """Close the connection; a second call does nothing."""
+        with self._lock:
+            self._closed = True
+            self._connection.close()
+
+    def require_open(self) -> None:
+        """Make sure that close() was not called.
+
+        Raises:
+            IndexReadOnlyError: it was.
+        """
+        if self._closed:
+            raise IndexReadOnlyError(f"the index at {self.path.parent} is closed; open it again")
+
+
+def meta_int(connection: sqlite3.Connection, name: str) -> int:
+    """Read one number of the meta table (gen, floor, epoch, dead)."""
+    return int(connection.execute("SELECT v FROM meta WHERE k = ?", (name,)).fetchone()[0])
+
+
+def set_meta(connection: sqlite3.Connection, name: str, value: int) -> None:
+    """Write one number of the meta table."""
+    connection.execute("UPDATE meta SET v = ? WHERE k = ?", (value, name))
+
+
+def _connect(path: Path, *, writable: bool, timeout_s: float) -> sqlite3.Connection:
+    # Readers also open for writing, so that they can roll a crashed writer's journal back.
+    try:
+        return _open(path, "mode=rw", writable=writable, timeout_s=timeout_s)
+    except sqlite3.OperationalError as error:
+        code: str = getattr(error, "sqlite_errorname", "")
+        unwritable = code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR_LOCK"))
+        if writable or not unwritable or path.with_name(f"{path.name}-journal").exists():
+            raise
+    # Read-only media: nothing can change there, so locks are not needed.
+    return _open(path, "mode=ro&immutable=1", writable=False, timeout_s=timeout_s)
+
+
+def _open(path: Path, mode: str, *, writable: bool, timeout_s: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?{mode}",
+        uri=True,
+        timeout=timeout_s,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+        if not writable:
+            connection.execute("PRAGMA query_only = ON")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection

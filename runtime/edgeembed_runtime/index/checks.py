@@ -1,0 +1,191 @@
+"""Keys, documents, metadata and options from outside: checked before anything is written."""
+
+import json
+import operator
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_runtime.errors import InputError
+
+MAX_KEY_CHARS = 1024
+# SQLite refuses a row above 1e9 bytes; a quarter of it leaves room for the rest of the row.
+MAX_DOCUMENT_BYTES = 256 << 20
+MAX_METADATA_BYTES = 1 << 20
+# SQLite's JSON functions stop at a depth of 1000, Python's own recursion not far above.
+MAX_METADATA_DEPTH = 32
+_INT64 = 1 << 63
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """What one upsert writes: equal lengths, distinct keys."""
+
+    keys: Sequence[str]
+    documents: Sequence[str | None]
+    metadatas: Sequence[str | None]
+    """JSON texts."""
+    vectors: NDArray[np.float32]
+    """(n, d), unit rows."""
+
+
+def check_keys(keys: object, *, what: str = "keys") -> list[str]:
+    """Return the keys as a list.
+
+    Raises:
+        InputError: not a sequence of non-empty str without NUL or surrogates, 1024 chars at most.
+    """
+    checked = _listed(keys, what, "str")
+    for position, key in enumerate(checked):
+        _check_key(key, f"{what}[{position}]")
+    return checked
+
+
+def _listed(value: object, what: str, of: str) -> list[Any]:
+    # A str is a sequence of str and a dict of its keys: both are surely mistakes here.
+    if isinstance(value, str | bytes) or type(value) is dict or not isinstance(value, Iterable):
+        kind = type(cast("object", value)).__name__
+        raise InputError(f"{what}: expected a list of {of}, got {kind}")
+    return list(cast("Iterable[Any]", value))
+
+
+def _check_key(key: object, what: str) -> None:
+    _utf8(key, what)
+    text = str(key)
+    if not 1 <= len(text) <= MAX_KEY_CHARS or "\0" in text:
+        raise InputError(
+            f"{what}: expected 1 to {MAX_KEY_CHARS} characters without NUL, got {len(text)}"
+        )
+
+
+def _utf8(value: object, what: str) -> bytes:
+    if not isinstance(value, str):
+        raise InputError(f"{what}: expected str, got {type(value).__name__}")
+    try:
+        return value.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"{what}: holds a lone surrogate, which is not text") from error
+
+
+def check_texts(texts: object, *, what: str) -> list[str]:
+    """Return the documents or queries as a list; NUL characters are allowed.
+
+    Raises:
+        InputError: not a sequence of str, a lone surrogate, or more than 256 MiB in one text.
+    """
+    checked = _listed(texts, what, "str")
+    for position, text in enumerate(checked):
+        size = len(_utf8(text, f"{what}[{position}]"))
+        if size > MAX_DOCUMENT_BYTES:
+            raise InputError(
+                f"{what}[{position}]: expected at most {MAX_DOCUMENT_BYTES} bytes, got {size}"
+            )
+    return checked
+
+
+def check_metadatas(metadatas: object) -> list[str | None]:
+    """Return each metadata dict as JSON text (None stays None).
+
+    Raises:
+        InputError: not a sequence of dicts of JSON values; NaN, infinity, integers beyond 64 bit,
+            NUL or lone surrogates in a text, keys that are not str, more than 32 levels or 1 MiB.
+    """
+    items = _listed(metadatas, "metadatas", "dicts")
+    return [_metadata_json(item, f"metadatas[{i}]") for i, item in enumerate(items)]
+
+
+def _metadata_json(metadata: object, what: str) -> str | None:
+    if metadata is None:
+        return None
+    if not isinstance(metadata, Mapping):
+        raise InputError(f"{what}: expected a dict or None, got {type(metadata).__name__}")
+    plain = _plain(cast("Mapping[Any, Any]", metadata), what, depth=1)
+    # Not ASCII-escaped: older SQLite compares a path's label with the key's raw JSON text.
+    text = json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    if len(text.encode()) > MAX_METADATA_BYTES:
+        raise InputError(f"{what}: expected at most {MAX_METADATA_BYTES} bytes of JSON")
+    return text
+
+
+def _plain(value: Any, what: str, depth: int) -> Any:
+    if depth > MAX_METADATA_DEPTH:
+        raise InputError(f"{what}: expected at most {MAX_METADATA_DEPTH} levels")
+    if isinstance(value, Mapping):
+        pairs = cast("Mapping[Any, Any]", value)
+        for name in pairs:
+            _check_text(name, f"{what}: a key")
+        return {str(name): _plain(item, what, depth + 1) for name, item in pairs.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item, what, depth + 1) for item in cast("Sequence[Any]", value)]
+    return check_scalar(value, what)
+
+
+def _check_text(value: object, what: str) -> None:
+    if b"\0" in _utf8(value, what):
+        raise InputError(f"{what}: expected a text without NUL")
+
+
+def check_scalar(value: object, what: str) -> str | int | float | bool | None:
+    """Return a value that JSON and SQLite both hold exactly.
+
+    Raises:
+        InputError: anything but None, bool, str, finite float, or int of at most 64 bits.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        _check_text(value, what)
+        return value
+    if isinstance(value, int):
+        if not -_INT64 <= value < _INT64:
+            raise InputError(f"{what}: expected integers of at most 64 bits, got {value:.3e}")
+        return int(value)
+    if isinstance(value, float):
+        if not np.isfinite(value):
+            raise InputError(f"{what}: expected finite numbers, got {value}")
+        return float(value)
+    raise InputError(f"{what}: expected a JSON value, got {type(value).__name__}")
+
+
+def check_lengths(n: int, **others: int | None) -> None:
+    """Make sure that every given list is as long as the keys.
+
+    Raises:
+        InputError: one is not.
+    """
+    for name, length in others.items():
+        if length is not None and length != n:
+            raise InputError(f"{name}: expected {n} entries, one for each key, got {length}")
+
+
+def check_k(k: object) -> int:
+    """Return how many hits are wanted.
+
+    Raises:
+        InputError: not an integer of at least 1.
+    """
+    try:
+        if isinstance(k, bool):
+            raise TypeError
+        number = operator.index(cast("int", k))
+    except TypeError as error:
+        raise InputError(f"k: expected an integer, got {type(k).__name__}") from error
+    if number < 1:
+        raise InputError(f"k: expected at least 1, got {number}")
+    return number
+
+
+def last_of_each_key(batch: Batch) -> Batch:
+    """Keep the last entry of each key, in the order of those entries."""
+    last = sorted({key: position for position, key in enumerate(batch.keys)}.values())
+    if len(last) == len(batch.keys):
+        return batch
+    return Batch(
+        keys=[batch.keys[i] for i in last],
+        documents=[batch.documents[i] for i in last],
+        metadatas=[batch.metadatas[i] for i in last],
+        vectors=batch.vectors[last],
+    )

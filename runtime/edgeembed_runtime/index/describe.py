@@ -1,0 +1,41 @@
+"""The counts and measurements of an index, gathered from a snapshot."""
+
+import contextlib
+from pathlib import Path
+
+from edgeembed_runtime.index.catalog import Catalog
+from edgeembed_runtime.index.results import IndexStats, SegmentStats
+from edgeembed_runtime.index.snapshot import SegmentView, Snapshot
+
+
+def gather_stats(directory: Path, catalog: Catalog, snapshot: Snapshot) -> IndexStats:
+    """Describe one generation; asks Annoy once whether it can be used here."""
+    segments = tuple(_segment_stats(view) for view in snapshot.segments)
+    size = 0
+    with contextlib.suppress(FileNotFoundError):  # stat only: see the rule on descriptors
+        size = catalog.path.stat().st_size
+    return IndexStats(
+        path=directory,
+        documents=snapshot.documents,
+        dim=catalog.dim,
+        space=catalog.space,
+        generation=snapshot.generation,
+        bytes=size + sum(segment.bytes for segment in segments),
+        tail_rows=int(snapshot.tail.ids.size),
+        segments=segments,
+    )
+
+
+def _segment_stats(view: SegmentView) -> SegmentStats:
+    info = view.segment.info
+    return SegmentStats(
+        n=info.n,
+        dead=view.rows.dead,
+        bytes=sum(file.bytes for file in info.files.values()),
+        backend="annoy" if view.segment.annoy() is not None else "exact",
+        recall=info.recall,
+        exact_ms=info.exact_ms,
+        annoy_ms=info.annoy_ms,
+        trees=info.trees,
+        search_k=info.search_k,
+    )

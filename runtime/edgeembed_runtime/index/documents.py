@@ -1,0 +1,190 @@
+"""Rows of the document table: written, marked dead, looked up and fetched."""
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_runtime.errors import IndexCorruptError
+from edgeembed_runtime.index.catalog import meta_int, set_meta
+from edgeembed_runtime.index.checks import Batch
+from edgeembed_runtime.index.results import StoredDocument
+
+T = TypeVar("T")
+VISIBLE = "doc.born <= ? AND (doc.dead IS NULL OR doc.dead > ?)"
+"""SQL condition of rows that exist at a generation; bind the generation twice."""
+# Older SQLite allows 999 bound values in one statement.
+_CHUNK = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class DocumentRow:
+    """One row of the document table, as stored."""
+
+    docid: int
+    key: str
+    text: str | None
+    meta_json: str | None
+    crc32: int
+
+    def is_sound(self) -> bool:
+        """Whether the contents still match their checksum."""
+        return self.crc32 == checksum(self.key, self.text, self.meta_json)
+
+    def parsed(self) -> StoredDocument:
+        """The row as a result, its metadata decoded.
+
+        Raises:
+            IndexCorruptError: the checksum does not match.
+        """
+        if not self.is_sound():
+            raise IndexCorruptError(
+                f"the document with key {self.key!r} is damaged: its checksum does not match; "
+                f"upsert it again, or restore the index from a backup"
+            )
+        metadata = None if self.meta_json is None else json.loads(self.meta_json)
+        return StoredDocument(key=self.key, document=self.text, metadata=metadata)
+
+
+def checksum(key: str, text: str | None, meta_json: str | None) -> int:
+    """CRC-32 over key, text and metadata; a missing part differs from an empty one."""
+    parts = [key.encode()]
+    parts += [b"" if part is None else b"\1" + part.encode() for part in (text, meta_json)]
+    return zlib.crc32(b"\0".join(parts))
+
+
+def insert(connection: sqlite3.Connection, batch: Batch, born: int, *, fts: bool) -> None:
+    """Write a batch: older rows of its keys die, new rows and their tail vectors are born."""
+    mark_dead(connection, batch.keys, born)
+    last = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'doc'").fetchone()
+    first = (last[0] if last else 0) + 1
+    docids = range(first, first + len(batch.keys))
+    connection.executemany(
+        "INSERT INTO doc(docid, key, text, meta_json, crc32, born) VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            (docid, key, text, meta, checksum(key, text, meta), born)
+            for docid, key, text, meta in zip(
+                docids, batch.keys, batch.documents, batch.metadatas, strict=True
+            )
+        ),
+    )
+    blobs = (row.astype("<f4", copy=False).tobytes() for row in batch.vectors)
+    connection.executemany(
+        "INSERT INTO tail(docid, vec, crc32) VALUES (?, ?, ?)",
+        ((docid, blob, zlib.crc32(blob)) for docid, blob in zip(docids, blobs, strict=True)),
+    )
+    if fts:
+        texts = zip(docids, batch.documents, strict=True)
+        connection.executemany(
+            "INSERT INTO fts(rowid, text) VALUES (?, ?)",
+            ((docid, text) for docid, text in texts if text is not None),
+        )
+
+
+def mark_dead(connection: sqlite3.Connection, keys: Sequence[str], dead: int) -> int:
+    """End the life of the current rows of these keys; returns how many there were."""
+    cursor = connection.executemany(
+        "UPDATE doc SET dead = ? WHERE key = ? AND dead IS NULL", ((dead, key) for key in keys)
+    )
+    count = max(0, cursor.rowcount)
+    set_meta(connection, "dead", meta_int(connection, "dead") + count)
+    return count
+
+
+def purge(connection: sqlite3.Connection, docids: Sequence[int], *, fts: bool) -> None:
+    """Remove dead rows for good, from the keyword table too."""
+    if fts:
+        # An external-content table must be told the text that it once indexed.
+        connection.executemany(
+            "INSERT INTO fts(fts, rowid, text) "
+            "SELECT 'delete', docid, text FROM doc WHERE docid = ? AND text IS NOT NULL",
+            ((docid,) for docid in docids),
+        )
+    connection.executemany("DELETE FROM doc WHERE docid = ?", ((docid,) for docid in docids))
+    set_meta(connection, "dead", meta_int(connection, "dead") - len(docids))
+
+
+def docids_of(
+    connection: sqlite3.Connection, keys: Iterable[str], generation: int
+) -> dict[str, int]:
+    """Map each key that exists at a generation to its row."""
+    found: dict[str, int] = {}
+    for chunk in _chunks(keys):
+        marks = ", ".join("?" * len(chunk))
+        # Two queries, because each half is served by an index and an OR would be by none.
+        found.update(
+            connection.execute(
+                f"SELECT key, docid FROM doc WHERE key IN ({marks}) AND dead IS NULL AND born <= ?",
+                (*chunk, generation),
+            )
+        )
+        found.update(
+            connection.execute(
+                f"SELECT key, docid FROM doc WHERE dead > ? AND born <= ? AND key IN ({marks})",
+                (generation, generation, *chunk),
+            )
+        )
+    return found
+
+
+def fetch(connection: sqlite3.Connection, docids: Iterable[int]) -> Mapping[int, StoredDocument]:
+    """Read documents by row; every checksum is checked.
+
+    Raises:
+        IndexCorruptError: a row is missing or damaged.
+    """
+    wanted = [int(docid) for docid in docids]
+    found: dict[int, StoredDocument] = {}
+    for chunk in _chunks(wanted):
+        marks = ", ".join("?" * len(chunk))
+        for row in _rows(connection, f"WHERE docid IN ({marks})", chunk):
+            found[row.docid] = row.parsed()
+    for docid in wanted:
+        if docid not in found:
+            raise IndexCorruptError(f"the catalog lacks document row {docid}, which a vector names")
+    return found
+
+
+def iterate(connection: sqlite3.Connection, generation: int) -> Iterator[DocumentRow]:
+    """All rows that exist at a generation, in the order of their rows, unchecked."""
+    return _rows(connection, f"WHERE {VISIBLE} ORDER BY docid", (generation, generation))
+
+
+def keys_at(connection: sqlite3.Connection, generation: int) -> list[str]:
+    """All keys at a generation, oldest row first."""
+    cursor = connection.execute(
+        f"SELECT key FROM doc WHERE {VISIBLE} ORDER BY docid", (generation, generation)
+    )
+    return [key for (key,) in cursor]
+
+
+def dead_docids(connection: sqlite3.Connection, since: int = -1) -> NDArray[np.int64]:
+    """Rows that died after generation `since`, ascending int64."""
+    cursor = connection.execute("SELECT docid FROM doc WHERE dead > ?", (since,))
+    return np.sort(np.fromiter((docid for (docid,) in cursor), dtype=np.int64))
+
+
+def _rows(
+    connection: sqlite3.Connection, condition: str, values: Sequence[object]
+) -> Iterator[DocumentRow]:
+    cursor = connection.execute(
+        f"SELECT docid, key, text, meta_json, crc32 FROM doc {condition}",
+        tuple(values),  # type: ignore[arg-type]
+    )
+    for docid, key, text, meta_json, crc32 in cursor:
+        texts = (text, meta_json)
+        if not isinstance(key, str) or not all(t is None or isinstance(t, str) for t in texts):
+            raise IndexCorruptError(f"document row {docid} is damaged: it does not hold text")
+        yield DocumentRow(docid=docid, key=key, text=text, meta_json=meta_json, crc32=crc32)
+
+
+def _chunks(items: Iterable[T]) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while chunk := list(islice(iterator, _CHUNK)):
+        yield chunk

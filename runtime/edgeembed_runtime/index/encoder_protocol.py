@@ -1,0 +1,70 @@
+"""What an index needs of an encoder, and whether a given one fits."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_runtime.errors import InputError, SpaceMismatchError
+
+
+class IndexEncoder(Protocol):
+    """Anything that turns texts into vectors of one space."""
+
+    @property
+    def dim(self) -> int:
+        """Components per vector."""
+        ...
+
+    @property
+    def space(self) -> str:
+        """The fingerprint of the vector space: equal for vectors that may be compared."""
+        ...
+
+    @property
+    def similarity_name(self) -> str:
+        """How the model compares vectors: cosine, dot, ..."""
+        ...
+
+    @property
+    def normalized(self) -> bool:
+        """Whether the vectors have unit length."""
+        ...
+
+    def encode_query(self, inputs: str | Sequence[str]) -> NDArray[np.float32]:
+        """Return (d,) for a str, (n, d) for a list."""
+        ...
+
+    def encode_document(self, inputs: str | Sequence[str]) -> NDArray[np.float32]:
+        """Return (d,) for a str, (n, d) for a list."""
+        ...
+
+
+def check_comparable(encoder: IndexEncoder) -> None:
+    """Make sure that cosine is the right comparison for this encoder.
+
+    Raises:
+        InputError: it compares otherwise, and its vectors are not of unit length.
+    """
+    if encoder.similarity_name != "cosine" and not encoder.normalized:
+        raise InputError(
+            f"encoder: expected cosine similarity or unit vectors, because the scores of an index "
+            f"are cosines; found similarity {encoder.similarity_name!r} on vectors of any length"
+        )
+
+
+def check_fits(encoder: IndexEncoder, *, dim: int, space: str) -> None:
+    """Make sure that this encoder's vectors belong into an index of `dim` and `space`.
+
+    Raises:
+        InputError: see check_comparable.
+        SpaceMismatchError: another space or dimension.
+    """
+    check_comparable(encoder)
+    if encoder.space != space or encoder.dim != dim:
+        raise SpaceMismatchError(
+            f"encoder: the index holds vectors of space {space!r} with {dim} dimensions, the "
+            f"encoder makes {encoder.space!r} with {encoder.dim}; create a new index and upsert "
+            f"the documents again with this encoder"
+        )

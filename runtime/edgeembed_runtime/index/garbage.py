@@ -1,0 +1,33 @@
+"""Removing segment files that the catalog does not name; safe at any time for the one writer."""
+
+import logging
+from pathlib import Path
+
+from edgeembed_runtime import storage
+from edgeembed_runtime.errors import EdgeEmbedError, IndexReadOnlyError
+from edgeembed_runtime.index.catalog import Catalog
+from edgeembed_runtime.index.layout import SEGMENTS, is_segment_file
+
+_LOG = logging.getLogger(__name__)
+
+
+def collect(directory: Path, catalog: Catalog) -> None:
+    """Remove orphans of crashes and files that a durable commit has dropped.
+
+    Never raises for a file that cannot be removed (Windows: still mapped by a reader): the next
+    writer tries again. Files with names that edgeembed does not give are left alone.
+    """
+    try:
+        with catalog.reading() as connection:
+            named = {name for (name,) in connection.execute("SELECT name FROM segfile")}
+            dropped = {name for (name,) in connection.execute("SELECT name FROM gc")}
+        for path in sorted((directory / SEGMENTS).iterdir()):
+            if is_segment_file(path.name) and path.name not in named:
+                storage.remove_file(path)
+        if dropped:
+            # Not a new generation: nothing that a reader can see changes.
+            catalog.forget(sorted(dropped))
+    except IndexReadOnlyError:
+        raise
+    except (EdgeEmbedError, OSError) as error:
+        _LOG.warning("some unused segment files stay until the next writer: %s", error)

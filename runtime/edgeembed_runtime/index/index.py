@@ -1,0 +1,350 @@
+"""The Index: documents and their vectors, found by meaning, word or key."""
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, TypeVar
+
+from numpy.typing import ArrayLike
+
+from edgeembed_runtime.errors import IndexReadOnlyError, InputError, SearchIndexError
+from edgeembed_runtime.index.backup import copy_index
+from edgeembed_runtime.index.batch import make_batch
+from edgeembed_runtime.index.catalog import Catalog, SnapshotPurgedError
+from edgeembed_runtime.index.checks import check_keys
+from edgeembed_runtime.index.creation import chosen_space, create_index
+from edgeembed_runtime.index.describe import gather_stats
+from edgeembed_runtime.index.documents import docids_of, fetch, keys_at
+from edgeembed_runtime.index.encoder_protocol import IndexEncoder, check_fits
+from edgeembed_runtime.index.lock import WriterLock
+from edgeembed_runtime.index.queries import Mode, Queries, many_queries, one_query
+from edgeembed_runtime.index.results import Hit, IndexStats, StoredDocument, VerifyReport
+from edgeembed_runtime.index.search import SearchOptions, checked_options, search_snapshot
+from edgeembed_runtime.index.settings import IndexSettings
+from edgeembed_runtime.index.snapshot import Snapshot, load_snapshot
+from edgeembed_runtime.index.verify import require_sound, verify_index
+from edgeembed_runtime.index.writer import Writer
+
+T = TypeVar("T")
+_DEFAULTS = IndexSettings()
+# A search starts again when a compaction has purged its generation. Each time the index has moved
+# on, so more than a few times means a writer that compacts without end.
+_ATTEMPTS = 10
+
+
+class Index:
+    """An index directory, opened. Safe to use from many threads; close it, or use `with`."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        encoder: IndexEncoder | None = None,
+        mode: Literal["r", "rw"] = "r",
+        lock_timeout_s: float = 0.1,
+        settings: IndexSettings = _DEFAULTS,
+    ) -> None:
+        """Open an index; see Index.open."""
+        if mode not in ("r", "rw"):
+            raise InputError(f"mode: expected 'r' or 'rw', got {mode!r}")
+        self.path = Path(path).absolute()
+        self.mode: Literal["r", "rw"] = mode
+        self._encoder = encoder
+        self._process = os.getpid()
+        self._lock = threading.RLock()
+        self._writer: Writer | None = None
+        with contextlib.ExitStack() as opened:
+            timeout_s = settings.busy_timeout_s
+            self._catalog = Catalog(self.path, writable=mode == "rw", busy_timeout_s=timeout_s)
+            opened.callback(self._catalog.close)
+            if encoder is not None:
+                check_fits(encoder, dim=self._catalog.dim, space=self._catalog.space)
+            self._snapshot: Snapshot | None = None
+            if mode == "rw":
+                # After the checks above, so that no lock file appears in a foreign folder.
+                lock = WriterLock(self.path, lock_timeout_s)
+                opened.callback(lock.release)
+                self._writer = Writer(self.path, self._catalog, lock, settings, self._current)
+            self._current()
+            opened.pop_all()
+
+    @classmethod
+    def create(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        encoder: IndexEncoder | None = None,
+        dim: int | None = None,
+        space: str | None = None,
+        lock_timeout_s: float = 0.1,
+        settings: IndexSettings = _DEFAULTS,
+    ) -> "Index":
+        """Make an empty index in a new or empty directory and open it for writing.
+
+        Args:
+            path: the directory; made with mode 0700 if it is missing.
+            encoder: encodes documents and queries; its dim and space become the index's.
+            dim: instead of an encoder, the length of one's own vectors, 1 to 8192.
+            space: a name for the space of one's own vectors.
+            lock_timeout_s: how long to wait for another writer, in seconds.
+            settings: when to seal, and how.
+
+        Raises:
+            IndexExistsError: an index or other files are there.
+            InputError: no usable dim, or an encoder whose vectors are not compared by cosine.
+            StorageError: the file system refused.
+        """
+        dim, space = chosen_space(encoder, dim, space)
+        target = Path(path).absolute()
+        create_index(target, dim=dim, space=space, lock_timeout_s=lock_timeout_s)
+        return cls(
+            target, encoder=encoder, mode="rw", lock_timeout_s=lock_timeout_s, settings=settings
+        )
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        encoder: IndexEncoder | None = None,
+        mode: Literal["r", "rw"] = "r",
+        lock_timeout_s: float = 0.1,
+        settings: IndexSettings = _DEFAULTS,
+    ) -> "Index":
+        """Open an index.
+
+        Args:
+            path: its directory.
+            encoder: encodes documents and queries; must be of the index's space.
+            mode: "r" sees one generation until refresh(); "rw" is the one writer.
+            lock_timeout_s: how long to wait for another writer, in seconds.
+            settings: when to seal, and how.
+
+        Raises:
+            IndexNotFoundError, IndexCorruptError, IndexVersionError: it cannot be opened.
+            IndexLockedError: mode "rw" and another writer has it open.
+            SpaceMismatchError: the encoder's vectors do not belong in this index.
+            StorageError: the file system refused.
+        """
+        return cls(
+            path, encoder=encoder, mode=mode, lock_timeout_s=lock_timeout_s, settings=settings
+        )
+
+    @property
+    def dim(self) -> int:
+        """Components per vector."""
+        return self._catalog.dim
+
+    @property
+    def space(self) -> str:
+        """The fingerprint of the vectors' space; "" for one's own vectors without a name."""
+        return self._catalog.space
+
+    @property
+    def generation(self) -> int:
+        """The commit that this object sees; each commit counts one up."""
+        return self._current().generation
+
+    def upsert(
+        self,
+        keys: Sequence[str],
+        documents: Sequence[str] | None = None,
+        vectors: ArrayLike | None = None,
+        metadatas: Sequence[Mapping[str, Any] | None] | None = None,
+    ) -> None:
+        """Insert or replace documents, all of them in one durable commit or none.
+
+        Args:
+            keys: n texts of 1 to 1024 characters; of a key that occurs twice, the last entry wins.
+            documents: n texts, or None.
+            vectors: (n, dim) numbers of any length but zero; None encodes the documents.
+            metadatas: n dicts of JSON values (or None each), or None.
+
+        Raises:
+            InputError: an argument cannot be used; nothing was written.
+            IndexReadOnlyError: opened with mode "r", or closed.
+            StorageError: the file system refused; nothing was committed.
+        """
+        writer = self._require_writer()
+        batch = make_batch(keys, documents, vectors, metadatas, dim=self.dim, encoder=self._encoder)
+        if batch.keys:
+            writer.upsert(batch)
+
+    def delete(self, keys: str | Iterable[str]) -> int:
+        """Delete documents in one durable commit; returns how many of the keys existed.
+
+        Raises:
+            InputError, IndexReadOnlyError, StorageError: see upsert.
+        """
+        writer = self._require_writer()
+        wanted = list(dict.fromkeys(check_keys([keys] if isinstance(keys, str) else keys)))
+        return writer.delete(wanted) if wanted else 0
+
+    def get(self, keys: str | Iterable[str]) -> list[StoredDocument | None]:
+        """Read documents by key, in the order of the keys; None where there is none.
+
+        Raises:
+            InputError: a key is not a key.
+            IndexCorruptError: a document's checksum does not match.
+        """
+        wanted = check_keys([keys] if isinstance(keys, str) else keys)
+
+        def read(snapshot: Snapshot) -> list[StoredDocument | None]:
+            with self._catalog.reading(snapshot.generation) as connection:
+                docids = docids_of(connection, wanted, snapshot.generation)
+                found = fetch(connection, docids.values())
+            return [found[docids[key]] if key in docids else None for key in wanted]
+
+        return self._at_current(read)
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self.get(key)[0] is not None
+
+    def __len__(self) -> int:
+        return self._current().documents
+
+    def keys(self) -> Iterator[str]:
+        """All keys of one generation, in the order in which they were last written."""
+
+        def read(snapshot: Snapshot) -> list[str]:
+            with self._catalog.reading(snapshot.generation) as connection:
+                return keys_at(connection, snapshot.generation)
+
+        return iter(self._at_current(read))
+
+    def search(
+        self,
+        query: str | ArrayLike,
+        k: int = 10,
+        *,
+        where: Mapping[str, Any] | None = None,
+        mode: Mode = "dense",
+        exact: bool = False,
+        exclude: Iterable[str] = (),
+    ) -> list[Hit]:
+        """Find the k best documents, best first, ties in the order of writing.
+
+        Args:
+            query: a text, or a (dim,) vector.
+            k: at least 1; fewer hits come back only where fewer documents match.
+            where: a filter on metadata; see docs/index-format.md.
+            mode: dense (cosine), keyword (BM25) or hybrid (both, fused by rank).
+            exact: never use Annoy; then the hits are the true neighbours.
+            exclude: keys that may not be found.
+
+        Raises:
+            InputError: an argument cannot be used.
+            IndexReadOnlyError: closed.
+            IndexCorruptError: a found document is damaged.
+        """
+        options = checked_options(k, where, mode, exact, exclude)
+        queries = one_query(query, self._encoder, dim=self.dim, mode=options.mode)
+        return self._search(queries, options)[0]
+
+    def search_many(
+        self,
+        queries: Sequence[str] | ArrayLike,
+        k: int = 10,
+        *,
+        where: Mapping[str, Any] | None = None,
+        mode: Mode = "dense",
+        exact: bool = False,
+        exclude: Iterable[str] = (),
+    ) -> list[list[Hit]]:
+        """Search for n texts, encoded in one call, or (n, dim) vectors; see search."""
+        options = checked_options(k, where, mode, exact, exclude)
+        prepared = many_queries(queries, self._encoder, dim=self.dim, mode=options.mode)
+        return self._search(prepared, options)
+
+    def _search(self, queries: Queries, options: SearchOptions) -> list[list[Hit]]:
+        return self._at_current(
+            lambda snapshot: search_snapshot(snapshot, self._catalog, queries, options)
+        )
+
+    def stats(self) -> IndexStats:
+        """Counts, sizes and measurements of the generation that this object sees."""
+        return gather_stats(self.path, self._catalog, self._current())
+
+    def refresh(self) -> None:
+        """See the newest generation; a writer always does."""
+        with self._lock:
+            self._snapshot = self._load(self._snapshot)
+
+    def compact(self) -> None:
+        """Rewrite everything into one segment and remove deleted and replaced rows for good.
+
+        Raises:
+            IndexReadOnlyError: opened with mode "r", or closed.
+            IndexCorruptError, StorageError: the index is as it was.
+        """
+        self._require_writer().compact()
+
+    def verify(self, full: bool = True) -> VerifyReport:
+        """Look for damage, which the report lists; `full` also reads every byte."""
+        self._require_open()
+        return verify_index(self.path, self._catalog, full=full)
+
+    def backup(self, dst: str | os.PathLike[str]) -> None:
+        """Copy the newest generation to a new directory and verify the copy.
+
+        Raises:
+            IndexExistsError: `dst` exists.
+            IndexCorruptError: the copy is damaged, because this index is.
+            StorageError: the file system refused.
+        """
+        self._require_open()
+        target = Path(dst).absolute()
+        copy_index(self.path, self._catalog, target)
+        with Index(target) as copy:
+            require_sound(copy.verify(), target)
+
+    def close(self) -> None:
+        """Release files and the writer lock; a second call does nothing."""
+        if self._writer is not None:
+            self._writer.close()
+        else:
+            self._catalog.close()
+
+    def __enter__(self) -> "Index":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _require_open(self) -> None:
+        self._catalog.require_open()
+        if os.getpid() != self._process:
+            raise SearchIndexError(f"{self.path} was opened before a fork; open it again here")
+
+    def _require_writer(self) -> Writer:
+        self._require_open()
+        if self._writer is None:
+            raise IndexReadOnlyError(f"{self.path} is open for reading; open it with mode='rw'")
+        return self._writer
+
+    def _load(self, previous: Snapshot | None) -> Snapshot:
+        with self._catalog.reading() as connection:
+            return load_snapshot(connection, self.path, self._catalog.dim, previous)
+
+    def _current(self) -> Snapshot:
+        self._require_open()
+        with self._lock:
+            if self._writer is not None or self._snapshot is None:
+                self._snapshot = self._load(self._snapshot)
+            return self._snapshot
+
+    def _at_current(self, action: Callable[[Snapshot], T]) -> T:
+        for _ in range(_ATTEMPTS):
+            try:
+                return action(self._current())
+            except SnapshotPurgedError:
+                self.refresh()
+        raise SearchIndexError(f"{self.path}: the index is compacted faster than it can be read")

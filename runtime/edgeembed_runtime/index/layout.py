@@ -1,0 +1,73 @@
+"""Which files an index consists of, and how they are opened safely."""
+
+import os
+import re
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from edgeembed_runtime.errors import IndexCorruptError
+
+CATALOG = "edgeembed.sqlite3"
+LOCK = "writer.lock"
+SEGMENTS = "seg"
+# A lower-case hexadecimal uuid and a role: no separator, no dot-dot, no drive, no device name.
+_SEGMENT_FILE = re.compile(r"[0-9a-f]{32}\.(?:f32|ids|ann)", re.ASCII)
+_UUID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+
+
+def is_segment_file(name: object) -> bool:
+    """Whether a name may stand in the segment folder."""
+    return isinstance(name, str) and _SEGMENT_FILE.fullmatch(name) is not None
+
+
+def segment_path(directory: Path, name: object) -> Path:
+    """Path of a segment file that the catalog names.
+
+    Raises:
+        IndexCorruptError: the name is not one that edgeembed gives.
+    """
+    if not isinstance(name, str) or not is_segment_file(name):
+        raise IndexCorruptError(f"{directory / CATALOG} names a segment file {str(name)[:80]!r}")
+    return directory / SEGMENTS / name
+
+
+def checked_uuid(directory: Path, value: object) -> str:
+    """The value, if it is a segment's uuid.
+
+    Raises:
+        IndexCorruptError: it is not.
+    """
+    if not isinstance(value, str) or not _UUID.fullmatch(value):
+        raise IndexCorruptError(f"{directory / CATALOG} names a segment {str(value)[:80]!r}")
+    return value
+
+
+def require_regular(path: Path, size: int | None = None) -> None:
+    """Make sure that a path is a plain file of the given size in bytes, and no link.
+
+    Raises:
+        IndexCorruptError: it is missing, a link, something else, or of another size.
+    """
+    try:
+        found = path.lstat()
+    except FileNotFoundError as error:
+        raise IndexCorruptError(f"{path} is missing; restore the index from a backup") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise IndexCorruptError(f"{path}: expected a regular file, found a link or a special file")
+    if size is not None and found.st_size != size:
+        raise IndexCorruptError(
+            f"{path}: expected {size} bytes, found {found.st_size}; restore it from a backup"
+        )
+
+
+def open_regular(path: Path, size: int) -> BinaryIO:
+    """Open a plain file of exactly `size` bytes for reading, never through a link.
+
+    Raises:
+        IndexCorruptError: see require_regular.
+        OSError: it cannot be opened.
+    """
+    require_regular(path, size)
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    return os.fdopen(os.open(path, flags), "rb")

@@ -1,0 +1,73 @@
+"""What an index gives back: plain frozen records."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredDocument:
+    """One document as it was upserted; None where no text or metadata was given."""
+
+    key: str
+    document: str | None
+    metadata: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hit:
+    """One search result; a higher score is better.
+
+    The score is a cosine in [-1, 1] (mode dense), -bm25 (keyword), or a sum of reciprocal ranks
+    (hybrid). Scores of different modes cannot be compared.
+    """
+
+    key: str
+    score: float
+    document: str | None
+    metadata: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentStats:
+    """One sealed segment; recall and times as measured when it was sealed, None if not."""
+
+    n: int
+    dead: int
+    bytes: int
+    backend: Literal["annoy", "exact"]
+    recall: float | None
+    exact_ms: float | None
+    annoy_ms: float | None
+    trees: int
+    search_k: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexStats:
+    """The state of an index at one generation; `bytes` counts its files on disk."""
+
+    path: Path
+    documents: int
+    dim: int
+    space: str
+    generation: int
+    bytes: int
+    tail_rows: int
+    segments: tuple[SegmentStats, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyReport:
+    """What verify() looked at and found; an empty `problems` means sound."""
+
+    generation: int
+    documents: int
+    full: bool
+    problems: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """True when nothing is wrong."""
+        return not self.problems

@@ -1,0 +1,123 @@
+"""Sealing, merging, purging and compacting: one protocol for all four.
+
+Files are written and synced first; then one SQLite transaction makes them part of the index and
+drops what they replace; only then are old files removed.
+"""
+
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_runtime import storage
+from edgeembed_runtime.errors import IndexCorruptError
+from edgeembed_runtime.index.catalog import Catalog, meta_int, set_meta
+from edgeembed_runtime.index.documents import dead_docids, purge
+from edgeembed_runtime.index.garbage import collect
+from edgeembed_runtime.index.layout import segment_path
+from edgeembed_runtime.index.merge_policy import Plan
+from edgeembed_runtime.index.seal import Sealed, write_segment
+from edgeembed_runtime.index.settings import IndexSettings
+from edgeembed_runtime.index.snapshot import SegmentView, Snapshot
+
+
+def rewrite(
+    directory: Path, catalog: Catalog, snapshot: Snapshot, plan: Plan, settings: IndexSettings
+) -> None:
+    """Carry a plan out on the current generation; the caller is the only writer.
+
+    Raises:
+        StorageError: the file system refused; the index is as it was.
+        IndexCorruptError: a segment to merge is damaged; the index is as it was.
+    """
+    for view in plan.merge:
+        _check_hash(directory, view)
+    sources = [view.rows for view in plan.merge] + ([snapshot.tail] if plan.seal_tail else [])
+    try:
+        sealed = write_segment(directory, sources, catalog.dim, settings)
+        with catalog.writing() as (connection, generation):
+            if sealed is not None:
+                _insert(connection, sealed, generation)
+            if plan.seal_tail:
+                connection.execute("DELETE FROM tail")
+            if plan.purge:
+                _purge(connection, catalog, snapshot, plan, generation)
+            if plan.seal_tail or plan.purge:
+                set_meta(connection, "epoch", meta_int(connection, "epoch") + 1)
+            _drop(connection, plan, generation)
+    finally:
+        # After a failure too: whatever the catalog does not name is removed, and nothing else.
+        collect(directory, catalog)
+
+
+def _check_hash(directory: Path, view: SegmentView) -> None:
+    # A damaged file must not be copied into a new one with a fresh, valid hash.
+    entry = view.segment.info.files["f32"]
+    path = segment_path(directory, entry.name)
+    with storage.storage_errors("read", path):
+        found = storage.sha256_file(path)
+    if found != entry.sha256:
+        raise IndexCorruptError(
+            f"{path} is damaged: its SHA-256 differs from the catalog's; restore a backup"
+        )
+
+
+def _insert(connection: sqlite3.Connection, sealed: Sealed, generation: int) -> None:
+    measured = sealed.measured
+    cursor = connection.execute(
+        "INSERT INTO segment(uuid, n, n_trees, seed, search_k, recall, use_annoy, exact_ms, "
+        "annoy_ms, born) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            sealed.uuid,
+            int(sealed.ids.size),
+            sealed.trees,
+            sealed.seed,
+            measured.search_k if measured else 0,
+            measured.recall if measured else None,
+            int(measured.use_annoy) if measured else 0,
+            measured.exact_ms if measured else None,
+            measured.annoy_ms if measured else None,
+            generation,
+        ),
+    )
+    connection.executemany(
+        "INSERT INTO segfile(seg, role, name, bytes, sha256) VALUES (?, ?, ?, ?, ?)",
+        [
+            (cursor.lastrowid, role, file.name, file.bytes, file.sha256)
+            for role, file in sealed.files.items()
+        ],
+    )
+
+
+def _purge(
+    connection: sqlite3.Connection,
+    catalog: Catalog,
+    snapshot: Snapshot,
+    plan: Plan,
+    generation: int,
+) -> None:
+    """Remove every dead row whose vector is in no remaining segment."""
+    dead = dead_docids(connection)
+    merged = {view.segment.info.uuid for view in plan.merge}
+    kept = [v.rows.ids for v in snapshot.segments if v.segment.info.uuid not in merged]
+    gone: NDArray[np.int64] = dead
+    for ids in kept:
+        gone = np.setdiff1d(gone, ids, assume_unique=True)
+    connection.executemany(
+        "DELETE FROM tail WHERE docid = ?", ((docid,) for docid in gone.tolist())
+    )
+    purge(connection, gone.tolist(), fts=catalog.has_fts)
+    if gone.size:
+        set_meta(connection, "floor", generation)
+
+
+def _drop(connection: sqlite3.Connection, plan: Plan, generation: int) -> None:
+    for view in plan.merge:
+        seg = view.segment.info.seg
+        connection.execute(
+            "INSERT OR REPLACE INTO gc(name, after_gen) SELECT name, ? FROM segfile WHERE seg = ?",
+            (generation, seg),
+        )
+        connection.execute("DELETE FROM segfile WHERE seg = ?", (seg,))
+        connection.execute("DELETE FROM segment WHERE seg = ?", (seg,))

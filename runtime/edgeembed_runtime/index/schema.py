@@ -1,0 +1,113 @@
+"""Format 1 of the catalog: its tables, and the check that a file holds them and nothing else."""
+
+import contextlib
+import sqlite3
+from pathlib import Path
+
+from edgeembed_runtime.errors import IndexCorruptError, IndexVersionError
+
+APPLICATION_ID = int.from_bytes(b"EEIX", "big")
+FORMAT_VERSION = 1
+
+_TABLES = {
+    "meta": "CREATE TABLE meta(k TEXT PRIMARY KEY, v) WITHOUT ROWID",
+    "doc": (
+        "CREATE TABLE doc(docid INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, text TEXT, "
+        "meta_json TEXT, crc32 INTEGER NOT NULL, born INTEGER NOT NULL, dead INTEGER)"
+    ),
+    "tail": (
+        "CREATE TABLE tail(docid INTEGER PRIMARY KEY, vec BLOB NOT NULL, crc32 INTEGER NOT NULL)"
+    ),
+    "segment": (
+        "CREATE TABLE segment(seg INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE, "
+        "n INTEGER NOT NULL, n_trees INTEGER NOT NULL, seed INTEGER NOT NULL, "
+        "search_k INTEGER NOT NULL, recall REAL, use_annoy INTEGER NOT NULL, exact_ms REAL, "
+        "annoy_ms REAL, born INTEGER NOT NULL)"
+    ),
+    "segfile": (
+        "CREATE TABLE segfile(seg INTEGER NOT NULL, role TEXT NOT NULL, name TEXT NOT NULL UNIQUE, "
+        "bytes INTEGER NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY(seg, role)) WITHOUT ROWID"
+    ),
+    "gc": "CREATE TABLE gc(name TEXT PRIMARY KEY, after_gen INTEGER NOT NULL) WITHOUT ROWID",
+}
+_INDEXES = {
+    "doc_key": "CREATE UNIQUE INDEX doc_key ON doc(key) WHERE dead IS NULL",
+    "doc_dead": "CREATE INDEX doc_dead ON doc(dead) WHERE dead IS NOT NULL",
+}
+_FTS = (
+    "CREATE VIRTUAL TABLE fts USING fts5(text, content='doc', content_rowid='docid', "
+    "tokenize='unicode61 remove_diacritics 2')"
+)
+# The tables that FTS5 itself makes; their text differs between SQLite versions.
+_FTS_SHADOWS = {"fts_data", "fts_idx", "fts_docsize", "fts_config"}
+
+
+def has_fts5() -> bool:
+    """Whether this SQLite library can do keyword search (tried, not guessed)."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        try:
+            connection.execute("CREATE VIRTUAL TABLE probe USING fts5(text)")
+        except sqlite3.OperationalError:
+            return False
+        return True
+
+
+def create_schema(connection: sqlite3.Connection, meta: dict[str, str | int]) -> None:
+    """Make format 1 in an empty database, inside the caller's transaction."""
+    for statement in (*_TABLES.values(), *_INDEXES.values()):
+        connection.execute(statement)
+    if meta["fts5"]:
+        connection.execute(_FTS)
+    connection.executemany("INSERT INTO meta(k, v) VALUES (?, ?)", meta.items())
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+
+
+def check_identity(connection: sqlite3.Connection, path: Path) -> None:
+    """Make sure that a database is an edgeembed index of a known format.
+
+    Raises:
+        IndexCorruptError: it is some other database, or its creation was cut short.
+        IndexVersionError: it was made by a newer edgeembed.
+    """
+    (found,) = connection.execute("PRAGMA application_id").fetchone()
+    if found != APPLICATION_ID:
+        raise IndexCorruptError(
+            f"{path} is not an edgeembed index: expected application_id {APPLICATION_ID}, found "
+            f"{found}; if its creation was interrupted, run Index.create again"
+        )
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > FORMAT_VERSION:
+        raise IndexVersionError(
+            f"{path} was made by a newer edgeembed: expected format {FORMAT_VERSION}, found "
+            f"{version}; upgrade edgeembed"
+        )
+    if version != FORMAT_VERSION:
+        raise IndexCorruptError(f"{path}: expected format {FORMAT_VERSION}, found {version}")
+
+
+def check_schema(connection: sqlite3.Connection, path: Path) -> None:
+    """Make sure that the database holds our tables as we wrote them, and no trigger or view.
+
+    A trigger or a view in a file from elsewhere would run its own SQL inside our statements.
+
+    Raises:
+        IndexCorruptError: something is missing, different or foreign.
+    """
+    missing = {**_TABLES, **_INDEXES}
+    for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_master"):
+        if name in missing and missing[name] == sql and kind in ("table", "index"):
+            del missing[name]
+        elif not _belongs(kind, name, sql):
+            raise IndexCorruptError(f"{path}: unexpected {kind} {str(name)[:80]!r} in the catalog")
+    if missing:
+        raise IndexCorruptError(f"{path}: the catalog lacks {sorted(missing)}")
+
+
+def _belongs(kind: object, name: object, sql: object) -> bool:
+    if name == "fts":
+        return sql == _FTS
+    if name in _FTS_SHADOWS:
+        return kind == "table" and str(sql).startswith(f"CREATE TABLE '{name}'")
+    own = ("sqlite_sequence", "sqlite_stat1", "sqlite_stat4")
+    return name in own or (kind == "index" and sql is None)

@@ -1,0 +1,151 @@
+"""One search from prepared queries to hits: filter, rank, fetch."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_runtime.errors import InputError, SearchIndexError
+from edgeembed_runtime.index import dense
+from edgeembed_runtime.index.catalog import Catalog
+from edgeembed_runtime.index.checks import check_k, check_keys
+from edgeembed_runtime.index.dense import Ranking
+from edgeembed_runtime.index.documents import VISIBLE, docids_of, fetch
+from edgeembed_runtime.index.keywords import fuse, fusion_depth, rank_keywords
+from edgeembed_runtime.index.queries import MODES, Mode, Queries
+from edgeembed_runtime.index.results import Hit
+from edgeembed_runtime.index.snapshot import Snapshot
+from edgeembed_runtime.index.where import Condition, compile_where
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchOptions:
+    """The checked options of a search."""
+
+    k: int
+    condition: Condition | None
+    mode: Mode
+    exact: bool
+    exclude: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Scope:
+    """Rows that may be found."""
+
+    allowed: NDArray[np.int64] | None
+    excluded: NDArray[np.int64]
+
+
+def checked_options(
+    k: object, where: object, mode: object, exact: bool, exclude: Iterable[str]
+) -> SearchOptions:
+    """Check the options of a search.
+
+    Raises:
+        InputError: one cannot be used.
+    """
+    known: list[Mode] = [name for name in MODES if name == mode]
+    if not known:
+        raise InputError(f"mode: expected one of {', '.join(MODES)}, got {mode!r}")
+    return SearchOptions(
+        k=check_k(k),
+        condition=None if where is None else compile_where(where),
+        mode=known[0],
+        exact=exact,
+        exclude=check_keys(exclude, what="exclude"),
+    )
+
+
+def search_snapshot(
+    snapshot: Snapshot, catalog: Catalog, queries: Queries, options: SearchOptions
+) -> list[list[Hit]]:
+    """Answer every query at one generation.
+
+    Raises:
+        SnapshotPurgedError: that generation's rows are gone; use a newer snapshot.
+        IndexCorruptError: a found document is damaged.
+        SearchIndexError: keyword search without FTS5.
+    """
+    if not queries.count:
+        return []
+    if options.mode != "dense" and not catalog.has_fts:
+        raise SearchIndexError(
+            f"{catalog.path}: mode {options.mode!r} needs SQLite with FTS5, which was missing when "
+            f"this index was created; use mode='dense'"
+        )
+    # No document can be found beyond those that exist; a huge k must not cost memory.
+    k = min(options.k, max(1, snapshot.documents))
+    scope = _scope(snapshot, catalog, options)
+    rankings = _rankings(snapshot, catalog, queries, options, scope, k)
+    with catalog.reading(snapshot.generation) as connection:
+        found = fetch(connection, {docid for ranking in rankings for docid, _ in ranking})
+    return [
+        [
+            Hit(
+                key=found[docid].key,
+                score=score,
+                document=found[docid].document,
+                metadata=found[docid].metadata,
+            )
+            for docid, score in ranking
+        ]
+        for ranking in rankings
+    ]
+
+
+def _scope(snapshot: Snapshot, catalog: Catalog, options: SearchOptions) -> _Scope:
+    filtered = options.condition if options.mode != "keyword" else None
+    none = np.empty(0, dtype=np.int64)
+    if filtered is None and not options.exclude:
+        return _Scope(allowed=None, excluded=none)
+    at = snapshot.generation
+    with catalog.reading(at) as connection:
+        allowed = None
+        if filtered is not None:
+            rows = connection.execute(
+                f"SELECT docid FROM doc WHERE {VISIBLE} AND {filtered.sql} ORDER BY docid",
+                (at, at, *filtered.values),
+            )
+            allowed = np.fromiter((docid for (docid,) in rows), dtype=np.int64)
+        excluded = docids_of(connection, options.exclude, at).values()
+        return _Scope(allowed=allowed, excluded=np.array(sorted(excluded), dtype=np.int64))
+
+
+def _rankings(
+    snapshot: Snapshot,
+    catalog: Catalog,
+    queries: Queries,
+    options: SearchOptions,
+    scope: _Scope,
+    k: int,
+) -> list[Ranking]:
+    depth = fusion_depth(k) if options.mode == "hybrid" else k
+    by_vector: list[Ranking] = []
+    by_word: list[Ranking] = []
+    if queries.vectors is not None:
+        by_vector = dense.rank(
+            snapshot,
+            queries.vectors,
+            depth,
+            exact=options.exact,
+            allowed=scope.allowed,
+            excluded=scope.excluded,
+        )
+    if queries.texts is not None and options.mode != "dense":
+        with catalog.reading(snapshot.generation) as connection:
+            by_word = [
+                rank_keywords(
+                    connection,
+                    text,
+                    depth,
+                    generation=snapshot.generation,
+                    condition=options.condition,
+                    excluded=frozenset(scope.excluded.tolist()),
+                )
+                for text in queries.texts
+            ]
+    if options.mode == "hybrid":
+        return [fuse(pair, k) for pair in zip(by_vector, by_word, strict=True)]
+    return by_word if options.mode == "keyword" else by_vector

@@ -1,0 +1,50 @@
+"""The numbers an index is run with: when it seals, and when Annoy is worth having."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from edgeembed_runtime.errors import InputError
+
+Backend = Literal["auto", "exact", "annoy"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexSettings:
+    """How one open Index behaves; never stored, so it may differ from one opening to the next."""
+
+    seal_rows: int = 8192
+    """Tail rows that trigger sealing. 8192 rows of 384 floats are 12 MB: about 1 ms of exact scan,
+    and few enough that a refresh re-reads them in about 10 ms."""
+
+    backend: Backend = "auto"
+    """auto: Annoy where it reached `recall_floor` and beat the exact scan when the segment was
+    sealed. exact: never build trees. annoy: keep trees that reached the floor, fast or not."""
+
+    annoy_min_rows: int = 32_768
+    """Smaller segments get no trees: at 384 dimensions their exact scan takes less time than a
+    forest at recall 0.95 does, and building trees would slow every seal down."""
+
+    annoy_trees: int = 20
+    """Trees per segment: 12 bytes a row each."""
+
+    recall_floor: float = 0.95
+    """Recall@10 against the exact scan that trees must reach to be used."""
+
+    busy_timeout_s: float = 5.0
+    """How long one statement waits for another process's short commit."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot work.
+
+        Raises:
+            InputError: a value is out of its range.
+        """
+        if self.seal_rows < 1 or self.annoy_min_rows < 1 or self.busy_timeout_s < 0:
+            raise InputError(
+                "settings: expected seal_rows and annoy_min_rows >= 1, busy_timeout_s >= 0"
+            )
+        # 64 trees x 2**24 rows stay below the 2**31 node ids of an Annoy file.
+        if not 1 <= self.annoy_trees <= 64:
+            raise InputError(f"settings.annoy_trees: expected 1 to 64, got {self.annoy_trees}")
+        if not 0 < self.recall_floor <= 1:
+            raise InputError(f"settings.recall_floor: expected 0 to 1, got {self.recall_floor}")

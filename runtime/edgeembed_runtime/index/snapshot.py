@@ -1,0 +1,130 @@
+"""One generation of an index as a searcher sees it: never changes once made."""
+
+import sqlite3
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_runtime.errors import IndexCorruptError
+from edgeembed_runtime.index.catalog import meta_int
+from edgeembed_runtime.index.documents import dead_docids
+from edgeembed_runtime.index.layout import CATALOG
+from edgeembed_runtime.index.segment import Rows, Segment, SegmentInfo, read_infos
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentView:
+    """A sealed segment and which of its rows count."""
+
+    segment: Segment
+    rows: Rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """Everything a search needs but the documents themselves."""
+
+    generation: int
+    epoch: int
+    """Changes whenever rows leave the tail."""
+    segments: tuple[SegmentView, ...]
+    tail: Rows
+
+    @property
+    def blocks(self) -> tuple[Rows, ...]:
+        """The tail and every segment."""
+        return (self.tail, *(view.rows for view in self.segments))
+
+    @property
+    def documents(self) -> int:
+        """How many documents exist."""
+        return sum(int(np.count_nonzero(rows.alive)) for rows in self.blocks)
+
+
+def load_snapshot(
+    connection: sqlite3.Connection, directory: Path, dim: int, previous: Snapshot | None
+) -> Snapshot:
+    """Read the current generation; must run inside a read transaction.
+
+    What `previous` has opened is used again, so that following a writer costs what has changed.
+
+    Raises:
+        IndexCorruptError: the catalog contradicts itself or a file.
+    """
+    generation = meta_int(connection, "gen")
+    if previous is not None and previous.generation == generation:
+        return previous
+    epoch = meta_int(connection, "epoch")
+    infos = read_infos(connection, directory)
+    known = {view.segment.info.uuid: view for view in previous.segments} if previous else {}
+    same_tail = previous is not None and previous.epoch == epoch
+    if previous is not None and same_tail and all(info.uuid in known for info in infos):
+        views = tuple(known[info.uuid] for info in infos)
+        tail = _extended(previous.tail, _read_tail(connection, directory, dim, previous.tail))
+        dead = dead_docids(connection, since=previous.generation)
+    else:
+        views = tuple(_opened(directory, info, dim, known.get(info.uuid)) for info in infos)
+        tail = _read_tail(connection, directory, dim, None)
+        dead = dead_docids(connection)
+    return Snapshot(
+        generation=generation,
+        epoch=epoch,
+        segments=tuple(
+            SegmentView(segment=view.segment, rows=_without(view.rows, dead)) for view in views
+        ),
+        tail=_without(tail, dead),
+    )
+
+
+def _opened(directory: Path, info: SegmentInfo, dim: int, known: SegmentView | None) -> SegmentView:
+    if known is not None:
+        return known
+    segment = Segment(directory, info, dim)
+    alive = np.ones(info.n, dtype=np.bool_)
+    return SegmentView(
+        segment=segment, rows=Rows(ids=segment.ids, vectors=segment.vectors, alive=alive)
+    )
+
+
+def _read_tail(
+    connection: sqlite3.Connection, directory: Path, dim: int, known: Rows | None
+) -> Rows:
+    last = int(known.ids[-1]) if known is not None and known.ids.size else -1
+    found: list[tuple[int, Any, int]] = connection.execute(
+        "SELECT docid, vec, crc32 FROM tail WHERE docid > ? ORDER BY docid", (last,)
+    ).fetchall()
+    for docid, blob, crc32 in found:
+        if not isinstance(blob, bytes) or len(blob) != dim * 4 or zlib.crc32(blob) != crc32:
+            raise IndexCorruptError(
+                f"{directory / CATALOG}: the vector of row {docid} is damaged; "
+                f"restore the index from a backup"
+            )
+    vectors = np.frombuffer(b"".join(blob for _, blob, _ in found), dtype="<f4")
+    return Rows(
+        ids=np.array([docid for docid, _, _ in found], dtype=np.int64),
+        vectors=vectors.reshape(-1, dim),
+        alive=np.ones(len(found), dtype=np.bool_),
+    )
+
+
+def _extended(rows: Rows, fresh: Rows) -> Rows:
+    if not fresh.ids.size:
+        return rows
+    return Rows(
+        ids=np.concatenate([rows.ids, fresh.ids]),
+        vectors=np.concatenate([rows.vectors, fresh.vectors]),
+        alive=np.concatenate([rows.alive, fresh.alive]),
+    )
+
+
+def _without(rows: Rows, dead: NDArray[np.int64]) -> Rows:
+    positions = rows.positions_of(dead)
+    if not positions.size:
+        return rows
+    alive = rows.alive.copy()
+    alive[positions] = False
+    return Rows(ids=rows.ids, vectors=rows.vectors, alive=alive)

@@ -1,0 +1,113 @@
+"""Exact nearest rows: fast BLAS products choose candidates, one fixed sum scores them.
+
+A BLAS product rounds differently for another block size, thread count or neighbour, so equal
+vectors could get unequal scores. Every row whose product may belong to the best is therefore
+scored again in float64, row by row, and rounded to float32: the result depends on the row and the
+query alone, search equals search_many, and ties are real ties (broken by the smaller row id).
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_runtime.index.segment import Rows
+
+# 16384 rows x 384 floats = 25 MB: large enough for BLAS, small enough to bound memory.
+_SCAN_ROWS = 16_384
+_GATHER_ROWS = 4096
+# Copying chosen rows costs about this many times more than scanning them in place.
+_GATHER_COST = 4
+_QUERIES = 64
+_UNIT_ROUNDOFF = 2.0**-24  # of float32
+
+
+class TopK:
+    """The k best (score, row id) pairs among all that were offered."""
+
+    def __init__(self, k: int) -> None:
+        """Start with none."""
+        self.k = k
+        self._scores: NDArray[np.float32] = np.empty(0, dtype=np.float32)
+        self._ids: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+
+    @property
+    def threshold(self) -> float:
+        """The score that a new pair must reach; minus infinity while there are fewer than k."""
+        return float(self._scores[-1]) if self._scores.size == self.k else -np.inf
+
+    def offer(self, scores: NDArray[np.float32], ids: NDArray[np.int64]) -> None:
+        """Take what is good enough of (n,) scores and their row ids."""
+        scores = np.concatenate([self._scores, scores])
+        ids = np.concatenate([self._ids, ids])
+        best = np.lexsort((ids, -scores))[: self.k]
+        self._scores, self._ids = scores[best], ids[best]
+
+    def pairs(self) -> list[tuple[int, float]]:
+        """(row id, score), best first."""
+        return list(zip(self._ids.tolist(), self._scores.tolist(), strict=True))
+
+
+def cosines(rows: NDArray[np.float32], query: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n,) cosines of (n, d) unit rows with one (d,) unit query, in [-1, 1].
+
+    Each depends on its row and the query only, not on n or the position.
+    """
+    precise = query.astype(np.float64)
+    parts = [
+        (rows[start : start + _GATHER_ROWS].astype(np.float64) * precise).sum(axis=1)
+        for start in range(0, len(rows), _GATHER_ROWS)
+    ]
+    scores = np.concatenate(parts) if parts else np.empty(0)
+    return np.clip(scores, -1.0, 1.0).astype(np.float32)
+
+
+def scan(
+    rows: Rows, wanted: NDArray[np.bool_], queries: NDArray[np.float32], tops: Sequence[TopK]
+) -> None:
+    """Offer the best of the wanted rows to each query's TopK.
+
+    Args:
+        rows: the block to look at.
+        wanted: (n,) rows that count.
+        queries: (m, d) unit vectors.
+        tops: m accumulators.
+    """
+    # Rounding error of a float32 dot product of unit vectors: at most d units, on either side.
+    margin = (2 * queries.shape[1] + 8) * _UNIT_ROUNDOFF
+    for positions, vectors, keep in _blocks(rows, wanted):
+        for start in range(0, len(queries), _QUERIES):
+            products = queries[start : start + _QUERIES] @ vectors.T
+            for offset, scores in enumerate(products):
+                if keep is not None:
+                    scores[~keep] = -np.inf
+                top = tops[start + offset]
+                best = _contenders(scores, top, margin)
+                exact = cosines(vectors[best], queries[start + offset])
+                top.offer(exact, rows.ids[positions[best]])
+
+
+def _blocks(
+    rows: Rows, wanted: NDArray[np.bool_]
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.bool_] | None]]:
+    count = int(np.count_nonzero(wanted))
+    if count * _GATHER_COST < wanted.size:
+        chosen = np.flatnonzero(wanted)
+        for start in range(0, count, _GATHER_ROWS):
+            positions = chosen[start : start + _GATHER_ROWS]
+            yield positions, rows.vectors[positions], None
+        return
+    for start in range(0, wanted.size, _SCAN_ROWS):
+        keep = wanted[start : start + _SCAN_ROWS]
+        positions = np.arange(start, start + keep.size)
+        vectors = np.asarray(rows.vectors[start : start + _SCAN_ROWS])
+        yield positions, vectors, None if keep.all() else keep
+
+
+def _contenders(scores: NDArray[np.float32], top: TopK, margin: float) -> NDArray[np.intp]:
+    floor = top.threshold - margin
+    chosen = np.flatnonzero(scores >= floor if np.isfinite(floor) else scores > -np.inf)
+    if chosen.size > top.k:
+        kth = np.partition(scores[chosen], -top.k)[-top.k]
+        chosen = chosen[scores[chosen] >= kth - margin]
+    return chosen

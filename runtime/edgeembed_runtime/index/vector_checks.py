@@ -1,0 +1,57 @@
+"""Vectors from outside: checked, and brought to unit length."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.vectors import normalize
+
+
+def unit_rows(vectors: ArrayLike, *, dim: int, what: str) -> NDArray[np.float32]:
+    """Return (n, dim) float32 rows of unit length, C-contiguous, from any float or int array.
+
+    Args:
+        vectors: array-like of shape (n, dim).
+        dim: components expected.
+        what: the argument's name, for messages.
+
+    Raises:
+        InputError: another shape or type; a row with NaN or infinity, or of only zeros.
+    """
+    array = _numeric(vectors, what)
+    if array.ndim != 2 and array.size == 0:
+        array = array.reshape(0, dim)
+    if array.ndim != 2 or array.shape[1] != dim:
+        raise InputError(f"{what}: expected shape (n, {dim}), got {array.shape}")
+    rows = array.astype(np.float64)
+    finite: NDArray[np.bool_] = np.asarray(np.isfinite(rows).all(axis=1))
+    _require_rows(finite, what, "finite numbers, found NaN or infinity")
+    largest = np.abs(rows).max(axis=1, keepdims=True, initial=0.0)
+    _require_rows(largest[:, 0] > 0, what, "a direction, found only zeros")
+    # Dividing by the largest component first keeps tiny and huge rows from under- or overflowing.
+    return np.ascontiguousarray(normalize((rows / largest).astype(np.float32)))
+
+
+def unit_row(vector: ArrayLike, *, dim: int, what: str) -> NDArray[np.float32]:
+    """Return one (dim,) float32 vector of unit length; raises as unit_rows."""
+    array = _numeric(vector, what)
+    if array.shape != (dim,):
+        raise InputError(f"{what}: expected shape ({dim},), got {array.shape}")
+    return unit_rows(array[None], dim=dim, what=what)[0]
+
+
+def _numeric(vectors: ArrayLike, what: str) -> NDArray[Any]:
+    try:
+        array: NDArray[Any] = np.asarray(vectors)
+    except ValueError as error:  # rows of different lengths
+        raise InputError(f"{what}: expected rows of one length ({error})") from error
+    if array.dtype.kind not in "fiu" and array.size:
+        raise InputError(f"{what}: expected float or integer numbers, got {array.dtype}")
+    return array
+
+
+def _require_rows(good: NDArray[np.bool_], what: str, expected: str) -> None:
+    if not good.all():
+        raise InputError(f"{what}: row {int(np.argmin(good))}: expected {expected}")

@@ -1,0 +1,107 @@
+"""Looking for damage: what SQLite, the files, and their relation to each other say."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_runtime import storage
+from edgeembed_runtime.errors import EdgeEmbedError, IndexCorruptError
+from edgeembed_runtime.index.annoy_file import find_problem
+from edgeembed_runtime.index.catalog import Catalog, meta_int
+from edgeembed_runtime.index.documents import iterate
+from edgeembed_runtime.index.layout import CATALOG, require_regular, segment_path
+from edgeembed_runtime.index.results import VerifyReport
+from edgeembed_runtime.index.segment import Rows, SegmentInfo, read_infos
+from edgeembed_runtime.index.snapshot import Snapshot, load_snapshot
+
+_ROWS = 16_384
+# float32 rounding moves the length of a unit vector of 8192 components by less than this.
+_LENGTH_TOLERANCE = 1e-3
+_MAX_PROBLEMS = 100
+
+
+def verify_index(directory: Path, catalog: Catalog, *, full: bool) -> VerifyReport:
+    """Check an index; never raises for damage, which is listed instead.
+
+    Quick: SQLite's quick_check, every file's kind and size, that each document has one vector and
+    each vector a row. Full, also: every SHA-256, every tree, every vector, every document.
+
+    Everything is read in one read transaction, so a writer elsewhere waits, or times out.
+    """
+    problems: list[str] = []
+    generation = documents = 0
+    try:
+        with catalog.reading() as connection:
+            problems += [
+                f"{CATALOG}: {line}"
+                for (line,) in connection.execute(f"PRAGMA quick_check({_MAX_PROBLEMS})")
+                if line != "ok"
+            ]
+            generation = meta_int(connection, "gen")
+            rows = list(iterate(connection, generation)) if full else []
+            problems += [f"document {row.key!r}: damaged" for row in rows if not row.is_sound()]
+            for info in read_infos(connection, directory):
+                problems += _files(directory, info, catalog.dim, full=full)
+            snapshot = load_snapshot(connection, directory, catalog.dim, None)
+            documents = snapshot.documents
+            docids = connection.execute("SELECT docid, dead IS NULL FROM doc").fetchall()
+        problems += _relations(snapshot, docids)
+        for block in snapshot.blocks if full else ():
+            problems += _vectors(block)
+    except EdgeEmbedError as error:
+        problems.append(str(error))
+    unique = tuple(dict.fromkeys(problems))[:_MAX_PROBLEMS]
+    return VerifyReport(generation=generation, documents=documents, full=full, problems=unique)
+
+
+def _files(directory: Path, info: SegmentInfo, dim: int, *, full: bool) -> Iterator[str]:
+    for role, entry in sorted(info.files.items()):
+        path = segment_path(directory, entry.name)
+        try:
+            require_regular(path, entry.bytes)
+            with storage.storage_errors("read", path):
+                if full and storage.sha256_file(path) != entry.sha256:
+                    yield f"{path}: its SHA-256 differs from the catalog's"
+            if full and role == "ann":
+                problem = find_problem(path, dim=dim, n=info.n, trees=info.trees)
+                if problem is not None:
+                    yield f"{path}: {problem}"
+        except EdgeEmbedError as error:
+            yield str(error)
+
+
+def _relations(snapshot: Snapshot, docids: list[tuple[int, int]]) -> Iterator[str]:
+    known = np.array([docid for docid, _ in docids], dtype=np.int64)
+    living = np.array([docid for docid, alive in docids if alive], dtype=np.int64)
+    held: NDArray[np.int64] = np.concatenate([rows.ids for rows in snapshot.blocks])
+    unique, counts = np.unique(held, return_counts=True)
+    if (counts > 1).any():
+        yield f"row {unique[np.argmax(counts > 1)]} has more than one vector"
+    without = np.setdiff1d(living, unique)
+    if without.size:
+        yield f"{without.size} documents have no vector, such as row {without[0]}"
+    orphans = np.setdiff1d(unique, known)
+    if orphans.size:
+        yield f"{orphans.size} vectors belong to no document, such as row {orphans[0]}"
+
+
+def _vectors(rows: Rows) -> Iterator[str]:
+    for start in range(0, rows.ids.size, _ROWS):
+        lengths = np.linalg.norm(rows.vectors[start : start + _ROWS], axis=1)
+        bad = ~(np.abs(lengths - 1) < _LENGTH_TOLERANCE)  # also true for NaN
+        if bad.any():
+            docid = rows.ids[start + int(np.argmax(bad))]
+            yield f"the vector of row {docid} is damaged: it has not unit length"
+            return
+
+
+def require_sound(report: VerifyReport, path: Path) -> None:
+    """Raise if a report lists damage.
+
+    Raises:
+        IndexCorruptError: it does.
+    """
+    if not report.ok:
+        raise IndexCorruptError(f"{path} is damaged: {'; '.join(report.problems[:3])}")

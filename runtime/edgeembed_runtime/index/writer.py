@@ -1,0 +1,127 @@
+"""The writing side of an open index: commits, and the upkeep after them."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from edgeembed_runtime.errors import EdgeEmbedError, IndexCorruptError, SearchIndexError
+from edgeembed_runtime.index.catalog import Catalog, meta_int
+from edgeembed_runtime.index.checks import Batch
+from edgeembed_runtime.index.documents import insert, mark_dead
+from edgeembed_runtime.index.garbage import collect
+from edgeembed_runtime.index.layout import SEGMENTS
+from edgeembed_runtime.index.lock import WriterLock
+from edgeembed_runtime.index.merge_policy import Plan, maintenance_plan
+from edgeembed_runtime.index.rewrite import rewrite
+from edgeembed_runtime.index.schema import has_fts5
+from edgeembed_runtime.index.settings import IndexSettings
+from edgeembed_runtime.index.snapshot import Snapshot
+
+_LOG = logging.getLogger(__name__)
+
+
+class Writer:
+    """Holds the writer lock; its own lock lets one thread write while others search."""
+
+    def __init__(
+        self,
+        directory: Path,
+        catalog: Catalog,
+        lock: WriterLock,
+        settings: IndexSettings,
+        current: Callable[[], Snapshot],
+    ) -> None:
+        """Take over an index: remove what a crashed writer left behind.
+
+        Args:
+            directory: of the index.
+            catalog: open for writing.
+            lock: held; released by close(), as is the catalog.
+            settings: when to seal and how.
+            current: gives the snapshot of the newest generation.
+
+        Raises:
+            SearchIndexError: this SQLite cannot keep the keyword table up to date.
+            IndexCorruptError: the segment folder is missing or a link.
+        """
+        self._directory = directory
+        self._catalog = catalog
+        self._lock = lock
+        self._settings = settings
+        self._current = current
+        self._one_at_a_time = threading.RLock()
+        folder = directory / SEGMENTS
+        if folder.is_symlink() or not folder.is_dir():
+            raise IndexCorruptError(f"{folder}: expected a folder; restore it from a backup")
+        if catalog.has_fts and not has_fts5():
+            raise SearchIndexError(
+                f"{catalog.path}: writing needs SQLite with FTS5, because this index has a keyword "
+                f"table; this Python's SQLite lacks it: open with mode='r'"
+            )
+        collect(directory, catalog)
+
+    def upsert(self, batch: Batch) -> None:
+        """Commit a batch; when this returns it is durable.
+
+        Raises:
+            StorageError, SearchIndexError: nothing was committed.
+        """
+        with self._one_at_a_time:
+            with self._catalog.writing() as (connection, generation):
+                insert(connection, batch, generation, fts=self._catalog.has_fts)
+            self._maintain()
+
+    def delete(self, keys: Sequence[str]) -> int:
+        """Commit the end of these keys; returns how many existed.
+
+        Raises:
+            StorageError, SearchIndexError: nothing was committed.
+        """
+        with self._one_at_a_time:
+            with self._catalog.writing() as (connection, generation):
+                count = mark_dead(connection, keys, generation)
+            self._maintain()
+            return count
+
+    def compact(self) -> None:
+        """Rewrite everything that lives into one segment and purge what does not.
+
+        Raises:
+            StorageError: the file system refused; the index is as it was.
+            IndexCorruptError: a segment is damaged; the index is as it was.
+        """
+        with self._one_at_a_time:
+            plan = Plan(merge=self._current().segments, seal_tail=True, purge=True)
+            self._rewrite(plan)
+            try:
+                self._catalog.vacuum()
+            except EdgeEmbedError as error:  # a reader is busy, or no room for the copy
+                _LOG.warning("the catalog keeps its unused pages: %s", error)
+
+    def close(self) -> None:
+        """Close the catalog, then release the lock, after a write of another thread has ended."""
+        with self._one_at_a_time:
+            self._catalog.close()
+            self._lock.release()
+
+    def _rewrite(self, plan: Plan) -> None:
+        rewrite(self._directory, self._catalog, self._current(), plan, self._settings)
+
+    def _maintain(self) -> None:
+        """Seal and merge where due. A failure is logged: the commit before it stands."""
+        try:
+            plan = self._due()
+            if plan is not None:
+                self._rewrite(plan)
+        except (EdgeEmbedError, MemoryError) as error:
+            _LOG.warning("sealing failed and is tried again after the next write: %s", error)
+
+    def _due(self) -> Plan | None:
+        with self._catalog.reading() as connection:
+            dead = meta_int(connection, "dead")
+            (tail,) = connection.execute("SELECT count(*) FROM tail").fetchone()
+        # The counts first: a snapshot is only worth its price when there may be something to do.
+        if tail < self._settings.seal_rows and dead * 8 <= self._settings.seal_rows:
+            return None
+        return maintenance_plan(self._current(), dead, self._settings)

@@ -1,0 +1,1 @@
+"""Inputs: from what a user holds to what a graph takes."""

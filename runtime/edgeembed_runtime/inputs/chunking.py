@@ -1,0 +1,73 @@
+"""Long texts as overlapping pieces that the model takes whole, with their places kept."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.inputs.tokenizer import TextTokenizer
+
+_SENTENCE_ENDS = frozenset(".!?。！？\n")
+# A chunk may give up this share of its tokens to end where a sentence or a word does.
+_SLACK = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chunk:
+    """A piece of a text: text[start:end] in characters."""
+
+    text: str
+    start: int
+    end: int
+
+
+def chunk_text(
+    text: str, tokenizer: TextTokenizer, *, max_tokens: int, overlap_tokens: int
+) -> Iterator[Chunk]:
+    """Cut `text` into chunks of at most `max_tokens` of the model's own tokens, special ones aside.
+
+    A chunk ends after a sentence where one ends in its last quarter, else between words, else
+    anywhere; the next one starts about `overlap_tokens` before that. A short text is one chunk;
+    text that is only white space gives none.
+
+    Raises:
+        InputError: `max_tokens` is not positive, or `overlap_tokens` is not below half of it.
+    """
+    if max_tokens < 1:
+        raise InputError(f"max_tokens: expected 1 or more, got {max_tokens}")
+    if not 0 <= overlap_tokens <= max_tokens // 2:
+        raise InputError(f"overlap_tokens: expected 0 to {max_tokens // 2}, got {overlap_tokens}")
+    spans = list(tokenizer.spans(text))
+    first = 0
+    while first < len(spans):
+        last = _last_token(text, spans, first, min(first + max_tokens, len(spans)))
+        start, end = spans[first][0], spans[last - 1][1]
+        start += len(text[start:end]) - len(text[start:end].lstrip())
+        if text[start:end].strip():
+            yield Chunk(text=text[start:end], start=start, end=end)
+        if last == len(spans):
+            return
+        first = _next_start(text, spans, last - overlap_tokens, last)
+
+
+def _last_token(text: str, spans: list[tuple[int, int]], first: int, limit: int) -> int:
+    """One past the last token of the chunk that starts at token `first` and has room to `limit`."""
+    if limit == len(spans):
+        return limit
+    earliest = limit - (limit - first) // _SLACK
+    word_end = None
+    for last in range(limit, earliest - 1, -1):
+        end = spans[last - 1][1]
+        if text[end : end + 1].isspace() and last > first:
+            if text[end - 1] in _SENTENCE_ENDS:
+                return last
+            word_end = word_end or last
+    return word_end or limit
+
+
+def _next_start(text: str, spans: list[tuple[int, int]], wanted: int, end: int) -> int:
+    """The first token at or after `wanted`, before `end`, that starts a word; else `wanted`."""
+    for token in range(wanted, end):
+        start = spans[token][0]
+        if start == 0 or text[start - 1].isspace() or text[start].isspace():
+            return token
+    return wanted

@@ -1,0 +1,123 @@
+"""Text to token ids, truncated to what the model takes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Encoding, Tokenizer
+
+from edgeembed_runtime.errors import BundleCorruptError, InputError
+
+MAX_TOKENIZER_BYTES = 64 << 20
+# A text is cut to this many characters per token it may keep before it is tokenised, so that a
+# 10 MB text costs no more than a long one. Real text has 2 to 6; runs that need more are retried.
+_CHARACTERS_PER_TOKEN = 16
+# Tokens beyond the cut that must be there for the kept ones to be what the whole text would give.
+_MARGIN_TOKENS = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextTokenizer:
+    """A tokenizer and the number of tokens, special ones included, that its model takes.
+
+    Nothing about it changes after loading, so any number of threads may use it at once.
+    """
+
+    tokenizer: Tokenizer
+    max_tokens: int
+    special_tokens: int
+
+    @classmethod
+    def from_bytes(cls, data: bytes, max_tokens: int, name: str) -> "TextTokenizer":
+        """Load a tokenizer.json; padding and truncation that it may ask for are switched off.
+
+        Raises:
+            BundleCorruptError: it is too large, or the tokenizers library cannot read it.
+        """
+        if len(data) > MAX_TOKENIZER_BYTES:
+            raise BundleCorruptError(
+                f"{name}: expected at most {MAX_TOKENIZER_BYTES} bytes, got {len(data)}"
+            )
+        try:
+            tokenizer = Tokenizer.from_buffer(data)
+            tokenizer.no_padding()
+            tokenizer.no_truncation()
+        except BaseException as error:  # a panic of the Rust library is no Exception
+            raise _unless_interrupt(
+                error,
+                BundleCorruptError(f"{name}: the tokenizers library could not load it: {error}"),
+            ) from error
+        special = tokenizer.num_special_tokens_to_add(False)
+        if special >= max_tokens:
+            raise BundleCorruptError(
+                f"{name}: adds {special} special tokens, but the model takes {max_tokens} tokens"
+            )
+        return cls(tokenizer=tokenizer, max_tokens=max_tokens, special_tokens=special)
+
+    def ids(self, text: str) -> NDArray[np.int64]:
+        """Token ids of `text`, special tokens included, at most `max_tokens`: shape (t,) int64.
+
+        Raises:
+            InputError: the text has no tokens at all, or is not valid Unicode.
+        """
+        room = self.max_tokens - self.special_tokens
+        encoding = Encoding()
+        for part in _prefixes(text, self.max_tokens * _CHARACTERS_PER_TOKEN):
+            encoding = self._encode(part)
+            if len(encoding) >= room + _MARGIN_TOKENS:
+                break
+        encoding.truncate(room)
+        ids = np.array(self.tokenizer.post_process(encoding).ids, dtype=np.int64)
+        if not len(ids):
+            raise InputError("text: expected at least one token, got none; leave empty texts out")
+        return ids
+
+    def count(self, text: str) -> int:
+        """How many tokens `text` has, special ones included, before any truncation."""
+        return sum(len(self._encode(block)) for _, block in blocks(text)) + self.special_tokens
+
+    def spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Start and end, in characters of `text`, of every token that covers some; in order."""
+        for offset, block in blocks(text):
+            for start, end in self._encode(block).offsets:
+                if end > start:
+                    yield offset + start, offset + end
+
+    def _encode(self, text: str) -> Encoding:
+        try:
+            return self.tokenizer.encode(text, add_special_tokens=False)
+        except BaseException as error:  # see from_bytes
+            message = "text: expected valid Unicode that the tokenizer takes"
+            raise _unless_interrupt(error, InputError(f"{message}, got: {error}")) from error
+
+
+def blocks(text: str, size: int = 100_000) -> Iterator[tuple[int, str]]:
+    """Cut a long text at white space into blocks of about `size` characters: (offset, block)."""
+    start = 0
+    while len(text) - start > size:
+        end = _cut(text, start, start + size)
+        yield start, text[start:end]
+        start = end
+    yield start, text[start:]
+
+
+def _prefixes(text: str, size: int) -> Iterator[str]:
+    """Prefixes of `text`, cut at white space, each four times the last; the last is all of it."""
+    while size < len(text):
+        yield text[: _cut(text, 0, size)]
+        size *= 4
+    yield text
+
+
+def _cut(text: str, start: int, end: int) -> int:
+    """The last place in text[start:end] where white space begins, or `end` where there is none."""
+    for position in range(end, max(start, end - 1000), -1):
+        if text[position].isspace():
+            return position
+    return end
+
+
+def _unless_interrupt(error: BaseException, instead: Exception) -> BaseException:
+    """`instead`, unless `error` is one that must pass: Ctrl-C, exit, memory used up."""
+    return error if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError) else instead

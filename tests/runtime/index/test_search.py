@@ -1,0 +1,174 @@
+import sys
+
+import numpy as np
+import pytest
+
+from edgeembed_runtime.errors import InputError, SearchIndexError
+from edgeembed_runtime.index import Index, IndexSettings, keywords, schema
+
+TINY = IndexSettings(seal_rows=50, backend="exact")
+
+
+@pytest.fixture
+def filled(tmp_path, vectors):
+    v = vectors(230)
+    with Index.create(tmp_path / "i", dim=16, settings=TINY) as index:
+        for start in range(0, 230, 23):
+            part = range(start, start + 23)
+            index.upsert(
+                [str(i) for i in part], [f"word{i} common" for i in part], v[start : start + 23]
+            )
+        yield index, v
+
+
+@pytest.mark.parametrize("k", [1, 7, 230])
+def test_exact_search_is_brute_force(filled, vectors, brute_force, k):
+    index, v = filled
+    assert index.stats().segments
+    for query in vectors(5, seed=9):
+        order, scores = brute_force(v, query, k)
+        hits = index.search(query, k, exact=True)
+        assert [int(hit.key) for hit in hits] == order
+        np.testing.assert_allclose([hit.score for hit in hits], scores, atol=1e-6)
+
+
+def test_search_many_equals_search_to_the_bit(filled, vectors):
+    index, _ = filled
+    queries = vectors(130, seed=4)
+    together = index.search_many(queries, 5)
+    assert together == [index.search(query, 5) for query in queries]
+
+
+def test_ties_come_in_the_order_of_writing(tmp_path, vectors):
+    # Odd counts, so that equal rows fall into different lanes and remainders of a BLAS kernel.
+    v = vectors(7, dim=19)
+    with Index.create(tmp_path / "i", dim=19, settings=TINY) as index:
+        for start in range(0, 140, 7):
+            index.upsert([f"{i}" for i in range(start, start + 7)], vectors=v)
+        hits = index.search(vectors(1, dim=19, seed=3)[0], 140)
+        assert len(hits) == 140
+        for group in range(7):
+            rows = [hit for hit in hits if int(hit.key) % 7 == group]
+            assert len({hit.score for hit in rows}) == 1
+            assert [int(hit.key) for hit in rows] == sorted(int(hit.key) for hit in rows)
+
+
+def test_scores_are_cosines_whatever_the_lengths(tmp_path):
+    with Index.create(tmp_path / "i", dim=2) as index:
+        index.upsert(["x", "y", "z"], vectors=[[1e-30, 0], [3e38, 3e38], [-5, 0]])
+        hits = index.search(np.array([7.0, 0.0]))
+        assert [hit.key for hit in hits] == ["x", "y", "z"]
+        np.testing.assert_allclose([h.score for h in hits], [1, 2**-0.5, -1], atol=1e-6)
+
+
+def test_fewer_documents_than_k_is_no_error(filled):
+    index, v = filled
+    assert len(index.search(v[0], 10**9)) == 230
+    index.delete([str(i) for i in range(1, 230)])
+    assert [hit.key for hit in index.search(v[5], 3)] == ["0"]
+    index.delete("0")
+    assert index.search(v[5], 3) == []
+    assert index.search_many(v[:2], 3) == [[], []]
+
+
+def test_excluded_keys_are_never_found(filled):
+    index, v = filled
+    hits = index.search(v[3], 5, exclude=["3", "unknown"])
+    assert len(hits) == 5
+    assert "3" not in {hit.key for hit in hits}
+    assert len(index.search("common", 229, mode="keyword", exclude=["3"])) == 229
+
+
+def test_keyword_search_ranks_by_bm25(tmp_path, vectors):
+    with Index.create(tmp_path / "i", dim=16) as index:
+        index.upsert(
+            ["a", "b", "c"],
+            ["the quick brown fox", "a fox and a fox", "Über den Wolken"],
+            vectors(3),
+            [{"n": 1}, {"n": 2}, {"n": 3}],
+        )
+        hits = index.search("FOX", mode="keyword")
+        assert [hit.key for hit in hits] == ["b", "a"]
+        assert hits[0].score >= hits[1].score
+        assert [h.key for h in index.search("uber", mode="keyword")] == ["c"]
+        assert [h.key for h in index.search("fox", mode="keyword", where={"n": 1})] == ["a"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['" OR *', "NEAR(" * 1000, "", "   ", "AND OR NOT", 'a"b"c', "fox*", "text:fox", "-fox", "^fox",
+     "'; DROP TABLE doc; --", "\0", "_", "x " * 10_000, "{a b}: c", "日本語", "fox\0fox"],
+)  # fmt: skip
+def test_no_text_is_keyword_syntax(tmp_path, vectors, text):
+    with Index.create(tmp_path / "i", dim=16) as index:
+        index.upsert(["a"], ["a harmless text"], vectors(1))
+        assert isinstance(index.search(text, mode="keyword"), list)
+        assert len(index) == 1
+
+
+def test_hybrid_is_reciprocal_rank_fusion(tmp_path, encoder):
+    with Index.create(tmp_path / "i", encoder=encoder) as index:
+        texts = [f"thing {i}" for i in range(20)] + ["needle in a haystack"]
+        index.upsert([str(i) for i in range(21)], texts)
+        dense = [h.key for h in index.search("needle", 21)]
+        words = [h.key for h in index.search("needle", 21, mode="keyword")]
+        assert words == ["20"]
+        expected = {key: 1 / (60 + rank) for rank, key in enumerate(dense, 1)}
+        expected["20"] += 1 / 61
+        hits = index.search("needle", 21, mode="hybrid")
+        assert {hit.key: pytest.approx(hit.score) for hit in hits} == expected
+        assert [h.score for h in hits] == sorted((h.score for h in hits), reverse=True)
+        assert index.search_many(["needle"], 21, mode="hybrid")[0] == hits
+
+
+def test_without_fts5_only_keyword_search_is_missing(tmp_path, vectors, monkeypatch):
+    monkeypatch.setattr("edgeembed_runtime.index.creation.has_fts5", lambda: False)
+    with Index.create(tmp_path / "i", dim=16) as index:
+        index.upsert(["a"], ["text"], vectors(1))
+        index.upsert(["a"], ["more"], vectors(1))
+        assert index.search(vectors(1)[0])[0].document == "more"
+        with pytest.raises(SearchIndexError, match="FTS5"):
+            index.search("text", mode="keyword")
+        index.compact()
+        assert index.verify().ok
+    assert schema.has_fts5() in (True, False)
+
+
+def test_options_are_checked(filled):
+    index, v = filled
+    for k in (0, -1, 1.5, "3", True, None):
+        with pytest.raises(InputError, match="k:"):
+            index.search(v[0], k)
+    assert len(index.search(v[0], np.int64(3))) == 3
+    with pytest.raises(InputError, match="mode"):
+        index.search(v[0], mode="fuzzy")
+    with pytest.raises(InputError, match="expects a text"):
+        index.search(v[0], mode="keyword")
+    for bad in (v[0][:5], v[:2], [np.nan] * 16, [0.0] * 16, ["x"] * 16, None, {}):
+        with pytest.raises(InputError):
+            index.search(bad)
+    with pytest.raises(InputError):
+        index.search_many(v[:, :3])
+    with pytest.raises(InputError):
+        index.search("\ud800", mode="keyword")
+    with pytest.raises(InputError, match="use search"):
+        index.search_many("text")
+
+
+def test_fusion_prefers_what_both_lists_hold():
+    assert keywords.fuse([[(1, 0.9), (2, 0.8)], [(3, 5.0), (2, 4.0)]], 2) == [
+        (2, 1 / 62 + 1 / 62),
+        (1, 1 / 61),
+    ]
+
+
+def test_the_index_works_without_annoy(tmp_path, vectors, brute_force, monkeypatch):
+    monkeypatch.setitem(sys.modules, "annoy", None)
+    v = vectors(300)
+    settings = IndexSettings(seal_rows=100, annoy_min_rows=50, backend="annoy")
+    with Index.create(tmp_path / "i", dim=16, settings=settings) as index:
+        index.upsert([str(i) for i in range(300)], vectors=v)
+        assert [s.backend for s in index.stats().segments] == ["exact"]
+        order, _ = brute_force(v, v[5], 10)
+        assert [int(hit.key) for hit in index.search(v[5], 10)] == order
+        assert index.verify().ok
