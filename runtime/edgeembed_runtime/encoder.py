@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +21,17 @@ from edgeembed_runtime.progress import progress_bar
 from edgeembed_runtime.self_test import SelfTest, compare_golden
 
 Verify = Literal["size", "hash", "golden"]
-# sentence-transformers looks for a document prompt under these names, in this order.
-_DOCUMENT_PROMPTS = ("document", "passage", "corpus")
-_QUERY_PROMPTS = ("query",)
+Role = Literal["query", "document"]
+# The names under which sentence-transformers looks for a prompt, in its order.
+_PROMPTS: Mapping[Role, tuple[str, ...]] = {
+    "query": ("query",),
+    "document": ("document", "passage", "corpus"),
+}
+
+
+class _PromptChoice(TypedDict):
+    prompt_name: str | None
+    prompt: str | None
 
 
 class Encoder:
@@ -126,6 +135,15 @@ class Encoder:
         """The model's own prompts by name."""
         return self.manifest.text.prompts
 
+    def usual_prompt(self, role: Role) -> str | None:
+        """The name of the prompt that `encode_query` or `encode_document` uses, or None."""
+        return next((name for name in _PROMPTS[role] if name in self.prompts), None)
+
+    @property
+    def path(self) -> Path:
+        """The directory of the bundle."""
+        return self._bundle.path
+
     @property
     def similarity_name(self) -> vec.Similarity:
         """How the model's vectors are meant to be compared."""
@@ -200,8 +218,7 @@ class Encoder:
         """Encode what is searched for: `encode` with the model's query prompt, if it has one."""
         return self.encode(
             inputs,
-            prompt_name=self._usual_prompt(_QUERY_PROMPTS, prompt_name, prompt),
-            prompt=prompt,
+            **self._prompt_for("query", prompt_name, prompt),
             truncate_dim=truncate_dim,
             precision=precision,
             show_progress_bar=show_progress_bar,
@@ -220,8 +237,7 @@ class Encoder:
         """Encode what is found: `encode` with the model's document prompt, if it has one."""
         return self.encode(
             inputs,
-            prompt_name=self._usual_prompt(_DOCUMENT_PROMPTS, prompt_name, prompt),
-            prompt=prompt,
+            **self._prompt_for("document", prompt_name, prompt),
             truncate_dim=truncate_dim,
             precision=precision,
             show_progress_bar=show_progress_bar,
@@ -310,12 +326,14 @@ class Encoder:
             raise EdgeEmbedError("this encoder is closed; load the bundle again")
         return self._engine
 
-    def _usual_prompt(
-        self, candidates: tuple[str, ...], prompt_name: str | None, prompt: str | None
-    ) -> str | None:
+    def _prompt_for(
+        self, role: Role, prompt_name: str | None, prompt: str | None
+    ) -> "_PromptChoice":
         if prompt_name is not None or prompt is not None:
-            return prompt_name
-        return next((name for name in candidates if name in self.prompts), None)
+            return {"prompt_name": prompt_name, "prompt": prompt}
+        usual = self.usual_prompt(role)
+        # As in sentence-transformers: without a prompt for the role there is none at all.
+        return {"prompt_name": usual, "prompt": None if usual else ""}
 
     def _prefix(self, prompt_name: str | None, prompt: str | None) -> str:
         if prompt is not None:

@@ -12,6 +12,7 @@ import sys
 import uuid
 from collections.abc import Generator, Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 from edgeembed_runtime.errors import StorageError
 
@@ -124,6 +125,27 @@ def copy_file(source: Path, target: Path) -> None:
         shutil.copyfileobj(reader, writer, _CHUNK_BYTES)
         writer.flush()
         _fsync(writer.fileno())
+
+
+@contextlib.contextmanager
+def staged_file(target: Path) -> Generator[BinaryIO]:
+    """Write a file aside and put it in place as a whole when the block ends well.
+
+    If the block raises (Ctrl-C included), the file aside is removed and `target` is as it was.
+
+    Raises:
+        StorageError: the file system refused.
+    """
+    stage = target.absolute().parent / f".{target.name}.{uuid.uuid4().hex}.tmp"
+    try:
+        with storage_errors("write", target):
+            with stage.open("xb") as file:
+                yield file
+                file.flush()
+                _fsync(file.fileno())
+            stage.replace(target)
+    finally:
+        stage.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -98,7 +98,7 @@ def find_problem(path: Path, *, dim: int, n: int, trees: int) -> str | None:
 
     Checked: the size; each item; each count; each leaf's ids; that every child comes before its
     parent (so there is no cycle) and has one parent only (so no query takes exponential time);
-    and that the file ends with exactly `trees` roots.
+    and that the file ends with `trees` roots, none of which leads to another.
     """
     if not (1 <= dim <= MAX_DIM and leaf_capacity(dim) < n <= MAX_ROWS and trees >= 1):
         return f"no forest can have {n} items, {trees} trees and {dim} dimensions"
@@ -132,7 +132,12 @@ def _tree_nodes(nodes: NDArray[np.int32], n: int, trees: int) -> str | None:
     children = nodes[n:][~leaf, 1:3]
     if ((children < 0) | (children >= parents[:, None])).any():
         return "a node's child does not come before it"
-    own = children[parents < len(nodes) - trees].ravel()  # root copies repeat their originals
+    # Root copies repeat their originals' children, and may not lead to one another: a chain of
+    # copies, each with its predecessor as both children, would take 2**trees steps to search.
+    first_copy = len(nodes) - trees
+    if (children[parents >= first_copy] >= first_copy).any():
+        return "a root leads to another root"
+    own = children[parents < first_copy].ravel()
     own = own[own >= n]
     if len(np.unique(own)) != len(own):
         return "two nodes share a child"

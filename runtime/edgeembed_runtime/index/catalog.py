@@ -1,10 +1,12 @@
 """The SQLite file: one connection, short transactions, and the only commit point of an index."""
 
 import contextlib
+import json
 import sqlite3
 import threading
 from collections.abc import Generator, Sequence
 from pathlib import Path
+from typing import cast
 
 from edgeembed_runtime.errors import (
     IndexCorruptError,
@@ -54,16 +56,16 @@ class Catalog:
             try:
                 check_identity(self._connection, self.path)
                 check_schema(self._connection, self.path)
-                self.dim, self.space, self.has_fts = self._identity()
+                self.dim, self.space, self.has_fts, self.info = self._identity()
                 if writable:
                     self._connection.execute("PRAGMA journal_mode = DELETE")
             except BaseException:
                 self._connection.close()
                 raise
 
-    def _identity(self) -> tuple[int, str, bool]:
+    def _identity(self) -> tuple[int, str, bool, dict[str, str]]:
         meta = dict(self._connection.execute("SELECT k, v FROM meta"))
-        dim, space = meta.get("dim"), meta.get("space")
+        dim, space, info = meta.get("dim"), meta.get("space"), _parse_info(meta.get("info"))
         sound = (
             isinstance(dim, int)
             and 1 <= dim <= MAX_DIM
@@ -71,9 +73,9 @@ class Catalog:
             and meta.get("metric") == "cosine"
             and all(isinstance(meta.get(k), int) for k in ("gen", "floor", "epoch", "fts5", "dead"))
         )
-        if not sound:
+        if not sound or info is None:
             raise IndexCorruptError(f"{self.path}: the catalog's meta table is damaged")
-        return int(meta["dim"]), str(meta["space"]), bool(meta["fts5"])
+        return int(meta["dim"]), str(meta["space"]), bool(meta["fts5"]), info
 
     @contextlib.contextmanager
     def reading(self, generation: int | None = None) -> Generator[sqlite3.Connection, None, None]:
@@ -210,3 +212,14 @@ def _open(path: Path, mode: str, *, writable: bool, timeout_s: float) -> sqlite3
         connection.close()
         raise
     return connection
+
+
+def _parse_info(text: object) -> dict[str, str] | None:
+    """The texts by name that the maker of the index left in it; None if they are damaged."""
+    try:
+        info = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(info, dict) or not all(isinstance(value, str) for value in info.values()):
+        return None
+    return cast(dict[str, str], info)

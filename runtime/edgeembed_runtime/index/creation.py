@@ -1,7 +1,9 @@
 """Making a new, empty index."""
 
 import contextlib
+import json
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 
 from edgeembed_runtime import storage
@@ -35,7 +37,9 @@ def chosen_space(
     return dim, space or ""
 
 
-def create_index(directory: Path, *, dim: int, space: str, lock_timeout_s: float) -> None:
+def create_index(
+    directory: Path, *, dim: int, space: str, info: Mapping[str, str], lock_timeout_s: float
+) -> None:
     """Make an empty index in a directory that is missing or empty (mode 0700 if it is made here).
 
     A creation that crashed half-way is simply done again.
@@ -49,11 +53,17 @@ def create_index(directory: Path, *, dim: int, space: str, lock_timeout_s: float
     try:
         with storage.storage_errors("create a folder in", directory):
             (directory / SEGMENTS).mkdir(mode=0o700, exist_ok=True)
-        _create_catalog(directory, dim=dim, space=space)
+        _create_catalog(directory, dim=dim, space=space, info=_info_json(info))
         storage.sync_directory(directory)
         storage.sync_directory(directory.parent)
     finally:
         lock.release()
+
+
+def _info_json(info: Mapping[str, str]) -> str:
+    if not all(isinstance(text, str) for pair in info.items() for text in pair):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InputError(f"info: expected texts by name, got {dict(info)!r:.80}")
+    return json.dumps(dict(info))
 
 
 def _make_directory(directory: Path) -> None:
@@ -69,7 +79,7 @@ def _make_directory(directory: Path) -> None:
         )
 
 
-def _create_catalog(directory: Path, *, dim: int, space: str) -> None:
+def _create_catalog(directory: Path, *, dim: int, space: str, info: str) -> None:
     path = directory / CATALOG
     if path.exists() or path.is_symlink():
         require_regular(path)
@@ -81,6 +91,7 @@ def _create_catalog(directory: Path, *, dim: int, space: str) -> None:
         "dim": dim,
         "space": space,
         "metric": "cosine",
+        "info": info,
         "fts5": int(has_fts5()),
         "writer_version": __version__,
     }

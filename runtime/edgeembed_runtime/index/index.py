@@ -5,7 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Literal, TypeVar
 
 from numpy.typing import ArrayLike
@@ -79,6 +79,7 @@ class Index:
         encoder: IndexEncoder | None = None,
         dim: int | None = None,
         space: str | None = None,
+        info: Mapping[str, str] | None = None,
         lock_timeout_s: float = 0.1,
         settings: IndexSettings = _DEFAULTS,
     ) -> "Index":
@@ -89,6 +90,7 @@ class Index:
             encoder: encodes documents and queries; its dim and space become the index's.
             dim: instead of an encoder, the length of one's own vectors, 1 to 8192.
             space: a name for the space of one's own vectors.
+            info: texts by name that the index keeps for its maker, such as where the bundle is.
             lock_timeout_s: how long to wait for another writer, in seconds.
             settings: when to seal, and how.
 
@@ -99,7 +101,7 @@ class Index:
         """
         dim, space = chosen_space(encoder, dim, space)
         target = Path(path).absolute()
-        create_index(target, dim=dim, space=space, lock_timeout_s=lock_timeout_s)
+        create_index(target, dim=dim, space=space, info=info or {}, lock_timeout_s=lock_timeout_s)
         return cls(
             target, encoder=encoder, mode="rw", lock_timeout_s=lock_timeout_s, settings=settings
         )
@@ -142,6 +144,11 @@ class Index:
     def space(self) -> str:
         """The fingerprint of the vectors' space; "" for one's own vectors without a name."""
         return self._catalog.space
+
+    @property
+    def info(self) -> Mapping[str, str]:
+        """What the index was given to keep when it was made."""
+        return MappingProxyType(self._catalog.info)
 
     @property
     def generation(self) -> int:

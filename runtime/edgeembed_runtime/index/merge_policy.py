@@ -45,7 +45,7 @@ def maintenance_plan(snapshot: Snapshot, dead: int, settings: IndexSettings) -> 
         return None
     rows = tail_alive if seal else 0
     merge = _with_equals(snapshot.segments, worn, rows, settings.seal_rows)
-    return Plan(merge=merge, seal_tail=seal, purge=bool(merge) or not seal)
+    return Plan(merge=merge, seal_tail=seal, purge=bool(merge) or too_dead or not seal)
 
 
 def _is_worn(rows: Rows) -> bool:

@@ -34,6 +34,8 @@ def sqlite_errors(path: Path) -> Generator[None, None, None]:
         yield
     except sqlite3.Error as error:
         raise translate(error, path) from error
+    except UnicodeDecodeError as error:  # SQLite quotes a damaged name in its own message
+        raise IndexCorruptError(f"{path} is damaged; restore it from a backup") from error
 
 
 def translate(error: sqlite3.Error, path: Path) -> EdgeEmbedError:

@@ -40,8 +40,9 @@ def verify_index(directory: Path, catalog: Catalog, *, full: bool) -> VerifyRepo
                 if line != "ok"
             ]
             generation = meta_int(connection, "gen")
-            rows = list(iterate(connection, generation)) if full else []
-            problems += [f"document {row.key!r}: damaged" for row in rows if not row.is_sound()]
+            for row in iterate(connection, generation) if full else ():
+                if not row.is_sound():
+                    problems.append(f"document {row.key!r}: damaged")
             for info in read_infos(connection, directory):
                 problems += _files(directory, info, catalog.dim, full=full)
             snapshot = load_snapshot(connection, directory, catalog.dim, None)

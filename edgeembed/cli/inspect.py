@@ -1,0 +1,103 @@
+"""`edgeembed inspect`: what a bundle or an index is."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeembed import Index
+from edgeembed.cli.output import AsJson, megabytes, print_facts, print_json, print_table
+from edgeembed.cli.targets import is_index
+from edgeembed_runtime.bundle import Bundle
+from edgeembed_runtime.bundle.manifest_json import manifest_to_json
+
+
+def inspect(
+    path: Annotated[Path, typer.Argument(help="A bundle or an index.")], as_json: AsJson = False
+) -> None:
+    """Show what a bundle or an index is, without loading a model.
+
+    Example: edgeembed inspect minilm.bundle
+    """
+    if is_index(path):
+        _inspect_index(path, as_json)
+    else:
+        _inspect_bundle(path, as_json)
+
+
+def _inspect_bundle(path: Path, as_json: bool) -> None:
+    manifest = Bundle.open(path).manifest
+    if as_json:
+        typer.echo(manifest_to_json(manifest).decode(), nl=False)
+        return
+    text, source = manifest.text, manifest.source
+    prompts = ", ".join(f"{name}={prompt!r}" for name, prompt in text.prompts.items())
+    print_facts(
+        [
+            ("bundle", manifest.name),
+            ("space", manifest.space),
+            (
+                "vectors",
+                f"{manifest.dim} components, compared by {manifest.similarity}"
+                + (", unit length" if manifest.normalized else ""),
+            ),
+            ("input", f"text, up to {text.max_tokens} tokens"),
+            ("pooling", text.pooling or "inside the model"),
+            ("head", ", ".join(text.head) or "none"),
+            ("prompts", prompts or "none"),
+            ("source", f"{source.id} (weights {source.weights_sha256[:16]}...)"),
+            ("licence", source.license or "not stated by the source"),
+            ("made by", manifest.made_by),
+        ]
+    )
+    print_table(
+        ["variant", "#size", "#mean cosine", "#min cosine", "#speed", "runs well on", "made by"],
+        [
+            (
+                v.name,
+                megabytes(manifest.files[v.file].bytes),
+                f"{v.fidelity.mean_cosine:.6f}",
+                f"{v.fidelity.min_cosine:.6f}",
+                f"{v.speedup:g}x",
+                " or ".join(v.requires) or "any processor",
+                v.recipe,
+            )
+            for v in text.variants
+        ],
+    )
+
+
+def _inspect_index(path: Path, as_json: bool) -> None:
+    with Index.open(path) as index:
+        stats = index.stats()
+    if as_json:
+        print_json(asdict(stats))
+        return
+    print_facts(
+        [
+            ("index", stats.path),
+            ("documents", stats.documents),
+            ("vectors", f"{stats.dim} components"),
+            ("space", stats.space),
+            ("on disk", megabytes(stats.bytes)),
+            ("generation", stats.generation),
+            ("not sealed yet", stats.tail_rows),
+        ]
+    )
+    if stats.segments:
+        print_table(
+            ["#segment", "#rows", "#deleted", "search by", "#recall@10", "#exact", "#annoy"],
+            [
+                (
+                    number,
+                    s.n,
+                    s.dead,
+                    s.backend,
+                    "-" if s.recall is None else f"{s.recall:.3f}",
+                    "-" if s.exact_ms is None else f"{s.exact_ms:.2f} ms",
+                    "-" if s.annoy_ms is None else f"{s.annoy_ms:.2f} ms",
+                )
+                for number, s in enumerate(stats.segments, 1)
+            ],
+        )

@@ -1,0 +1,1 @@
+"""Ingest: from files, folders and records to passages that an index takes."""

@@ -1,0 +1,83 @@
+"""Passages into an index: in batches, each of which is committed."""
+
+import itertools
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from edgeembed import Index
+from edgeembed.ingest.folders import FoundFile
+from edgeembed.ingest.passages import Passage, PassageReader
+
+# Passages in a commit: few enough that little is lost to Ctrl-C, and enough that a commit's
+# syncs cost little beside the encoding.
+_BATCH = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexingReport:
+    """What one run did; `removed` counts passages that a file no longer has."""
+
+    files: int
+    passages: int
+    removed: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassageIndexer:
+    """Indexes files: new passages replace old ones of the same file."""
+
+    index: Index
+    reader: PassageReader
+
+    def run(self, files: Iterable[FoundFile], on_file: Callable[[], None]) -> IndexingReport:
+        """Index `files`; `on_file` is called as each has been read.
+
+        Raises:
+            InputError, StorageError, SearchIndexError: batches before it stay committed.
+        """
+        began = time.perf_counter()
+        before = self._keys_by_source()
+        files_read = passages = removed = 0
+
+        def read() -> Iterator[Passage]:
+            nonlocal files_read
+            for file in files:
+                yield from self.reader.read(file)
+                files_read += 1
+                on_file()
+
+        seen: dict[str, set[str]] = defaultdict(set)
+        for batch in _batched(read(), _BATCH):
+            self._upsert(batch)
+            passages += len(batch)
+            for passage in batch:
+                seen[passage.metadata["source"]].add(passage.key)
+        stale = [key for source in seen for key in before[source] - seen[source]]
+        removed = self.index.delete(stale) if stale else 0
+        return IndexingReport(
+            files=files_read,
+            passages=passages,
+            removed=removed,
+            seconds=time.perf_counter() - began,
+        )
+
+    def _upsert(self, batch: list[Passage]) -> None:
+        self.index.upsert(
+            [passage.key for passage in batch],
+            [passage.text for passage in batch],
+            metadatas=[passage.metadata for passage in batch],
+        )
+
+    def _keys_by_source(self) -> defaultdict[str, set[str]]:
+        found: defaultdict[str, set[str]] = defaultdict(set)
+        for key in self.index.keys():  # noqa: SIM118 (an Index is no dict)
+            found[key.rpartition("#")[0]].add(key)
+        return found
+
+
+def _batched(passages: Iterator[Passage], size: int) -> Iterator[list[Passage]]:
+    while batch := list(itertools.islice(passages, size)):
+        yield batch

@@ -1,0 +1,87 @@
+"""Passages: pieces of documents that a model takes whole, with keys that say where they are."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgeembed.ingest.folders import FoundFile, read_text_file
+from edgeembed.ingest.texts import format_of, read_records, text_of
+from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.storage import storage_errors
+
+KEY_FIELDS = ("key", "id", "_id")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passage:
+    """What goes into the index: `source` is the document's name, `start` and `end` its characters.
+
+    `key` is "source#number", numbers counting from 0.
+    """
+
+    key: str
+    text: str
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkSettings:
+    """How documents are cut: tokens per passage (None: all the model takes) and their overlap."""
+
+    max_tokens: int | None = None
+    overlap_tokens: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassageReader:
+    """Reads files into passages; `skipped` collects the names of files that hold no text."""
+
+    encoder: Encoder
+    chunks: ChunkSettings
+    text_field: str = "text"
+    skipped: list[str] = field(default_factory=list[str])
+
+    def read(self, file: FoundFile) -> Iterator[Passage]:
+        """Yield the passages of one file: of each of its records, if it is .jsonl.
+
+        Raises:
+            InputError: a record is not as expected.
+            StorageError: the file cannot be read.
+        """
+        if format_of(file.path) == "jsonl":
+            yield from self._read_records(file)
+            return
+        with storage_errors("read", file.path):
+            text = read_text_file(file.path)
+        if text is None:
+            self.skipped.append(file.name)
+        else:
+            yield from self.split(file.name, text, {})
+
+    def split(self, name: str, text: str, metadata: dict[str, Any]) -> Iterator[Passage]:
+        """Yield the passages of one document."""
+        chunks = self.encoder.chunk(
+            text,
+            max_tokens=self.chunks.max_tokens,
+            overlap_tokens=self.chunks.overlap_tokens,
+        )
+        line, position = 1, 0
+        for number, chunk in enumerate(chunks):
+            line += text.count("\n", position, chunk.start)
+            position = chunk.start
+            place = {"source": name, "line": line, "start": chunk.start, "end": chunk.end}
+            yield Passage(key=f"{name}#{number}", text=chunk.text, metadata={**metadata, **place})
+
+    def _read_records(self, file: FoundFile) -> Iterator[Passage]:
+        with storage_errors("read", file.path), file.path.open("rb") as stream:
+            for number, record in read_records(stream, str(file.path)):
+                text = text_of(record, self.text_field, str(file.path), number)
+                key = next((record[k] for k in KEY_FIELDS if k in record), f"{file.name}:{number}")
+                if not isinstance(key, str | int):
+                    raise InputError(
+                        f"{file.path}, line {number}: expected a text or a number as key, "
+                        f"got {type(key).__name__}"
+                    )
+                rest = {k: v for k, v in record.items() if k not in (*KEY_FIELDS, self.text_field)}
+                yield from self.split(str(key), text, rest)

@@ -1,0 +1,84 @@
+"""Texts from standard input and files: one a line, or one a JSON record."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, cast
+
+from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.storage import storage_errors
+
+TextFormat = Literal["lines", "jsonl"]
+
+
+def format_of(path: Path) -> TextFormat:
+    """How a file is read: .jsonl and .ndjson as records, anything else as lines."""
+    return "jsonl" if path.suffix.lower() in (".jsonl", ".ndjson") else "lines"
+
+
+def read_lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, str]]:
+    """Yield (line number from 1, line without its end) of UTF-8 text.
+
+    Raises:
+        InputError: a line is not valid UTF-8; the message names it.
+    """
+    for number, line in enumerate(stream, 1):
+        try:
+            yield number, line.decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"{name}, line {number}: expected UTF-8, got byte 0x{line[error.start]:02x}; "
+                "convert the file to UTF-8"
+            ) from error
+
+
+def read_records(stream: BinaryIO, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number from 1, object) of JSON lines; empty lines are passed over.
+
+    Raises:
+        InputError: a line is not a JSON object; the message names it.
+    """
+    for number, line in read_lines(stream, name):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{name}, line {number}: expected JSON: {error}") from error
+        if not isinstance(record, dict):
+            raise InputError(
+                f"{name}, line {number}: expected a JSON object, got {type(record).__name__}"
+            )
+        yield number, cast(dict[str, Any], record)
+
+
+def text_of(record: dict[str, Any], field: str, name: str, number: int) -> str:
+    """The text in a record's `field`.
+
+    Raises:
+        InputError: it is missing or not a string.
+    """
+    text = record.get(field)
+    if not isinstance(text, str):
+        found = "nothing" if text is None else type(text).__name__
+        raise InputError(
+            f"{name}, line {number}: expected a text in the field {field!r}, got {found}; "
+            f"the record has {', '.join(record) or 'no fields'}"
+        )
+    return text
+
+
+def read_texts(path: Path, text_format: TextFormat, field: str) -> Iterator[str]:
+    """Yield the texts of one file, as lines or from a field of its records."""
+    with storage_errors("read", path), path.open("rb") as stream:
+        yield from texts_in(stream, str(path), text_format, field)
+
+
+def texts_in(stream: BinaryIO, name: str, text_format: TextFormat, field: str) -> Iterator[str]:
+    """Yield the texts of an open stream, as lines or from a field of its records."""
+    if text_format == "lines":
+        for _, line in read_lines(stream, name):
+            yield line
+    else:
+        for number, record in read_records(stream, name):
+            yield text_of(record, field, name, number)

@@ -1,0 +1,55 @@
+"""Plain transformers directories: mean pooling is assumed, said so, and computed right."""
+
+import pytest
+import torch
+
+from edgeembed_runtime.encoder import Encoder
+
+KINDS = ("bert", "distilbert", "roberta", "mpnet", "xlm-roberta", "modernbert")
+POSITIONS = 64
+
+
+@pytest.fixture(params=KINDS)
+def directory(request, tiny):
+    return tiny.transformers(request.param, layers=2, positions=POSITIONS, limit=100_000)
+
+
+def mean_of_last_hidden_state(directory, texts):
+    """Transformers' own forward, one text at a time, and a mean written out by hand."""
+    from transformers import AutoModel, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
+    model = AutoModel.from_pretrained(directory, local_files_only=True).eval()
+    rows = []
+    with torch.no_grad():
+        for text in texts:
+            inputs = tokenizer(text, truncation=True, max_length=POSITIONS, return_tensors="pt")
+            ids, mask = inputs["input_ids"], inputs["attention_mask"]
+            tokens = model(input_ids=ids, attention_mask=mask).last_hidden_state[0]
+            rows.append(torch.stack(list(tokens)).mean(0).numpy())
+    return rows
+
+
+def test_vectors_are_transformers_own_mean_pooled(
+    directory, converted, encode, texts, assert_same_vectors
+):
+    report = converted(directory)
+    expected = mean_of_last_hidden_state(directory, texts)
+    assert_same_vectors(expected, encode(report.path, texts))
+
+
+def test_assumed_mean_pooling_is_reported(directory, converted):
+    report = converted(directory)
+    assert report.pooling == "mean"
+    assert len(report.notes) == 1
+    assert "mean was assumed" in report.notes[0]
+    assert report.head == ()
+
+
+def test_max_tokens_is_what_the_position_table_holds(directory, converted, texts):
+    report = converted(directory)
+    assert report.max_tokens == POSITIONS
+    with Encoder.load(report.path) as encoder:
+        long = texts[-1] * 10
+        assert encoder.count_tokens(long) > 2 * POSITIONS
+        assert encoder.encode(long).shape == (32,)

@@ -1,0 +1,322 @@
+"""Damaged, foreign and hostile files give typed errors: never a crash, never a wrong text."""
+
+import contextlib
+import os
+import sqlite3
+import struct
+
+import numpy as np
+import pytest
+
+from edgeembed_runtime.errors import (
+    EdgeEmbedError,
+    IndexCorruptError,
+    IndexVersionError,
+    SearchIndexError,
+)
+from edgeembed_runtime.index import Index, IndexSettings
+
+SETTINGS = IndexSettings(seal_rows=100, annoy_min_rows=50, backend="annoy", recall_floor=0.5)
+
+
+@pytest.fixture
+def path(tmp_path, vectors):
+    pytest.importorskip("annoy")
+    with Index.create(tmp_path / "i", dim=16, settings=SETTINGS) as index:
+        for start in (0, 150):
+            part = range(start, start + 150)
+            index.upsert(
+                [str(i) for i in part],
+                [f"text {i}" for i in part],
+                vectors(300)[start : start + 150],
+            )
+        index.upsert(["tail"], ["tail text"], vectors(1, seed=5))
+        assert [s.backend for s in index.stats().segments] == ["annoy", "annoy"]
+    return tmp_path / "i"
+
+
+def _files(path, role):
+    return sorted((path / "seg").glob(f"*.{role}"))
+
+
+def _edit(path, *statements):
+    connection = sqlite3.connect(path / "edgeembed.sqlite3", isolation_level=None)
+    for statement in statements:
+        connection.execute(statement)
+    connection.close()
+
+
+def _damage(file, kind, others):
+    data = bytearray(file.read_bytes())
+    match kind:
+        case "shorter":
+            file.write_bytes(data[:-4])
+        case "longer":
+            file.write_bytes(bytes(data) + b"\0" * 4)
+        case "empty":
+            file.write_bytes(b"")
+        case "flipped":
+            data[len(data) // 2] ^= 0x40
+            file.write_bytes(data)
+        case "missing":
+            file.unlink()
+        case "link":
+            copy = file.with_name("elsewhere")
+            file.rename(copy)
+            file.symlink_to(copy)
+        case "folder":
+            file.unlink()
+            file.mkdir()
+        case "fifo":
+            file.unlink()
+            os.mkfifo(file)
+        case "swapped":
+            other = others[1].read_bytes()
+            others[1].write_bytes(data)
+            file.write_bytes(other)
+
+
+KINDS = ["shorter", "longer", "empty", "missing", "link", "folder", "fifo"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("role", ["f32", "ids"])
+def test_damaged_vectors_and_ids_stop_the_opening(path, role, kind):
+    files = _files(path, role)
+    _damage(files[0], kind, files)
+    for mode in ("r", "rw"):
+        with pytest.raises(IndexCorruptError, match=files[0].name):
+            Index.open(path, mode=mode)
+
+
+@pytest.mark.parametrize("kind", ["flipped", "swapped"])
+def test_wrong_ids_stop_the_opening(path, kind):
+    files = _files(path, "ids")
+    _damage(files[0], kind, files)
+    with pytest.raises(IndexCorruptError, match="ids"):
+        Index.open(path)
+
+
+@pytest.mark.parametrize("kind", ["flipped", "swapped"])
+def test_wrong_vectors_are_found_by_verify_and_never_copied(path, kind, tmp_path):
+    files = _files(path, "f32")
+    _damage(files[0], kind, files)
+    with Index.open(path, mode="rw") as index:
+        assert index.verify(full=False).ok
+        report = index.verify()
+        assert not report.ok
+        assert any(files[0].name in problem for problem in report.problems)
+        with pytest.raises(IndexCorruptError, match="SHA-256"):
+            index.compact()
+        with pytest.raises(IndexCorruptError):
+            index.backup(tmp_path / "copy")
+        assert len(index) == 301
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "flipped", "swapped"])
+def test_damaged_trees_never_change_an_answer(path, kind, vectors, brute_force, caplog):
+    files = _files(path, "ann")
+    _damage(files[0], kind, files)
+    with Index.open(path, mode="rw") as index:
+        for query in vectors(5, seed=3):
+            order, _ = brute_force(vectors(300), query, 300)
+            hits = [h.key for h in index.search(query, 301, exact=True) if h.key != "tail"]
+            assert hits == [str(i) for i in order]
+            assert len(index.search(query, 3)) == 3
+        if kind in ("shorter", "longer", "empty", "link", "folder", "fifo"):
+            assert "trees are damaged" in caplog.text
+        assert any(files[0].name in problem for problem in index.verify().problems)
+        if kind != "folder":
+            index.compact()
+            assert index.verify().ok
+
+
+def test_a_damaged_document_is_an_error_that_names_its_key(path, vectors):
+    _edit(path, "UPDATE doc SET text = 'forged' WHERE key = '7'")
+    with Index.open(path) as index:
+        with pytest.raises(IndexCorruptError, match="'7'"):
+            index.get("7")
+        with pytest.raises(IndexCorruptError, match="'7'"):
+            index.search(vectors(300)[7], 1)
+        assert index.get("8")[0].document == "text 8"
+        assert "'7'" in index.verify().problems[0]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TRIGGER t AFTER INSERT ON doc BEGIN DELETE FROM doc; END",
+        "CREATE VIEW v AS SELECT * FROM doc",
+        "CREATE TABLE extra(x)",
+        "DROP TABLE gc",
+        "ALTER TABLE gc ADD COLUMN x",
+        "DROP INDEX doc_key",
+        "PRAGMA application_id = 0",
+        "PRAGMA user_version = 0",
+        "UPDATE segfile SET name = '../../../etc/passwd' WHERE seg = 1 AND role = 'f32'",
+        "UPDATE segfile SET name = '/etc/passwd' WHERE seg = 1 AND role = 'ann'",
+        "UPDATE segfile SET name = 'C:' || name WHERE role = 'ids'",
+        "UPDATE segfile SET name = name || char(0) WHERE role = 'ids'",
+        "UPDATE segfile SET bytes = 'x'",
+        "UPDATE segment SET n = 1000000000",
+        "UPDATE segment SET n = -1",
+        "UPDATE segment SET n = 'x'",
+        "UPDATE segment SET uuid = uuid || '/'",
+        "DELETE FROM segfile WHERE role = 'f32'",
+        "UPDATE meta SET v = 100000 WHERE k = 'dim'",
+        "UPDATE meta SET v = 17 WHERE k = 'dim'",
+        "UPDATE meta SET v = 'x' WHERE k = 'gen'",
+        "DELETE FROM meta",
+        "UPDATE tail SET vec = x'00'",
+        "UPDATE tail SET vec = 'text'",
+        "UPDATE tail SET vec = zeroblob(64)",
+    ],
+)
+def test_a_tampered_catalog_stops_the_opening(path, statement):
+    _edit(path, statement)
+    for mode in ("r", "rw"):
+        with pytest.raises(SearchIndexError):
+            Index.open(path, mode=mode)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM doc WHERE key = '3'",
+        "DELETE FROM tail",
+        "UPDATE segment SET n_trees = 3, search_k = -5, recall = 'x'",
+        "INSERT INTO gc VALUES ('../../x', 1)",
+        "UPDATE doc SET key = x'ff00' WHERE key = '3'",
+        "UPDATE doc SET text = CAST(x'fffe' AS TEXT) WHERE key = '3'",
+        "UPDATE doc SET meta_json = '{' WHERE key = '3'",
+        "UPDATE doc SET born = 'x' WHERE key = '3'",
+    ],
+)
+def test_other_tampering_ends_in_a_result_or_a_typed_error(path, statement, vectors):
+    _edit(path, statement)
+    with Index.open(path, mode="rw") as index:
+        for use in (
+            lambda: index.search(vectors(300)[3], 5),
+            lambda: index.search(vectors(300)[3], 5, where={"a": 1}),
+            lambda: index.get("3"),
+            lambda: list(index.keys()),
+            lambda: index.verify(),
+            lambda: index.upsert(["3"], ["x"], vectors(1)),
+            index.compact,
+            index.stats,
+        ):
+            with contextlib.suppress(EdgeEmbedError):
+                use()
+
+
+def test_a_newer_format_is_named_as_such(path):
+    _edit(path, "PRAGMA user_version = 2")
+    with pytest.raises(IndexVersionError, match="newer edgeembed"):
+        Index.open(path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"not a database at all" * 100, b"SQLite format 3\0" + b"x" * 5000]
+)
+def test_a_file_that_is_no_database_is_a_typed_error(path, content):
+    (path / "edgeembed.sqlite3").write_bytes(content)
+    with pytest.raises(IndexCorruptError):
+        Index.open(path)
+
+
+def test_a_foreign_database_is_left_alone(tmp_path):
+    path = tmp_path / "i"
+    path.mkdir()
+    connection = sqlite3.connect(path / "edgeembed.sqlite3")
+    connection.executescript("PRAGMA journal_mode = WAL; CREATE TABLE mine(x);")
+    connection.close()
+    before = (path / "edgeembed.sqlite3").read_bytes()
+    for mode in ("r", "rw"):
+        with pytest.raises(IndexCorruptError, match="not an edgeembed index"):
+            Index.open(path, mode=mode)
+    with pytest.raises(EdgeEmbedError):
+        Index.create(path, dim=3)
+    assert (path / "edgeembed.sqlite3").read_bytes() == before
+
+
+def test_a_catalog_with_flipped_bytes_never_crashes(path, vectors):
+    file = path / "edgeembed.sqlite3"
+    sound = file.read_bytes()
+    rng = np.random.default_rng(1)
+    for _ in range(60):
+        data = bytearray(sound)
+        for position in rng.integers(0, len(data), size=20):
+            data[position] ^= 1 << int(rng.integers(8))
+        file.write_bytes(data)
+        try:
+            with Index.open(path, mode="rw") as index:
+                index.verify()
+                for hit in index.search(vectors(300)[3], 301):
+                    assert hit.document in (f"text {hit.key}", "tail text")
+        except EdgeEmbedError:
+            pass
+
+
+@pytest.mark.parametrize("target", ["edgeembed.sqlite3", "seg", "writer.lock"])
+def test_links_are_not_followed(path, target):
+    (path / target).rename(path / "elsewhere")
+    (path / target).symlink_to(path / "elsewhere")
+    with pytest.raises(IndexCorruptError):
+        Index.open(path, mode="rw")
+
+
+def test_mutated_trees_that_pass_the_validator_are_safe_to_search(path, vectors):
+    # Changes only the words that steer Annoy: counts, children, ids; at random nodes.
+    from edgeembed_runtime.index.annoy_file import find_problem, load_annoy
+
+    file = _files(path, "ann")[0]
+    sound = np.frombuffer(file.read_bytes(), dtype="<i4").reshape(-1, 19)
+    assert find_problem(file, dim=16, n=150, trees=20) is None
+    rng = np.random.default_rng(2)
+    accepted = 0
+    mutant = path / "mutant.ann"
+    for _ in range(250):
+        nodes = sound.copy()
+        for _ in range(int(rng.integers(1, 4))):
+            node, word = rng.integers(0, len(nodes)), rng.integers(0, 6)
+            near = int(rng.integers(0, len(nodes)))
+            nodes[node, word] = rng.choice([-1, 0, 1, 2, 149, 150, 2**30, near, near, near])
+        if rng.random() < 0.1:
+            nodes = nodes[: int(rng.integers(1, len(nodes)))]
+        mutant.write_bytes(nodes.tobytes())
+        if find_problem(mutant, dim=16, n=150, trees=20) is None:
+            accepted += 1
+            trees = load_annoy(mutant, size=nodes.nbytes, dim=16, n=150, trees=20)
+            for query in vectors(5, seed=8):
+                near = trees.query(query.tolist(), 20, 5000)
+                assert ((near >= 0) & (near < 150)).all()
+    assert 0 < accepted < 250
+
+
+def test_the_validator_refuses_files_of_other_numbers(path):
+    from edgeembed_runtime.index.annoy_file import find_problem
+
+    file = _files(path, "ann")[0]
+    for numbers in (
+        {"dim": 3, "n": 150, "trees": 20},
+        {"dim": 16, "n": 149, "trees": 20},
+        {"dim": 16, "n": 151, "trees": 20},
+        {"dim": 16, "n": 150, "trees": 22},
+        {"dim": 16, "n": 10, "trees": 20},
+        {"dim": 0, "n": 150, "trees": 20},
+        {"dim": 16, "n": 150, "trees": 0},
+    ):
+        assert find_problem(file, **numbers) is not None, numbers
+    sound = file.read_bytes()
+    loop = np.frombuffer(sound, dtype="<i4").reshape(-1, 19).copy()
+    inner = int(np.flatnonzero(loop[:, 0] > 18)[0])
+    loop[inner, 1] = inner
+    file.write_bytes(loop.tobytes())
+    assert "come before" in str(find_problem(file, dim=16, n=150, trees=20))
+    chain = np.frombuffer(sound, dtype="<i4").reshape(-1, 19).copy()
+    for node in range(len(chain) - 19, len(chain)):
+        chain[node, 1:3] = node - 1
+    file.write_bytes(chain.tobytes())
+    assert "another root" in str(find_problem(file, dim=16, n=150, trees=20))
+    file.write_bytes(struct.pack("<i", 0) * 19 * 300)
+    assert find_problem(file, dim=16, n=150, trees=20) is not None
