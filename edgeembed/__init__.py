@@ -1,9 +1,36 @@
-"""Trained embedding models on the edge: encode and search, offline. See README.md."""
+"""Trained embedding models on the edge: encode and search, offline. See README.md.
 
-from edgeembed_runtime.encoder import Encoder as Encoder
-from edgeembed_runtime.errors import EdgeEmbedError as EdgeEmbedError
-from edgeembed_runtime.index import Hit as Hit
-from edgeembed_runtime.index import Index as Index
-from edgeembed_runtime.version import __version__ as __version__
+The names are loaded when they are first used: an app that only searches never loads onnxruntime.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+from edgeembed_runtime.errors import EdgeEmbedError
+from edgeembed_runtime.version import __version__
+
+if TYPE_CHECKING:
+    from edgeembed_runtime.encoder import Encoder
+    from edgeembed_runtime.index import Hit, Index
 
 __all__ = ["EdgeEmbedError", "Encoder", "Hit", "Index", "__version__"]
+
+_HOMES = {
+    "Encoder": "edgeembed_runtime.encoder",
+    "Hit": "edgeembed_runtime.index",
+    "Index": "edgeembed_runtime.index",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name on first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'edgeembed' has no attribute {name!r}")
+    found = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """The public names, loaded or not."""
+    return sorted(__all__)

@@ -77,7 +77,7 @@ def convert(
     began = time.perf_counter()
     on_step = on_step or _ignore
     target = Path(output)
-    _check_options(quantize, pooling, exporter)
+    _check_options(quantize, pooling, exporter, max_tokens)
     _check_target(target, overwrite)
     options = SourceOptions(
         name=name,
@@ -107,7 +107,11 @@ def _ignore(step: str) -> None:
     del step
 
 
-def _check_options(quantize: str | None, pooling: str | None, exporter: str) -> None:
+def _check_options(
+    quantize: str | None, pooling: str | None, exporter: str, max_tokens: int | None
+) -> None:
+    if max_tokens is not None and (type(max_tokens) is not int or max_tokens < 1):
+        raise InputError(f"max_tokens: expected a positive number or None, got {max_tokens!r}")
     if quantize not in (None, "int8"):
         raise InputError(f"quantize: expected None or 'int8', got {quantize!r}")
     if pooling is not None and pooling not in POOLINGS:

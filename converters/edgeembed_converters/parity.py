@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from edgeembed_converters.export.text_tower import TextTower
+from edgeembed_converters.messages import first_line
 from edgeembed_converters.sources.source import TextSource
 from edgeembed_runtime.bundle import Fidelity
 from edgeembed_runtime.engine.session import Session, resolve_providers
 from edgeembed_runtime.engine.text_engine import TextEngine
-from edgeembed_runtime.errors import ParityError
+from edgeembed_runtime.errors import ConversionError, InputError, ParityError
 from edgeembed_runtime.inputs.tokenizer import TextTokenizer
 from edgeembed_runtime.self_test import rowwise_cosine
 
@@ -27,8 +28,30 @@ def reference_vectors(source: TextSource, texts: Sequence[str]) -> NDArray[np.fl
 
     Tokenised by the tokenizers library's own truncation and padding, in padded batches: another
     way than the runtime's, so that the comparison also proves the runtime's.
+
+    Raises:
+        InputError: `max_tokens` leaves no room beside the special tokens.
+        ConversionError: the model cannot be run on what its tokenizer gives.
     """
+    try:
+        return _run_original(source, texts)
+    except InputError:
+        raise
+    except Exception as error:  # whatever the model's own code and the tokenizers library raise
+        raise ConversionError(
+            f"{source.name}: the original could not be run on its own tokenizer's output: "
+            f"{type(error).__name__}: {first_line(error)}; do tokenizer and model belong together?"
+        ) from error
+
+
+def _run_original(source: TextSource, texts: Sequence[str]) -> NDArray[np.float32]:
     tokenizer = Tokenizer.from_str(source.tokenizer_json.decode())
+    special = tokenizer.num_special_tokens_to_add(False)
+    if source.max_tokens <= special:
+        raise InputError(
+            f"max_tokens: expected more than the {special} special tokens that the tokenizer adds, "
+            f"got {source.max_tokens}"
+        )
     tokenizer.enable_truncation(source.max_tokens)
     pad = getattr(getattr(source.backbone, "model", None), "config", None)
     tokenizer.enable_padding(pad_id=getattr(pad, "pad_token_id", None) or 0)

@@ -30,11 +30,11 @@ from edgeembed_runtime.errors import BundleError, SearchIndexError
 from edgeembed_runtime.storage import storage_errors
 
 QUESTIONS = (
-    "delete a folder and everything inside it",
-    "run another program and capture what it prints",
-    "how far apart are two dates",
-    "split a string at every comma",
-    "make a thread wait until another one is done",
+    "open a web page in the browser",
+    "which day of the week is a date",
+    "how similar are two sequences",
+    "remove spaces around a string",
+    "run a shell command and get its output",
 )
 _NAME = MODEL_ID.rpartition("/")[2]
 _BATCH = 256

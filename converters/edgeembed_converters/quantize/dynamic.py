@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeembed_converters.messages import first_line
+from edgeembed_runtime import storage
 from edgeembed_runtime.bundle import Fidelity
-from edgeembed_runtime.errors import ConversionError
+from edgeembed_runtime.errors import ConversionError, StorageError
 
 Measure = Callable[[bytes], Fidelity]
 
@@ -72,21 +74,21 @@ def _quantize(fp32: Path, recipe: DynamicRecipe) -> bytes:
     with tempfile.TemporaryDirectory() as folder, _quiet():
         target = Path(folder) / "int8.onnx"
         try:
-            quantize_dynamic(
-                fp32,
-                target,
-                per_channel=recipe.per_channel,
-                reduce_range=recipe.reduce_range,
-                weight_type=QuantType.QInt8,
-            )
-            return target.read_bytes()
-        except OSError:
+            with storage.storage_errors("write", target):
+                quantize_dynamic(
+                    fp32,
+                    target,
+                    per_channel=recipe.per_channel,
+                    reduce_range=recipe.reduce_range,
+                    weight_type=QuantType.QInt8,
+                )
+                return target.read_bytes()
+        except StorageError:
             raise
-        except (
-            Exception
-        ) as error:  # the quantizer raises whatever a surprising graph makes it raise
+        except Exception as error:  # whatever a surprising graph makes the quantizer raise
             raise ConversionError(
-                f"onnxruntime could not quantize the model: {error}; convert without quantize"
+                f"onnxruntime could not quantize the model: {first_line(error)}; "
+                "convert without quantize"
             ) from error
 
 

@@ -4,11 +4,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from torch import nn
 
+from edgeembed_converters.messages import first_line
 from edgeembed_converters.sources.head import Normalize, dense_from_config
 from edgeembed_converters.sources.model_files import (
     card_files,
@@ -80,7 +82,7 @@ def load_directory(
     pooling, notes = _choose_pooling(options.pooling, modules.pooling)
     head = _with_normalize(modules.head, options.normalize)
     settings = read_json(directory / "config_sentence_transformers.json")
-    prompts = settings.get("prompts") or {} if options.prompts is None else options.prompts
+    prompts = _prompts(settings, directory) if options.prompts is None else options.prompts
     prompts = {name: text for name, text in prompts.items() if text}
     default_prompt = settings.get("default_prompt_name")
     return TextSource(
@@ -156,7 +158,13 @@ def _module_entries(directory: Path) -> list[tuple[str, str]]:
 
 def _transformer_settings(directory: Path) -> dict[str, Any]:
     for path in sorted(directory.glob("sentence_*_config.json")):
-        return read_json(path)
+        settings = read_json(path)
+        limit = settings.get("max_seq_length")
+        if limit is not None and (type(limit) is not int or limit < 1):
+            raise ConversionError(
+                f"{path}: max_seq_length: expected a positive number, got {limit!r:.80}"
+            )
+        return settings
     return {}
 
 
@@ -179,9 +187,14 @@ def _read_pooling(directory: Path) -> tuple[Pooling, ...]:
 def _head_module(kind: str, directory: Path) -> nn.Module:
     if kind == "Normalize":
         return Normalize()
-    return dense_from_config(
-        read_json(directory / "config.json"), _load_weights(directory), str(directory)
-    )
+    config, weights = read_json(directory / "config.json"), _load_weights(directory)
+    try:
+        return dense_from_config(config, weights, str(directory))
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ConversionError(
+            f"{directory}: expected a Dense layer's config.json and the weights that it describes, "
+            f"found others: {type(error).__name__}: {first_line(error)}"
+        ) from error
 
 
 def _load_weights(directory: Path) -> Mapping[str, torch.Tensor]:
@@ -192,8 +205,10 @@ def _load_weights(directory: Path) -> Mapping[str, torch.Tensor]:
         if (directory / "model.safetensors").is_file():
             return load_file(directory / "model.safetensors")
         return torch.load(directory / "pytorch_model.bin", map_location="cpu", weights_only=True)
-    except (OSError, SafetensorError, RuntimeError, ValueError, EOFError) as error:
-        raise ConversionError(f"{directory}: could not load the weights: {error}") from error
+    except (OSError, SafetensorError, RuntimeError, ValueError, EOFError, UnpicklingError) as error:
+        raise ConversionError(
+            f"{directory}: could not load the weights: {first_line(error)}"
+        ) from error
 
 
 def _choose_pooling(
@@ -213,6 +228,15 @@ def _with_normalize(head: nn.Sequential, asked: bool | None) -> nn.Sequential:
     if asked is None or asked == present:
         return head
     return nn.Sequential(*head, Normalize()) if asked else nn.Sequential(*list(head)[:-1])
+
+
+def _prompts(settings: Mapping[str, Any], directory: Path) -> Mapping[str, str]:
+    prompts = settings.get("prompts") or {}
+    if not isinstance(prompts, dict) or not all(
+        text is None or isinstance(text, str) for text in prompts.values()
+    ):
+        raise ConversionError(f"{directory}: prompts: expected texts by name, got {prompts!r:.80}")
+    return prompts
 
 
 def _similarity(settings: Mapping[str, Any], directory: Path) -> Similarity:

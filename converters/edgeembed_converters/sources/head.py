@@ -49,7 +49,8 @@ class Dense(nn.Module):
     def __str__(self) -> str:
         """The name that model cards use."""
         width = f"{self.linear.in_features}x{self.linear.out_features}"
-        return f"Dense {width} {type(self.activation).__name__}"
+        plus = "" if self.residual is None else " + residual"
+        return f"Dense {width} {type(self.activation).__name__}{plus}"
 
 
 def dense_from_config(config: Mapping[str, Any], weights: Mapping[str, Tensor], name: str) -> Dense:

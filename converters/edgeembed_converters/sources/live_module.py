@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from edgeembed_converters.messages import first_line
 from edgeembed_converters.sources.directory import SourceOptions
 from edgeembed_converters.sources.head import Normalize
 from edgeembed_converters.sources.source import Pooling, TextSource
@@ -96,7 +97,7 @@ def _try(backbone: nn.Module, example_inputs: Sequence[Tensor]) -> Tensor:
         output = backbone(*example_inputs)
     except Exception as error:  # it is the user's code
         raise UnsupportedModelError(
-            f"the module could not be run on example_inputs: {type(error).__name__}: {error}"
+            f"the module could not be run on example_inputs: {type(error).__name__}: {first_line(error)}"
         ) from error
     if not isinstance(output, Tensor) or output.ndim not in (2, 3):
         raise UnsupportedModelError(

@@ -14,6 +14,7 @@ from tokenizers.normalizers import Lowercase
 from tokenizers.normalizers import Sequence as Normalizers
 from torch import Tensor, nn
 
+from edgeembed_converters.messages import first_line
 from edgeembed_runtime import storage
 from edgeembed_runtime.errors import ConversionError, UnsupportedModelError
 
@@ -93,7 +94,7 @@ def _load_config(directory: Path, trust_remote_code: bool) -> Any:
         )
     except (ValueError, KeyError, OSError, json.JSONDecodeError) as error:
         raise UnsupportedModelError(
-            f"{directory}: expected a model that this transformers knows: {_first_line(error)}"
+            f"{directory}: expected a model that this transformers knows: {first_line(error)}"
         ) from error
     if getattr(config, "is_encoder_decoder", False) or not hasattr(config, "vocab_size"):
         raise UnsupportedModelError(
@@ -118,7 +119,7 @@ def _load_model(directory: Path, trust_remote_code: bool) -> nn.Module:
             )
     except (ValueError, KeyError, OSError, RuntimeError, SafetensorError) as error:
         raise ConversionError(
-            f"{directory}: could not load the weights: {_first_line(error)}"
+            f"{directory}: could not load the weights: {first_line(error)}"
         ) from error
     missing = sorted(str(key) for key in info["missing_keys"] if "pooler" not in str(key))
     if missing:
@@ -147,13 +148,18 @@ def _no_progress_bar() -> Generator[None]:
 def _load_tokenizer(directory: Path, trust_remote_code: bool) -> Any:
     from transformers import AutoTokenizer
 
+    # Without any, transformers 5 makes up a tokenizer that knows no words.
+    if not any((directory / name).is_file() for name in _TOKENIZER_FILES):
+        raise ConversionError(
+            f"{directory}: expected a tokenizer (one of {', '.join(_TOKENIZER_FILES)}), found none"
+        )
     try:
         return AutoTokenizer.from_pretrained(
             directory, use_fast=True, local_files_only=True, trust_remote_code=trust_remote_code
         )
     except Exception as error:  # anything, the tokenizers library's own bare Exception included
         raise ConversionError(
-            f"{directory}: could not load the tokenizer: {_first_line(error)}"
+            f"{directory}: could not load the tokenizer: {first_line(error)}"
         ) from error
 
 
@@ -190,7 +196,3 @@ def _positions(config: Any) -> int:
     if config.model_type in _OFFSET_POSITIONS:
         positions -= int(config.pad_token_id or 0) + 1
     return positions
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

@@ -1,0 +1,22 @@
+"""Fixtures that tests/runtime and tests/edgeembed share."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parent / "helpers"))
+
+import tiny_bundle
+
+
+@pytest.fixture(scope="session")
+def tiny_path(tmp_path_factory):
+    """A sound bundle. Nobody writes to it."""
+    return tiny_bundle.write_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny.bundle")
+
+
+@pytest.fixture
+def own_bundle(tiny_path, tmp_path):
+    """A copy of the sound bundle, to be damaged."""
+    return tiny_bundle.copy_bundle(tiny_path, tmp_path / "own.bundle")

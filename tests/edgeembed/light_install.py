@@ -1,0 +1,27 @@
+"""Run by CI in an environment that has the wheel and its dependencies only: no extras, no checkout.
+
+Usage: python -I light_install.py BUNDLE
+"""
+
+import importlib.util
+import sys
+import tempfile
+
+ABSENT = ("torch", "transformers", "onnx", "annoy", "typer", "rich", "runtime", "converters")
+
+
+def main() -> None:
+    present = [name for name in ABSENT if importlib.util.find_spec(name)]
+    assert not present, f"expected none of these, found {present}"
+    from edgeembed import Encoder, Index
+
+    with tempfile.TemporaryDirectory() as folder, Encoder.load(sys.argv[1]) as encoder:
+        assert encoder.self_test().ok
+        with Index.create(f"{folder}/light.index", encoder=encoder) as index:
+            index.upsert(["a", "b"], ["first text", "second text"])
+            assert index.search("first text", k=1)[0].key == "a"
+    print("the light install encodes and searches")
+
+
+if __name__ == "__main__":
+    main()
