@@ -4,10 +4,21 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 sys.path.append(str(Path(__file__).parent / "helpers"))
 
 import tiny_bundle
+
+# The same examples in every run, however slow or busy the machine is.
+settings.register_profile(
+    "edgeembed",
+    deadline=None,
+    derandomize=True,
+    # The fixtures that tests share with their examples are read only.
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.load_profile("edgeembed")
 
 
 @pytest.fixture(scope="session")

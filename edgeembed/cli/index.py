@@ -20,6 +20,8 @@ from edgeembed.ingest.folders import FoundFile, find_files
 from edgeembed.ingest.indexing import IndexingReport, PassageIndexer
 from edgeembed.ingest.passages import ChunkSettings, PassageReader
 
+_USUAL_OVERLAP = 32
+
 
 def index(
     sources: Annotated[
@@ -31,8 +33,12 @@ def index(
         int | None, typer.Option(min=8, help="Tokens per passage; by default all the model takes.")
     ] = None,
     overlap: Annotated[
-        int, typer.Option(min=0, help="Tokens that two passages in a row share.")
-    ] = 32,
+        int | None,
+        typer.Option(
+            min=0,
+            help="Tokens that two passages in a row share; by default 32, or fewer in short ones.",
+        ),
+    ] = None,
     field: Annotated[str, typer.Option(help="Where a JSON record has its text.")] = "text",
     variant: VariantName = "auto",
     as_json: AsJson = False,
@@ -49,7 +55,7 @@ def index(
     with _open(index_path, model, variant) as opened:
         reader = PassageReader(
             encoder=opened.encoder,
-            chunks=ChunkSettings(max_tokens=chunk_tokens, overlap_tokens=overlap),
+            chunks=_chunk_settings(chunk_tokens, overlap, opened.encoder),
             text_field=field,
         )
         report = _run(PassageIndexer(index=opened.index, reader=reader), files)
@@ -69,6 +75,12 @@ def index(
         )
         return
     _remark(report, reader, stats.documents, index_path)
+
+
+def _chunk_settings(size: int | None, overlap: int | None, encoder: Encoder) -> ChunkSettings:
+    if overlap is None:
+        overlap = min(_USUAL_OVERLAP, (size or encoder.max_tokens) // 4, encoder.max_tokens // 4)
+    return ChunkSettings(max_tokens=size, overlap_tokens=overlap)
 
 
 def _run(indexer: PassageIndexer, files: list[FoundFile]) -> IndexingReport:

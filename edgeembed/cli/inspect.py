@@ -52,7 +52,7 @@ def _inspect_bundle(path: Path, as_json: bool) -> None:
         ]
     )
     print_table(
-        ["variant", "#size", "#mean cosine", "#min cosine", "#speed", "runs well on", "made by"],
+        ["variant", "#size", "#mean cosine", "#min cosine", "#speed", "chosen on"],
         [
             (
                 v.name,
@@ -61,7 +61,6 @@ def _inspect_bundle(path: Path, as_json: bool) -> None:
                 f"{v.fidelity.min_cosine:.6f}",
                 f"{v.speedup:g}x",
                 " or ".join(v.requires) or "any processor",
-                v.recipe,
             )
             for v in text.variants
         ],

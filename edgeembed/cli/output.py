@@ -20,8 +20,9 @@ from rich.table import Table
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
-out = Console()
-err = Console(stderr=True)
+# What is shown is people's own text, so square brackets and colons in it mean nothing.
+out = Console(markup=False, emoji=False)
+err = Console(stderr=True, markup=False, emoji=False)
 
 
 def print_json(tree: Any) -> None:
@@ -58,18 +59,19 @@ def print_facts(facts: Iterable[tuple[str, object]]) -> None:
 
 
 def step_progress() -> Progress:
-    """A line on stderr that names the step under way; gone when it is done."""
+    """A line on stderr that names the step under way; only on a terminal, gone when it is done."""
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
         TimeElapsedColumn(),
         console=err,
         transient=True,
+        disable=not err.is_terminal,
     )
 
 
 def bar_progress() -> Progress:
-    """A progress bar on stderr."""
+    """A progress bar on stderr, if that is a terminal."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -78,6 +80,7 @@ def bar_progress() -> Progress:
         TextColumn("left"),
         TimeRemainingColumn(),
         console=err,
+        disable=not err.is_terminal,
     )
 
 

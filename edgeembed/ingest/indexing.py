@@ -45,11 +45,12 @@ class PassageIndexer:
         def read() -> Iterator[Passage]:
             nonlocal files_read
             for file in files:
+                seen[file.name] = set()  # a file that has no text any more has no passages either
                 yield from self.reader.read(file)
                 files_read += 1
                 on_file()
 
-        seen: dict[str, set[str]] = defaultdict(set)
+        seen: defaultdict[str, set[str]] = defaultdict(set)
         for batch in _batched(read(), _BATCH):
             self._upsert(batch)
             passages += len(batch)

@@ -145,7 +145,8 @@ def staged_file(target: Path) -> Generator[BinaryIO]:
                 _fsync(file.fileno())
             stage.replace(target)
     finally:
-        stage.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            stage.unlink()
 
 
 @contextlib.contextmanager

@@ -25,8 +25,8 @@ def truncate(vectors: NDArray[np.float32], dim: int, *, unit: bool) -> NDArray[n
         InputError: `dim` is not between 1 and d.
     """
     full = vectors.shape[-1]
-    if not 1 <= dim <= full:
-        raise InputError(f"truncate_dim: expected 1 to {full} (the model's own), got {dim}")
+    if not hasattr(dim, "__index__") or not 1 <= dim <= full:
+        raise InputError(f"truncate_dim: expected 1 to {full} (the model's own), got {dim!r}")
     kept = np.ascontiguousarray(vectors[..., :dim])
     return normalize(kept) if unit else kept
 
@@ -81,7 +81,10 @@ def similarity_matrix(a: NDArray[Any], b: NDArray[Any], kind: Similarity) -> NDA
             squared = (left**2).sum(1)[:, None] + (right**2).sum(1)[None, :] - 2 * (left @ right.T)
             return -np.sqrt(np.maximum(squared, 0)).astype(np.float32)
         case "manhattan":
-            return np.stack([-np.abs(right - row).sum(1) for row in left]).astype(np.float32)
+            found = np.empty((len(left), len(right)), np.float32)
+            for row, vector in zip(found, left, strict=True):
+                row[:] = -np.abs(right - vector).sum(1)
+            return found
 
 
 def _rows(vectors: NDArray[Any]) -> NDArray[np.float32]:

@@ -261,7 +261,7 @@ class Converted:
         key = json.dumps([str(source), options], sort_keys=True)
         if key not in self._reports:
             output = self._tiny.new_path("bundle")
-            self._reports[key] = convert(source, output, **options)
+            self._reports[key] = convert(str(source), str(output), **options)
         return self._reports[key]
 
 

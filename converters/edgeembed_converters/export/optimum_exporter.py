@@ -76,6 +76,12 @@ def _join(backbone: onnx.ModelProto, source: TextSource, output: str) -> onnx.Mo
     joined = onnx.compose.merge_models(
         backbone, head, io_map=[(hidden_name, f"{_HEAD}hidden")], outputs=[f"{_HEAD}{output}"]
     )
+    # merge_models keeps both models' imports, and the quantizer refuses one domain named twice.
+    versions = {item.domain: item.version for item in joined.opset_import}
+    del joined.opset_import[:]
+    joined.opset_import.extend(
+        onnx.helper.make_opsetid(domain, version) for domain, version in versions.items()
+    )
     return _tie_mask(joined, output)
 
 

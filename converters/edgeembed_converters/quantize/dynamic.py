@@ -30,8 +30,8 @@ class DynamicRecipe:
     @property
     def name(self) -> str:
         """How the manifest calls it."""
-        scale = "per-channel" if self.per_channel else "per-tensor"
-        return f"dynamic int8, {scale} weights of {7 if self.reduce_range else 8} bits"
+        scale = "per channel" if self.per_channel else "per tensor"
+        return f"dynamic int8, {scale}, {7 if self.reduce_range else 8}-bit weights"
 
     @property
     def requires(self) -> tuple[str, ...]:

@@ -97,7 +97,8 @@ def _try(backbone: nn.Module, example_inputs: Sequence[Tensor]) -> Tensor:
         output = backbone(*example_inputs)
     except Exception as error:  # it is the user's code
         raise UnsupportedModelError(
-            f"the module could not be run on example_inputs: {type(error).__name__}: {first_line(error)}"
+            "the module could not be run on example_inputs: "
+            f"{type(error).__name__}: {first_line(error)}"
         ) from error
     if not isinstance(output, Tensor) or output.ndim not in (2, 3):
         raise UnsupportedModelError(

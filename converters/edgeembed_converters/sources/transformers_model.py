@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import json
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +91,7 @@ def _load_config(directory: Path, trust_remote_code: bool) -> Any:
         config = AutoConfig.from_pretrained(
             directory, local_files_only=True, trust_remote_code=trust_remote_code
         )
-    except (ValueError, KeyError, OSError, json.JSONDecodeError) as error:
+    except (ValueError, KeyError, TypeError, OSError) as error:
         raise UnsupportedModelError(
             f"{directory}: expected a model that this transformers knows: {first_line(error)}"
         ) from error

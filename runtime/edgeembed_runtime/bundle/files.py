@@ -51,8 +51,8 @@ class Bundle:
             )
         if not os.path.lexists(root / MANIFEST_NAME):
             raise BundleNotFoundError(_not_a_bundle(root))
+        data = _read_regular_file(root, MANIFEST_NAME, MAX_MANIFEST_BYTES)
         try:
-            data = _read_regular_file(root, MANIFEST_NAME, MAX_MANIFEST_BYTES)
             manifest = manifest_from_json(data)
             for name in manifest.files:
                 check_name(name)
@@ -123,25 +123,33 @@ def write_bundle(stage: Path, manifest: Manifest, files: Mapping[str, bytes | Pa
 
 def _read_regular_file(root: Path, name: str, limit: int) -> bytes:
     """Read at most `limit` + 1 bytes of `root/name`, following no link at any step below `root`."""
-    path = root
-    for part in name.split("/"):
-        path = path / part
-        if path.is_symlink():
-            raise BundleUnsafeError(
-                f"bundle {root}: {name} is a link; a bundle holds plain files only"
-            )
+    path, mode = root, 0
     try:
+        for part in name.split("/"):
+            path = path / part
+            mode = path.lstat().st_mode
+            if stat.S_ISLNK(mode):
+                raise BundleUnsafeError(
+                    f"bundle {root}: {name} is a link; a bundle holds plain files only"
+                )
+        _require_regular(root, name, mode)
         flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
-        # Without O_NONBLOCK, opening a FIFO would wait for a writer for ever.
+        # It may be another file by now, and without O_NONBLOCK, opening a FIFO would wait for a
+        # writer for ever.
         descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-    except FileNotFoundError as error:
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            _require_regular(root, name, status.st_mode)
+            return file.read(min(limit, status.st_size) + 1)
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise BundleCorruptError(_damaged(root, name, "a file", "nothing")) from error
     except OSError as error:
         raise StorageError(f"bundle {root}: could not read {name}: {error.strerror}") from error
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise BundleUnsafeError(f"bundle {root}: {name} is not a regular file")
-        return file.read(limit + 1)
+
+
+def _require_regular(root: Path, name: str, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        raise BundleUnsafeError(f"bundle {root}: {name} is not a regular file")
 
 
 def _damaged(root: Path, name: str, expected: str, found: str) -> str:
@@ -153,7 +161,9 @@ def _damaged(root: Path, name: str, expected: str, found: str) -> str:
 
 def _names_in(root: Path) -> list[str]:
     return sorted(
-        path.relative_to(root).as_posix() for path in root.rglob("*") if not path.is_dir()
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*")
+        if path.is_symlink() or not path.is_dir()
     )
 
 

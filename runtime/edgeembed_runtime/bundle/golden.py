@@ -37,10 +37,12 @@ class Golden:
             texts: Sequence[str] = tree["texts"]
             flat = np.frombuffer(base64.b64decode(tree["vectors"], validate=True), "<f4")
             vectors = flat.reshape(len(texts), int(tree["dim"])).astype(np.float32)
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise BundleCorruptError(
                 f"golden.json: expected texts and their vectors: {error}"
             ) from error
-        if not all(type(text) is str for text in texts) or not np.isfinite(vectors).all():
-            raise BundleCorruptError("golden.json: expected strings and finite vectors")
+        if type(texts) is not list or not texts or not all(type(text) is str for text in texts):
+            raise BundleCorruptError("golden.json: expected a list of strings, at least one")
+        if not np.isfinite(vectors).all():
+            raise BundleCorruptError("golden.json: expected finite vectors")
         return cls(texts=tuple(texts), vectors=vectors)

@@ -9,6 +9,7 @@ from edgeembed_runtime.vectors import SIMILARITIES, Similarity
 
 KIND = "edgeembed-bundle"
 FORMAT_VERSION = 1
+_MOST_TOKENS = (1 << 31) - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,21 +108,42 @@ class Manifest:
 
     def __post_init__(self) -> None:
         """Refuse a manifest whose parts contradict each other."""
-        if self.dim < 1:
-            raise BundleCorruptError(f"manifest: dim: expected a positive number, got {self.dim}")
-        if self.similarity not in SIMILARITIES:
-            raise BundleCorruptError(
-                f"manifest: similarity: expected one of {', '.join(SIMILARITIES)}, "
-                f"got {self.similarity!r}"
-            )
-        if self.text.max_tokens < 1:
-            raise BundleCorruptError(
-                f"manifest: max_tokens: expected a positive number, got {self.text.max_tokens}"
-            )
-        if not self.text.variants:
-            raise BundleCorruptError(
-                "manifest: towers.text.variants: expected at least one, got none"
-            )
-        names = [variant.name for variant in self.text.variants]
-        if len(set(names)) != len(names):
-            raise BundleCorruptError(f"manifest: variant names: expected each once, got {names}")
+        text, dim = self.text, self.dim
+        names = [variant.name for variant in text.variants]
+        _expect(dim >= 1, "dim", "a positive number", dim)
+        _expect(
+            all(1 <= shorter <= dim for shorter in self.matryoshka_dims),
+            "matryoshka_dims",
+            f"numbers of 1 to {dim}",
+            self.matryoshka_dims,
+        )
+        _expect(
+            self.similarity in SIMILARITIES,
+            "similarity",
+            f"one of {', '.join(SIMILARITIES)}",
+            self.similarity,
+        )
+        _expect(
+            1 <= text.max_tokens <= _MOST_TOKENS,
+            "towers.text.max_tokens",
+            f"a number of 1 to {_MOST_TOKENS}",
+            text.max_tokens,
+        )
+        _expect(
+            text.default_prompt_name is None or text.default_prompt_name in text.prompts,
+            "towers.text.default_prompt_name",
+            f"one of {', '.join(text.prompts) or 'no prompts'}",
+            text.default_prompt_name,
+        )
+        _expect(
+            "embedding" in text.outputs, "towers.text.outputs", "'embedding' in it", text.outputs
+        )
+        for name, entry in self.files.items():
+            _expect(entry.bytes >= 0, f"files.{name}.bytes", "0 or more", entry.bytes)
+        _expect(bool(names), "towers.text.variants", "at least one", names)
+        _expect(len(set(names)) == len(names), "variant names", "each once", names)
+
+
+def _expect(right: bool, where: str, expected: str, found: object) -> None:
+    if not right:
+        raise BundleCorruptError(f"manifest: {where}: expected {expected}, got {found!r:.200}")

@@ -5,6 +5,7 @@ version; a change that an older reader would misread raises `format_version` ins
 """
 
 import json
+import math
 import typing
 from collections.abc import Mapping
 from typing import Any
@@ -23,6 +24,7 @@ from edgeembed_runtime.errors import BundleCorruptError, BundleVersionError
 from edgeembed_runtime.vectors import Similarity
 
 MAX_MANIFEST_BYTES = 1 << 20
+_EXACT_IN_A_FLOAT = 1 << 53
 _REQUIRED: Any = object()
 
 
@@ -120,8 +122,8 @@ class _Node:
         if value is default:
             return default
         if kind is float and type(value) is int:
-            return float(value)
-        if type(value) is not kind:
+            value = float(value) if abs(value) < _EXACT_IN_A_FLOAT else math.inf
+        if type(value) is not kind or (kind is float and not math.isfinite(value)):
             raise BundleCorruptError(
                 f"manifest: {self._at(key)}: expected {kind.__name__}, got {value!r:.80}"
             )
@@ -158,7 +160,8 @@ def _parse(data: bytes) -> _Node:
             f"manifest: expected at most {MAX_MANIFEST_BYTES} bytes, got {len(data)}"
         )
     try:
-        return _Node(json.loads(data, object_pairs_hook=_no_duplicates), "")
+        tree = json.loads(data, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        return _Node(tree, "")
     except (ValueError, RecursionError) as error:
         raise BundleCorruptError(f"manifest: expected valid JSON, got: {error}") from error
 
@@ -168,6 +171,10 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(tree) != len(pairs):
         raise ValueError("an object names one key twice")
     return tree
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
 
 
 def _source(node: _Node) -> Source:

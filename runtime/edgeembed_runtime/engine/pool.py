@@ -3,7 +3,7 @@
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -18,20 +18,29 @@ def map_ordered(
 ) -> Iterator[R]:
     """Yield function(item) for every item, in order, with a bounded number of jobs under way.
 
-    `items` may be endless: it is read only a little ahead. When a job raises, or the consumer
-    stops early, jobs that have not started are dropped and the running ones are waited for.
+    `items` may be endless: it is read only a little ahead. When a job or `items` itself raises,
+    the results before it are given first. Then, or when the consumer stops early, jobs that have
+    not started are dropped and the running ones are waited for.
     """
-    iterator = iter(items)
-    waiting: deque[Future[R]] = deque(
-        pool.submit(function, item)
-        for item in itertools.islice(iterator, threads * _AHEAD_PER_THREAD)
-    )
+    jobs = _submitted(function, items, pool)
+    waiting: deque[Future[R]] = deque()
     try:
+        waiting.extend(itertools.islice(jobs, threads * _AHEAD_PER_THREAD))
         while waiting:
             result = waiting.popleft().result()
-            for item in itertools.islice(iterator, 1):
-                waiting.append(pool.submit(function, item))
+            waiting.extend(itertools.islice(jobs, 1))
             yield result
     finally:
-        for future in waiting:
-            future.cancel()
+        wait([future for future in waiting if not future.cancel()])
+
+
+def _submitted(
+    function: Callable[[T], R], items: Iterable[T], pool: ThreadPoolExecutor
+) -> Iterator[Future[R]]:
+    try:
+        for item in items:
+            yield pool.submit(function, item)
+    except Exception as error:  # it comes out in its turn
+        failed: Future[R] = Future()
+        failed.set_exception(error)
+        yield failed

@@ -36,14 +36,21 @@ def resolve_providers(
     """
     if providers is None:
         return ((CPU, {}),)
-    if isinstance(providers, str) or not providers:
+    if not isinstance(providers, list | tuple) or not providers:
         raise InputError(
             f"providers: expected a list such as ['CPUExecutionProvider'], got {providers!r}"
         )
     resolved: list[tuple[str, dict[str, object]]] = []
     for provider in providers:
-        name, options = (provider, {}) if isinstance(provider, str) else provider
-        resolved.append((_full_name(name), dict(options)))
+        match provider:
+            case str(name):
+                resolved.append((_full_name(name), {}))
+            case (str(name), Mapping() as options):
+                resolved.append((_full_name(name), dict(options)))
+            case _:
+                raise InputError(
+                    f"providers: expected names or (name, options) pairs, got {provider!r}"
+                )
     if all(name != CPU for name, _ in resolved):
         resolved.append((CPU, {}))
     return tuple(resolved)

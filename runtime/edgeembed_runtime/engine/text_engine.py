@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -13,7 +13,7 @@ from edgeembed_runtime.bundle.files import Check
 from edgeembed_runtime.bundle.graph import check_graph
 from edgeembed_runtime.engine.pool import map_ordered
 from edgeembed_runtime.engine.session import Session, SessionSettings
-from edgeembed_runtime.errors import BundleCorruptError, InputError
+from edgeembed_runtime.errors import BundleCorruptError, EdgeEmbedError, InputError
 from edgeembed_runtime.inputs.tokenizer import TextTokenizer
 
 OUTPUT = "embedding"
@@ -44,6 +44,7 @@ class TextEngine:
         self._single = open_session(SessionSettings(threads=threads, providers=providers))
         self._bulk: Session | None = self._single if threads == 1 else None
         self._opening = threading.Lock()
+        self._closed = False
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="edgeembed")
 
     @property
@@ -70,11 +71,20 @@ class TextEngine:
             except InputError as error:
                 raise InputError(f"inputs[{position}]: {error}") from error
 
-        return map_ordered(run, enumerate(texts), self._pool, self.threads)
+        return self._until_closed(map_ordered(run, enumerate(texts), self._pool, self.threads))
 
     def close(self) -> None:
         """Stop the threads; jobs that have not started are dropped."""
+        self._closed = True
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _until_closed(self, found: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+        try:
+            yield from found
+        except (CancelledError, RuntimeError) as error:  # what a pool that is shut down raises
+            if not self._closed:
+                raise
+            raise EdgeEmbedError("the encoder was closed while it was encoding") from error
 
     def _bulk_session(self) -> Session:
         with self._opening:
@@ -120,8 +130,9 @@ def _open_graph(bundle: Bundle, file: str, check: Check, settings: SessionSettin
             f"found {', '.join(session.inputs)}"
         )
     dim = bundle.manifest.dim
-    if session.outputs.get(OUTPUT, (None,))[-1] != dim:
+    shape = session.outputs.get(OUTPUT, ())
+    if len(shape) != 2 or shape[1] != dim:
         raise BundleCorruptError(
-            f"{name}: expected an output {OUTPUT} of dim {dim}, found {session.outputs}"
+            f"{name}: expected an output {OUTPUT} of shape (n, {dim}), found {session.outputs}"
         )
     return session

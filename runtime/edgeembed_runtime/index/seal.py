@@ -1,6 +1,5 @@
 """Writing one segment: files first, durable and under fresh names; the catalog comes later."""
 
-import secrets
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ from edgeembed_runtime.index.settings import IndexSettings
 
 # 4096 rows x 384 floats = 6 MB at a time.
 _CHUNK_ROWS = 4096
+# Fixed: on one machine, the same rows give the same trees, byte for byte.
+_SEED = 20_111_007
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +59,11 @@ def write_segment(
             storage.write_stream(folder / f"{name}.ids", [ids.astype("<i8").tobytes()]),
         ),
     }
-    seed = secrets.randbelow(1 << 31)
     vectors: NDArray[np.float32] = np.memmap(
         vectors_path, dtype="<f4", mode="r", shape=(ids.size, dim)
     )
     rows = Rows(ids=ids, vectors=vectors, alive=np.ones(ids.size, dtype=np.bool_))
-    measured = _plant(folder / f"{name}.ann", rows, settings, seed)
+    measured = _plant(folder / f"{name}.ann", rows, settings)
     if measured is not None and measured.use_annoy:
         path = folder / f"{name}.ann"
         files["ann"] = _entry(path, (path.stat().st_size, storage.sha256_file(path)))
@@ -71,7 +71,7 @@ def write_segment(
     return Sealed(
         uuid=name,
         ids=ids,
-        seed=seed,
+        seed=_SEED,
         trees=settings.annoy_trees if "ann" in files else 0,
         measured=measured,
         files=files,
@@ -111,19 +111,19 @@ def _pieces(
         yield piece.tobytes()
 
 
-def _plant(path: Path, rows: Rows, settings: IndexSettings, seed: int) -> Measured | None:
+def _plant(path: Path, rows: Rows, settings: IndexSettings) -> Measured | None:
     """Build and measure trees; the file stays only where they are worth using."""
     n, dim = rows.vectors.shape
     smallest = max(settings.annoy_min_rows, leaf_capacity(dim) + 1)
     if settings.backend == "exact" or not smallest <= n <= MAX_ROWS:
         return None
     trees = settings.annoy_trees
-    if not build_annoy(path, rows.vectors, trees=trees, seed=seed):
+    if not build_annoy(path, rows.vectors, trees=trees, seed=_SEED):
         return None
     annoy = load_annoy(path, size=path.stat().st_size, dim=dim, n=n, trees=trees)
     if annoy is None:
         raise IndexCorruptError(f"{path}: Annoy stopped working between building and loading")
-    measured = measure(rows, annoy, settings, seed)
+    measured = measure(rows, annoy, settings, _SEED)
     annoy.close()
     if not measured.use_annoy:
         storage.remove_file(path)

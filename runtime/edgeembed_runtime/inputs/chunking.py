@@ -39,14 +39,42 @@ def chunk_text(
     spans = list(tokenizer.spans(text))
     first = 0
     while first < len(spans):
-        last = _last_token(text, spans, first, min(first + max_tokens, len(spans)))
-        start, end = spans[first][0], spans[last - 1][1]
-        start += len(text[start:end]) - len(text[start:end].lstrip())
-        if text[start:end].strip():
+        last = _last_fitting(text, spans, first, tokenizer, max_tokens)
+        start, end = _place(text, spans, first, last)
+        if start < end:
             yield Chunk(text=text[start:end], start=start, end=end)
         if last == len(spans):
             return
-        first = _next_start(text, spans, last - overlap_tokens, last)
+        first = _next_start(text, spans, max(first + 1, last - overlap_tokens), last)
+
+
+def _last_fitting(
+    text: str, spans: list[tuple[int, int]], first: int, tokenizer: TextTokenizer, max_tokens: int
+) -> int:
+    """One past the last token of the longest chunk from token `first` that the model takes whole.
+
+    On its own, a piece may have more tokens than it had inside the text: the rest of a word that
+    was cut, or a word without the space before it.
+    """
+    room = max_tokens
+    while True:
+        last = _last_token(text, spans, first, min(first + room, len(spans)))
+        start, end = _place(text, spans, first, last)
+        excess = tokenizer.count(text[start:end]) - tokenizer.special_tokens - max_tokens
+        if excess <= 0 or last == first + 1:
+            return last
+        room = max(1, last - first - excess)
+
+
+def _place(text: str, spans: list[tuple[int, int]], first: int, last: int) -> tuple[int, int]:
+    """Where tokens `first` to `last` - 1 stand, without white space around them.
+
+    What the tokenizer leaves out, such as an accent after its letter, goes with the token before.
+    """
+    start = spans[first][0] if first else 0
+    end = spans[last][0] if last < len(spans) else len(text)
+    piece = text[start:end]
+    return end - len(piece.lstrip()), start + len(piece.rstrip())
 
 
 def _last_token(text: str, spans: list[tuple[int, int]], first: int, limit: int) -> int:

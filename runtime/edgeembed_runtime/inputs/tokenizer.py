@@ -15,6 +15,11 @@ MAX_TOKENIZER_BYTES = 64 << 20
 _CHARACTERS_PER_TOKEN = 16
 # Tokens beyond the cut that must be there for the kept ones to be what the whole text would give.
 _MARGIN_TOKENS = 64
+# Of a text with almost no tokens (megabytes of white space, one endless word) no more is looked at.
+_MOST_CHARACTERS = 1_000_000
+# Where a text may be cut: what every tokenizer takes for white space. str.isspace() says so of
+# more characters, and some of those BERT's removes, so that the words beside them are one.
+_SPACES = frozenset(" \t\r\n")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +48,13 @@ class TextTokenizer:
             tokenizer = Tokenizer.from_buffer(data)
             tokenizer.no_padding()
             tokenizer.no_truncation()
+            special = tokenizer.num_special_tokens_to_add(False)
+            tokenizer.encode("a")  # its parts may load and still not fit together
         except BaseException as error:  # a panic of the Rust library is no Exception
             raise _unless_interrupt(
                 error,
                 BundleCorruptError(f"{name}: the tokenizers library could not load it: {error}"),
             ) from error
-        special = tokenizer.num_special_tokens_to_add(False)
         if special >= max_tokens:
             raise BundleCorruptError(
                 f"{name}: adds {special} special tokens, but the model takes {max_tokens} tokens"
@@ -58,12 +64,15 @@ class TextTokenizer:
     def ids(self, text: str) -> NDArray[np.int64]:
         """Token ids of `text`, special tokens included, at most `max_tokens`: shape (t,) int64.
 
+        A text is cut after a million characters even if those have fewer tokens than that.
+
         Raises:
             InputError: the text has no tokens at all, or is not valid Unicode.
         """
         room = self.max_tokens - self.special_tokens
         encoding = Encoding()
-        for part in _prefixes(text, self.max_tokens * _CHARACTERS_PER_TOKEN):
+        size = self.max_tokens * _CHARACTERS_PER_TOKEN
+        for part in _prefixes(text[: max(_MOST_CHARACTERS, 4 * size)], size):
             encoding = self._encode(part)
             if len(encoding) >= room + _MARGIN_TOKENS:
                 break
@@ -113,7 +122,7 @@ def _prefixes(text: str, size: int) -> Iterator[str]:
 def _cut(text: str, start: int, end: int) -> int:
     """The last place in text[start:end] where white space begins, or `end` where there is none."""
     for position in range(end, max(start, end - 1000), -1):
-        if text[position].isspace():
+        if text[position] in _SPACES:
             return position
     return end
 

@@ -1,0 +1,71 @@
+"""Tokenizers of every kind that models bring, trained on three sentences."""
+
+import functools
+
+import tiny_bundle
+from tokenizers import Tokenizer, decoders, pre_tokenizers
+from tokenizers.models import BPE, Unigram
+from tokenizers.processors import ByteLevel, TemplateProcessing
+from tokenizers.trainers import BpeTrainer, UnigramTrainer
+
+from edgeembed_runtime.inputs.tokenizer import TextTokenizer
+
+CORPUS = (
+    "the cat sat on the mat while the dog ran in the rain",
+    "playing, running and cooking soups with tomatoes at the station",
+    "Straße naïve café 東京 Москва",
+)
+
+
+def with_specials(made):
+    made.add_special_tokens(["<s>", "</s>"])
+    made.post_processor = TemplateProcessing(
+        single="<s> $A </s>",
+        special_tokens=[(name, made.token_to_id(name)) for name in ("<s>", "</s>")],
+    )
+    return made
+
+
+def byte_level():
+    made = Tokenizer(BPE())
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = BpeTrainer(vocab_size=400, initial_alphabet=alphabet, show_progress=False)
+    made.train_from_iterator(CORPUS, trainer)
+    return with_specials(made)
+
+
+def byte_level_bare():
+    made = byte_level()
+    made.post_processor = ByteLevel(trim_offsets=True)
+    return made
+
+
+def unigram():
+    made = Tokenizer(Unigram())
+    made.pre_tokenizer = pre_tokenizers.Metaspace()
+    made.train_from_iterator(
+        CORPUS,
+        UnigramTrainer(
+            vocab_size=120, special_tokens=["<unk>"], unk_token="<unk>", show_progress=False
+        ),
+    )
+    return with_specials(made)
+
+
+KINDS = {
+    "wordpiece": tiny_bundle.tokenizer,
+    "byte_level": byte_level,
+    "byte_level_bare": byte_level_bare,
+    "unigram": unigram,
+}
+
+
+@functools.cache
+def saved(kind):
+    return KINDS[kind]().to_str()
+
+
+def ours(kind, max_tokens=tiny_bundle.MAX_TOKENS):
+    return TextTokenizer.from_bytes(saved(kind).encode(), max_tokens, "t.json")
