@@ -22,7 +22,7 @@ from edgeembed_runtime.self_test import SelfTest, compare_golden
 
 Verify = Literal["size", "hash", "golden"]
 Role = Literal["query", "document"]
-# The names under which sentence-transformers looks for a prompt, in its order.
+# The names under which sentence-transformers says it looks for a prompt, in its order.
 _PROMPTS: Mapping[Role, tuple[str, ...]] = {
     "query": ("query",),
     "document": ("document", "passage", "corpus"),

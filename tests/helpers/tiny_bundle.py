@@ -51,9 +51,7 @@ def tokenizer():
     """A WordPiece tokenizer with every ASCII character alone and inside a word."""
     characters = [c for c in string.printable if not c.isspace() and not c.isupper()]
     pieces = dict.fromkeys((*_SPECIALS, *characters, *(f"##{c}" for c in characters), *_WORDS))
-    made = Tokenizer(
-        WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]")  # noqa: S106
-    )
+    made = Tokenizer(WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]"))
     made.normalizer = normalizers.BertNormalizer(lowercase=True)
     made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     made.post_processor = TemplateProcessing(

@@ -1,5 +1,7 @@
 """Long texts as pieces: within the limit, in their places, with nothing left out."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,7 +69,7 @@ def test_two_chunks_in_a_row_share_about_the_tokens_asked_for():
     chunks = chunks_of("wordpiece", text, 20, 6)
     shared = [
         made.count(text[b.start : a.end]) - made.special_tokens
-        for a, b in zip(chunks, chunks[1:], strict=False)
+        for a, b in itertools.pairwise(chunks)
     ]
     assert len(shared) > 10
     assert set(shared) == {6}

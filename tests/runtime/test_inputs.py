@@ -17,6 +17,7 @@ from edgeembed_runtime.errors import BundleCorruptError, InputError
 from edgeembed_runtime.inputs import tokenizer as module
 from edgeembed_runtime.inputs.tokenizer import TextTokenizer
 
+
 def theirs(kind, text, max_tokens):
     made = Tokenizer.from_str(saved(kind))
     made.enable_truncation(max_tokens)
@@ -24,11 +25,15 @@ def theirs(kind, text, max_tokens):
 
 
 characters = st.characters(exclude_categories=["Cs"])
-words = st.sampled_from(["the", "cat", "running", "東京", "naïve", "x" * 120, "\n", "  ", "!?", "a"])
+words = st.sampled_from(
+    ["the", "cat", "running", "東京", "naïve", "x" * 120, "\n", "  ", "!?", "a"]
+)
 texts = (
     st.text(characters, max_size=60)
     | st.lists(words, max_size=60).map(" ".join)
-    | st.builds(lambda part, n: part * n, st.text(characters, min_size=1, max_size=6), st.integers(0, 400))
+    | st.builds(
+        lambda part, n: part * n, st.text(characters, min_size=1, max_size=6), st.integers(0, 400)
+    )
 )
 
 
@@ -84,15 +89,15 @@ def test_few_characters_of_a_long_text_are_tokenised():
             return self.tokenizer.post_process(encoding)
 
     real = ours("wordpiece")
-    watched = TextTokenizer(
-        tokenizer=Watching(real.tokenizer), max_tokens=32, special_tokens=2
-    )
+    watched = TextTokenizer(tokenizer=Watching(real.tokenizer), max_tokens=32, special_tokens=2)
     text = "the cat sat " * 100_000
     assert watched.ids(text).tolist() == real.ids(text).tolist()
     assert sum(looked_at) < 10_000
 
 
-@pytest.mark.parametrize("part", ["some words of a text, ", "東京", "\u0301", " ", "a", "\0"], ids=repr)
+@pytest.mark.parametrize(
+    "part", ["some words of a text, ", "東京", "\u0301", " ", "a", "\0"], ids=repr
+)
 def test_ten_megabytes_take_little_time_and_memory(part):
     text = part * (10_000_000 // len(part.encode()))
     made = ours("wordpiece")
@@ -226,7 +231,9 @@ def test_a_model_with_no_room_beside_the_special_tokens_is_refused():
 def test_a_mutilated_tokenizer_file_raises_damage_or_works(data):
     whole = saved("wordpiece").encode()
     at = data.draw(st.integers(0, len(whole) - 1))
-    put = data.draw(st.binary(max_size=4) | st.sampled_from([b"-1", b"null", b"{}", b'"', b"9" * 30]))
+    put = data.draw(
+        st.binary(max_size=4) | st.sampled_from([b"-1", b"null", b"{}", b'"', b"9" * 30])
+    )
     gone = data.draw(st.integers(0, 20))
     try:
         made = TextTokenizer.from_bytes(whole[:at] + put + whole[at + gone :], 32, "t.json")

@@ -26,8 +26,7 @@ from edgeembed_runtime.errors import BundleCorruptError, BundleError, BundleVers
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 names = st.from_regex(r"[a-z0-9_-]{1,12}\.bin", fullmatch=True)
-dataclass_of = st.builds
-fidelities = dataclass_of(
+fidelities = st.builds(
     Fidelity,
     texts=st.integers(0, 10**6),
     mean_cosine=numbers,
@@ -36,7 +35,7 @@ fidelities = dataclass_of(
     pairs_spearman=numbers,
     retrieval_overlap=numbers,
 )
-variants = dataclass_of(
+variants = st.builds(
     Variant,
     name=words,
     file=names,
@@ -46,7 +45,7 @@ variants = dataclass_of(
     speedup=numbers,
     measured_on=words,
 )
-entries = dataclass_of(FileEntry, bytes=st.integers(0, 2**60), sha256=words)
+entries = st.builds(FileEntry, bytes=st.integers(0, 2**60), sha256=words)
 
 
 @st.composite

@@ -19,11 +19,11 @@ from edgeembed_runtime.errors import ConversionError, UnsupportedModelError
 
 # These count positions from pad_token_id + 1, so that their tables hold that many fewer tokens.
 _OFFSET_POSITIONS = frozenset({"roberta", "xlm-roberta", "mpnet", "camembert", "xlm-roberta-xl"})
-# In the order in which transformers prefers them.
-_TOKENIZER_FILES = (
-    "tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model",
-    "tokenizer.model",
+# tokenizer.json says everything; without it, one of these and the settings beside it do.
+_VOCABULARIES = (
+    "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", "tokenizer.model"
 )  # fmt: skip
+_SETTINGS = ("merges.txt", "tokenizer_config.json")
 # transformers gives this as the limit of a tokenizer that has none.
 _NO_LIMIT = 1_000_000
 
@@ -148,9 +148,9 @@ def _load_tokenizer(directory: Path, trust_remote_code: bool) -> Any:
     from transformers import AutoTokenizer
 
     # Without any, transformers 5 makes up a tokenizer that knows no words.
-    if not any((directory / name).is_file() for name in _TOKENIZER_FILES):
+    if not _tokenizer_parts(directory):
         raise ConversionError(
-            f"{directory}: expected a tokenizer (one of {', '.join(_TOKENIZER_FILES)}), found none"
+            f"{directory}: expected tokenizer.json or {', '.join(_VOCABULARIES)}, found none"
         )
     try:
         return AutoTokenizer.from_pretrained(
@@ -178,13 +178,21 @@ def _tokenizer_json(tokenizer: Any, lower_case: bool, directory: Path) -> bytes:
     return copy.to_str().encode()
 
 
+def _tokenizer_parts(directory: Path) -> list[Path]:
+    """The files that make the tokenizer; none where there is no vocabulary."""
+    whole = directory / "tokenizer.json"
+    if whole.is_file():
+        return [whole]
+    vocabularies = [p for name in _VOCABULARIES if (p := directory / name).is_file()]
+    settings = [p for name in _SETTINGS if (p := directory / name).is_file()]
+    return vocabularies + settings if vocabularies else []
+
+
 def _tokenizer_sha256(directory: Path, lower_case: bool) -> str:
     """A hash of the tokenizer's own files: one transformers writes its JSON unlike another."""
     digest = hashlib.sha256(f"lower_case={lower_case}\n".encode())
-    for name in _TOKENIZER_FILES:
-        if (directory / name).is_file():
-            digest.update(f"{name} {storage.sha256_file(directory / name)}\n".encode())
-            break
+    for path in _tokenizer_parts(directory):
+        digest.update(f"{path.name} {storage.sha256_file(path)}\n".encode())
     return digest.hexdigest()
 
 
