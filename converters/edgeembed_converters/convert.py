@@ -1,5 +1,7 @@
 """From a trained model to a proven bundle."""
 
+import contextlib
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +21,12 @@ from edgeembed_converters.build import (
 from edgeembed_converters.report import ConversionReport
 from edgeembed_converters.sources.directory import SourceOptions, load_directory
 from edgeembed_converters.sources.hub import download_model, is_hub_id
-from edgeembed_converters.sources.live_module import load_module
+from edgeembed_converters.sources.live_module import (
+    is_sentence_transformer,
+    kept_modes,
+    load_module,
+    saved_sentence_transformer,
+)
 from edgeembed_converters.sources.source import POOLINGS, Pooling, TextSource
 from edgeembed_runtime import storage
 from edgeembed_runtime.bundle import MANIFEST_NAME, Manifest
@@ -49,7 +56,7 @@ def convert(
 
     Args:
         source: a sentence-transformers or transformers directory, a Hub id (needs the extra 'hub'
-            and a network), or a live module.
+            and a network), a SentenceTransformer, or any live module.
         output: the directory to write. It appears whole, at the end, or not at all.
         quantize: "int8" adds an int8 variant to the fp32 one.
         pooling: in place of the model's own; where it names none, "mean" is assumed and noted.
@@ -60,7 +67,7 @@ def convert(
         exporter: "torch" (torch.onnx) or "optimum" (needs the extra 'optimum').
         tokenizer: for a live module: a tokenizer.json path, or a tokenizers.Tokenizer.
         example_inputs: for a live module: input_ids and attention_mask of two texts or more; by
-            default, made with the tokenizer.
+            default, small made-up ids.
         revision: of a Hub id.
         trust_remote_code: run Python code that comes with the model. Off unless you trust it.
         overwrite: replace a bundle that stands at `output`; anything else is never replaced.
@@ -89,13 +96,21 @@ def convert(
     )
     on_step("Loading the model")
     examples = _dummy_ids() if example_inputs is None else example_inputs
-    if isinstance(source, nn.Module):
-        loaded = load_module(source, tokenizer=tokenizer, example_inputs=examples, options=options)
-    else:
-        loaded = _load(source, revision, options)
-    built = build_model(loaded, exporter, quantize, examples, on_step)
-    on_step("Writing the bundle")
-    with storage.staged_directory(target, replace=overwrite) as stage:
+    with contextlib.ExitStack() as until_done:
+        if isinstance(source, nn.Module):
+            until_done.enter_context(kept_modes(source))
+        if is_sentence_transformer(source):
+            folder = until_done.enter_context(tempfile.TemporaryDirectory())
+            source = saved_sentence_transformer(source, Path(folder))
+        if isinstance(source, nn.Module):
+            loaded = load_module(
+                source, tokenizer=tokenizer, example_inputs=examples, options=options
+            )
+        else:
+            loaded = _load(source, revision, options)
+        built = build_model(loaded, exporter, quantize, examples, on_step)
+        on_step("Writing the bundle")
+        stage = until_done.enter_context(storage.staged_directory(target, replace=overwrite))
         manifest = write_built(stage, built)
         on_step("Proving the bundle on its golden vectors")
         for variant in manifest.text.variants:

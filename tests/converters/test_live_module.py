@@ -93,6 +93,7 @@ def test_dropout_is_off_in_the_bundle(toy, toy_tokenizer, toy_report, tmp_path, 
     toy.train()
     try:
         report = convert(toy, tmp_path / "bundle", tokenizer=toy_tokenizer, max_tokens=MAX_TOKENS)
+        assert all(part.training for part in toy.modules())
     finally:
         toy.eval()
     assert report.space == toy_report.space
@@ -201,3 +202,12 @@ def test_module_that_cannot_be_exported(toy, toy_tokenizer, tmp_path):
         convert(Branches(toy), tmp_path / "bundle", tokenizer=toy_tokenizer, max_tokens=MAX_TOKENS)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_live_sentence_transformer(tiny, reference, tmp_path, encode, texts, assert_same_vectors):
+    model = reference(tiny.sentence("live", prompts={"query": "query: "}))
+    bundle = convert(model, tmp_path / "bundle").path
+    assert_same_vectors(model.encode(list(texts)), encode(bundle, texts))
+    assert_same_vectors(
+        model.encode_query(list(texts)), encode(bundle, texts, method="encode_query")
+    )

@@ -39,13 +39,14 @@ def _linears(graph: onnx.GraphProto, initializers: dict[str, onnx.TensorProto]) 
     for node in graph.node:
         for name in node.input:
             users[name].append(node)
+    outputs = {value.name for value in graph.output}
     found: list[_Linear] = []
     for node in graph.node:
         weight = initializers.get(node.input[1]) if node.op_type == "MatMul" else None
         adds = users[node.output[0]]
-        if weight is None or len(weight.dims) != 2 or len(adds) != 1 or adds[0].op_type != "Add":
+        if weight is None or len(weight.dims) != 2 or len(users[weight.name]) > 1:
             continue
-        if len(users[weight.name]) > 1:
+        if len(adds) != 1 or adds[0].op_type != "Add" or node.output[0] in outputs:
             continue
         bias = next((initializers[name] for name in adds[0].input if name in initializers), None)
         if bias is not None and list(bias.dims) == [weight.dims[1]]:

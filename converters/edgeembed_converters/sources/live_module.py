@@ -2,9 +2,10 @@
 
 import hashlib
 import inspect
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard, cast
 
 from torch import Tensor, nn
 
@@ -14,7 +15,7 @@ from edgeembed_converters.sources.head import Normalize
 from edgeembed_converters.sources.source import Pooling, TextSource
 from edgeembed_runtime import storage
 from edgeembed_runtime.bundle import Source
-from edgeembed_runtime.errors import InputError, UnsupportedModelError
+from edgeembed_runtime.errors import ConversionError, InputError, UnsupportedModelError
 
 
 class FirstOutput(nn.Module):
@@ -38,6 +39,37 @@ class FirstOutput(nn.Module):
         if hasattr(output, "last_hidden_state"):
             return output.last_hidden_state
         return output[0]
+
+
+def is_sentence_transformer(source: object) -> TypeGuard[nn.Module]:
+    """Whether `source` is a live SentenceTransformer, told without importing that library."""
+    names = {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(source).mro()}
+    return "sentence_transformers.SentenceTransformer" in names
+
+
+def saved_sentence_transformer(source: nn.Module, folder: Path) -> Path:
+    """Save a live SentenceTransformer into `folder`, as the directory that it would load from.
+
+    Raises:
+        ConversionError: it cannot save itself.
+    """
+    directory = folder / type(source).__name__
+    try:
+        cast(Any, source).save_pretrained(str(directory), create_model_card=False)
+    except Exception as error:  # it is the user's model
+        raise ConversionError(f"the model could not save itself: {first_line(error)}") from error
+    return directory
+
+
+@contextmanager
+def kept_modes(module: nn.Module) -> Generator[None]:
+    """Put every part of `module` back into training or evaluation mode, as it was, at the end."""
+    modes = {part: part.training for part in module.modules()}
+    try:
+        yield
+    finally:
+        for part, training in modes.items():
+            part.training = training
 
 
 def load_module(

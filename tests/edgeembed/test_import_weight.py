@@ -1,0 +1,128 @@
+"""The light runtime stays light: held in a fresh interpreter, after real use, not by reading."""
+
+import subprocess
+import sys
+
+ALLOWED = {"edgeembed", "edgeembed_runtime", "numpy", "onnxruntime", "tokenizers", "annoy"}
+
+USE = """
+import edgeembed
+from edgeembed_runtime.index.settings import IndexSettings
+
+with edgeembed.Encoder.load({bundle!r}, verify="golden") as encoder:
+    assert encoder.encode("one text").shape == (16,)
+    assert encoder.encode(["many", "texts"]).shape == (2, 16)
+    assert len(list(encoder.encode_iter(["a", "b"]))) == 2
+    assert encoder.chunk("a long text " * 50)
+    assert encoder.self_test().ok
+    few = IndexSettings(seal_rows=64, annoy_min_rows=64, backend="annoy")
+    with edgeembed.Index.create({index!r}, encoder=encoder, settings=few) as index:
+        keys = [f"key {{i}}" for i in range(200)]
+        index.upsert(keys, [f"the cat {{i}}" for i in range(200)], metadatas=[{{"a": 1}}] * 200)
+        assert index.search("cat 7", k=3, where={{"a": 1}}, exact=True)
+        assert index.search("cat 7", k=3)
+        assert index.search("cat", mode="hybrid")
+        index.delete(keys[:100])
+        index.compact()
+        assert index.verify().ok
+        index.backup({index!r} + ".copy")
+"""
+WATCHED = """
+import sys
+before = set(sys.modules)
+{use}
+loaded = {{name.partition(".")[0] for name in set(sys.modules) - before}}
+print("\\n".join(sorted(loaded - sys.stdlib_module_names)))
+"""
+WITHOUT = """
+import sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {names!r}:
+            raise ModuleNotFoundError(f"{{name}} is not there", name=name)
+
+sys.meta_path.insert(0, Refuse())
+for name in {names!r}:
+    try:
+        __import__(name)
+    except ImportError:
+        continue
+    raise SystemExit(f"{{name}} was not refused")
+{use}
+print("done")
+"""
+HEAVY = ("torch", "transformers", "onnx", "onnxscript", "edgeembed_converters", "rich", "typer")
+HEAVY += ("click", "platformdirs", "safetensors", "huggingface_hub", "sentence_transformers")
+
+
+def fresh(code):
+    """Run code in an isolated interpreter, any warning being an error."""
+    return subprocess.run(
+        [sys.executable, "-I", "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def use_of(tiny_path, tmp_path):
+    return USE.format(bundle=str(tiny_path), index=str(tmp_path / "some.index"))
+
+
+def test_real_use_loads_nothing_outside_the_list(tiny_path, tmp_path):
+    result = fresh(WATCHED.format(use=use_of(tiny_path, tmp_path)))
+    assert result.returncode == 0, result.stderr
+    loaded = set(result.stdout.split())
+    assert {"edgeembed", "edgeembed_runtime", "numpy", "onnxruntime", "tokenizers"} <= loaded
+    assert loaded <= ALLOWED
+
+
+def test_real_use_works_where_the_heavy_packages_are_not_installed(tiny_path, tmp_path):
+    result = fresh(WITHOUT.format(names=HEAVY, use=use_of(tiny_path, tmp_path)))
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "done\n"
+
+
+def test_real_use_works_without_annoy(tiny_path, tmp_path):
+    result = fresh(WITHOUT.format(names=("annoy",), use=use_of(tiny_path, tmp_path)))
+    assert result.returncode == 0, result.stderr
+
+
+def test_loading_and_encoding_open_no_socket_and_start_no_process(tiny_path):
+    watching = """
+import sys
+seen = []
+sys.addaudithook(lambda event, _: seen.append(event))
+import edgeembed
+edgeembed.Encoder.load({bundle!r}).encode(["a", "b"])
+wrong = [e for e in seen if e.startswith(("socket.", "subprocess.", "urllib.", "os.system"))]
+print(wrong)
+"""
+    result = fresh(watching.format(bundle=str(tiny_path)))
+    assert (result.returncode, result.stdout) == (0, "[]\n"), result.stderr
+
+
+def test_a_progress_bar_without_rich_names_the_extra(tiny_path):
+    use = f"""
+import edgeembed
+encoder = edgeembed.Encoder.load({str(tiny_path)!r})
+try:
+    encoder.encode(["a"], show_progress_bar=True)
+except edgeembed.EdgeEmbedError as error:
+    assert "pip install 'edgeembed[cli]'" in str(error), error
+else:
+    raise SystemExit("no error")
+"""
+    result = fresh(WITHOUT.format(names=("rich",), use=use))
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_command_without_its_extra_says_how_to_install_it():
+    use = "import edgeembed.cli; edgeembed.cli.main()"
+    result = fresh(WITHOUT.format(names=("typer", "rich"), use=use))
+    assert result.returncode == 1
+    assert result.stderr == (
+        "edgeembed: the command line needs the extra 'cli'. Run: pip install 'edgeembed[cli]'\n"
+    )

@@ -1,0 +1,177 @@
+"""Ingest: which files are read, what is text, how documents become passages."""
+
+import io
+import json
+import os
+
+import pytest
+
+from edgeembed import Encoder
+from edgeembed.ingest.folders import FoundFile, find_files, read_text_file
+from edgeembed.ingest.passages import ChunkSettings, PassageReader
+from edgeembed.ingest.texts import format_of, read_lines, read_records, read_texts, text_of
+from edgeembed_runtime.errors import InputError, StorageError
+
+
+@pytest.fixture(scope="module")
+def encoder(tiny_path):
+    with Encoder.load(tiny_path, variant="fp32") as made:
+        yield made
+
+
+@pytest.fixture
+def reader(encoder):
+    return PassageReader(encoder=encoder, chunks=ChunkSettings(max_tokens=12, overlap_tokens=3))
+
+
+def found(path):
+    return FoundFile(path=path, name=path.name)
+
+
+def test_folders_are_walked_in_a_stable_order_past_hidden_and_tool_folders(notes):
+    names = [file.path.relative_to(notes).as_posix() for file in find_files([notes])]
+    assert names == [
+        "cats.md",
+        "latin1.txt",
+        "people.jsonl",
+        "picture.png",
+        "trains.txt",
+        "deep/soup.txt",
+    ]
+
+
+def test_a_file_that_is_named_is_taken_even_if_it_is_hidden(notes):
+    assert [f.path for f in find_files([notes / ".hidden"])] == [notes / ".hidden"]
+
+
+def test_the_name_of_a_file_is_its_path_as_given(notes):
+    os.chdir(notes.parent)
+    names = [file.name for file in find_files([notes.relative_to(notes.parent)])]
+    assert names[0] == "notes/cats.md"
+
+
+def test_links_in_a_folder_are_passed_over(notes, tmp_path):
+    (tmp_path / "outside.txt").write_text("outside")
+    (notes / "link.txt").symlink_to(tmp_path / "outside.txt")
+    (notes / "loop").symlink_to(notes, target_is_directory=True)
+    names = [file.path.name for file in find_files([notes])]
+    assert "link.txt" not in names
+    assert len(names) == 6
+
+
+def test_a_source_that_is_not_there_is_an_input_error(tmp_path):
+    with pytest.raises(InputError, match="nowhere: expected a file or a folder, found nothing"):
+        list(find_files([tmp_path / "nowhere"]))
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"", ""),
+        ("naïve".encode(), "naïve"),
+        (b"\xef\xbb\xbfwith a mark", "with a mark"),
+        (b"a\0b", None),
+        (b"\xff\xfea\0", None),
+        (b"caf\xe9", None),
+        (b"text " * 5000 + b"\xff", None),
+    ],
+)
+def test_a_file_holds_text_if_it_is_utf8_without_nul(tmp_path, data, text):
+    (tmp_path / "f").write_bytes(data)
+    assert read_text_file(tmp_path / "f") == text
+
+
+def test_lines_lose_their_ends_only():
+    stream = io.BytesIO(b"a\r\n\n  b  \nlast")
+    assert list(read_lines(stream, "f")) == [(1, "a"), (2, ""), (3, "  b  "), (4, "last")]
+
+
+def test_a_line_that_is_no_utf8_is_named_with_its_byte():
+    with pytest.raises(InputError, match=r"f, line 2: expected UTF-8, got byte 0xff"):
+        list(read_lines(io.BytesIO(b"good\nbad \xff\n"), "f"))
+
+
+def test_records_are_objects_and_empty_lines_are_passed_over():
+    stream = io.BytesIO(b'{"text": "a"}\n\n  \n{"text": "b"}')
+    assert list(read_records(stream, "f")) == [(1, {"text": "a"}), (4, {"text": "b"})]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b"{", "line 1: expected JSON"),
+        (b"[1]", "line 1: expected a JSON object, got list"),
+        (b'"a"', "line 1: expected a JSON object, got str"),
+        (b"[" * 100_000, "line 1: expected JSON"),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_a_line_that_is_no_record_is_named(line, message):
+    with pytest.raises(InputError, match=message):
+        list(read_records(io.BytesIO(line), "f"))
+
+
+@pytest.mark.parametrize(
+    ("record", "got"),
+    [({}, "nothing"), ({"text": None}, "nothing"), ({"text": 5}, "int"), ({"t": "x"}, "nothing")],
+)
+def test_a_record_without_its_text_names_the_field_and_what_there_is(record, got):
+    with pytest.raises(InputError, match=rf"f, line 7: .*field 'text', got {got}; the record has"):
+        text_of(record, "text", "f", 7)
+
+
+def test_the_format_follows_the_file_name(tmp_path):
+    assert [format_of(tmp_path / n) for n in ("a.jsonl", "a.NDJSON", "a.json", "a.txt", "a")] == [
+        "jsonl",
+        "jsonl",
+        "lines",
+        "lines",
+        "lines",
+    ]
+
+
+def test_a_file_that_cannot_be_read_is_a_storage_error(tmp_path):
+    with pytest.raises(StorageError, match="could not read"):
+        list(read_texts(tmp_path / "nowhere", "lines", "text"))
+
+
+def test_passages_know_their_place(reader, tmp_path):
+    text = "The cat sat on the mat.\n\nA dog ran in the rain.\n\n" * 6
+    (tmp_path / "a.md").write_text(text)
+    passages = list(reader.read(found(tmp_path / "a.md")))
+    assert len(passages) > 5
+    assert [p.key for p in passages] == [f"a.md#{i}" for i in range(len(passages))]
+    for passage in passages:
+        place = passage.metadata
+        assert place["source"] == "a.md"
+        assert text[place["start"] : place["end"]] == passage.text
+        assert place["line"] == text.count("\n", 0, place["start"]) + 1
+        assert reader.encoder.count_tokens(passage.text) <= 12 + 2
+
+
+def test_files_without_text_are_remembered_and_give_no_passages(reader, tmp_path):
+    (tmp_path / "b.bin").write_bytes(b"\0")
+    (tmp_path / "e.txt").write_bytes(b" \n")
+    assert list(reader.read(found(tmp_path / "b.bin"))) == []
+    assert list(reader.read(found(tmp_path / "e.txt"))) == []
+    assert reader.skipped == ["b.bin"]
+
+
+def test_records_keep_their_key_and_their_other_fields(reader, tmp_path):
+    records = [
+        {"id": "ann", "text": "the cat", "age": 3, "source": "kept out"},
+        {"_id": 7, "text": "the dog"},
+        {"text": "no key"},
+    ]
+    path = tmp_path / "r.jsonl"
+    path.write_text("\n".join(json.dumps(record) for record in records))
+    passages = list(reader.read(found(path)))
+    assert [p.key for p in passages] == ["ann#0", "7#0", "r.jsonl:3#0"]
+    assert passages[0].metadata == {"age": 3, "source": "ann", "line": 1, "start": 0, "end": 7}
+    assert [p.text for p in passages] == ["the cat", "the dog", "no key"]
+
+
+def test_a_key_of_a_wrong_type_is_named(reader, tmp_path):
+    (tmp_path / "r.jsonl").write_text('{"id": ["a"], "text": "x"}')
+    with pytest.raises(InputError, match="line 1: expected a text or a number as key, got list"):
+        list(reader.read(found(tmp_path / "r.jsonl")))
