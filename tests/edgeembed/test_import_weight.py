@@ -31,7 +31,10 @@ WATCHED = """
 import sys
 before = set(sys.modules)
 {use}
-loaded = {{name.partition(".")[0] for name in set(sys.modules) - before}}
+new = {{name: sys.modules[name] for name in set(sys.modules) - before}}
+# Compiled modules of numpy register Cython's helpers, which come from no file and no package.
+helpers = {{n for n, m in new.items() if "ython" in n and getattr(m, "__spec__", None) is None}}
+loaded = {{name.partition(".")[0] for name in new}} - helpers
 print("\\n".join(sorted(loaded - sys.stdlib_module_names)))
 """
 WITHOUT = """
@@ -77,6 +80,23 @@ def test_real_use_loads_nothing_outside_the_list(tiny_path, tmp_path):
     loaded = set(result.stdout.split())
     assert {"edgeembed", "edgeembed_runtime", "numpy", "onnxruntime", "tokenizers"} <= loaded
     assert loaded <= ALLOWED
+
+
+def test_importing_edgeembed_loads_none_of_its_dependencies():
+    result = fresh(WATCHED.format(use="import edgeembed"))
+    assert set(result.stdout.split()) == {"edgeembed", "edgeembed_runtime"}, result.stderr
+
+
+def test_an_index_of_one_s_own_vectors_loads_no_model_library(tmp_path):
+    use = f"""
+import edgeembed
+with edgeembed.Index.create({str(tmp_path / "own.index")!r}, dim=4) as index:
+    index.upsert(["a"], vectors=[[1, 0, 0, 0]])
+    assert index.search([1, 0, 0, 0], k=1)[0].key == "a"
+"""
+    result = fresh(WATCHED.format(use=use))
+    assert set(result.stdout.split()) <= {"edgeembed", "edgeembed_runtime", "numpy", "annoy"}
+    assert result.returncode == 0, result.stderr
 
 
 def test_real_use_works_where_the_heavy_packages_are_not_installed(tiny_path, tmp_path):

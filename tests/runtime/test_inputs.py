@@ -1,7 +1,6 @@
 """Text to token ids: exactly what tokenizers would give, truncated, whatever the text."""
 
 import json
-import resource
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -100,6 +99,7 @@ def test_few_characters_of_a_long_text_are_tokenised():
 )
 def test_ten_megabytes_take_little_time_and_memory(part):
     text = part * (10_000_000 // len(part.encode()))
+    resource = pytest.importorskip("resource")
     made = ours("wordpiece")
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.perf_counter()
