@@ -3,7 +3,7 @@
 import itertools
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from edgeembed import Index
@@ -40,7 +40,7 @@ class PassageIndexer:
         """
         began = time.perf_counter()
         before = self._keys_by_source()
-        files_read = passages = removed = 0
+        files_read = passages = 0
 
         def read() -> Iterator[Passage]:
             nonlocal files_read
@@ -56,8 +56,7 @@ class PassageIndexer:
             passages += len(batch)
             for passage in batch:
                 seen[passage.metadata["source"]].add(passage.key)
-        stale = [key for source in seen for key in before[source] - seen[source]]
-        removed = self.index.delete(stale) if stale else 0
+        removed = self.index.delete(_stale(before, seen))
         return IndexingReport(
             files=files_read,
             passages=passages,
@@ -77,6 +76,16 @@ class PassageIndexer:
         for key in self.index.keys():  # noqa: SIM118 (an Index is no dict)
             found[key.rpartition("#")[0]].add(key)
         return found
+
+
+def _stale(before: Mapping[str, set[str]], seen: Mapping[str, set[str]]) -> list[str]:
+    """Keys of earlier runs that the files read in this one no longer give.
+
+    A record without a key of its own is named "file:line", and so belongs to its file. One with a
+    key belongs to nobody: it stays until another record of that key replaces it.
+    """
+    owned = [name for name in before if name in seen or name.rpartition(":")[0] in seen]
+    return [key for name in owned for key in before[name] - seen.get(name, set())]
 
 
 def _batched(passages: Iterator[Passage], size: int) -> Iterator[list[Passage]]:

@@ -300,3 +300,15 @@ def test_a_disk_without_room_is_one_line_and_the_index_stays_as_it_was(
     assert run_json("verify", indexed)["ok"]
     assert run_json("search", "the cat", "-i", indexed)["hits"]
     assert run_json("index", many, "-i", indexed)["documents"] == len(before) + 1000
+
+
+def test_nameless_records_that_left_their_file_leave_the_index_and_named_ones_stay(
+    run, tmp_path, tiny_path
+):
+    records = ['{"text": "one"}', '{"text": "two"}', '{"id": "mine", "text": "three"}']
+    (tmp_path / "r.jsonl").write_text("\n".join(records))
+    assert run("index", "r.jsonl", "-m", tiny_path).exit_code == 0
+    assert keys_of("edgeembed.index") == ["mine#0", "r.jsonl:1#0", "r.jsonl:2#0"]
+    (tmp_path / "r.jsonl").write_text(records[0])
+    assert run("index", "r.jsonl", "-m", tiny_path).exit_code == 0
+    assert keys_of("edgeembed.index") == ["mine#0", "r.jsonl:1#0"]
