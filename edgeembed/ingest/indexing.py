@@ -39,7 +39,7 @@ class PassageIndexer:
             InputError, StorageError, SearchIndexError: batches before it stay committed.
         """
         began = time.perf_counter()
-        before = self._keys_by_source()
+        present = self._keys_by_source()
         files_read = passages = 0
 
         def read() -> Iterator[Passage]:
@@ -55,8 +55,12 @@ class PassageIndexer:
             self._upsert(batch)
             passages += len(batch)
             for passage in batch:
-                seen[passage.metadata["source"]].add(passage.key)
-        removed = self.index.delete(_stale(before, seen))
+                source = passage.metadata["source"]
+                if passage.number == 0:  # of two records with one key the last one counts
+                    seen[source] = set()
+                seen[source].add(passage.key)
+                present[source].add(passage.key)
+        removed = self.index.delete(_stale(present, seen))
         return IndexingReport(
             files=files_read,
             passages=passages,
@@ -78,14 +82,14 @@ class PassageIndexer:
         return found
 
 
-def _stale(before: Mapping[str, set[str]], seen: Mapping[str, set[str]]) -> list[str]:
-    """Keys of earlier runs that the files read in this one no longer give.
+def _stale(present: Mapping[str, set[str]], seen: Mapping[str, set[str]]) -> list[str]:
+    """Keys in the index that the files read in this run no longer give.
 
     A record without a key of its own is named "file:line", and so belongs to its file. One with a
     key belongs to nobody: it stays until another record of that key replaces it.
     """
-    owned = [name for name in before if name in seen or name.rpartition(":")[0] in seen]
-    return [key for name in owned for key in before[name] - seen.get(name, set())]
+    owned = [name for name in present if name in seen or name.rpartition(":")[0] in seen]
+    return [key for name in owned for key in present[name] - seen.get(name, set())]
 
 
 def _batched(passages: Iterator[Passage], size: int) -> Iterator[list[Passage]]:

@@ -17,10 +17,11 @@ KEY_FIELDS = ("key", "id", "_id")
 class Passage:
     """What goes into the index: `source` is the document's name, `start` and `end` its characters.
 
-    `key` is "source#number", numbers counting from 0.
+    `key` is "source#number", numbers counting from 0 in every document.
     """
 
     key: str
+    number: int
     text: str
     metadata: dict[str, Any]
 
@@ -71,7 +72,12 @@ class PassageReader:
             line += text.count("\n", position, chunk.start)
             position = chunk.start
             place = {"source": name, "line": line, "start": chunk.start, "end": chunk.end}
-            yield Passage(key=f"{name}#{number}", text=chunk.text, metadata={**metadata, **place})
+            yield Passage(
+                key=f"{name}#{number}",
+                number=number,
+                text=chunk.text,
+                metadata={**metadata, **place},
+            )
 
     def _read_records(self, file: FoundFile) -> Iterator[Passage]:
         with storage_errors("read", file.path), file.path.open("rb") as stream:

@@ -255,7 +255,7 @@ class Encoder:
         """
         engine = self._open_engine()
         prefix = self._prefix(prompt_name, prompt)
-        checked = (_checked_text(text, position) for position, text in enumerate(inputs))
+        checked = (_checked_text(text, f"inputs[{at}]") for at, text in enumerate(inputs))
         return engine.encode_many(prefix + text for text in checked)
 
     # -- around it ----------------------------------------------------------------------------
@@ -280,8 +280,13 @@ class Encoder:
         """
         tokenizer = self._open_engine().tokenizer
         room = self.max_tokens - tokenizer.special_tokens
-        size = room if max_tokens is None else min(max_tokens, room)
-        return list(chunk_text(text, tokenizer, max_tokens=size, overlap_tokens=overlap_tokens))
+        chunks = chunk_text(
+            _checked_text(text, "text"),
+            tokenizer,
+            max_tokens=room if max_tokens is None else max_tokens,
+            overlap_tokens=overlap_tokens,
+        )
+        return list(chunks)
 
     def self_test(self) -> SelfTest:
         """Run the bundle's golden inputs here and compare with the original model's vectors."""
@@ -337,7 +342,7 @@ class Encoder:
 
     def _prefix(self, prompt_name: str | None, prompt: str | None) -> str:
         if prompt is not None:
-            return _checked_text(prompt, None)
+            return _checked_text(prompt, "prompt")
         name = prompt_name or self.manifest.text.default_prompt_name
         if name is None:
             return ""
@@ -360,13 +365,17 @@ class Encoder:
 
 
 def _checked_texts(inputs: object) -> list[str]:
-    if isinstance(inputs, bytes | dict) or not isinstance(inputs, Iterable):
-        raise InputError(f"inputs: expected a text or a list of texts, got {type(inputs).__name__}")
-    return [_checked_text(text, position) for position, text in enumerate(inputs)]
+    wrong = InputError(f"inputs: expected a text or a list of texts, got {type(inputs).__name__}")
+    if isinstance(inputs, bytes | bytearray | dict) or not isinstance(inputs, Iterable):
+        raise wrong
+    try:
+        texts = list(inputs)
+    except TypeError as error:  # a numpy array without dimensions calls itself iterable
+        raise wrong from error
+    return [_checked_text(text, f"inputs[{position}]") for position, text in enumerate(texts)]
 
 
-def _checked_text(text: object, position: int | None) -> str:
-    where = "prompt" if position is None else f"inputs[{position}]"
+def _checked_text(text: object, where: str) -> str:
     if not isinstance(text, str):
         raise InputError(f"{where}: expected a text, got {type(text).__name__}")
     return text

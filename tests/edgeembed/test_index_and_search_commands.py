@@ -312,3 +312,11 @@ def test_nameless_records_that_left_their_file_leave_the_index_and_named_ones_st
     (tmp_path / "r.jsonl").write_text(records[0])
     assert run("index", "r.jsonl", "-m", tiny_path).exit_code == 0
     assert keys_of("edgeembed.index") == ["mine#0", "r.jsonl:1#0"]
+
+
+def test_of_two_records_with_one_key_the_last_one_counts(run, tmp_path, tiny_path):
+    long, short = "the cat sat on the mat. " * 30, "the dog"
+    records = [{"id": "k", "text": long}, {"id": "k", "text": short}]
+    (tmp_path / "r.jsonl").write_text("\n".join(map(json.dumps, records)))
+    assert run("index", "r.jsonl", "-m", tiny_path).exit_code == 0
+    assert {key: d.document for key, d in stored("edgeembed.index").items()} == {"k#0": short}

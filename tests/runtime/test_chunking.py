@@ -21,7 +21,7 @@ PARTS = ("the cat", "ran. ", "東京", "😀", "e\u0301", " ", "\n", "running")
 
 
 def chunks_of(kind, text, size, overlap):
-    return list(chunk_text(text, ours(kind), max_tokens=size, overlap_tokens=overlap))
+    return list(chunk_text(text, ours(kind, 64), max_tokens=size, overlap_tokens=overlap))
 
 
 @st.composite
@@ -111,13 +111,13 @@ def test_a_long_text_of_many_blocks_keeps_its_places():
     assert " ".join(c.text for c in chunks).split() == text.split()
 
 
-@pytest.mark.parametrize("size", [0, -1])
+@pytest.mark.parametrize("size", [0, -1, 2.5, "8", True])
 def test_a_chunk_of_no_tokens_is_an_input_error(size):
-    with pytest.raises(InputError, match=f"max_tokens: expected 1 or more, got {size}"):
+    with pytest.raises(InputError, match=f"max_tokens: expected 1 or more, got {size!r}"):
         chunks_of("wordpiece", "the cat", size, 0)
 
 
-@pytest.mark.parametrize("overlap", [-1, 5, 8, 100])
+@pytest.mark.parametrize("overlap", [-1, 5, 8, 100, 1.5])
 def test_an_overlap_of_more_than_half_a_chunk_is_an_input_error(overlap):
     with pytest.raises(InputError, match=f"overlap_tokens: expected 0 to 4, got {overlap}"):
         chunks_of("wordpiece", "the cat", 8, overlap)

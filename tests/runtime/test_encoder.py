@@ -320,13 +320,15 @@ def test_a_progress_bar_is_drawn_on_stderr_and_changes_nothing(encoder, capsys):
 BAD = [None, 5, b"bytes", ["nested"], {"a": "dict"}, 1.5, object()]
 
 
-@pytest.mark.parametrize("bad", [None, 5, b"bytes", {"a": 1}, 1.5, object()], ids=repr)
+@pytest.mark.parametrize("bad", [None, 5, b"bytes", {"a": 1}, np.array("a")], ids=repr)
 def test_what_is_neither_a_text_nor_a_list_is_an_input_error(encoder, bad):
     for call in (encoder.encode, encoder.encode_query, encoder.encode_document):
         with pytest.raises(InputError, match="expected a text or a list of texts, got"):
             call(bad)
     with pytest.raises(ValueError, match="expected a text or a list of texts, got"):
         encoder.count_tokens(bad)
+    with pytest.raises(InputError, match="text: expected a text, got"):
+        encoder.chunk(bad)
 
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: type(bad).__name__)

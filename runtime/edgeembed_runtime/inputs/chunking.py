@@ -25,17 +25,18 @@ def chunk_text(
 ) -> Iterator[Chunk]:
     """Cut `text` into chunks of at most `max_tokens` of the model's own tokens, special ones aside.
 
-    A chunk ends after a sentence where one ends in its last quarter, else between words, else
-    anywhere; the next one starts about `overlap_tokens` before that. A short text is one chunk;
-    text that is only white space gives none.
+    More than the model takes means what it takes. A chunk ends after a sentence where one ends in
+    its last quarter, else between words, else anywhere; the next one starts about `overlap_tokens`
+    before that. A short text is one chunk; text that is only white space gives none.
 
     Raises:
         InputError: `max_tokens` is not positive, or `overlap_tokens` is not below half of it.
     """
-    if max_tokens < 1:
-        raise InputError(f"max_tokens: expected 1 or more, got {max_tokens}")
-    if not 0 <= overlap_tokens <= max_tokens // 2:
-        raise InputError(f"overlap_tokens: expected 0 to {max_tokens // 2}, got {overlap_tokens}")
+    if type(max_tokens) is not int or max_tokens < 1:
+        raise InputError(f"max_tokens: expected 1 or more, got {max_tokens!r}")
+    max_tokens = min(max_tokens, tokenizer.max_tokens - tokenizer.special_tokens)
+    if type(overlap_tokens) is not int or not 0 <= overlap_tokens <= max_tokens // 2:
+        raise InputError(f"overlap_tokens: expected 0 to {max_tokens // 2}, got {overlap_tokens!r}")
     spans = list(tokenizer.spans(text))
     first = 0
     while first < len(spans):
