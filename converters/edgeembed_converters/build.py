@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import onnx
@@ -17,18 +17,23 @@ from edgeembed_converters.export.merge_linears import merge_linears
 from edgeembed_converters.model_card import model_card
 from edgeembed_converters.probe_texts import probe_texts
 from edgeembed_converters.quantize.dynamic import best_dynamic_int8
+from edgeembed_converters.quantize.half import half_precision
+from edgeembed_converters.quantize.quantized_model import Measure, QuantizedModel
 from edgeembed_converters.sources.source import TextSource
 from edgeembed_converters.space import space_of
 from edgeembed_converters.speed import speedup, this_machine
 from edgeembed_runtime import storage
 from edgeembed_runtime.bundle import Fidelity, Golden, Manifest, TextTower, Variant, write_bundle
-from edgeembed_runtime.engine.cpu import available_cpus
-from edgeembed_runtime.engine.text_engine import OUTPUT
 from edgeembed_runtime.version import __version__
 
 Exporter = Literal["torch", "optimum"]
-Quantization = Literal["int8"]
+Quantization = Literal["int8", "fp16"]
+QUANTIZATIONS: tuple[Quantization, ...] = get_args(Quantization)
 OnStep = Callable[[str], None]
+_QUANTIZERS: Mapping[Quantization, Callable[[Path, Measure], QuantizedModel]] = {
+    "int8": best_dynamic_int8,
+    "fp16": half_precision,
+}
 _INPUTS = ("input_ids", "attention_mask")
 
 
@@ -45,7 +50,7 @@ class BuiltModel:
 def build_model(
     source: TextSource,
     exporter: Exporter,
-    quantize: Quantization | None,
+    quantize: Sequence[Quantization],
     example_inputs: Sequence[Tensor],
     on_step: OnStep,
 ) -> BuiltModel:
@@ -71,13 +76,12 @@ def build_model(
         parity.require_parity(measured)
         models = {"fp32": fp32}
         variants = [_variant("fp32", f"{exporter}, float32", (), measured, 1.0)]
-        if quantize == "int8":
-            on_step("Quantizing to int8")
-            best = best_dynamic_int8(path, lambda m: _measure(m, source, texts, reference))
-            models["int8"] = best.model
-            gain = _speedup(best.model, fp32, source, texts)
-            recipe = best.recipe
-            variants.append(_variant("int8", recipe.name, recipe.requires, best.fidelity, gain))
+        for name in quantize:
+            on_step(f"Quantizing to {name}")
+            made = _QUANTIZERS[name](path, lambda m: _measure(m, source, texts, reference))
+            models[name] = made.model
+            gain = _speedup(made.model, fp32, source, texts)
+            variants.append(_variant(name, made.recipe, made.requires, made.fidelity, gain))
     golden = Golden(texts=texts, vectors=reference)
     return BuiltModel(source=source, models=models, variants=tuple(variants), golden=golden)
 
@@ -86,15 +90,15 @@ def _export(source: TextSource, exporter: Exporter, examples: Sequence[Tensor]) 
     if exporter == "optimum":
         from edgeembed_converters.export.optimum_exporter import export_with_optimum
 
-        return export_with_optimum(source, OUTPUT)
+        return export_with_optimum(source)
     tower = text_tower.TextTower(source)
-    return torch_exporter.export_module(tower, examples, _INPUTS, OUTPUT)
+    return torch_exporter.export_module(tower, examples, _INPUTS, tower.outputs)
 
 
 def _measure(
     model: bytes, source: TextSource, texts: Sequence[str], reference: NDArray[np.float32]
 ) -> Fidelity:
-    engine = parity.engine_of(model, source, available_cpus())
+    engine = parity.engine_of(model, source)
     try:
         return parity.fidelity(reference, parity.runtime_vectors(engine, texts))
     finally:
@@ -102,7 +106,7 @@ def _measure(
 
 
 def _speedup(model: bytes, base: bytes, source: TextSource, texts: Sequence[str]) -> float:
-    engines = [parity.engine_of(m, source, available_cpus()) for m in (model, base)]
+    engines = [parity.engine_of(m, source) for m in (model, base)]
     try:
         return speedup(engines[0], engines[1], texts)
     finally:
@@ -134,6 +138,7 @@ def write_built(stage: Path, built: BuiltModel) -> Manifest:
         default_prompt_name=source.default_prompt_name,
         pooling="+".join(source.pooling),
         head=source.head_names,
+        outputs=text_tower.outputs_of(source),
         variants=built.variants,
     )
     files: dict[str, bytes | Path] = {

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from edgeembed_converters.build import (
+    QUANTIZATIONS,
     BuiltModel,
     Exporter,
     OnStep,
@@ -38,7 +39,7 @@ def convert(
     source: str | Path | nn.Module,
     output: str | Path,
     *,
-    quantize: Quantization | None = None,
+    quantize: Quantization | Sequence[Quantization] | None = None,
     pooling: Pooling | None = None,
     normalize: bool | None = None,
     max_tokens: int | None = None,
@@ -58,7 +59,8 @@ def convert(
         source: a sentence-transformers or transformers directory, a Hub id (needs the extra 'hub'
             and a network), a SentenceTransformer, or any live module.
         output: the directory to write. It appears whole, at the end, or not at all.
-        quantize: "int8" adds an int8 variant to the fp32 one.
+        quantize: variants to add to the fp32 one: "int8" for CPUs, "fp16" for GPUs and CoreML, or a
+            list of them.
         pooling: in place of the model's own; where it names none, "mean" is assumed and noted.
         normalize: whether vectors get unit length, in place of what the model does.
         max_tokens: in place of the model's own limit; needed for a live module.
@@ -84,7 +86,8 @@ def convert(
     began = time.perf_counter()
     on_step = on_step or _ignore
     target = Path(output)
-    _check_options(quantize, pooling, exporter, max_tokens)
+    quantizations = _checked_quantizations(quantize)
+    _check_options(pooling, exporter, max_tokens)
     _check_target(target, overwrite)
     options = SourceOptions(
         name=name,
@@ -108,7 +111,7 @@ def convert(
             )
         else:
             loaded = _load(source, revision, options)
-        built = build_model(loaded, exporter, quantize, examples, on_step)
+        built = build_model(loaded, exporter, quantizations, examples, on_step)
         on_step("Writing the bundle")
         stage = until_done.enter_context(storage.staged_directory(target, replace=overwrite))
         manifest = write_built(stage, built)
@@ -122,13 +125,19 @@ def _ignore(step: str) -> None:
     del step
 
 
-def _check_options(
-    quantize: str | None, pooling: str | None, exporter: str, max_tokens: int | None
-) -> None:
+def _checked_quantizations(
+    quantize: Quantization | Sequence[Quantization] | None,
+) -> Sequence[Quantization]:
+    wanted = () if quantize is None else (quantize,) if isinstance(quantize, str) else quantize
+    for name in wanted:
+        if name not in QUANTIZATIONS:
+            raise InputError(f"quantize: expected {', '.join(QUANTIZATIONS)} or None, got {name!r}")
+    return tuple(dict.fromkeys(wanted))
+
+
+def _check_options(pooling: str | None, exporter: str, max_tokens: int | None) -> None:
     if max_tokens is not None and (type(max_tokens) is not int or max_tokens < 1):
         raise InputError(f"max_tokens: expected a positive number or None, got {max_tokens!r}")
-    if quantize not in (None, "int8"):
-        raise InputError(f"quantize: expected None or 'int8', got {quantize!r}")
     if pooling is not None and pooling not in POOLINGS:
         raise InputError(f"pooling: expected one of {', '.join(POOLINGS)}, got {pooling!r}")
     if exporter not in ("torch", "optimum"):

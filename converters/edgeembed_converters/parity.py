@@ -11,10 +11,13 @@ from edgeembed_converters.export.text_tower import TextTower
 from edgeembed_converters.messages import first_line
 from edgeembed_converters.sources.source import TextSource
 from edgeembed_runtime.bundle import Fidelity
-from edgeembed_runtime.engine.session import Session, resolve_providers
-from edgeembed_runtime.engine.text_engine import TextEngine
+from edgeembed_runtime.engine.engine import Engine
+from edgeembed_runtime.engine.exact_engine import ExactEngine
+from edgeembed_runtime.engine.schedule import schedule_for
+from edgeembed_runtime.engine.session import Session
 from edgeembed_runtime.errors import ConversionError, InputError, ParityError
 from edgeembed_runtime.inputs.tokenizer import TextTokenizer
+from edgeembed_runtime.inputs.truncation import allow_cut
 from edgeembed_runtime.self_test import rowwise_cosine
 
 # In fp32 an export that is right differs by rounding only: about 1e-7 in the cosine.
@@ -62,23 +65,22 @@ def _run_original(source: TextSource, texts: Sequence[str]) -> NDArray[np.float3
             batch = tokenizer.encode_batch(list(texts[start : start + _BATCH]))
             ids = torch.tensor([encoding.ids for encoding in batch])
             mask = torch.tensor([encoding.attention_mask for encoding in batch])
-            rows.append(tower(ids, mask).numpy())
+            rows.append(tower(ids, mask)[0].numpy())
     return np.concatenate(rows)
 
 
-def engine_of(model: bytes, source: TextSource, threads: int) -> TextEngine:
+def engine_of(model: bytes, source: TextSource) -> Engine:
     """The runtime's engine on an ONNX model that is not in a bundle yet."""
-    return TextEngine(
+    return ExactEngine(
         tokenizer=TextTokenizer.from_bytes(source.tokenizer_json, source.max_tokens, source.name),
         open_session=lambda settings: Session(model, source.name, settings),
-        threads=threads,
-        providers=resolve_providers(None),
+        schedule=schedule_for("throughput", None),
     )
 
 
-def runtime_vectors(engine: TextEngine, texts: Sequence[str]) -> NDArray[np.float32]:
+def runtime_vectors(engine: Engine, texts: Sequence[str]) -> NDArray[np.float32]:
     """Vectors of an exported model, as the runtime computes them: (n, d) float32."""
-    return np.stack(list(engine.encode_many(texts)))
+    return np.stack(list(engine.encode_many(enumerate(texts), allow_cut)))
 
 
 def fidelity(reference: NDArray[np.float32], found: NDArray[np.float32]) -> Fidelity:

@@ -18,7 +18,8 @@ def convert(
     ],
     output: Annotated[Path, typer.Argument(help="The bundle directory to write.")],
     quantize: Annotated[
-        str | None, typer.Option(help="'int8' adds an int8 variant beside fp32.")
+        list[str] | None,
+        typer.Option(help="Adds a variant: int8 for CPUs, fp16 for GPUs; may be given twice."),
     ] = None,
     pooling: Annotated[
         str | None,

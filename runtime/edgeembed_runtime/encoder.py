@@ -1,51 +1,50 @@
 """The Encoder: a bundle, loaded and ready to turn text into vectors."""
 
+import asyncio
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, TypedDict
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime import vectors as vec
-from edgeembed_runtime.bundle import Bundle, Golden, Manifest
-from edgeembed_runtime.engine.cpu import available_cpus
-from edgeembed_runtime.engine.session import Provider, resolve_providers
-from edgeembed_runtime.engine.text_engine import TextEngine, open_text_engine
-from edgeembed_runtime.engine.variants import choose_variant
-from edgeembed_runtime.errors import BundleCorruptError, EdgeEmbedError, InputError
-from edgeembed_runtime.inputs.chunking import Chunk, chunk_text
-from edgeembed_runtime.progress import progress_bar
+from edgeembed_runtime.bundle import Bundle, Manifest
+from edgeembed_runtime.cache import EmbeddingCache
+from edgeembed_runtime.engine.engine import TOKEN_EMBEDDINGS
+from edgeembed_runtime.engine.providers import Provider
+from edgeembed_runtime.engine.schedule import Profile
+from edgeembed_runtime.errors import BundleCorruptError, InputError
+from edgeembed_runtime.inputs.chunking import Chunk
+from edgeembed_runtime.inputs.texts import checked_text, checked_texts
+from edgeembed_runtime.inputs.truncation import Truncation, allow_cut
+from edgeembed_runtime.loading import LoadOptions, Verify, load_engine
+from edgeembed_runtime.long_texts import Chunker, ChunkVectors
+from edgeembed_runtime.progress import OnProgress
+from edgeembed_runtime.prompts import Role, prompt_text, usual_prompt
 from edgeembed_runtime.self_test import SelfTest, compare_golden
-
-Verify = Literal["size", "hash", "golden"]
-Role = Literal["query", "document"]
-# The names under which sentence-transformers says it looks for a prompt, in its order.
-_PROMPTS: Mapping[Role, tuple[str, ...]] = {
-    "query": ("query",),
-    "document": ("document", "passage", "corpus"),
-}
-
-
-class _PromptChoice(TypedDict):
-    prompt_name: str | None
-    prompt: str | None
+from edgeembed_runtime.text_encoding import EncodeOptions, TextEncoding
+from edgeembed_runtime.token_vectors import Token, TokenVectors
 
 
 class Encoder:
     """Text to vectors, on this machine, with no network.
 
-    Make one with `Encoder.load`. It may be shared by any number of threads. The same text gives
-    the same vector, alone or among others: texts are never padded to each other's length.
+    Make one with `Encoder.load`. It may be shared by any number of threads, pickled (it is loaded
+    again from its path) and used after a fork. On the CPU the same text gives the same vector to
+    the bit, alone or among others: texts are never padded to each other's length.
     """
 
-    def __init__(self, bundle: Bundle, engine: TextEngine, variant: str) -> None:
-        """Put an opened bundle and its engine together; use `Encoder.load`."""
+    def __init__(self, bundle: Bundle, options: LoadOptions) -> None:
+        """Load an opened bundle; use `Encoder.load`."""
         self._bundle = bundle
-        self._engine: TextEngine | None = engine
-        self._variant = variant
+        self._options = options
+        self._variant, self._engine = load_engine(bundle, options)
+        self._texts = TextEncoding(
+            bundle=bundle, variant=self._variant, engine=self._engine, cache=options.cache
+        )
 
     @classmethod
     def load(
@@ -55,44 +54,48 @@ class Encoder:
         variant: str = "auto",
         providers: Sequence[Provider] | None = None,
         threads: int | None = None,
+        profile: Profile = "balanced",
+        max_memory_mb: int | None = None,
         verify: Verify = "hash",
+        cache: EmbeddingCache | None = None,
     ) -> "Encoder":
         """Load the bundle in directory `path`.
 
         Args:
             path: what `edgeembed convert` wrote.
-            variant: a name from the manifest ("fp32", "int8"), or "auto" for the fastest one that
-                suits this processor.
+            variant: a name from the manifest ("fp32", "int8"), or "auto" for the best one for
+                this processor or provider.
             providers: onnxruntime execution providers, by name or as (name, options); None is the
                 CPU. One that is asked for and does not load is an error.
             threads: None for all processors that this process may use.
+            profile: "balanced"; "latency", which keeps threads awake between texts; "throughput",
+                which does without the session for single texts; "background", one thread of low
+                priority.
+            max_memory_mb: of resident memory that the model and its runs may take, measured here
+                with its longest input; there are fewer threads if need be. CPU only.
             verify: what is checked before a file is used: its "size", its SHA-256 ("hash"), or
                 also the golden vectors on this machine ("golden").
+            cache: where vectors of texts that come again are kept.
 
         Raises:
             BundleError: there is no bundle, or it is damaged, unsafe or too new.
             ProviderError: a provider did not load.
-            InputError: an option is unknown.
+            InputError: an option is unknown, or the memory does not suffice.
         """
-        if verify not in ("size", "hash", "golden"):
-            raise InputError(f"verify: expected size, hash or golden, got {verify!r}")
-        if threads is not None and (type(threads) is not int or threads < 1):
-            raise InputError(f"threads: expected 1 or more, or None, got {threads!r}")
-        resolved = resolve_providers(providers)
-        bundle = Bundle.open(path)
-        chosen = choose_variant(bundle.manifest.text, variant, resolved[0][0])
-        engine = open_text_engine(
-            bundle,
-            chosen,
-            threads=threads or available_cpus(),
-            providers=resolved,
-            check="size" if verify == "size" else "hash",
+        options = LoadOptions(
+            variant=variant,
+            providers=providers,
+            threads=threads,
+            profile=profile,
+            max_memory_mb=max_memory_mb,
+            verify=verify,
+            cache=cache,
         )
-        encoder = cls(bundle, engine, chosen.name)
+        encoder = cls(Bundle.open(path), options)
         if verify == "golden" and not (result := encoder.self_test()).ok:
             encoder.close()
             raise BundleCorruptError(
-                f"bundle {path}: variant {chosen.name}: expected golden cosines of at least "
+                f"bundle {path}: variant {encoder.variant}: expected golden cosines of at least "
                 f"{result.expected_min_cosine:.6f} on this machine, found {result.min_cosine:.6f}; "
                 "try another variant, or convert again"
             )
@@ -123,7 +126,7 @@ class Encoder:
     @property
     def variant(self) -> str:
         """The name of the variant that runs."""
-        return self._variant
+        return self._variant.name
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -137,7 +140,7 @@ class Encoder:
 
     def usual_prompt(self, role: Role) -> str | None:
         """The name of the prompt that `encode_query` or `encode_document` uses, or None."""
-        return next((name for name in _PROMPTS[role] if name in self.prompts), None)
+        return usual_prompt(self.manifest.text, role)
 
     @property
     def path(self) -> Path:
@@ -157,12 +160,26 @@ class Encoder:
     @property
     def threads(self) -> int:
         """How many threads it uses."""
-        return self._open_engine().threads
+        return self._engine.get().threads
 
     @property
     def active_providers(self) -> tuple[str, ...]:
         """The execution providers that really loaded, in order of preference."""
-        return self._open_engine().active_providers
+        return tuple(self.nodes_by_provider)
+
+    @property
+    def nodes_by_provider(self) -> Mapping[str, int]:
+        """How many nodes of the graph each active provider runs; the CPU runs what others lack."""
+        return self._engine.get().nodes_by_provider
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether a text's vector is the same to the bit, alone, in any company and order.
+
+        True on the CPU. Other providers run texts in padded batches, which may change the last
+        digits.
+        """
+        return self._engine.get().deterministic
 
     # -- encoding -----------------------------------------------------------------------------
 
@@ -174,7 +191,10 @@ class Encoder:
         prompt: str | None = None,
         truncate_dim: int | None = None,
         precision: vec.Precision = "float32",
-        show_progress_bar: bool = False,
+        ranges: NDArray[Any] | None = None,
+        truncation: Truncation = "truncate",
+        chunk: bool = False,
+        show_progress_bar: bool | OnProgress = False,
     ) -> NDArray[Any]:
         """Encode one text to (d,) or a list of n texts to (n, d), in order, float32 by default.
 
@@ -184,26 +204,32 @@ class Encoder:
                 `prompt` the model's default prompt, if it has one.
             prompt: text to put before every text, instead of a named prompt; "" for none.
             truncate_dim: keep this many components, and unit length where the model has it.
-            precision: "float32", "float16", or one bit a component: "binary", "ubinary".
-            show_progress_bar: on stderr, for a list; needs the extra 'cli'.
+            precision: "float32", "float16", "int8", "uint8", or one bit a component: "binary",
+                "ubinary".
+            ranges: for 8 bits, the least and greatest value of each component, (2, d); see
+                `calibration_ranges`. By default those of the bundle's golden vectors, widened.
+            truncation: of a text with more than `max_tokens`: "truncate" it, "warn" once of all
+                of them, or "error".
+            chunk: cut a text that is too long into overlapping chunks, and take the mean of their
+                vectors, weighted by tokens.
+            show_progress_bar: on stderr, for a list (needs the extra 'cli'); or a function that is
+                called with how many distinct texts are done, and how many there are.
 
         Raises:
             InputError: an input is not a usable text (its position is named), or an option is
                 unknown.
             InferenceError: the model failed.
         """
-        engine = self._open_engine()
-        prefix = self._prefix(prompt_name, prompt)
-        self._check_options(truncate_dim, precision)
-        if isinstance(inputs, str):
-            found = engine.encode_one(prefix + inputs)
-        else:
-            texts = _checked_texts(inputs)
-            found = np.empty((len(texts), self.dim), np.float32)
-            encoded = engine.encode_many(prefix + text for text in texts)
-            for row, vector in enumerate(progress_bar(encoded, len(texts), show_progress_bar)):
-                found[row] = vector
-        return self._finish(found, truncate_dim, precision)
+        options = EncodeOptions(
+            prefix=self._prefix(prompt_name, prompt),
+            truncate_dim=truncate_dim,
+            precision=precision,
+            ranges=ranges,
+            truncation=truncation,
+            chunk=chunk,
+            progress=show_progress_bar,
+        )
+        return self._texts.encode(inputs, options)
 
     def encode_query(
         self,
@@ -213,16 +239,22 @@ class Encoder:
         prompt: str | None = None,
         truncate_dim: int | None = None,
         precision: vec.Precision = "float32",
-        show_progress_bar: bool = False,
+        ranges: NDArray[Any] | None = None,
+        truncation: Truncation = "truncate",
+        chunk: bool = False,
+        show_progress_bar: bool | OnProgress = False,
     ) -> NDArray[Any]:
         """Encode what is searched for: `encode` with the model's query prompt, if it has one."""
-        return self.encode(
-            inputs,
-            **self._prompt_for("query", prompt_name, prompt),
+        options = EncodeOptions(
+            prefix=self._prefix(prompt_name, prompt, "query"),
             truncate_dim=truncate_dim,
             precision=precision,
-            show_progress_bar=show_progress_bar,
+            ranges=ranges,
+            truncation=truncation,
+            chunk=chunk,
+            progress=show_progress_bar,
         )
+        return self._texts.encode(inputs, options)
 
     def encode_document(
         self,
@@ -232,19 +264,56 @@ class Encoder:
         prompt: str | None = None,
         truncate_dim: int | None = None,
         precision: vec.Precision = "float32",
-        show_progress_bar: bool = False,
+        ranges: NDArray[Any] | None = None,
+        truncation: Truncation = "truncate",
+        chunk: bool = False,
+        show_progress_bar: bool | OnProgress = False,
     ) -> NDArray[Any]:
         """Encode what is found: `encode` with the model's document prompt, if it has one."""
-        return self.encode(
-            inputs,
-            **self._prompt_for("document", prompt_name, prompt),
+        options = EncodeOptions(
+            prefix=self._prefix(prompt_name, prompt, "document"),
             truncate_dim=truncate_dim,
             precision=precision,
-            show_progress_bar=show_progress_bar,
+            ranges=ranges,
+            truncation=truncation,
+            chunk=chunk,
+            progress=show_progress_bar,
         )
+        return self._texts.encode(inputs, options)
+
+    async def aencode(
+        self,
+        inputs: str | Sequence[str],
+        *,
+        prompt_name: str | None = None,
+        prompt: str | None = None,
+        truncate_dim: int | None = None,
+        precision: vec.Precision = "float32",
+        ranges: NDArray[Any] | None = None,
+        truncation: Truncation = "truncate",
+        chunk: bool = False,
+        show_progress_bar: bool | OnProgress = False,
+    ) -> NDArray[Any]:
+        """Encode like `encode`, on another thread, so that an event loop goes on meanwhile."""
+        options = EncodeOptions(
+            prefix=self._prefix(prompt_name, prompt),
+            truncate_dim=truncate_dim,
+            precision=precision,
+            ranges=ranges,
+            truncation=truncation,
+            chunk=chunk,
+            progress=show_progress_bar,
+        )
+        return await asyncio.to_thread(self._texts.encode, inputs, options)
 
     def encode_iter(
-        self, inputs: Iterable[str], *, prompt_name: str | None = None, prompt: str | None = None
+        self,
+        inputs: Iterable[str],
+        *,
+        prompt_name: str | None = None,
+        prompt: str | None = None,
+        truncation: Truncation = "truncate",
+        chunk: bool = False,
     ) -> Iterator[NDArray[np.float32]]:
         """Encode a stream of texts: (d,) float32 each, in order; memory stays flat.
 
@@ -253,10 +322,52 @@ class Encoder:
         Raises:
             InputError: an input is not a usable text; vectors before it were given already.
         """
-        engine = self._open_engine()
         prefix = self._prefix(prompt_name, prompt)
-        checked = (_checked_text(text, f"inputs[{at}]") for at, text in enumerate(inputs))
-        return engine.encode_many(prefix + text for text in checked)
+        numbered = ((at, checked_text(text, f"inputs[{at}]")) for at, text in enumerate(inputs))
+        return self._texts.stream(numbered, prefix, truncation, chunk)
+
+    def encode_chunks(
+        self,
+        text: str,
+        *,
+        max_tokens: int | None = None,
+        overlap_tokens: int | None = None,
+        prompt_name: str | None = None,
+        prompt: str | None = None,
+    ) -> ChunkVectors:
+        """Encode the chunks of a long text, each with its place: see `chunk`."""
+        chunker = Chunker(
+            tokenizer=self._engine.get().tokenizer, prompt=self._prefix(prompt_name, prompt)
+        )
+        chunks = chunker.chunks(
+            checked_text(text, "text"), max_tokens=max_tokens, overlap_tokens=overlap_tokens
+        )
+        vectors = self.encode([c.text for c in chunks], prompt=chunker.prompt)
+        return ChunkVectors(chunks=tuple(chunks), vectors=vectors)
+
+    def encode_tokens(self, text: str) -> NDArray[np.float32]:
+        """The contextual vector of every token of a text, special ones too: (t, width) float32."""
+        return self.token_vectors(text).vectors
+
+    def token_vectors(self, text: str) -> TokenVectors:
+        """The tokens of a text with their contextual vectors, and those of a word or a span.
+
+        They are the model's last hidden layer, before pooling; no prompt is put before the text.
+
+        Raises:
+            InputError: the bundle gives no token vectors, or `text` is no usable text.
+        """
+        if TOKEN_EMBEDDINGS not in self.manifest.text.outputs:
+            raise InputError(
+                f"bundle {self.path}: expected the output {TOKEN_EMBEDDINGS}, found only "
+                f"{', '.join(self.manifest.text.outputs)}; convert the model again"
+            )
+        engine = self._engine.get()
+        tokens, vectors = engine.encode_tokens(checked_text(text, "text"), allow_cut)
+        encoding = tokens.encoding
+        places = zip(encoding.tokens, encoding.offsets, strict=True)
+        found = tuple(Token(token=token, start=start, end=end) for token, (start, end) in places)
+        return TokenVectors(text=text, tokens=found, vectors=vectors)
 
     # -- around it ----------------------------------------------------------------------------
 
@@ -266,10 +377,10 @@ class Encoder:
 
     def count_tokens(self, texts: str | Sequence[str]) -> int | list[int]:
         """How many tokens a text, or each of a list, has before truncation, special ones too."""
-        tokenizer = self._open_engine().tokenizer
+        tokenizer = self._engine.get().tokenizer
         if isinstance(texts, str):
             return tokenizer.count(texts)
-        return [tokenizer.count(text) for text in _checked_texts(texts)]
+        return [tokenizer.count(text) for text in checked_texts(texts)]
 
     def chunk(
         self, text: str, *, max_tokens: int | None = None, overlap_tokens: int = 0
@@ -278,34 +389,22 @@ class Encoder:
 
         `max_tokens` defaults to all that the model takes beside its special tokens.
         """
-        tokenizer = self._open_engine().tokenizer
-        room = self.max_tokens - tokenizer.special_tokens
-        chunks = chunk_text(
-            _checked_text(text, "text"),
-            tokenizer,
-            max_tokens=room if max_tokens is None else max_tokens,
-            overlap_tokens=overlap_tokens,
+        chunker = Chunker(tokenizer=self._engine.get().tokenizer)
+        return chunker.chunks(
+            checked_text(text, "text"), max_tokens=max_tokens, overlap_tokens=overlap_tokens
         )
-        return list(chunks)
 
     def self_test(self) -> SelfTest:
         """Run the bundle's golden inputs here and compare with the original model's vectors."""
-        manifest = self.manifest
-        golden = Golden.from_json(self._bundle.read(manifest.golden))
-        if golden.vectors.shape[1] != self.dim:
-            raise BundleCorruptError(
-                f"golden.json: expected vectors of {self.dim}, found {golden.vectors.shape[1]}"
-            )
-        variant = manifest.text.variant(self._variant)
-        assert variant is not None  # the constructor's caller took it from this manifest
-        found = np.asarray(self.encode(list(golden.texts), prompt=""), np.float32)
+        golden = self._texts.golden()
+        engine, variant = self._engine.get(), self._variant
+        # Not through a cache: it is this machine that is tested.
+        found = np.stack(list(engine.encode_many(enumerate(golden.texts), allow_cut)))
         return compare_golden(golden.vectors, found, variant.name, variant.fidelity.min_cosine)
 
     def close(self) -> None:
         """Give back memory and threads; the encoder cannot be used after. Closing twice is fine."""
-        engine, self._engine = self._engine, None
-        if engine is not None:
-            engine.close()
+        self._engine.close()
 
     def __enter__(self) -> "Encoder":
         """Return the encoder itself."""
@@ -320,62 +419,19 @@ class Encoder:
         """Close."""
         self.close()
 
+    def __reduce__(self) -> tuple[Callable[..., "Encoder"], tuple[str, LoadOptions]]:
+        """Pickle as a path and options: the copy is loaded anew, from the same files."""
+        return _load_again, (str(self.path.absolute()), self._options)
+
     def __repr__(self) -> str:
         """Name, dimension and variant."""
-        return f"Encoder({self.manifest.name!r}, dim={self.dim}, variant={self._variant!r})"
+        return f"Encoder({self.manifest.name!r}, dim={self.dim}, variant={self.variant!r})"
 
     # -- inside -------------------------------------------------------------------------------
 
-    def _open_engine(self) -> TextEngine:
-        if self._engine is None:
-            raise EdgeEmbedError("this encoder is closed; load the bundle again")
-        return self._engine
-
-    def _prompt_for(
-        self, role: Role, prompt_name: str | None, prompt: str | None
-    ) -> "_PromptChoice":
-        if prompt_name is not None or prompt is not None:
-            return {"prompt_name": prompt_name, "prompt": prompt}
-        usual = self.usual_prompt(role)
-        # As in sentence-transformers: without a prompt for the role there is none at all.
-        return {"prompt_name": usual, "prompt": None if usual else ""}
-
-    def _prefix(self, prompt_name: str | None, prompt: str | None) -> str:
-        if prompt is not None:
-            return _checked_text(prompt, "prompt")
-        name = prompt_name or self.manifest.text.default_prompt_name
-        if name is None:
-            return ""
-        if name not in self.prompts:
-            known = ", ".join(self.prompts) or "none"
-            raise InputError(
-                f"prompt_name: expected one of the model's own ({known}), got {name!r}"
-            )
-        return self.prompts[name]
-
-    def _check_options(self, truncate_dim: int | None, precision: vec.Precision) -> None:
-        self._finish(np.zeros((0, self.dim), np.float32), truncate_dim, precision)
-
-    def _finish(
-        self, found: NDArray[np.float32], truncate_dim: int | None, precision: vec.Precision
-    ) -> NDArray[Any]:
-        if truncate_dim is not None:
-            found = vec.truncate(found, truncate_dim, unit=self.normalized)
-        return vec.to_precision(found, precision)
+    def _prefix(self, prompt_name: str | None, prompt: str | None, role: Role | None = None) -> str:
+        return prompt_text(self.manifest.text, prompt_name, prompt, role)
 
 
-def _checked_texts(inputs: object) -> list[str]:
-    wrong = InputError(f"inputs: expected a text or a list of texts, got {type(inputs).__name__}")
-    if isinstance(inputs, bytes | bytearray | dict) or not isinstance(inputs, Iterable):
-        raise wrong
-    try:
-        texts = list(inputs)
-    except TypeError as error:  # a numpy array without dimensions calls itself iterable
-        raise wrong from error
-    return [_checked_text(text, f"inputs[{position}]") for position, text in enumerate(texts)]
-
-
-def _checked_text(text: object, where: str) -> str:
-    if not isinstance(text, str):
-        raise InputError(f"{where}: expected a text, got {type(text).__name__}")
-    return text
+def _load_again(path: str, options: LoadOptions) -> Encoder:
+    return Encoder(Bundle.open(path), options)

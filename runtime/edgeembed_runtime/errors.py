@@ -24,6 +24,8 @@ EdgeEmbedError
 ├── StorageError                 (OSError)  disk full, no permission, I/O error
 └── MissingExtraError            (ImportError)  an optional dependency is not installed
 
+TruncationWarning (UserWarning) is the one warning: texts were longer than the model takes.
+
 A message says what, what was expected, what was found, and what to do, in that order.
 """
 
@@ -110,6 +112,10 @@ class ExportError(ConversionError):
 
 class ParityError(ConversionError):
     """The exported model does not reproduce the original's vectors."""
+
+
+class TruncationWarning(UserWarning):
+    """Texts were longer than the model takes, and were cut."""
 
 
 class StorageError(EdgeEmbedError, OSError):

@@ -1,25 +1,31 @@
-"""A progress bar for long encodings, by a library that is loaded only when one is asked for."""
+"""Progress of long encodings: a callback, or a bar by a library that is loaded when needed."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from edgeembed_runtime.errors import MissingExtraError
 
 T = TypeVar("T")
+# Called with how many inputs are done, and how many there are.
+OnProgress = Callable[[int, int], None]
 
 
-def progress_bar(items: Iterable[T], total: int, shown: bool) -> Iterator[T]:
-    """Yield the items, drawing their progress on stderr if `shown`.
+def with_progress(items: Iterable[T], total: int, shown: bool | OnProgress) -> Iterator[T]:
+    """Yield the items, telling a callback of each, or drawing a bar on stderr if `shown`.
 
     Raises:
         MissingExtraError: a bar is asked for and rich is not installed.
     """
-    if not shown:
+    if callable(shown):
+        for done, item in enumerate(items, 1):
+            yield item
+            shown(done, total)
+    elif shown:
+        try:
+            from rich.console import Console
+            from rich.progress import track
+        except ImportError as error:
+            raise MissingExtraError.for_extra("show_progress_bar", "cli") from error
+        yield from track(items, "Encoding", total=total, console=Console(stderr=True))
+    else:
         yield from items
-        return
-    try:
-        from rich.console import Console
-        from rich.progress import track
-    except ImportError as error:
-        raise MissingExtraError.for_extra("show_progress_bar", "cli") from error
-    yield from track(items, "Encoding", total=total, console=Console(stderr=True))

@@ -1,13 +1,14 @@
 """What is done with vectors after the model: normalise, truncate, store in fewer bits, compare."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime.errors import InputError
 
-Precision = Literal["float32", "float16", "binary", "ubinary"]
+Precision = Literal["float32", "float16", "int8", "uint8", "binary", "ubinary"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 Similarity = Literal["cosine", "dot", "euclidean", "manhattan"]
 SIMILARITIES: tuple[Similarity, ...] = ("cosine", "dot", "euclidean", "manhattan")
 
@@ -31,20 +32,46 @@ def truncate(vectors: NDArray[np.float32], dim: int, *, unit: bool) -> NDArray[n
     return normalize(kept) if unit else kept
 
 
-def to_precision(vectors: NDArray[np.float32], precision: Precision) -> NDArray[Any]:
-    """Convert (n, d) float32 rows to a smaller type, in sentence-transformers' conventions.
+def calibration_ranges(vectors: NDArray[Any], *, margin: float = 0.0) -> NDArray[np.float32]:
+    """The least and the greatest value of each component of (n, d) vectors: (2, d) float32.
 
-    float16: rounded. binary / ubinary: one bit a component (1 where > 0), packed big-endian into
-    (n, d/8) int8 / uint8, as `quantize_embeddings` of sentence-transformers does.
+    What 8-bit precisions spread their 256 steps over. `margin` widens every range by that share
+    of it on both sides, for vectors that are few.
 
     Raises:
-        InputError: `precision` is unknown, or d is not a multiple of 8 for the binary kinds.
+        InputError: not two or more vectors of finite numbers.
+    """
+    rows = np.asarray(vectors, np.float32)
+    if rows.ndim != 2 or len(rows) < 2 or not np.isfinite(rows).all():
+        raise InputError(f"vectors: expected (n, d) finite numbers with n > 1, got {rows.shape}")
+    low, high = rows.min(axis=0), rows.max(axis=0)
+    wider = np.float32(margin) * (high - low)
+    return np.stack([low - wider, high + wider])
+
+
+def to_precision(
+    vectors: NDArray[np.float32], precision: Precision, ranges: NDArray[Any] | None = None
+) -> NDArray[Any]:
+    """Convert (n, d) float32 rows to a smaller type, in sentence-transformers' conventions.
+
+    float16: rounded. int8 / uint8: the step of `ranges` (2, d) that a component lies in, of 256
+    from its least to its greatest value; what lies outside becomes the nearest of them. binary /
+    ubinary: one bit a component (1 where > 0), packed big-endian into (n, d/8) int8 / uint8.
+    Source: `quantize_embeddings` of
+    https://github.com/huggingface/sentence-transformers/blob/master/sentence_transformers/util
+
+    Raises:
+        InputError: `precision` is unknown, d is not a multiple of 8 for the binary kinds, or the
+            ranges of an 8-bit kind are missing or of another shape.
     """
     match precision:
         case "float32":
             return vectors
         case "float16":
             return vectors.astype(np.float16)
+        case "int8" | "uint8":
+            steps = _steps(vectors, ranges)
+            return steps.astype(np.uint8) if precision == "uint8" else (steps - 128).astype(np.int8)
         case "binary" | "ubinary":
             if vectors.shape[-1] % 8:
                 raise InputError(
@@ -55,8 +82,19 @@ def to_precision(vectors: NDArray[np.float32], precision: Precision) -> NDArray[
             return packed if precision == "ubinary" else (packed ^ 0x80).view(np.int8)
         case _:
             raise InputError(
-                f"precision: expected float32, float16, binary or ubinary, got {precision!r}"
+                f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}"
             )
+
+
+def _steps(vectors: NDArray[np.float32], ranges: NDArray[Any] | None) -> NDArray[np.float32]:
+    expected = (2, vectors.shape[-1])
+    array = np.asarray(ranges, np.float32) if ranges is not None else np.empty(0, np.float32)
+    if array.shape != expected or not np.isfinite(array).all() or (array[0] > array[1]).any():
+        raise InputError(
+            f"ranges: expected the least and greatest values, {expected}, got {array.shape}"
+        )
+    step = np.maximum((array[1] - array[0]) / 255, np.finfo(np.float32).tiny)
+    return np.clip((vectors - array[0]) / step, np.float32(0), np.float32(255))
 
 
 def similarity_matrix(a: NDArray[Any], b: NDArray[Any], kind: Similarity) -> NDArray[np.float32]:

@@ -44,7 +44,7 @@ def test_every_error_has_the_one_base_and_stands_in_the_drawn_tree():
     errors = [value for value in vars(module).values() if isinstance(value, type)]
     assert len(errors) > 20
     for error in errors:
-        assert issubclass(error, edgeembed.EdgeEmbedError)
+        assert issubclass(error, edgeembed.EdgeEmbedError | Warning)
         assert re.search(rf"\b{error.__name__}\b", module.__doc__)
 
 

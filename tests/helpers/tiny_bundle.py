@@ -89,25 +89,25 @@ def graph(values, scale=None, *, inputs=("input_ids", "attention_mask"), output_
         rows = "floats"
     ids, mask = inputs
     nodes += [
-        helper.make_node("Gather", [rows, ids], ["tokens"]),
+        helper.make_node("Gather", [rows, ids], ["token_embeddings"]),
         helper.make_node("Cast", [mask], ["weights"], to=TensorProto.FLOAT),
         helper.make_node("Unsqueeze", ["weights", "two"], ["column"]),
-        helper.make_node("Mul", ["tokens", "column"], ["kept"]),
+        helper.make_node("Mul", ["token_embeddings", "column"], ["kept"]),
         helper.make_node("ReduceSum", ["kept", "one"], ["sum"], keepdims=0),
         helper.make_node("ReduceSum", ["column", "one"], ["count"], keepdims=0),
         helper.make_node("Div", ["sum", "count"], ["mean"]),
         helper.make_node("LpNormalization", ["mean"], ["embedding"], axis=-1, p=2),
     ]
     weights.append(numpy_helper.from_array(np.array([2], np.int64), "two"))
+    value = helper.make_tensor_value_info
     model = helper.make_model(
         helper.make_graph(
             nodes,
             "tiny",
-            [helper.make_tensor_value_info(name, TensorProto.INT64, ["n", "t"]) for name in inputs],
+            [value(name, TensorProto.INT64, ["batch", "tokens"]) for name in inputs],
             [
-                helper.make_tensor_value_info(
-                    "embedding", TensorProto.FLOAT, ["n", output_dim or values.shape[1]]
-                )
+                value("embedding", TensorProto.FLOAT, ["batch", output_dim or values.shape[1]]),
+                value("token_embeddings", TensorProto.FLOAT, ["batch", "tokens", values.shape[1]]),
             ],
             weights,
         ),
@@ -189,6 +189,7 @@ def write_tiny_bundle(target, *, dim=DIM, space="tiny", tower=None, replaced=Non
             max_tokens=MAX_TOKENS,
             prompts=PROMPTS,
             pooling="mean",
+            outputs=("embedding", "token_embeddings"),
             variants=(
                 Variant(
                     name="fp32",

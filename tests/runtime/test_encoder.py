@@ -271,9 +271,9 @@ def test_precisions_follow_sentence_transformers(encoder):
     assert encoder.encode(TEXTS, truncate_dim=8, precision="ubinary").shape == (6, 1)
 
 
-@pytest.mark.parametrize("precision", ["int8", "", None, 32])
+@pytest.mark.parametrize("precision", ["int4", "", None, 32])
 def test_an_unknown_precision_is_an_input_error_before_any_work(encoder, precision):
-    with pytest.raises(InputError, match="precision: expected float32"):
+    with pytest.raises(InputError, match="precision: expected one of float32, float16, int8"):
         encoder.encode([object()], precision=precision)
 
 

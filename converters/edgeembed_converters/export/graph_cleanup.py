@@ -2,9 +2,11 @@
 
 import onnx
 
+from edgeembed_runtime.engine.padded_engine import BATCH_AXIS, TOKEN_AXIS
 from edgeembed_runtime.errors import ExportError
 
 PRODUCER = "edgeembed"
+AXES = (BATCH_AXIS, TOKEN_AXIS)
 
 
 def clean_graph(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -28,6 +30,15 @@ def rename_output(model: onnx.ModelProto, old: str, new: str) -> onnx.ModelProto
     for output in model.graph.output:
         if output.name == old:
             output.name = new
+    return model
+
+
+def name_axes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Call the free axes of every input and output as docs/bundle-format.md does."""
+    for value in (*model.graph.input, *model.graph.output):
+        for axis, name in zip(value.type.tensor_type.shape.dim, AXES, strict=False):
+            if not axis.HasField("dim_value"):
+                axis.dim_param = name
     return model
 
 

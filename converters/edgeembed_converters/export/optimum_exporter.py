@@ -9,16 +9,22 @@ from pathlib import Path
 import onnx
 import torch
 
-from edgeembed_converters.export.graph_cleanup import clean_graph, drop_input
+from edgeembed_converters.export.graph_cleanup import (
+    clean_graph,
+    drop_input,
+    name_axes,
+    rename_output,
+)
 from edgeembed_converters.export.text_tower import PoolAndHead
 from edgeembed_converters.export.torch_exporter import OPSET, export_module, quiet_export
 from edgeembed_converters.sources.source import TextSource
+from edgeembed_runtime.engine.engine import EMBEDDING, TOKEN_EMBEDDINGS
 from edgeembed_runtime.errors import ExportError, MissingExtraError, UnsupportedModelError
 
 _HEAD = "head_"
 
 
-def export_with_optimum(source: TextSource, output: str) -> onnx.ModelProto:
+def export_with_optimum(source: TextSource) -> onnx.ModelProto:
     """Export a text source that came from a directory.
 
     Raises:
@@ -49,7 +55,7 @@ def export_with_optimum(source: TextSource, output: str) -> onnx.ModelProto:
         except Exception as error:  # whatever the model's code and Optimum raise
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
             raise ExportError(f"Optimum could not export the model: {reason}") from error
-    return clean_graph(_join(_text_inputs_only(backbone), source, output))
+    return clean_graph(_join(_text_inputs_only(backbone), source))
 
 
 def _text_inputs_only(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -64,17 +70,23 @@ def _text_inputs_only(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def _join(backbone: onnx.ModelProto, source: TextSource, output: str) -> onnx.ModelProto:
+def _join(backbone: onnx.ModelProto, source: TextSource) -> onnx.ModelProto:
     hidden_name = backbone.graph.output[0].name
     width = backbone.graph.output[0].type.tensor_type.shape.dim[-1].dim_value
     mask = torch.ones(2, 3, dtype=torch.int64)
     head = export_module(
-        PoolAndHead(source).eval(), (torch.zeros(2, 3, width), mask), ["hidden", "mask"], output
+        PoolAndHead(source).eval(),
+        (torch.zeros(2, 3, width), mask),
+        ["hidden", "mask"],
+        [EMBEDDING],
     )
     head = onnx.compose.add_prefix(head, _HEAD)
     head.ir_version = backbone.ir_version = max(head.ir_version, backbone.ir_version)
     joined = onnx.compose.merge_models(
-        backbone, head, io_map=[(hidden_name, f"{_HEAD}hidden")], outputs=[f"{_HEAD}{output}"]
+        backbone,
+        head,
+        io_map=[(hidden_name, f"{_HEAD}hidden")],
+        outputs=[f"{_HEAD}{EMBEDDING}", hidden_name],
     )
     # merge_models keeps both models' imports, and the quantizer refuses one domain named twice.
     versions = {item.domain: item.version for item in joined.opset_import}
@@ -82,13 +94,14 @@ def _join(backbone: onnx.ModelProto, source: TextSource, output: str) -> onnx.Mo
     joined.opset_import.extend(
         onnx.helper.make_opsetid(domain, version) for domain, version in versions.items()
     )
-    return _tie_mask(joined, output)
+    joined = rename_output(_tie_mask(joined), hidden_name, TOKEN_EMBEDDINGS)
+    return name_axes(joined)
 
 
-def _tie_mask(model: onnx.ModelProto, output: str) -> onnx.ModelProto:
+def _tie_mask(model: onnx.ModelProto) -> onnx.ModelProto:
     """Feed the head the backbone's own mask, and give the output its plain name."""
     graph = model.graph
-    names = {f"{_HEAD}mask": "attention_mask", f"{_HEAD}{output}": output}
+    names = {f"{_HEAD}mask": "attention_mask", f"{_HEAD}{EMBEDDING}": EMBEDDING}
     for node in graph.node:
         for values in (node.input, node.output):
             for position, name in enumerate(values):

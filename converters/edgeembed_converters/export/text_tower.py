@@ -1,12 +1,11 @@
 """The whole text encoder as one module: backbone, pooling, head."""
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 
 from edgeembed_converters.export.pooling import Pool
 from edgeembed_converters.sources.source import TextSource
+from edgeembed_runtime.engine.engine import EMBEDDING, TOKEN_EMBEDDINGS
 
 
 class PoolAndHead(nn.Module):
@@ -18,10 +17,10 @@ class PoolAndHead(nn.Module):
         self.pool = Pool(source.pooling) if source.pooling else None
         self.head = source.head
 
-    def forward(self, hidden: Tensor, attention_mask: Tensor) -> Tensor:
-        """(n, t, h), or (n, h) where there is no pooling, to (n, d)."""
+    def forward(self, hidden: Tensor, attention_mask: Tensor) -> tuple[Tensor]:
+        """(n, t, h), or (n, h) where there is no pooling, to (n, d) float32."""
         pooled = hidden if self.pool is None else self.pool(hidden, attention_mask)
-        return self.head(pooled)
+        return (self.head(pooled).to(torch.float32),)
 
 
 class TextTower(nn.Module):
@@ -32,9 +31,16 @@ class TextTower(nn.Module):
         super().__init__()
         self.backbone = source.backbone
         self.after = PoolAndHead(source)
+        self.outputs = outputs_of(source)
         self.eval()
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """(n, t) int64 ids and mask to (n, d) float32."""
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
+        """(n, t) int64 ids and mask to the outputs: (n, d), and (n, t, h) of every token."""
         hidden = self.backbone(input_ids, attention_mask)
-        return cast(Tensor, self.after(hidden, attention_mask)).to(torch.float32)
+        embedding = self.after(hidden, attention_mask)
+        return (*embedding, hidden.to(torch.float32))[: len(self.outputs)]
+
+
+def outputs_of(source: TextSource) -> tuple[str, ...]:
+    """The names of what the tower gives; token vectors only where the backbone returns them."""
+    return (EMBEDDING, TOKEN_EMBEDDINGS) if source.pooling else (EMBEDDING,)

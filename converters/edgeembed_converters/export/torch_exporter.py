@@ -11,25 +11,28 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from edgeembed_converters.export.graph_cleanup import clean_graph, rename_output
+from edgeembed_converters.export.graph_cleanup import clean_graph, name_axes, rename_output
 from edgeembed_runtime.errors import ExportError
 
 # LayerNormalization is one operator since 17, Gelu since 20; older graphs spell them out.
 OPSET = 20
 # An unlikely name: the exporter lets an output's name clash with a value's inside the graph.
-_RAW_OUTPUT = "edgeembed_raw_output"
+_RAW = "edgeembed_raw_"
 
 
 def export_module(
-    module: nn.Module, example_inputs: Sequence[Tensor], input_names: Sequence[str], output: str
+    module: nn.Module,
+    example_inputs: Sequence[Tensor],
+    input_names: Sequence[str],
+    outputs: Sequence[str],
 ) -> onnx.ModelProto:
-    """Export a module of tensors (n, t, ...) with one output; n and t stay free.
+    """Export a module from tensors (n, t, ...) to a tuple of tensors; n and t stay free.
 
     Args:
         module: in evaluation mode.
         example_inputs: tensors with n >= 2 and t >= 2; a size of 1 would be taken for a constant.
         input_names: names of the graph's inputs, in order.
-        output: name of the graph's output.
+        outputs: names of the graph's outputs, in order.
 
     Raises:
         ExportError: torch.onnx could not export it.
@@ -41,7 +44,7 @@ def export_module(
                 module,
                 tuple(example_inputs),
                 input_names=list(input_names),
-                output_names=[_RAW_OUTPUT],
+                output_names=[f"{_RAW}{name}" for name in outputs],
                 dynamic_shapes=tuple(
                     free if tensor.ndim > 1 else {0: torch.export.Dim.DYNAMIC}
                     for tensor in example_inputs
@@ -58,7 +61,9 @@ def export_module(
         ) from error
     assert program is not None  # dynamo=True always returns one
     model = clean_graph(program.model_proto)
-    return rename_output(model, _RAW_OUTPUT, output)
+    for name in outputs:
+        rename_output(model, f"{_RAW}{name}", name)
+    return name_axes(model)
 
 
 @contextlib.contextmanager

@@ -2,17 +2,15 @@
 
 import logging
 import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgeembed_converters.messages import first_line
+from edgeembed_converters.quantize.quantized_model import Measure, QuantizedModel
 from edgeembed_runtime import storage
-from edgeembed_runtime.bundle import Fidelity
 from edgeembed_runtime.errors import ConversionError, StorageError
-
-Measure = Callable[[bytes], Fidelity]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,15 +44,6 @@ RECIPES = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class QuantizedModel:
-    """A quantized ONNX model, how it was made and how close it is to the original."""
-
-    model: bytes
-    recipe: DynamicRecipe
-    fidelity: Fidelity
-
-
 def best_dynamic_int8(fp32: Path, measure: Measure) -> QuantizedModel:
     """Quantize by every recipe and keep the most faithful (highest mean cosine) on this machine.
 
@@ -64,7 +53,11 @@ def best_dynamic_int8(fp32: Path, measure: Measure) -> QuantizedModel:
     candidates: list[QuantizedModel] = []
     for recipe in RECIPES:
         model = _quantize(fp32, recipe)
-        candidates.append(QuantizedModel(model=model, recipe=recipe, fidelity=measure(model)))
+        candidates.append(
+            QuantizedModel(
+                model=model, recipe=recipe.name, requires=recipe.requires, fidelity=measure(model)
+            )
+        )
     return max(candidates, key=lambda candidate: candidate.fidelity.mean_cosine)
 
 

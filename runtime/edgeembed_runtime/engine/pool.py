@@ -3,14 +3,53 @@
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
+
+from edgeembed_runtime.engine.priority import lower_this_thread_s_priority
+from edgeembed_runtime.errors import EdgeEmbedError
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 # Jobs that wait ahead of the threads; enough that none idles while the caller takes results.
 _AHEAD_PER_THREAD = 8
+
+
+class WorkerPool:
+    """The threads of an engine."""
+
+    def __init__(self, threads: int, *, low_priority: bool = False) -> None:
+        """Start up to `threads` threads, each when it is first needed."""
+        self.threads = threads
+        self._closed = False
+        self._executor = ThreadPoolExecutor(
+            threads,
+            thread_name_prefix="edgeembed",
+            initializer=lower_this_thread_s_priority if low_priority else None,
+        )
+
+    def call(self, function: Callable[[T], R], item: T) -> R:
+        """function(item) on one of the threads."""
+        return next(self.map(function, [item]))
+
+    def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """Yield function(item) for every item, in order; see `map_ordered`.
+
+        Raises:
+            EdgeEmbedError: the pool was closed meanwhile.
+        """
+        try:
+            yield from map_ordered(function, items, self._executor, self.threads)
+        except (CancelledError, RuntimeError) as error:  # what an executor that is shut down raises
+            if not self._closed:
+                raise
+            raise EdgeEmbedError("the encoder was closed while it was encoding") from error
+
+    def close(self) -> None:
+        """Stop the threads; jobs that have not started are dropped."""
+        self._closed = True
+        self._executor.shutdown(wait=True, cancel_futures=True)
 
 
 def map_ordered(

@@ -2,15 +2,16 @@
 
 from edgeembed_runtime.bundle.manifest import TextTower, Variant
 from edgeembed_runtime.engine.cpu import cpu_features
-from edgeembed_runtime.engine.session import CPU
+from edgeembed_runtime.engine.providers import CPU, short_name
 from edgeembed_runtime.errors import InputError
 
 
-def choose_variant(tower: TextTower, wanted: str, first_provider: str) -> Variant:
-    """The variant named `wanted`, or for "auto" the fastest that suits this machine.
+def choose_variant(tower: TextTower, wanted: str, provider: str) -> Variant:
+    """The variant named `wanted`, or for "auto" the best one for the first provider.
 
     On the CPU that is the highest measured speed-up among those whose `requires` this processor
-    meets. Other providers get the most faithful one: int8 graphs are made for CPUs.
+    meets. Other providers get a variant that was made for them, such as fp16 for CUDA, or else
+    the most faithful one: int8 graphs are made for CPUs.
 
     Raises:
         InputError: no such variant, or none that suits this machine.
@@ -21,17 +22,17 @@ def choose_variant(tower: TextTower, wanted: str, first_provider: str) -> Varian
         if variant is None:
             raise InputError(f"variant: expected auto or one of {names}, got {wanted!r}")
         return variant
-    if first_provider != CPU:
-        return max(tower.variants, key=lambda variant: variant.fidelity.mean_cosine)
-    suitable = [variant for variant in tower.variants if runs_well_here(variant)]
+    suitable = [variant for variant in tower.variants if suits(variant, provider)]
     if not suitable:
-        raise InputError(
-            f"variant: none of {names} suits this processor "
-            f"({', '.join(sorted(cpu_features())) or 'unknown'}); name one to force it"
-        )
-    return max(suitable, key=lambda variant: variant.speedup)
+        features = ", ".join(sorted(cpu_features())) or "unknown"
+        place = f"this processor ({features})" if provider == CPU else provider
+        raise InputError(f"variant: none of {names} suits {place}; name one to force it")
+    if provider == CPU:
+        return max(suitable, key=lambda variant: variant.speedup)
+    return max(suitable, key=lambda v: (bool(v.requires), v.fidelity.mean_cosine))
 
 
-def runs_well_here(variant: Variant) -> bool:
-    """Whether this processor has one of the features that the variant requires (or it has none)."""
-    return not variant.requires or not cpu_features().isdisjoint(variant.requires)
+def suits(variant: Variant, provider: str) -> bool:
+    """Whether the variant is made for any machine, or for this processor or provider."""
+    here = cpu_features() if provider == CPU else {short_name(provider)}
+    return not variant.requires or not here.isdisjoint(variant.requires)

@@ -23,6 +23,23 @@ _SPACES = frozenset(" \t\r\n")
 
 
 @dataclass(frozen=True, kw_only=True)
+class TokenizedText:
+    """A text as a model takes it; `cut` says that not all of it is in.
+
+    Every token has an id, its string, and its place in the text: (start, end) in characters,
+    (0, 0) for a special token.
+    """
+
+    encoding: Encoding
+    cut: bool
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """The token ids, special tokens included: (t,) int64."""
+        return np.array(self.encoding.ids, dtype=np.int64)
+
+
+@dataclass(frozen=True, kw_only=True)
 class TextTokenizer:
     """A tokenizer and the number of tokens, special ones included, that its model takes.
 
@@ -61,8 +78,8 @@ class TextTokenizer:
             )
         return cls(tokenizer=tokenizer, max_tokens=max_tokens, special_tokens=special)
 
-    def ids(self, text: str) -> NDArray[np.int64]:
-        """Token ids of `text`, special tokens included, at most `max_tokens`: shape (t,) int64.
+    def encode(self, text: str) -> TokenizedText:
+        """Tokens of `text`, special tokens included, at most `max_tokens`.
 
         A text is cut after a million characters even if those have fewer tokens than that.
 
@@ -72,15 +89,17 @@ class TextTokenizer:
         room = self.max_tokens - self.special_tokens
         encoding = Encoding()
         size = self.max_tokens * _CHARACTERS_PER_TOKEN
-        for part in _prefixes(text[: max(_MOST_CHARACTERS, 4 * size)], size):
+        most = max(_MOST_CHARACTERS, 4 * size)
+        for part in _prefixes(text[:most], size):
             encoding = self._encode(part)
             if len(encoding) >= room + _MARGIN_TOKENS:
                 break
+        cut = len(encoding) > room or len(text) > most
         encoding.truncate(room)
-        ids = np.array(self.tokenizer.post_process(encoding).ids, dtype=np.int64)
-        if not len(ids):
+        encoding = self.tokenizer.post_process(encoding)
+        if not len(encoding):
             raise InputError("text: expected at least one token, got none; leave empty texts out")
-        return ids
+        return TokenizedText(encoding=encoding, cut=cut)
 
     def count(self, text: str) -> int:
         """How many tokens `text` has, special ones included, before any truncation."""

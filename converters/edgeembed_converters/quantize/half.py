@@ -1,0 +1,32 @@
+"""fp16: weights and arithmetic in half precision, for GPUs and Apple's accelerators."""
+
+from pathlib import Path
+
+import onnx
+
+from edgeembed_converters.export.graph_cleanup import clean_graph
+from edgeembed_converters.messages import first_line
+from edgeembed_converters.quantize.quantized_model import Measure, QuantizedModel
+from edgeembed_runtime.errors import ConversionError
+
+# CPUs have no arithmetic in half precision that onnxruntime would use: there it is no gain.
+REQUIRES = ("cuda", "coreml")
+
+
+def half_precision(fp32: Path, measure: Measure) -> QuantizedModel:
+    """Convert a model to fp16; its inputs and outputs keep their types.
+
+    Raises:
+        ConversionError: onnxruntime's converter failed on this graph.
+    """
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    try:
+        converted = convert_float_to_float16(onnx.load(fp32), keep_io_types=True)
+        model = clean_graph(converted).SerializeToString(deterministic=True)
+    except Exception as error:  # whatever a surprising graph makes the converter raise
+        raise ConversionError(
+            f"onnxruntime could not convert the model to fp16: {first_line(error)}; "
+            "convert without it"
+        ) from error
+    return QuantizedModel(model=model, recipe="float16", requires=REQUIRES, fidelity=measure(model))

@@ -1,0 +1,22 @@
+"""What every way of making a model smaller gives."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edgeembed_runtime.bundle import Fidelity
+
+# From an ONNX model's bytes to its closeness to the original.
+Measure = Callable[[bytes], Fidelity]
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantizedModel:
+    """A smaller ONNX model, how it was made and how close it is to the original.
+
+    `requires` is the manifest's: CPU features or providers of which a machine needs one.
+    """
+
+    model: bytes
+    recipe: str
+    requires: tuple[str, ...]
+    fidelity: Fidelity

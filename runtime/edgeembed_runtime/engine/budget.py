@@ -1,0 +1,38 @@
+"""A limit on memory, kept by running fewer texts at once."""
+
+from collections.abc import Callable
+
+from edgeembed_runtime.engine.memory import resident_bytes
+from edgeembed_runtime.errors import InputError
+
+_MB = 1 << 20
+_FIRST_LENGTH = 64
+# onnxruntime's arena grows in powers of two, so that it may keep twice what a run needs.
+_ARENA_SLACK = 2
+
+
+def threads_within(
+    budget_mb: int, threads: int, *, base: int, max_tokens: int, run: Callable[[int], object]
+) -> int:
+    """How many of `threads` runs at once stay within `budget_mb` MB of resident memory.
+
+    Measured: `run(tokens)` is called with ever longer inputs, up to `max_tokens`, until one breaks
+    the budget. `base` is what this process had in memory, in bytes, before the model was loaded.
+
+    Raises:
+        InputError: not even one run of the longest input fits.
+    """
+    before = resident_bytes()
+    length = min(_FIRST_LENGTH, max_tokens)
+    while True:
+        run(length)
+        model, one_run = before - base, max(_MB, _ARENA_SLACK * (resident_bytes() - before))
+        fitting = (budget_mb * _MB - model) // one_run
+        if fitting < 1:
+            raise InputError(
+                f"max_memory_mb: expected at least {-(-(model + one_run) // _MB)} for the model "
+                f"and a text of {length} tokens (it takes up to {max_tokens}), got {budget_mb}"
+            )
+        if length == max_tokens:
+            return min(threads, fitting)
+        length = min(2 * length, max_tokens)

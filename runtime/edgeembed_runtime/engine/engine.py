@@ -1,0 +1,94 @@
+"""What every engine does: texts in, vectors out, in order."""
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_runtime.engine.session import Session, SessionSettings
+from edgeembed_runtime.errors import InferenceError, InputError
+from edgeembed_runtime.inputs.tokenizer import TextTokenizer, TokenizedText
+
+EMBEDDING = "embedding"
+TOKEN_EMBEDDINGS = "token_embeddings"
+
+# A text, and its position among all inputs, by which an error names it.
+NumberedText = tuple[int, str]
+EncodeMany = Callable[[Iterable[NumberedText]], Iterator[NDArray[np.float32]]]
+OpenSession = Callable[[SessionSettings], Session]
+# Called with every text that is longer than the model takes; it may refuse it.
+OnCut = Callable[[str], None]
+
+
+class Engine(Protocol):
+    """One variant of a text tower, ready to run. Any number of threads may use it at once."""
+
+    @property
+    def tokenizer(self) -> TextTokenizer:
+        """The tokenizer of the bundle."""
+        ...
+
+    @property
+    def threads(self) -> int:
+        """How many threads work on many texts."""
+        ...
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether a text's vector is the same to the bit, alone and in any company."""
+        ...
+
+    @property
+    def nodes_by_provider(self) -> Mapping[str, int]:
+        """How many nodes of the graph each provider that loaded runs, in order of preference."""
+        ...
+
+    def encode_one(self, text: str, on_cut: OnCut) -> NDArray[np.float32]:
+        """The vector of one text, as soon as can be: (dim,) float32."""
+        ...
+
+    def encode_many(
+        self, texts: Iterable[NumberedText], on_cut: OnCut
+    ) -> Iterator[NDArray[np.float32]]:
+        """The vectors of many texts, in order: (dim,) float32 each. Reads only a little ahead.
+
+        Raises:
+            InputError: a text cannot be used; the message names its position.
+        """
+        ...
+
+    def encode_tokens(self, text: str, on_cut: OnCut) -> tuple[TokenizedText, NDArray[np.float32]]:
+        """The tokens of one text and their contextual vectors: (t, width) float32."""
+        ...
+
+    def close(self) -> None:
+        """Stop the threads; jobs that have not started are dropped."""
+        ...
+
+
+def tokenized(tokenizer: TextTokenizer, text: str, on_cut: OnCut) -> TokenizedText:
+    """The tokens of a text, after `on_cut` had a look at it if it is too long."""
+    tokens = tokenizer.encode(text)
+    if tokens.cut:
+        on_cut(text)
+    return tokens
+
+
+def feeds(
+    ids: NDArray[np.int64], mask: NDArray[np.int64] | None = None
+) -> dict[str, NDArray[np.int64]]:
+    """What a graph takes: (n, t) ids, and their mask where some are padding."""
+    return {"input_ids": ids, "attention_mask": np.ones_like(ids) if mask is None else mask}
+
+
+@contextmanager
+def at_position(position: int) -> Generator[None]:
+    """Let an error about an input say which one it was."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"inputs[{position}]: {error}") from error
+    except InferenceError as error:
+        raise InferenceError(f"inputs[{position}]: {error}") from error

@@ -1,0 +1,109 @@
+"""One text a run, at its own length: on the CPU, a vector then depends on its own text only."""
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_runtime.engine.budget import threads_within
+from edgeembed_runtime.engine.engine import (
+    EMBEDDING,
+    TOKEN_EMBEDDINGS,
+    NumberedText,
+    OnCut,
+    OpenSession,
+    at_position,
+    feeds,
+    tokenized,
+)
+from edgeembed_runtime.engine.memory import resident_bytes
+from edgeembed_runtime.engine.pool import WorkerPool
+from edgeembed_runtime.engine.schedule import Schedule
+from edgeembed_runtime.engine.session import Session, SessionSettings
+from edgeembed_runtime.inputs.tokenizer import TextTokenizer, TokenizedText
+
+
+class ExactEngine:
+    """An engine that never pads; see `Engine`.
+
+    Many texts go one to a thread, each run on one thread of a session. One text alone gets all
+    threads of another session. Either session is opened when it is first needed.
+    """
+
+    deterministic = True
+
+    def __init__(
+        self, *, tokenizer: TextTokenizer, open_session: OpenSession, schedule: Schedule
+    ) -> None:
+        """Open the session for single texts, so that a graph that cannot run is found out now.
+
+        Raises:
+            InputError: the schedule's limit on memory is too low for this model.
+        """
+        base = resident_bytes()
+        self.tokenizer = tokenizer
+        self._spin = schedule.spin
+        self._callers_help = schedule.callers_help
+        self._open_session = open_session
+        self._opening = threading.Lock()
+        self._sessions: dict[int, Session] = {}
+        self._single = self._session(schedule.single_threads)
+        self.threads = schedule.threads
+        if schedule.max_memory_mb is not None:
+            self.threads = threads_within(
+                schedule.max_memory_mb,
+                schedule.threads,
+                base=base,
+                max_tokens=tokenizer.max_tokens,
+                run=lambda tokens: self._single.run(
+                    feeds(np.zeros((1, tokens), np.int64)), EMBEDDING
+                ),
+            )
+        self._pool = WorkerPool(self.threads, low_priority=schedule.low_priority)
+
+    @property
+    def nodes_by_provider(self) -> Mapping[str, int]:
+        """See `Engine`."""
+        return self._single.nodes_by_provider
+
+    def encode_one(self, text: str, on_cut: OnCut) -> NDArray[np.float32]:
+        """See `Engine`."""
+        return self._single_run(tokenized(self.tokenizer, text, on_cut), EMBEDDING)[0]
+
+    def encode_many(
+        self, texts: Iterable[NumberedText], on_cut: OnCut
+    ) -> Iterator[NDArray[np.float32]]:
+        """See `Engine`."""
+        session = self._session(1)
+
+        def encode(item: NumberedText) -> NDArray[np.float32]:
+            position, text = item
+            with at_position(position):
+                tokens = tokenized(self.tokenizer, text, on_cut)
+                return session.run(feeds(tokens.ids[None, :]), EMBEDDING)[0]
+
+        return self._pool.map(encode, texts)
+
+    def encode_tokens(self, text: str, on_cut: OnCut) -> tuple[TokenizedText, NDArray[np.float32]]:
+        """See `Engine`."""
+        tokens = tokenized(self.tokenizer, text, on_cut)
+        return tokens, self._single_run(tokens, TOKEN_EMBEDDINGS)[0]
+
+    def close(self) -> None:
+        """See `Engine`."""
+        self._pool.close()
+
+    def _single_run(self, tokens: TokenizedText, output: str) -> NDArray[np.float32]:
+        inputs = feeds(tokens.ids[None, :])
+        if self._callers_help:
+            return self._single.run(inputs, output)
+        return self._pool.call(partial(self._single.run, inputs), output)
+
+    def _session(self, threads: int) -> Session:
+        with self._opening:
+            if threads not in self._sessions:
+                settings = SessionSettings(threads=threads, spin=self._spin and threads > 1)
+                self._sessions[threads] = self._open_session(settings)
+            return self._sessions[threads]

@@ -1,0 +1,185 @@
+"""Texts of like length together, padded to a common one: for GPUs and compiled models.
+
+Padding and company change the last digits of a vector there; see `Engine.deterministic`.
+"""
+
+import itertools
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_runtime.engine.engine import (
+    EMBEDDING,
+    TOKEN_EMBEDDINGS,
+    NumberedText,
+    OnCut,
+    OpenSession,
+    at_position,
+    feeds,
+    tokenized,
+)
+from edgeembed_runtime.engine.pool import WorkerPool
+from edgeembed_runtime.engine.schedule import Schedule
+from edgeembed_runtime.engine.session import Session, SessionSettings
+from edgeembed_runtime.errors import InferenceError
+from edgeembed_runtime.inputs.tokenizer import TextTokenizer, TokenizedText
+
+# The free axes of a graph's inputs, as docs/bundle-format.md names them.
+BATCH_AXIS, TOKEN_AXIS = "batch", "tokens"
+# Tokens in a batch, padding included: what fills a GPU without filling its memory.
+TOKEN_BUDGET = 16_384
+# Texts that are sorted by length together; vectors come out when all of them are done.
+_WINDOW = 2_048
+_SHORTEST_BUCKET = 16
+
+_Numbered = tuple[int, TokenizedText]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Texts to run together: their places in the window, and the length they are padded to."""
+
+    places: tuple[int, ...]
+    length: int
+
+
+class PaddedEngine:
+    """An engine that pads to a few lengths; see `Engine`.
+
+    With `fixed`, every run has one text, and every length a session of its own that knows it:
+    for providers that compile a model for a shape. Otherwise a run has as many texts of like
+    length as the token budget allows, sorted among thousands; their order is restored.
+    """
+
+    deterministic = False
+
+    def __init__(
+        self,
+        *,
+        tokenizer: TextTokenizer,
+        open_session: OpenSession,
+        schedule: Schedule,
+        fixed: bool,
+        token_budget: int = TOKEN_BUDGET,
+    ) -> None:
+        """Open the session of the shortest length, so that errors come out now."""
+        self.tokenizer = tokenizer
+        self.threads = schedule.threads
+        self._fixed = fixed
+        self._token_budget = token_budget
+        self._open_session = open_session
+        self._opening = threading.Lock()
+        self._sessions: dict[int, Session] = {}
+        self._lengths = bucket_lengths(tokenizer.max_tokens)
+        self._first = self._session(self._lengths[0])
+        self._pool = WorkerPool(schedule.threads, low_priority=schedule.low_priority)
+
+    @property
+    def nodes_by_provider(self) -> Mapping[str, int]:
+        """See `Engine`."""
+        return self._first.nodes_by_provider
+
+    def encode_one(self, text: str, on_cut: OnCut) -> NDArray[np.float32]:
+        """See `Engine`."""
+        return self._run([tokenized(self.tokenizer, text, on_cut)], EMBEDDING)[0]
+
+    def encode_many(
+        self, texts: Iterable[NumberedText], on_cut: OnCut
+    ) -> Iterator[NDArray[np.float32]]:
+        """See `Engine`."""
+
+        def tokenize(item: NumberedText) -> _Numbered:
+            position, text = item
+            with at_position(position):
+                return position, tokenized(self.tokenizer, text, on_cut)
+
+        ahead = self._pool.map(tokenize, texts)
+        for window in _windows(ahead, 1 if self._fixed else _WINDOW):
+            yield from self._run_window(window)
+
+    def encode_tokens(self, text: str, on_cut: OnCut) -> tuple[TokenizedText, NDArray[np.float32]]:
+        """See `Engine`."""
+        tokens = tokenized(self.tokenizer, text, on_cut)
+        return tokens, self._run([tokens], TOKEN_EMBEDDINGS)[0][: len(tokens.ids)]
+
+    def close(self) -> None:
+        """See `Engine`."""
+        self._pool.close()
+
+    def _run_window(self, window: Sequence[_Numbered]) -> Iterator[NDArray[np.float32]]:
+        found: dict[int, NDArray[np.float32]] = {}
+        lengths = [len(tokens.ids) for _, tokens in window]
+        for batch in plan_batches(lengths, self._lengths, 1 if self._fixed else self._token_budget):
+            try:
+                vectors = self._run([window[place][1] for place in batch.places], EMBEDDING)
+            except InferenceError as error:
+                places = ", ".join(str(window[place][0]) for place in sorted(batch.places)[:10])
+                raise InferenceError(f"inputs[{places}]: {error}") from error
+            found.update(zip(batch.places, vectors, strict=True))
+        yield from (found[place] for place in range(len(window)))
+
+    def _run(self, texts: Sequence[TokenizedText], output: str) -> NDArray[np.float32]:
+        length = _bucket_of(max(len(tokens.ids) for tokens in texts), self._lengths)
+        ids = np.zeros((len(texts), length), np.int64)
+        mask = np.zeros_like(ids)
+        for row, tokens in enumerate(texts):
+            ids[row, : len(tokens.ids)] = tokens.ids
+            mask[row, : len(tokens.ids)] = 1
+        return self._session(length).run(feeds(ids, mask), output)
+
+    def _session(self, length: int) -> Session:
+        sizes = {BATCH_AXIS: 1, TOKEN_AXIS: length} if self._fixed else {}
+        key = length if self._fixed else 0
+        with self._opening:
+            if key not in self._sessions:
+                settings = SessionSettings(
+                    threads=self.threads, sizes=sizes, io_binding=not self._fixed
+                )
+                self._sessions[key] = self._open_session(settings)
+            return self._sessions[key]
+
+
+def bucket_lengths(max_tokens: int) -> tuple[int, ...]:
+    """The lengths that texts are padded to: 16, 32, 64, ... and the longest there is."""
+    doubling = itertools.takewhile(
+        lambda length: length < max_tokens, (_SHORTEST_BUCKET << n for n in itertools.count())
+    )
+    return (*doubling, max_tokens)
+
+
+def plan_batches(
+    lengths: Sequence[int], buckets: Sequence[int], token_budget: int
+) -> Iterator[Batch]:
+    """Put texts of these lengths into batches of one bucket and at most `token_budget` tokens.
+
+    Every place is in one batch; a text that is longer than the budget is a batch by itself.
+    """
+    order = sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True)
+    for length, same in itertools.groupby(order, lambda place: _bucket_of(lengths[place], buckets)):
+        rows = max(1, token_budget // length)
+        while places := tuple(itertools.islice(same, rows)):
+            yield Batch(places=places, length=length)
+
+
+def _bucket_of(length: int, buckets: Sequence[int]) -> int:
+    return next(bucket for bucket in buckets if bucket >= length)
+
+
+def _windows(items: Iterator[_Numbered], size: int) -> Iterator[list[_Numbered]]:
+    """Lists of `size` items; when `items` raises, those before it come out first."""
+    window: list[_Numbered] = []
+    try:
+        for item in items:
+            window.append(item)
+            if len(window) == size:
+                yield window
+                window = []
+    except Exception:
+        if window:
+            yield window
+        raise
+    if window:
+        yield window

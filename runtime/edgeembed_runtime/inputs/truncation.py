@@ -1,0 +1,69 @@
+"""What happens to a text that is longer than the model takes."""
+
+import warnings
+from collections.abc import Iterator
+from typing import Literal, TypeVar, get_args
+
+from edgeembed_runtime.errors import InputError, TruncationWarning
+from edgeembed_runtime.inputs.tokenizer import TextTokenizer
+
+T = TypeVar("T")
+Truncation = Literal["truncate", "warn", "error"]
+TRUNCATIONS: tuple[Truncation, ...] = get_args(Truncation)
+
+
+class CutTexts:
+    """Takes note of the texts that were cut, or refuses them, as the policy says.
+
+    "truncate": nothing is said. "warn": one warning at the end, with counts. "error": the first
+    long text is an error. Any number of threads may call `note` at once.
+    """
+
+    def __init__(self, policy: Truncation, tokenizer: TextTokenizer) -> None:
+        """Begin with no texts.
+
+        Raises:
+            InputError: an unknown policy.
+        """
+        if policy not in TRUNCATIONS:
+            raise InputError(f"truncation: expected {', '.join(TRUNCATIONS)}, got {policy!r}")
+        self._policy = policy
+        self._tokenizer = tokenizer
+        self._lengths: list[int] = []
+
+    def note(self, text: str) -> None:
+        """Take note that `text` was cut.
+
+        Raises:
+            InputError: the policy is "error".
+        """
+        if self._policy == "truncate":
+            return
+        length = self._tokenizer.count(text)
+        if self._policy == "error":
+            raise InputError(
+                f"text: expected at most {self._tokenizer.max_tokens} tokens, got {length}; "
+                "shorten it, or choose chunk=True or truncation='truncate'"
+            )
+        self._lengths.append(length)
+
+    def warn(self) -> None:
+        """Warn of the texts that were cut, if there were any."""
+        if self._lengths:
+            texts = "1 text was" if len(self._lengths) == 1 else f"{len(self._lengths)} texts were"
+            warnings.warn(
+                f"{texts} cut to {self._tokenizer.max_tokens} tokens; the longest has "
+                f"{max(self._lengths)}",
+                TruncationWarning,
+                stacklevel=3,
+            )
+
+    def warn_after(self, results: Iterator[T]) -> Iterator[T]:
+        """Yield the results, and warn when all of them are there."""
+        yield from results
+        self.warn()
+
+
+def allow_cut(text: str) -> None:
+    """What is done about a text that is cut where that is of no interest: nothing."""
+    del text

@@ -1,0 +1,92 @@
+"""Long texts: cut into overlapping chunks, each encoded, and made one vector again."""
+
+import itertools
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_runtime import vectors as vec
+from edgeembed_runtime.engine.engine import EncodeMany, NumberedText, at_position
+from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.inputs.chunking import Chunk, chunk_text
+from edgeembed_runtime.inputs.tokenizer import TextTokenizer
+
+# The part of a chunk that the next one repeats, so that what is said across a border is in one.
+OVERLAP_SHARE = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkVectors:
+    """The chunks of a text, with their places in it, and their vectors: (n, d)."""
+
+    chunks: tuple[Chunk, ...]
+    vectors: NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chunker:
+    """Cuts texts so that each chunk, with `prompt` before it, is taken whole by the model."""
+
+    tokenizer: TextTokenizer
+    prompt: str = ""
+
+    @property
+    def room(self) -> int:
+        """How many tokens of a text fit beside the special ones and the prompt's."""
+        return self.tokenizer.max_tokens - self.tokenizer.count(self.prompt)
+
+    def chunks(
+        self, text: str, *, max_tokens: int | None = None, overlap_tokens: int | None = None
+    ) -> list[Chunk]:
+        """Cut `text`; by default as long as fits, an eighth of it shared with the next chunk.
+
+        Raises:
+            InputError: an option is no number, or the prompt leaves no room.
+        """
+        if self.room < 1:
+            raise InputError(
+                f"prompt: expected one shorter than {self.tokenizer.max_tokens} tokens"
+            )
+        size = self.room if max_tokens is None else max_tokens
+        if type(size) is int:  # chunk_text says what is wrong with anything else
+            size = min(size, self.room)
+        overlap = size // OVERLAP_SHARE if overlap_tokens is None else overlap_tokens
+        return list(chunk_text(text, self.tokenizer, max_tokens=size, overlap_tokens=overlap))
+
+    def pooled(
+        self,
+        texts: Iterable[NumberedText],
+        encode_many: EncodeMany,
+        *,
+        unit: bool,
+    ) -> Iterator[NDArray[np.float32]]:
+        """One vector for each text: the mean of its chunks', weighted by their tokens.
+
+        A text that fits is encoded as it is. With `unit` the mean gets length 1 again.
+        """
+        weights: deque[Sequence[int]] = deque()
+
+        def pieces() -> Iterator[NumberedText]:
+            for position, text in texts:
+                with at_position(position):
+                    parts = self._parts(text)
+                    weights.append([self.tokenizer.count(part) for part in parts])
+                yield from ((position, self.prompt + part) for part in parts)
+
+        vectors = encode_many(pieces())
+        for first in vectors:
+            counts = np.asarray(weights.popleft(), np.float32)
+            rows = np.stack([first, *itertools.islice(vectors, len(counts) - 1)])
+            if len(rows) == 1:
+                yield first
+            else:
+                mean = (rows * counts[:, None]).sum(0) / counts.sum()
+                yield vec.normalize(mean) if unit else mean
+
+    def _parts(self, text: str) -> list[str]:
+        if not self.tokenizer.encode(self.prompt + text).cut:
+            return [text]
+        return [chunk.text for chunk in self.chunks(text)] or [text]

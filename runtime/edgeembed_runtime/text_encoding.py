@@ -1,0 +1,125 @@
+"""How texts become vectors: one or many, cut or chunked, through a cache, in any precision."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_runtime import vectors as vec
+from edgeembed_runtime.bundle import Bundle, Golden, Variant
+from edgeembed_runtime.cache import EmbeddingCache
+from edgeembed_runtime.engine.engine import NumberedText
+from edgeembed_runtime.engine.handle import EngineHandle
+from edgeembed_runtime.errors import BundleCorruptError
+from edgeembed_runtime.inputs.texts import checked_texts
+from edgeembed_runtime.inputs.truncation import CutTexts, Truncation
+from edgeembed_runtime.long_texts import Chunker
+from edgeembed_runtime.progress import OnProgress, with_progress
+
+# Ranges from a bundle's few dozen golden vectors are too narrow for all texts: by this share.
+_GOLDEN_MARGIN = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodeOptions:
+    """What `Encoder.encode` takes beside the inputs; `prefix` is the text put before each."""
+
+    prefix: str
+    truncate_dim: int | None
+    precision: vec.Precision
+    ranges: NDArray[Any] | None
+    truncation: Truncation
+    chunk: bool
+    progress: bool | OnProgress
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextEncoding:
+    """The way from texts to vectors for one variant of a bundle."""
+
+    bundle: Bundle
+    variant: Variant
+    engine: EngineHandle
+    cache: EmbeddingCache | None
+
+    def encode(self, inputs: str | Sequence[str], options: EncodeOptions) -> NDArray[Any]:
+        """One text to (d,), or n texts to (n, d); of equal texts only one is run."""
+        dim = self.bundle.manifest.dim
+        # A wrong option is refused before any work.
+        self._finish(np.zeros((0, dim), np.float32), options)
+        if isinstance(inputs, str):
+            return self._finish(self._encode_one(inputs, options), options)
+        texts = checked_texts(inputs)
+        rows: dict[str, int] = {}
+        distinct: list[NumberedText] = []
+        for position, text in enumerate(texts):
+            if rows.setdefault(text, len(rows)) == len(distinct):
+                distinct.append((position, text))
+        found = np.empty((len(distinct), dim), np.float32)
+        vectors = self.stream(distinct, options.prefix, options.truncation, options.chunk)
+        for row, vector in enumerate(with_progress(vectors, len(distinct), options.progress)):
+            found[row] = vector
+        if len(distinct) < len(texts):
+            found = found[[rows[text] for text in texts]]
+        return self._finish(found, options)
+
+    def stream(
+        self, texts: Iterable[NumberedText], prefix: str, truncation: Truncation, chunk: bool
+    ) -> Iterator[NDArray[np.float32]]:
+        """The vector of each text, (d,) float32, in order; reads only a little ahead."""
+        engine = self.engine.get()
+        cuts = CutTexts(truncation, engine.tokenizer)
+        encode_many = partial(engine.encode_many, on_cut=cuts.note)
+        # A text in the cache is not tokenised, so that nobody would know that it is too long.
+        if self.cache is not None and truncation == "truncate":
+            encode_many = partial(self.cache.through, self._model(), encode_many=encode_many)
+        if chunk:
+            chunker = Chunker(tokenizer=engine.tokenizer, prompt=prefix)
+            unit = self.bundle.manifest.normalized
+            return cuts.warn_after(chunker.pooled(texts, encode_many, unit=unit))
+        return cuts.warn_after(encode_many((at, prefix + text) for at, text in texts))
+
+    def golden(self) -> Golden:
+        """The bundle's golden texts and vectors.
+
+        Raises:
+            BundleCorruptError: they are damaged, or of another length than the manifest says.
+        """
+        manifest = self.bundle.manifest
+        golden = Golden.from_json(self.bundle.read(manifest.golden))
+        if golden.vectors.shape[1] != manifest.dim:
+            raise BundleCorruptError(
+                f"golden.json: expected vectors of {manifest.dim}, found {golden.vectors.shape[1]}"
+            )
+        return golden
+
+    def _encode_one(self, text: str, options: EncodeOptions) -> NDArray[np.float32]:
+        if options.chunk or self.cache is not None:
+            (found,) = self.stream([(0, text)], options.prefix, options.truncation, options.chunk)
+            return found
+        engine = self.engine.get()
+        cuts = CutTexts(options.truncation, engine.tokenizer)
+        found = engine.encode_one(options.prefix + text, cuts.note)
+        cuts.warn()
+        return found
+
+    def _model(self) -> str:
+        """Whose vectors a cache keeps: variants of one space differ a little."""
+        manifest = self.bundle.manifest
+        return f"{manifest.space} {manifest.files[self.variant.file].sha256}"
+
+    def _finish(self, found: NDArray[np.float32], options: EncodeOptions) -> NDArray[Any]:
+        ranges = options.ranges
+        if ranges is None and options.precision in ("int8", "uint8"):
+            golden = self._shortened(self.golden().vectors, options.truncate_dim)
+            ranges = vec.calibration_ranges(golden, margin=_GOLDEN_MARGIN)
+        short = self._shortened(found, options.truncate_dim)
+        return vec.to_precision(short, options.precision, ranges)
+
+    def _shortened(self, found: NDArray[np.float32], dim: int | None) -> NDArray[np.float32]:
+        if dim is None:
+            return found
+        return vec.truncate(found, dim, unit=self.bundle.manifest.normalized)

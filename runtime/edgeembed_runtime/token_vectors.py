@@ -1,0 +1,68 @@
+"""Contextual vectors: of the tokens of a text, and of a word in it."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_runtime.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Token:
+    """A token: its string in the model's vocabulary, and its place, text[start:end].
+
+    A special token stands nowhere: its start and end are 0.
+    """
+
+    token: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenVectors:
+    """The tokens of a text as the model saw them, and a vector for each: (t, width) float32."""
+
+    text: str
+    tokens: tuple[Token, ...]
+    vectors: NDArray[np.float32]
+
+    def span(self, start: int, end: int) -> NDArray[np.float32]:
+        """The vector of text[start:end]: the mean of all tokens that touch it, (width,) float32.
+
+        Raises:
+            InputError: no token touches it, or the text was cut before it.
+        """
+        rows = [
+            row for row, token in enumerate(self.tokens) if token.start < end and token.end > start
+        ]
+        if not rows or end > max(token.end for token in self.tokens):
+            raise InputError(
+                f"span: expected a part of the {max(t.end for t in self.tokens)} characters that "
+                f"the model saw, with a token in it, got {start} to {end}"
+            )
+        return self.vectors[rows].mean(axis=0)
+
+    def word(self, word: str, occurrence: int = 0) -> NDArray[np.float32]:
+        """The vector of a word where it stands in the text: (width,) float32.
+
+        The mean of its sub-tokens, as is usual for BERT-style contextual word vectors
+        (Bommasani et al., ACL 2020, https://aclanthology.org/2020.acl-main.431).
+
+        Args:
+            word: as it is written in the text; a word inside another is not taken for it.
+            occurrence: which one, counting from 0.
+
+        Raises:
+            InputError: the text has no such word, or not so many.
+        """
+        places = [m.span() for m in re.finditer(rf"(?<!\w){re.escape(word)}(?!\w)", self.text)]
+        if not word or not 0 <= occurrence < len(places):
+            raise InputError(
+                f"word: expected occurrence 0 to {len(places) - 1} of {word!r}, got {occurrence}"
+                if word and places
+                else f"word: expected a word of the text, got {word!r}"
+            )
+        return self.span(*places[occurrence])
