@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from edgeembed.cli import convert, demo, embed, index, inspect, search, verify
+from edgeembed.cli import bench, convert, demo, doctor, embed, index, inspect, search, verify
 from edgeembed.cli.guard import guarded
 from edgeembed_runtime.version import __version__
 
@@ -43,6 +43,8 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "embed": embed.embed,
     "index": index.index,
     "search": search.search,
+    "bench": bench.bench,
+    "doctor": doctor.doctor,
 }
 for name, command in _COMMANDS.items():
     app.command(name)(guarded(command))

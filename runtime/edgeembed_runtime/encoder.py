@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -375,7 +375,13 @@ class Encoder:
         """Compare rows of (n, d) with rows of (m, d) by the model's own similarity: (n, m)."""
         return vec.similarity_matrix(a, b, self.similarity_name)
 
-    def count_tokens(self, texts: str | Sequence[str]) -> int | list[int]:
+    @overload
+    def count_tokens(self, texts: str) -> int: ...
+
+    @overload
+    def count_tokens(self, texts: list[str] | tuple[str, ...]) -> list[int]: ...
+
+    def count_tokens(self, texts: str | list[str] | tuple[str, ...]) -> int | list[int]:
         """How many tokens a text, or each of a list, has before truncation, special ones too."""
         tokenizer = self._engine.get().tokenizer
         if isinstance(texts, str):

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgeembed_runtime.encoder import Encoder
 
 pytestmark = pytest.mark.slow
 
@@ -58,3 +62,50 @@ def test_nothing_in_it_tells_where_it_was_made(source, report):
         data = path.read_bytes()
         for trace in (source, source.parent.parent, report.path, Path.home()):
             assert str(trace).encode() not in data or len(str(trace)) < 6, path.name
+
+
+WORDS = (
+    "the cat",
+    "Straße",
+    "東京",
+    "running",
+    "e\u0301",
+    "naïve café",
+    "42",
+    "😀",
+    "mat." * 9,
+    "\n",
+)
+one_text = st.lists(st.sampled_from(WORDS), max_size=60).map(" ".join)
+
+
+@pytest.fixture(scope="module", params=["fp32", "int8"])
+def encoders(report, request):
+    one, two = (Encoder.load(report.path, variant=request.param, threads=n) for n in (1, 2))
+    with one, two:
+        yield one, two
+
+
+@settings(max_examples=25)
+@given(batch=st.lists(one_text, min_size=1, max_size=8), data=st.data())
+def test_a_text_has_the_same_bytes_alone_in_any_company_order_and_threads(encoders, batch, data):
+    one, two = encoders
+    alone = {text: one.encode(text).tobytes() for text in batch}
+    shuffled = data.draw(st.permutations(batch))
+    for encoder in (one, two):
+        for texts in (batch, shuffled):
+            found = encoder.encode(texts)
+            assert [vector.tobytes() for vector in found] == [alone[text] for text in texts]
+        assert [v.tobytes() for v in encoder.encode_iter(batch)] == [alone[t] for t in batch]
+    assert two.encode(batch[0]).tobytes() == alone[batch[0]]
+
+
+def test_the_same_word_has_another_vector_in_another_sense(report):
+    with Encoder.load(report.path, variant="fp32") as encoder:
+        river = encoder.token_vectors("He sat down on the bank of the river.").word("bank")
+        money = [
+            encoder.token_vectors(f"The {word} of the bank was paid in money.").word("bank")
+            for word in ("manager", "clerk")
+        ]
+    cosine = lambda a, b: a @ b / np.linalg.norm(a) / np.linalg.norm(b)  # noqa: E731
+    assert cosine(money[0], money[1]) > cosine(river, money[0]) + 0.1

@@ -81,7 +81,8 @@ def test_most_faithful_recipe_is_kept(best, toy_report):
 
     found = best_dynamic_int8(toy_report.path / "fp32.onnx", measure)
     assert len(seen) == len(RECIPES)
-    assert found.recipe == RECIPES[best]
+    assert found.recipe == RECIPES[best].name
+    assert found.requires == RECIPES[best].requires
     assert found.model == seen[best]
     assert found.fidelity.mean_cosine == 0.99
 

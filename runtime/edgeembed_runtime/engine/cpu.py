@@ -6,9 +6,11 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 _CGROUP = Path("/sys/fs/cgroup")
+_OWN_CGROUP = Path("/proc/self/cgroup")
 
 
 def available_cpus() -> int:
@@ -17,17 +19,40 @@ def available_cpus() -> int:
         allowed = len(os.sched_getaffinity(0))
     else:
         allowed = os.cpu_count() or 1
-    quota = _cgroup_quota()
+    quota = cpu_quota()
     return max(1, min(allowed, int(quota)) if quota else allowed)
 
 
-def _cgroup_quota() -> float | None:
-    """Processors that the control group grants (v2, then v1), or None where there is no limit."""
+def cpu_quota() -> float | None:
+    """Processors that the control groups grant (v2, then v1), or None where there is no limit.
+
+    A group's limit holds for those inside it, so the least one on the way to the root counts.
+    """
+    limits = [quota for group in _groups() if (quota := _quota_v2(group)) is not None]
+    return min(limits) if limits else _quota_v1()
+
+
+def _groups() -> Iterator[Path]:
+    """This process's control group and those around it, the root last."""
     try:
-        limit, period = (_CGROUP / "cpu.max").read_text().split()
+        lines = _OWN_CGROUP.read_text().splitlines()
+    except OSError:
+        lines = []
+    own = next((line[3:] for line in lines if line.startswith("0::/")), "/")
+    inner = Path(own).relative_to("/")
+    yield from (_CGROUP / part for part in (inner, *inner.parents) if part != Path())
+    yield _CGROUP
+
+
+def _quota_v2(group: Path) -> float | None:
+    try:
+        limit, period = (group / "cpu.max").read_text().split()
         return None if limit == "max" else int(limit) / int(period)
     except (OSError, ValueError):
-        pass
+        return None
+
+
+def _quota_v1() -> float | None:
     try:
         quota_us = int((_CGROUP / "cpu/cpu.cfs_quota_us").read_text())
         period_us = int((_CGROUP / "cpu/cpu.cfs_period_us").read_text())

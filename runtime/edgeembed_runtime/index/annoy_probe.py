@@ -39,6 +39,11 @@ def annoy_module() -> ModuleType | None:
     return annoy
 
 
+def is_installed() -> bool:
+    """Whether there is an annoy module at all."""
+    return _location() is not None
+
+
 def _location() -> str | None:
     try:
         spec = importlib.util.find_spec("annoy")

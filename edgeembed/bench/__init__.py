@@ -1,0 +1,1 @@
+"""Bench: how fast and how large a bundle is on this machine, each variant in fresh processes."""

@@ -1,0 +1,76 @@
+"""The benchmark of a bundle: variant by variant, each in processes of its own."""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeembed.bench.measure import Speed
+from edgeembed.bench.worker import READY
+from edgeembed_runtime.errors import EdgeEmbedError
+
+_COLD_STARTS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariantSpeed:
+    """Figures of one variant: see `Speed`; `cold_start_ms` is from process start to a vector."""
+
+    variant: str
+    file_mb: float
+    cold_start_ms: float
+    speed: Speed
+
+
+def bench_variant(
+    path: Path, variant: str, size: int, seconds: float, on_step: Callable[[str], None]
+) -> VariantSpeed:
+    """Measure one variant of the bundle at `path`, whose file has `size` bytes.
+
+    Raises:
+        EdgeEmbedError: a process of the benchmark failed; its last words are in the message.
+    """
+    on_step(f"{variant}: cold start")
+    with _worker(path, variant, 0) as (_, _):  # the first one warms the disk cache
+        pass
+    cold: list[float] = []
+    for _ in range(_COLD_STARTS):
+        with _worker(path, variant, 0) as (ready_s, _):
+            cold.append(ready_s * 1e3)
+    on_step(f"{variant}: throughput and latency")
+    with _worker(path, variant, seconds) as (_, output):
+        figures = json.loads(output)
+    rates = {int(tokens): rate for tokens, rate in figures.pop("texts_per_second").items()}
+    return VariantSpeed(
+        variant=variant,
+        file_mb=round(size / 1e6, 1),
+        cold_start_ms=round(statistics.median(cold), 1),
+        speed=Speed(texts_per_second=rates, **figures),
+    )
+
+
+@contextmanager
+def _worker(path: Path, variant: str, seconds: float) -> Generator[tuple[float, str]]:
+    """Run a worker to its end: the seconds until it was ready, and what it printed after."""
+    command = [sys.executable, "-m", "edgeembed.bench.worker", str(path), variant, str(seconds)]
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
+    )
+    try:
+        assert process.stdout is not None
+        first = process.stdout.readline().strip()
+        ready_s = time.perf_counter() - began
+        output, errors = process.communicate()
+        if first != READY or process.returncode:
+            words = (errors.strip() or "no message").splitlines()[-1]
+            raise EdgeEmbedError(f"bench of {variant}: the process failed: {words}")
+        yield ready_s, output
+    finally:
+        process.kill()
+        process.wait()

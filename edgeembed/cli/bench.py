@@ -1,0 +1,80 @@
+"""`edgeembed bench`: how fast and how large a bundle is on this machine."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeembed.bench.run import VariantSpeed, bench_variant
+from edgeembed.cli.output import AsJson, print_json, print_table, step_progress
+from edgeembed_runtime.bundle import Bundle
+from edgeembed_runtime.engine.cpu import available_cpus, cpu_features
+from edgeembed_runtime.engine.providers import CPU
+from edgeembed_runtime.engine.variants import suits
+from edgeembed_runtime.errors import InputError
+
+
+def bench(
+    bundle: Annotated[Path, typer.Argument(help="The bundle to measure.")],
+    variants: Annotated[
+        list[str] | None,
+        typer.Option("--variant", help="Only this one; may be given again. All that suit the CPU."),
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(min=0.05, help="For each length of text, and for single texts.")
+    ] = 2.0,
+    as_json: AsJson = False,
+) -> None:
+    """Measure every variant of a bundle here: throughput, latency, cold start and memory.
+
+    Example: edgeembed bench minilm.bundle
+    """
+    manifest = Bundle.open(bundle).manifest
+    chosen = [v for v in manifest.text.variants if suits(v, CPU)]
+    if variants:
+        known = {variant.name: variant for variant in manifest.text.variants}
+        for name in variants:
+            if name not in known:
+                raise InputError(f"variant: expected one of {', '.join(known)}, got {name!r}")
+        chosen = [known[name] for name in variants]
+    with step_progress() as progress:
+        task = progress.add_task("Starting")
+        found = [
+            bench_variant(
+                bundle,
+                variant.name,
+                manifest.files[variant.file].bytes,
+                seconds,
+                lambda step: progress.update(task, description=step),
+            )
+            for variant in chosen
+        ]
+    if as_json:
+        machine = {"threads": available_cpus(), "features": sorted(cpu_features())}
+        figures = [asdict(variant) for variant in found]
+        print_json({"bundle": manifest.name, "machine": machine, "variants": figures})
+    else:
+        _show(manifest.name, found)
+
+
+def _show(name: str, found: list[VariantSpeed]) -> None:
+    lengths = list(found[0].speed.texts_per_second)
+    rows: list[tuple[str, list[str]]] = [
+        (
+            f"texts/s of {length} tokens",
+            [f"{each.speed.texts_per_second[length]:,.0f}" for each in found],
+        )
+        for length in lengths
+    ]
+    rows += [
+        ("one short text: median", [f"{each.speed.p50_ms:.2f} ms" for each in found]),
+        ("  95th percentile", [f"{each.speed.p95_ms:.2f} ms" for each in found]),
+        ("  99th percentile", [f"{each.speed.p99_ms:.2f} ms" for each in found]),
+        ("process start to first vector", [f"{each.cold_start_ms:,.0f} ms" for each in found]),
+        ("memory of the process", [f"{each.speed.resident_mb:,.0f} MB" for each in found]),
+        ("file", [f"{each.file_mb:,.1f} MB" for each in found]),
+    ]
+    columns = ["", *(f"#{each.variant}" for each in found)]
+    title = f"{name} on {available_cpus()} threads"
+    print_table(columns, [(what, *figures) for what, figures in rows], title=title)

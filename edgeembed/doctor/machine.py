@@ -1,0 +1,94 @@
+"""The machine and what is installed on it."""
+
+import os
+import platform
+import sqlite3
+from collections.abc import Iterator
+
+import onnxruntime as ort
+
+from edgeembed.doctor.finding import Finding
+from edgeembed_runtime.engine.cpu import available_cpus, cpu_features, cpu_quota
+from edgeembed_runtime.index.annoy_probe import annoy_module, is_installed
+from edgeembed_runtime.version import __version__
+
+# Older ones have known holes (see SECURITY in docs/architecture.md).
+_OLDEST_ONNXRUNTIME = (1, 24, 3)
+
+
+def machine_findings() -> Iterator[Finding]:
+    """Look at the processor, the threads, onnxruntime, Annoy and SQLite."""
+    python = f"edgeembed {__version__}, Python {platform.python_version()}, {platform.platform()}"
+    yield Finding(name="version", status="ok", found=python)
+    yield _features()
+    yield _threads()
+    yield _onnxruntime()
+    providers: list[str] = ort.get_available_providers()
+    yield Finding(name="providers", status="ok", found=", ".join(providers))
+    yield _annoy()
+    yield _sqlite()
+
+
+def _features() -> Finding:
+    features = ", ".join(sorted(cpu_features()))
+    if not features:
+        return Finding(
+            name="processor",
+            status="note",
+            found=f"{platform.machine()}, features unknown",
+            advice="name a variant, since none that needs a feature is chosen by itself",
+        )
+    found = f"{platform.machine()}: {features}"
+    if "vnni" not in cpu_features() and "neon" not in cpu_features():
+        advice = "int8 is slower than on newer processors; compare with `edgeembed bench`"
+        return Finding(name="processor", status="note", found=found, advice=advice)
+    return Finding(name="processor", status="ok", found=found)
+
+
+def _threads() -> Finding:
+    quota = cpu_quota()
+    limit = "no quota" if quota is None else f"a quota of {quota:g}"
+    found = f"{available_cpus()} of {os.cpu_count()} processors, {limit}"
+    return Finding(name="threads", status="ok", found=found)
+
+
+def _onnxruntime() -> Finding:
+    version = tuple(int(part) for part in ort.__version__.split(".")[:3] if part.isdigit())
+    if version < _OLDEST_ONNXRUNTIME:
+        oldest = ".".join(map(str, _OLDEST_ONNXRUNTIME))
+        advice = f"pip install 'onnxruntime>={oldest}'"
+        return Finding(name="onnxruntime", status="wrong", found=ort.__version__, advice=advice)
+    return Finding(name="onnxruntime", status="ok", found=ort.__version__)
+
+
+def _annoy() -> Finding:
+    if annoy_module() is not None:
+        return Finding(name="annoy", status="ok", found="installed, and works in a child process")
+    if is_installed():
+        return Finding(
+            name="annoy",
+            status="wrong",
+            found="installed, but fails in a child process",
+            advice="reinstall it on this machine: pip install --force-reinstall --no-cache annoy; "
+            "until then every search is exact",
+        )
+    return Finding(
+        name="annoy",
+        status="note",
+        found="not installed",
+        advice="every search is exact; for large indexes: pip install 'edgeembed[annoy]'",
+    )
+
+
+def _sqlite() -> Finding:
+    with sqlite3.connect(":memory:") as connection:
+        options = {row[0] for row in connection.execute("PRAGMA compile_options")}
+    connection.close()
+    if "ENABLE_FTS5" in options:
+        return Finding(name="sqlite", status="ok", found=f"{sqlite3.sqlite_version}, with FTS5")
+    return Finding(
+        name="sqlite",
+        status="note",
+        found=f"{sqlite3.sqlite_version}, without FTS5",
+        advice="keyword and hybrid search need a Python whose SQLite has FTS5",
+    )
