@@ -7,6 +7,7 @@ import onnx
 from edgeembed_converters.export.graph_cleanup import clean_graph
 from edgeembed_converters.messages import first_line
 from edgeembed_converters.quantize.quantized_model import Measure, QuantizedModel
+from edgeembed_runtime.engine.engine import TOKEN_EMBEDDINGS
 from edgeembed_runtime.errors import ConversionError
 
 # CPUs have no arithmetic in half precision that onnxruntime would use: there it is no gain.
@@ -22,7 +23,10 @@ def half_precision(fp32: Path, measure: Measure) -> QuantizedModel:
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     try:
-        converted = convert_float_to_float16(onnx.load(fp32), keep_io_types=True)
+        graph = onnx.load(fp32)
+        converted = convert_float_to_float16(
+            graph, keep_io_types=True, node_block_list=_pooling_and_head(graph.graph)
+        )
         model = clean_graph(converted).SerializeToString(deterministic=True)
     except Exception as error:  # whatever a surprising graph makes the converter raise
         raise ConversionError(
@@ -30,3 +34,18 @@ def half_precision(fp32: Path, measure: Measure) -> QuantizedModel:
             "convert without it"
         ) from error
     return QuantizedModel(model=model, recipe="float16", requires=REQUIRES, fidelity=measure(model))
+
+
+def _pooling_and_head(graph: onnx.GraphProto) -> list[str]:
+    """The names of all nodes behind the token vectors.
+
+    Sums over many tokens and unit length would lose digits in half precision, and cost little.
+    """
+    reached = {TOKEN_EMBEDDINGS}
+    names: list[str] = []
+    for number, node in enumerate(graph.node):  # in the order in which they run
+        if reached.intersection(node.input):
+            node.name = node.name or f"behind_tokens_{number}"
+            names.append(node.name)
+            reached.update(node.output)
+    return names
