@@ -27,6 +27,7 @@ def half_precision(fp32: Path, measure: Measure) -> QuantizedModel:
         converted = convert_float_to_float16(
             graph, keep_io_types=True, node_block_list=_pooling_and_head(graph.graph)
         )
+        _keep_digits(converted.graph)
         model = clean_graph(converted).SerializeToString(deterministic=True)
     except Exception as error:  # whatever a surprising graph makes the converter raise
         raise ConversionError(
@@ -49,3 +50,15 @@ def _pooling_and_head(graph: onnx.GraphProto) -> list[str]:
             names.append(node.name)
             reached.update(node.output)
     return names
+
+
+def _keep_digits(graph: onnx.GraphProto) -> None:
+    """Let what is in full precision on both sides of a cast to half and back go round it."""
+    casts = {
+        node.output[0]: node.input[0]
+        for node in graph.node
+        if node.op_type == "Cast" and node.attribute[0].i == onnx.TensorProto.FLOAT16
+    }
+    for node in graph.node:
+        if node.op_type == "Cast" and node.attribute[0].i == onnx.TensorProto.FLOAT:
+            node.input[0] = casts.get(node.input[0], node.input[0])
