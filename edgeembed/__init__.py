@@ -10,15 +10,27 @@ from edgeembed_runtime.errors import EdgeEmbedError
 from edgeembed_runtime.version import __version__
 
 if TYPE_CHECKING:
+    from edgeembed_runtime.cache import EmbeddingCache
     from edgeembed_runtime.encoder import Encoder
     from edgeembed_runtime.index import Hit, Index
+    from edgeembed_runtime.vectors import calibration_ranges
 
-__all__ = ["EdgeEmbedError", "Encoder", "Hit", "Index", "__version__"]
+__all__ = [
+    "EdgeEmbedError",
+    "EmbeddingCache",
+    "Encoder",
+    "Hit",
+    "Index",
+    "__version__",
+    "calibration_ranges",
+]
 
 _HOMES = {
+    "EmbeddingCache": "edgeembed_runtime.cache",
     "Encoder": "edgeembed_runtime.encoder",
     "Hit": "edgeembed_runtime.index",
     "Index": "edgeembed_runtime.index",
+    "calibration_ranges": "edgeembed_runtime.vectors",
 }
 
 

@@ -15,7 +15,7 @@ from edgeembed_runtime.engine.engine import NumberedText
 from edgeembed_runtime.engine.handle import EngineHandle
 from edgeembed_runtime.errors import BundleCorruptError
 from edgeembed_runtime.inputs.texts import checked_texts
-from edgeembed_runtime.inputs.truncation import CutTexts, Truncation
+from edgeembed_runtime.inputs.truncation import CutTexts, Truncation, check_truncation
 from edgeembed_runtime.long_texts import Chunker
 from edgeembed_runtime.progress import OnProgress, with_progress
 
@@ -34,6 +34,10 @@ class EncodeOptions:
     truncation: Truncation
     chunk: bool
     progress: bool | OnProgress
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown policy before any work."""
+        check_truncation(self.truncation)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,13 +35,14 @@ class TokenVectors:
         Raises:
             InputError: no token touches it, or the text was cut before it.
         """
+        seen = max(token.end for token in self.tokens)
         rows = [
             row for row, token in enumerate(self.tokens) if token.start < end and token.end > start
         ]
-        if not rows or end > max(token.end for token in self.tokens):
+        if not rows or not start < end <= seen:
             raise InputError(
-                f"span: expected a part of the {max(t.end for t in self.tokens)} characters that "
-                f"the model saw, with a token in it, got {start} to {end}"
+                f"span: expected a part of the {seen} characters that the model saw, with a token "
+                f"in it, got {start} to {end}"
             )
         return self.vectors[rows].mean(axis=0)
 

@@ -93,8 +93,9 @@ def _steps(vectors: NDArray[np.float32], ranges: NDArray[Any] | None) -> NDArray
         raise InputError(
             f"ranges: expected the least and greatest values, {expected}, got {array.shape}"
         )
-    step = np.maximum((array[1] - array[0]) / 255, np.finfo(np.float32).tiny)
-    return np.clip((vectors - array[0]) / step, np.float32(0), np.float32(255))
+    step = (array[1] - array[0]) / 255
+    steps = np.floor((vectors - array[0]) / np.where(step == 0, np.float32(1), step))
+    return np.clip(steps, np.float32(0), np.float32(255))
 
 
 def similarity_matrix(a: NDArray[Any], b: NDArray[Any], kind: Similarity) -> NDArray[np.float32]:

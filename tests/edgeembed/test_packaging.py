@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_all_lists_exactly_the_public_names():
-    assert edgeembed.__all__ == ["EdgeEmbedError", "Encoder", "Hit", "Index", "__version__"]
+    classes = ["EdgeEmbedError", "EmbeddingCache", "Encoder", "Hit", "Index"]
+    assert edgeembed.__all__ == [*classes, "__version__", "calibration_ranges"]
     assert dir(edgeembed) == sorted(edgeembed.__all__)
     names = {}
     exec("from edgeembed import *", names)

@@ -1,8 +1,10 @@
 """The encoder's contract: shapes, order, prompts, precision, and the same text, the same vector."""
 
+import asyncio
 import itertools
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -304,6 +306,58 @@ def test_counting_tokens_counts_special_ones_and_all_of_a_long_text(encoder):
     assert encoder.count_tokens([]) == []
     with pytest.raises(InputError, match=r"inputs\[1\]"):
         encoder.count_tokens(["a", None])
+
+
+@pytest.mark.parametrize("precision", ["int8", "uint8"])
+def test_eight_bits_are_the_same_in_any_company_by_the_bundle_s_own_ranges(encoder, precision):
+    found = encoder.encode(TEXTS, precision=precision)
+    assert found.dtype == np.dtype(precision)
+    for text, vector in zip(TEXTS, found, strict=True):
+        np.testing.assert_array_equal(encoder.encode(text, precision=precision), vector)
+    full = encoder.encode(TEXTS)
+    steps = found.astype(np.float32) - found.astype(np.float32).mean(axis=0)
+    assert np.corrcoef(steps.ravel(), (full - full.mean(axis=0)).ravel())[0, 1] > 0.9
+
+
+def test_ranges_may_be_given_and_follow_the_shorter_vector(encoder):
+    ranges = np.stack([np.full(8, -1.0), np.full(8, 1.0)])
+    short = encoder.encode(TEXTS, truncate_dim=8)
+    expected = ((short + 1) / (2 / 255)).astype(np.uint8)
+    found = encoder.encode(TEXTS, truncate_dim=8, precision="uint8", ranges=ranges)
+    np.testing.assert_allclose(found, expected, atol=1)
+    with pytest.raises(InputError, match=r"ranges: expected .*\(2, 16\), got \(2, 8\)"):
+        encoder.encode([object()], precision="uint8", ranges=ranges)
+
+
+def test_progress_is_told_of_every_distinct_text(encoder):
+    told = []
+    encoder.encode(
+        ["a", "b", "a"], show_progress_bar=lambda done, total: told.append((done, total))
+    )
+    assert told == [(1, 2), (2, 2)]
+
+
+def test_equal_texts_are_run_once_and_stand_in_every_place(encoder):
+    began = time.perf_counter()
+    found = encoder.encode([""] * 1_000_000 + ["cat"])
+    assert time.perf_counter() - began < 30
+    assert found.shape == (1_000_001, 16)
+    np.testing.assert_array_equal(found[[0, 7, 999_999]], np.stack([encoder.encode("")] * 3))
+    np.testing.assert_array_equal(found[-1], encoder.encode("cat"))
+
+
+def test_awaiting_gives_the_same_and_lets_the_loop_go_on(encoder):
+    async def both():
+        turns = 0
+        task = asyncio.create_task(encoder.aencode(TEXTS * 50, prompt_name="query"))
+        while not task.done():
+            turns += 1
+            await asyncio.sleep(0)
+        return turns, await task
+
+    turns, found = asyncio.run(both())
+    assert turns > 1
+    np.testing.assert_array_equal(found, encoder.encode(TEXTS * 50, prompt_name="query"))
 
 
 def test_a_progress_bar_is_drawn_on_stderr_and_changes_nothing(encoder, capsys):

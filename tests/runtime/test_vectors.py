@@ -9,6 +9,7 @@ from hypothesis.extra import numpy as arrays
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.vectors import (
     SIMILARITIES,
+    calibration_ranges,
     normalize,
     similarity_matrix,
     to_precision,
@@ -126,3 +127,56 @@ def test_vectors_of_two_lengths_cannot_be_compared():
 def test_what_is_no_list_of_vectors_cannot_be_compared(shape):
     with pytest.raises(InputError, match="expected shape"):
         similarity_matrix(np.ones(shape), np.ones((1, 3)), "dot")
+
+
+@given(matrices, st.floats(-50, 50), st.floats(1, 100))
+def test_eight_bits_are_what_sentence_transformers_gives_within_the_ranges(vectors, low, width):
+    quantize = pytest.importorskip("sentence_transformers.util.quantization").quantize_embeddings
+    ranges = np.stack([np.full(vectors.shape[1], low), np.full(vectors.shape[1], low + width)])
+    ranges = ranges.astype(np.float32)
+    inside = np.clip(vectors, ranges[0], ranges[1])
+    for precision in ("int8", "uint8"):
+        found = to_precision(inside, precision, ranges)
+        assert found.dtype == np.dtype(precision)
+        if len(inside):
+            np.testing.assert_array_equal(found, quantize(inside, precision, ranges=ranges))
+
+
+@given(matrices.filter(len))
+def test_what_lies_outside_the_ranges_becomes_the_nearest_step(vectors):
+    ranges = np.stack([np.full(vectors.shape[1], -1), np.full(vectors.shape[1], 1)])
+    found = to_precision(vectors, "uint8", ranges)
+    assert (found[vectors <= -1] == 0).all()
+    assert (found[vectors >= 1] >= 254).all()  # 255 steps in float32 may round down to 254
+    assert (found[vectors > 1.01] == 255).all()
+    order = np.argsort(vectors, axis=0, kind="stable")
+    assert (np.diff(np.take_along_axis(found, order, axis=0).astype(int), axis=0) >= 0).all()
+
+
+def test_a_component_that_never_changes_is_one_step():
+    vectors = np.full((3, 8), 0.25, np.float32)
+    found = to_precision(vectors, "int8", calibration_ranges(vectors))
+    assert len(np.unique(found)) == 1
+
+
+UPSIDE_DOWN = np.array([[1.0] * 8, [0.0] * 8])
+
+
+@pytest.mark.parametrize(
+    "ranges", [None, np.zeros(8), np.zeros((2, 4)), UPSIDE_DOWN, [[np.nan] * 8] * 2]
+)
+def test_ranges_that_do_not_fit_are_an_input_error(ranges):
+    with pytest.raises(InputError, match=r"ranges: expected the least and greatest .*\(2, 8\)"):
+        to_precision(np.zeros((1, 8), np.float32), "int8", ranges)
+
+
+def test_calibration_takes_the_extremes_of_each_component_and_widens_them():
+    vectors = np.array([[0, 10], [4, 20], [2, 30]], np.float32)
+    np.testing.assert_array_equal(calibration_ranges(vectors), [[0, 10], [4, 30]])
+    np.testing.assert_array_equal(calibration_ranges(vectors, margin=0.5), [[-2, 0], [6, 40]])
+
+
+@pytest.mark.parametrize("wrong", [np.zeros(4), np.zeros((1, 4)), np.array([[np.inf] * 4] * 2)])
+def test_calibration_needs_vectors(wrong):
+    with pytest.raises(InputError, match=r"vectors: expected .n, d. finite numbers"):
+        calibration_ranges(wrong)

@@ -1,5 +1,6 @@
 """Holding an engine through forks: a child process gets its own."""
 
+import ctypes
 import os
 import threading
 import weakref
@@ -9,9 +10,6 @@ from edgeembed_runtime.engine.engine import Engine
 from edgeembed_runtime.engine.memory import give_back_freed_memory
 from edgeembed_runtime.errors import EdgeEmbedError
 
-# Engines of the parent process. Their threads do not exist in a child, which must therefore
-# neither use them nor wait for those threads' end, as deleting one would.
-_left_behind: list[Engine] = []
 _handles: "weakref.WeakSet[EngineHandle]" = weakref.WeakSet()
 
 
@@ -49,10 +47,14 @@ class EngineHandle:
             give_back_freed_memory()
 
     def leave_behind(self) -> None:
-        """Forget the parent's engine, and its lock, which another thread may have held."""
+        """Forget the parent's engine, and its lock, which another thread may have held.
+
+        The engine's threads do not exist in a child, which must therefore neither use it nor
+        delete it, not even at the end: that would wait for those threads. So it never dies.
+        """
         self._lock = threading.Lock()
         if self._engine is not None:
-            _left_behind.append(self._engine)
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._engine))
             self._engine = None
 
 

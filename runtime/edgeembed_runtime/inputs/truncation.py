@@ -12,6 +12,16 @@ Truncation = Literal["truncate", "warn", "error"]
 TRUNCATIONS: tuple[Truncation, ...] = get_args(Truncation)
 
 
+def check_truncation(policy: str) -> None:
+    """Refuse an unknown policy.
+
+    Raises:
+        InputError: it is one.
+    """
+    if policy not in TRUNCATIONS:
+        raise InputError(f"truncation: expected {', '.join(TRUNCATIONS)}, got {policy!r}")
+
+
 class CutTexts:
     """Takes note of the texts that were cut, or refuses them, as the policy says.
 
@@ -25,8 +35,7 @@ class CutTexts:
         Raises:
             InputError: an unknown policy.
         """
-        if policy not in TRUNCATIONS:
-            raise InputError(f"truncation: expected {', '.join(TRUNCATIONS)}, got {policy!r}")
+        check_truncation(policy)
         self._policy = policy
         self._tokenizer = tokenizer
         self._lengths: list[int] = []

@@ -1,0 +1,244 @@
+"""The embedding cache: never a wrong vector, never a lost result, never too large."""
+
+import itertools
+import os
+import pickle
+import sqlite3
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tiny_bundle
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgeembed_runtime.cache import EmbeddingCache
+from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.errors import EdgeEmbedError, InputError, TruncationWarning
+
+TEXTS = ["the cat", "a train", "", "東京", "running " * 40]
+
+
+@pytest.fixture
+def cache(tmp_path):
+    made = EmbeddingCache(tmp_path / "vectors.sqlite")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def cached(tiny_path, cache):
+    with Encoder.load(tiny_path, cache=cache) as made:
+        yield made
+
+
+@pytest.fixture
+def plain(tiny_path):
+    with Encoder.load(tiny_path) as made:
+        yield made
+
+
+def runs_of(encoder, monkeypatch):
+    """The texts that the model is run on from now on."""
+    engine, seen = encoder._engine.get(), []
+    real = engine.encode_many
+
+    def watched(texts, on_cut):
+        return real((seen.append(item[1]) or item for item in texts), on_cut)
+
+    monkeypatch.setattr(engine, "encode_many", watched)
+    return seen
+
+
+@given(lists=st.lists(st.lists(st.sampled_from([*TEXTS, "b", "c"])), min_size=1, max_size=4))
+def test_hits_and_misses_give_the_same_bytes(cached, plain, lists):
+    for texts in lists:
+        expected = plain.encode(texts).tobytes()
+        assert cached.encode(texts).tobytes() == expected
+        assert b"".join(v.tobytes() for v in cached.encode_iter(texts)) == expected
+        for text in texts:
+            assert cached.encode(text).tobytes() == plain.encode(text).tobytes()
+
+
+def test_a_text_is_run_once_and_remembered_by_the_next_encoder(tiny_path, cached, monkeypatch):
+    cached.encode(TEXTS)
+    with Encoder.load(tiny_path, cache=cached._options.cache) as later:
+        seen = runs_of(later, monkeypatch)
+        later.encode(TEXTS)
+        later.encode(TEXTS[1])
+        assert seen == []
+        later.encode(["new", *TEXTS])
+        assert seen == ["new"]
+
+
+def test_a_prompt_makes_another_text(cached, plain):
+    for prompt in ("", "query: ", ""):
+        found = cached.encode("the cat", prompt=prompt)
+        assert found.tobytes() == plain.encode("the cat", prompt=prompt).tobytes()
+
+
+def test_another_variant_or_model_never_gets_them(tmp_path, tiny_path, cache):
+    other = tiny_bundle.write_tiny_bundle(tmp_path / "other", space="another")
+    with (
+        Encoder.load(tiny_path, variant="fp32", cache=cache) as fp32,
+        Encoder.load(tiny_path, variant="int8", cache=cache) as int8,
+        Encoder.load(other, variant="fp32", cache=cache) as another,
+    ):
+        assert fp32.encode(TEXTS).tobytes() != int8.encode(TEXTS).tobytes()
+        another.encode(TEXTS)
+    assert len(cache) == 3 * len(TEXTS)
+
+
+def test_it_stays_within_its_size_and_the_oldest_leave(tmp_path, tiny_path):
+    cache = EmbeddingCache(tmp_path / "small.sqlite", max_mb=1)
+    with Encoder.load(tiny_path, cache=cache) as made:
+        made.encode("the very first")
+        for start in range(0, 9000, 1000):
+            made.encode([f"text {number}" for number in range(start, start + 1000)])
+        held = len(cache)
+        with pytest.MonkeyPatch.context() as patch:
+            seen = runs_of(made, patch)
+            made.encode(["text 8999", "the very first"])
+        assert seen == ["the very first"]
+    cache.close()
+    assert 2000 < held < 9000
+    assert (tmp_path / "small.sqlite").stat().st_size < 1.5 * (1 << 20)
+
+
+def test_a_damaged_vector_is_a_miss(cache, cached, plain):
+    expected = plain.encode(TEXTS).tobytes()
+    cached.encode(TEXTS)
+    cache.close()
+    with sqlite3.connect(cache.path) as connection:
+        rows = connection.execute("SELECT key, vector FROM vectors").fetchall()
+        for key, vector in rows:
+            flipped = bytes([vector[0] ^ 1]) + vector[1:]
+            connection.execute("UPDATE vectors SET vector = ? WHERE key = ?", (flipped, key))
+    connection.close()
+    assert cached.encode(TEXTS).tobytes() == expected
+
+
+@pytest.mark.parametrize("content", [b"garbage" * 500, b"SQLite format 3\0" + b"x" * 5000])
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path, content):
+    path = tmp_path / "mine.txt"
+    path.write_bytes(content)
+    with pytest.raises(EdgeEmbedError, match=r"mine.txt: could not open it: .*choose another"):
+        EmbeddingCache(path)
+    assert path.read_bytes() == content
+
+
+def test_somebody_else_s_database_is_refused_and_left_alone(tmp_path):
+    path = tmp_path / "other.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE vectors (mine)")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="expected a cache of edgeembed, got another database"):
+        EmbeddingCache(path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("size", [0, -1, 1.5, "9", True])
+def test_a_size_that_cannot_be_is_an_input_error(tmp_path, size):
+    with pytest.raises(InputError, match="max_mb: expected 1 or more"):
+        EmbeddingCache(tmp_path / "c", max_mb=size)
+
+
+def test_a_place_that_cannot_be_written_is_an_error_at_once(tmp_path):
+    with pytest.raises(EdgeEmbedError, match="could not open it"):
+        EmbeddingCache(tmp_path / "no such folder" / "c.sqlite")
+
+
+def test_a_locked_or_vanished_table_costs_no_result(cache, cached, plain, caplog):
+    cached.encode(TEXTS)
+    cache._connection.execute("DROP TABLE vectors")
+    found = cached.encode([*TEXTS, "one more"])
+    assert found.tobytes() == plain.encode([*TEXTS, "one more"]).tobytes()
+    assert "not read: no such table" in caplog.text
+    assert "not written: no such table" in caplog.text
+
+
+def test_clear_forgets_everything(cache, cached):
+    cached.encode(TEXTS)
+    cache.clear()
+    assert len(cache) == 0
+
+
+def test_a_closed_cache_opens_again_when_it_is_needed(cache, cached):
+    cached.encode(TEXTS)
+    cache.close()
+    assert len(cache) == len(TEXTS)
+
+
+def test_a_pickled_cache_is_the_same_file(cache, cached):
+    cached.encode(TEXTS)
+    copy = pickle.loads(pickle.dumps(cache))
+    assert len(copy) == len(TEXTS)
+    copy.close()
+    with pickle.loads(pickle.dumps(cached)) as again:
+        assert len(again._options.cache) == len(TEXTS)
+        again._options.cache.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_processes_share_it_and_a_child_opens_its_own_connection(tmp_path, tiny_path):
+    code = """if True:
+        import os, sys
+        from edgeembed import Encoder
+        from edgeembed_runtime.cache import EmbeddingCache
+        cache = EmbeddingCache(sys.argv[2])
+        encoder = Encoder.load(sys.argv[1], cache=cache)
+        encoder.encode("before")
+        children = []
+        for name in "abcd":
+            child = os.fork()
+            if not child:
+                for number in range(50):
+                    encoder.encode(f"{name} {number}")
+                os._exit(0 if len(cache) > 50 else 9)
+            children.append(child)
+        codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+        print(codes, len(cache))
+    """
+    arguments = [str(tiny_path), str(tmp_path / "shared.sqlite")]
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert found.stdout == "[0, 0, 0, 0] 201\n", found.stderr
+
+
+def test_with_a_policy_a_long_text_is_noticed_even_if_it_is_known(cached):
+    long = "the cat " * 60
+    cached.encode([long])
+    with pytest.raises(InputError, match=r"inputs\[0\]: text: expected at most 32 tokens"):
+        cached.encode([long], truncation="error")
+    with pytest.warns(TruncationWarning, match="1 text was cut to 32"):
+        cached.encode([long], truncation="warn")
+
+
+def test_vectors_before_a_bad_text_are_given_and_kept(cache, cached):
+    results = cached.encode_iter(["one", "two", "\ud800", "three"])
+    assert len(list(itertools.islice(results, 2))) == 2
+    with pytest.raises(InputError, match=r"inputs\[2\]: text: expected valid Unicode"):
+        next(results)
+    assert len(cache) == 2
+
+
+def test_positions_are_of_all_inputs_even_if_most_are_known(cached):
+    cached.encode([f"text {number}" for number in range(300)])
+    texts = [f"text {number}" for number in range(300)] + ["new", "\ud800"]
+    with pytest.raises(InputError, match=r"inputs\[301\]:"):
+        cached.encode(texts)
+
+
+def test_chunks_of_a_long_text_go_through_it(cached, plain):
+    long = "the cat sat on the mat. " * 40
+    for _ in range(2):
+        np.testing.assert_array_equal(
+            cached.encode(long, chunk=True), plain.encode(long, chunk=True)
+        )

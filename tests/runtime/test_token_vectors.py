@@ -1,0 +1,108 @@
+"""Contextual vectors of tokens and words, against the tiny model's own table."""
+
+import numpy as np
+import pytest
+import tiny_bundle
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.errors import InputError
+
+TEXT = "The cat, running, sat. A catfish sat on the cat!"
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
+
+
+@pytest.fixture(scope="module")
+def encoder(tiny_path):
+    with Encoder.load(tiny_path, variant="fp32") as made:
+        yield made
+
+
+@given(text=texts)
+def test_every_token_has_its_row_string_and_place(encoder, text):
+    made = tiny_bundle.tokenizer()
+    made.enable_truncation(tiny_bundle.MAX_TOKENS)
+    expected = made.encode(text)
+    found = encoder.token_vectors(text)
+    assert [token.token for token in found.tokens] == expected.tokens
+    assert [(token.start, token.end) for token in found.tokens] == expected.offsets
+    np.testing.assert_array_equal(found.vectors, tiny_bundle.table()[expected.ids])
+    np.testing.assert_array_equal(encoder.encode_tokens(text), found.vectors)
+
+
+def rows(found, *strings):
+    """The rows of tokens with these strings, in order."""
+    wanted = iter(strings)
+    string = next(wanted)
+    picked = []
+    for row, token in enumerate(found.tokens):
+        if token.token == string:
+            picked.append(row)
+            string = next(wanted, None)
+    return picked
+
+
+def test_a_word_is_the_mean_of_its_sub_tokens(encoder):
+    found = encoder.token_vectors(TEXT)
+    picked = rows(found, "run", "##ning")
+    assert len(picked) == 2
+    np.testing.assert_allclose(found.word("running"), found.vectors[picked].mean(axis=0), rtol=1e-6)
+
+
+def test_occurrences_are_counted_and_a_word_inside_another_is_not_one(encoder):
+    found = encoder.token_vectors(TEXT)
+    whole = [row for row, t in enumerate(found.tokens) if TEXT[t.start : t.end] == "cat"]
+    last = [row for row in whole if TEXT[found.tokens[row].end] == "!"]
+    np.testing.assert_array_equal(found.word("cat", 1), found.vectors[last[0]])
+    with pytest.raises(InputError, match="expected occurrence 0 to 1 of 'cat', got 2"):
+        found.word("cat", 2)
+
+
+@pytest.mark.parametrize("word", ["dog", "", "runn", "CAT"])
+def test_a_word_that_is_not_there_is_an_input_error(encoder, word):
+    with pytest.raises(InputError, match="word: expected a word of the text, got"):
+        encoder.token_vectors(TEXT).word(word)
+
+
+def test_a_span_takes_every_token_that_touches_it(encoder):
+    found = encoder.token_vectors(TEXT)
+    np.testing.assert_allclose(found.span(4, 7), found.word("cat"), rtol=1e-6)
+    np.testing.assert_allclose(found.span(10, 12), found.vectors[rows(found, "run")[0]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("span", [(3, 4), (5, 5), (0, 10_000), (-5, 0)])
+def test_a_span_without_tokens_or_outside_is_an_input_error(encoder, span):
+    with pytest.raises(InputError, match="span: expected a part of the 48 characters"):
+        encoder.token_vectors(TEXT).span(*span)
+
+
+def test_a_word_beyond_what_the_model_takes_is_an_input_error(encoder):
+    found = encoder.token_vectors("the cat " * 40 + "train")
+    with pytest.raises(InputError, match="characters that the model saw"):
+        found.word("train")
+
+
+def test_a_bundle_without_token_vectors_says_so(tmp_path):
+    path = tiny_bundle.write_tiny_bundle(tmp_path / "b", tower={"outputs": ("embedding",)})
+    with (
+        Encoder.load(path) as made,
+        pytest.raises(InputError, match=r"found only embedding; convert the model again"),
+    ):
+        made.encode_tokens("a")
+
+
+@pytest.mark.parametrize("wrong", [5, None, ["a"], b"a"])
+def test_what_is_no_text_is_an_input_error(encoder, wrong):
+    with pytest.raises(InputError, match="text: expected a text, got"):
+        encoder.encode_tokens(wrong)
+
+
+def test_a_manifest_that_promises_token_vectors_the_graph_lacks_is_damage(tmp_path):
+    from edgeembed_runtime.errors import BundleCorruptError
+
+    path = tiny_bundle.write_tiny_bundle(
+        tmp_path / "b", tower={"outputs": ("embedding", "something")}
+    )
+    with pytest.raises(BundleCorruptError, match="expected an output something"):
+        Encoder.load(path)
