@@ -4,6 +4,7 @@ import mmap
 import re
 
 import pytest
+import tiny_bundle
 
 from edgeembed_runtime.encoder import Encoder
 from edgeembed_runtime.engine.budget import threads_within
@@ -83,3 +84,33 @@ def test_resident_memory_rises_with_what_is_kept_and_falls_when_it_is_given_back
     kept.clear()
     give_back_freed_memory()
     assert resident_bytes() - before < 20 * MB
+
+
+@pytest.fixture(scope="module")
+def wide_path(tmp_path_factory):
+    """A bundle whose vectors are wide, so that its table is 24 MB."""
+    rows = tiny_bundle.tokenizer().get_vocab_size()
+    dim = 24 * MB // (4 * rows) // 8 * 8
+    return tiny_bundle.write_tiny_bundle(
+        tmp_path_factory.mktemp("wide") / "wide.bundle", dim=dim, space="wide"
+    )
+
+
+@pytest.fixture
+def nothing_freed():
+    """What earlier tests left free would be given back while a model is measured."""
+    give_back_freed_memory()
+
+
+def test_an_encoder_has_as_many_threads_as_the_limit_allows(wide_path, nothing_freed):
+    with Encoder.load(wide_path, variant="fp32", threads=500, max_memory_mb=150) as made:
+        assert 1 <= made.threads <= 150 - 20
+        assert made.encode(["the cat"] * 3).shape == (3, made.dim)
+
+
+def test_an_encoder_that_cannot_fit_is_refused_with_a_limit_that_suffices(wide_path, nothing_freed):
+    with pytest.raises(InputError, match=r"tokens .it takes up to 32., got 3") as refused:
+        Encoder.load(wide_path, variant="fp32", max_memory_mb=3)
+    needed = int(re.search(r"at least (\d+)", str(refused.value))[1])
+    assert 20 <= needed < 150
+    Encoder.load(wide_path, variant="fp32", max_memory_mb=needed + 10).close()

@@ -6,11 +6,13 @@ import pickle
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
 import tiny_bundle
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeembed_runtime.cache import EmbeddingCache
@@ -102,7 +104,7 @@ def test_it_stays_within_its_size_and_the_oldest_leave(tmp_path, tiny_path):
             made.encode(["text 8999", "the very first"])
         assert seen == ["the very first"]
     cache.close()
-    assert 2000 < held < 9000
+    assert 3500 < held < 9000
     assert (tmp_path / "small.sqlite").stat().st_size < 1.5 * (1 << 20)
 
 
@@ -242,3 +244,143 @@ def test_chunks_of_a_long_text_go_through_it(cached, plain):
         np.testing.assert_array_equal(
             cached.encode(long, chunk=True), plain.encode(long, chunk=True)
         )
+
+
+def test_a_full_cache_forgets_little_at_once(tmp_path, tiny_path):
+    cache = EmbeddingCache(tmp_path / "small.sqlite", max_mb=1)
+    held = []
+    with Encoder.load(tiny_path, cache=cache) as made:
+        for start in range(0, 12_000, 250):
+            made.encode([f"text {number}" for number in range(start, start + 250)])
+            held.append(len(cache))
+    cache.close()
+    full = held[held.index(max(held)) :]
+    assert len(full) > 10
+    assert min(full) > 0.8 * max(full)
+
+
+def other_program(cache):
+    """Another program's connection to the same file."""
+    return sqlite3.connect(cache.path, isolation_level=None, check_same_thread=False)
+
+
+def test_a_writer_elsewhere_keeps_nobody_from_reading(cache, cached, plain, caplog):
+    expected = plain.encode(TEXTS).tobytes()
+    cached.encode(TEXTS)
+    writer = other_program(cache)
+    writer.execute("BEGIN EXCLUSIVE")
+    writer.execute("DELETE FROM vectors")
+    assert cached.encode(TEXTS).tobytes() == expected
+    assert caplog.text == ""
+    writer.execute("ROLLBACK")
+    writer.close()
+
+
+def test_a_writer_elsewhere_is_waited_for(cache, cached):
+    cached.encode("before")
+    writer = other_program(cache)
+    writer.execute("BEGIN IMMEDIATE")
+    end = threading.Timer(0.2, writer.execute, ["COMMIT"])
+    end.start()
+    cached.encode(["now"])
+    end.join()
+    writer.close()
+    assert len(cache) == 2
+
+
+def test_a_cache_that_stays_locked_costs_no_result_and_little_time(cache, cached, plain, caplog):
+    cached.encode(TEXTS)
+    writer = other_program(cache)
+    writer.execute("BEGIN EXCLUSIVE")
+    began = time.perf_counter()
+    found = cached.encode([*TEXTS, "new"])
+    assert time.perf_counter() - began < 10
+    writer.execute("ROLLBACK")
+    writer.close()
+    assert found.tobytes() == plain.encode([*TEXTS, "new"]).tobytes()
+    assert "not written: database is locked" in caplog.text
+    cached.encode(["new"])
+    assert len(cache) == len(TEXTS) + 1
+
+
+def test_a_cache_that_may_only_be_read_is_read(cache, cached, plain, caplog):
+    cached.encode(TEXTS)
+    cache._connection.execute("PRAGMA query_only = ON")
+    found = cached.encode([*TEXTS, "new"])
+    assert found.tobytes() == plain.encode([*TEXTS, "new"]).tobytes()
+    assert "not written" in caplog.text
+    assert "not read" not in caplog.text
+    assert len(cache) == len(TEXTS)
+
+
+def test_an_empty_database_of_another_program_is_left_alone(tmp_path):
+    path = tmp_path / "other.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA application_id = 77")
+        connection.execute("VACUUM")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="got another database"):
+        EmbeddingCache(path)
+    assert path.read_bytes() == before
+
+
+def test_a_pickled_cache_keeps_its_size(tmp_path):
+    cache = EmbeddingCache(tmp_path / "c.sqlite", max_mb=7)
+    copy = pickle.loads(pickle.dumps(cache))
+    assert (copy.path, copy.max_mb) == (cache.path, 7)
+    for made in (cache, copy):
+        made.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_child_never_uses_its_parent_s_connection(tmp_path):
+    code = """if True:
+        import os, sys
+        from edgeembed_runtime.cache import EmbeddingCache
+        cache = EmbeddingCache(sys.argv[1])
+        parent_s = cache._connection
+        child = os.fork()
+        if not child:
+            os._exit(0 if len(cache) == 0 and cache._connection is not parent_s else 9)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert len(cache) == 0 and cache._connection is parent_s
+        print("fine")
+    """
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, str(tmp_path / "c.sqlite")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert found.stdout == "fine\n", found.stderr
+
+
+def test_threads_share_it(cached, plain):
+    many = [f"text {number % 90}" for number in range(900)]
+    expected = plain.encode(many).tobytes()
+    found = []
+    users = [threading.Thread(target=lambda: found.append(cached.encode(many))) for _ in range(6)]
+    for user in users:
+        user.start()
+    for user in users:
+        user.join()
+    assert [rows.tobytes() for rows in found] == [expected] * 6
+
+
+@settings(max_examples=30)
+@given(known=st.sets(st.integers(0, 11)), bad=st.integers(0, 11))
+def test_a_bad_text_among_known_ones_is_named_by_its_place_and_work_before_it_is_kept(
+    tiny_path, tmp_path, known, bad
+):
+    name = f"{bad}-{'-'.join(map(str, sorted(known)))}.sqlite"
+    cache = EmbeddingCache(tmp_path / name)
+    texts = [f"text {number}" for number in range(12)]
+    with Encoder.load(tiny_path, cache=cache) as made:
+        made.encode([texts[at] for at in sorted(known)])
+        texts[bad] = "\ud800"
+        with pytest.raises(InputError, match=rf"inputs\[{bad}\]: text: expected valid Unicode"):
+            made.encode(texts)
+    assert len(cache) == len(known | set(range(bad)))
+    cache.close()

@@ -329,6 +329,61 @@ def test_ranges_may_be_given_and_follow_the_shorter_vector(encoder):
         encoder.encode([object()], precision="uint8", ranges=ranges)
 
 
+def test_default_ranges_are_the_golden_vectors_a_quarter_wider_at_any_length(encoder):
+    texts = list(tiny_bundle.GOLDEN_TEXTS)
+    for dim in (16, 8):
+        golden = reference(texts)[:, :dim].astype(np.float64)
+        golden /= np.linalg.norm(golden, axis=1, keepdims=True)
+        low, high = golden.min(axis=0), golden.max(axis=0)
+        wider = (high - low) / 4
+        expected = np.floor((golden - low + wider) / (high - low + 2 * wider) * 255)
+        for precision, shift in (("uint8", 0), ("int8", 128)):
+            found = encoder.encode(texts, truncate_dim=dim, precision=precision)
+            difference = found.astype(int) - (expected - shift)
+            assert found.shape == (len(texts), dim)
+            # A last digit may put a component into the step beside.
+            assert np.abs(difference).max() <= 1
+            assert (difference == 0).mean() > 0.9
+
+
+def test_a_runtime_error_of_the_stream_passes_as_it_is(encoder):
+    def broken():
+        yield "a"
+        raise RuntimeError("mine")
+
+    results = encoder.encode_iter(broken())
+    next(results)
+    with pytest.raises(RuntimeError, match=r"^mine$"):
+        next(results)
+
+
+def test_progress_is_not_told_of_texts_after_a_bad_one(encoder):
+    told = []
+    with pytest.raises(InputError, match=r"inputs\[2\]"):
+        encoder.encode(
+            ["a", "b", "\ud800", "c"], show_progress_bar=lambda *counts: told.append(counts)
+        )
+    assert told == [(1, 4), (2, 4)]
+
+
+def test_a_callback_that_raises_ends_the_work_with_its_own_error(encoder):
+    def stop(done, total):
+        raise LookupError("enough")
+
+    with pytest.raises(LookupError, match="enough"):
+        encoder.encode(["a", "b"] * 100, show_progress_bar=stop)
+    assert encoder.encode("a").shape == (16,)
+
+
+@pytest.mark.parametrize("inputs", ["the cat", ["the cat", "a", "the cat"], []])
+def test_awaiting_takes_every_option(encoder, inputs):
+    options = {"prompt": "hey ", "truncate_dim": 8, "precision": "uint8", "chunk": True}
+    found = asyncio.run(encoder.aencode(inputs, **options))
+    np.testing.assert_array_equal(found, encoder.encode(inputs, **options))
+    with pytest.raises(InputError, match=r"own .query, document, shout., got 'poem'"):
+        asyncio.run(encoder.aencode(inputs, prompt_name="poem"))
+
+
 def test_progress_is_told_of_every_distinct_text(encoder):
     told = []
     encoder.encode(

@@ -1,4 +1,4 @@
-"""The engine: processors, variants, providers, and the order of work."""
+"""The engine: processors, variants, and the order of work."""
 
 import itertools
 import threading
@@ -6,15 +6,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-import onnxruntime
 import pytest
 
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.engine import cpu, variants
 from edgeembed_runtime.engine.pool import map_ordered
-from edgeembed_runtime.engine.providers import CPU, resolve_providers
+from edgeembed_runtime.engine.providers import CPU
 from edgeembed_runtime.engine.variants import choose_variant
-from edgeembed_runtime.errors import InputError, ProviderError
+from edgeembed_runtime.errors import InputError
 
 QUOTAS = [
     ({"cpu.max": "max 100000"}, 8),
@@ -129,43 +128,6 @@ def test_no_suitable_variant_is_an_error_that_says_how_to_force_one(monkeypatch,
 
 def test_another_provider_than_the_cpu_gets_the_most_faithful_variant(tower):
     assert choose_variant(tower, "auto", "CUDAExecutionProvider").name == "fp32"
-
-
-def test_no_providers_means_the_cpu():
-    assert resolve_providers(None) == ((CPU, {}),)
-
-
-@pytest.mark.parametrize("name", ["cpu", "CPU", "CPUExecutionProvider", "cpuexecutionprovider"])
-def test_a_provider_s_short_name_and_any_case_will_do(name):
-    assert resolve_providers([name]) == ((CPU, {}),)
-    assert resolve_providers((name,)) == ((CPU, {}),)
-
-
-def test_options_of_a_provider_are_kept():
-    options = {"arena_extend_strategy": "kSameAsRequested"}
-    assert resolve_providers([("cpu", options)]) == ((CPU, options),)
-
-
-def test_the_cpu_comes_last_where_it_is_not_named(monkeypatch):
-    names = ["CUDAExecutionProvider", CPU]
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: names)
-    assert [name for name, _ in resolve_providers(["cuda"])] == names
-    assert [name for name, _ in resolve_providers(["cpu", "cuda"])] == names[::-1]
-
-
-def test_a_provider_that_is_not_there_is_an_error_that_names_what_is():
-    with pytest.raises(ProviderError) as caught:
-        resolve_providers(["Abacus"])
-    assert "provider 'Abacus'" in str(caught.value)
-    assert all(name in str(caught.value) for name in onnxruntime.get_available_providers())
-
-
-@pytest.mark.parametrize(
-    "providers", ["cpu", "", [], (), 5, [5], [None], [("cpu",)], [("cpu", {}, 1)], [("cpu", 5)], {}]
-)
-def test_what_is_no_list_of_providers_is_an_input_error(providers):
-    with pytest.raises(InputError, match="providers: expected"):
-        resolve_providers(providers)
 
 
 @pytest.fixture

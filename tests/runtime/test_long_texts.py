@@ -1,5 +1,7 @@
 """Long texts: chunk=True and encode_chunks, against a computation of their own in numpy."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -105,3 +107,32 @@ def test_vectors_of_a_model_without_unit_length_are_plain_means(tmp_path):
         weights = made.count_tokens([chunk.text for chunk in parts.chunks])
         expected = np.average(parts.vectors, axis=0, weights=weights)
         np.testing.assert_allclose(made.encode(LONG, chunk=True), expected, atol=1e-6)
+
+
+def test_a_size_with_a_prompt_is_at_most_what_the_model_has_room_for(encoder):
+    prompt = "the cat sat on "
+    parts = encoder.encode_chunks("cat " * 90, max_tokens=30, prompt=prompt)
+    counts = encoder.count_tokens([prompt + chunk.text for chunk in parts.chunks])
+    assert max(counts) == encoder.max_tokens
+
+
+def test_a_text_that_only_the_prompt_makes_too_long_is_chunked(encoder):
+    text = "cat " * 29
+    assert encoder.count_tokens(text) <= encoder.max_tokens
+    found = encoder.encode(text + "soup", chunk=True, prompt="hey ")
+    np.testing.assert_allclose(found, pooled(encoder, text + "soup", "hey "), atol=1e-6)
+    assert np.abs(found - encoder.encode(text + "soup", prompt="hey ")).max() > 1e-3
+
+
+def test_a_megabyte_of_white_space_has_a_vector_too(encoder):
+    blank = " " * 1_100_000
+    np.testing.assert_array_equal(encoder.encode(blank, chunk=True), encoder.encode(""))
+
+
+def test_the_default_overlap_is_an_eighth(encoder):
+    text = " ".join("abcdefghijklmnopqrstuvwxyz" * 6)
+    parts = encoder.encode_chunks(text)
+    starts = [text[chunk.start : chunk.end].split() for chunk in parts.chunks]
+    for before, after in itertools.pairwise(starts):
+        assert before[-3:] == after[:3]
+        assert before[-4:] != after[:4]

@@ -1,6 +1,9 @@
 """Padded batches, for devices: the vectors of the exact engine, in order, whatever the batches."""
 
 import itertools
+import os
+import sys
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -48,11 +51,11 @@ def opened():
     return Opened()
 
 
-def padded(opened, *, fixed=False, budget=100):
+def padded(opened, *, fixed=False, budget=100, profile="balanced"):
     return PaddedEngine(
         tokenizer=ours("wordpiece"),
         open_session=opened,
-        schedule=schedule_for("balanced", 2),
+        schedule=schedule_for(profile, 2),
         fixed=fixed,
         token_budget=budget,
     )
@@ -77,6 +80,8 @@ def test_every_text_is_in_one_batch_of_its_bucket_within_the_budget(lengths, bud
     batches = list(plan_batches(lengths, buckets, budget))
     places = [place for batch in batches for place in batch.places]
     assert sorted(places) == list(range(len(lengths)))
+    # The longest first: what does not fit into the memory is found out at once.
+    assert [batch.length for batch in batches] == sorted((b.length for b in batches), reverse=True)
     for batch in batches:
         assert batch.length in buckets
         assert len(batch.places) == 1 or len(batch.places) * batch.length <= budget
@@ -148,6 +153,27 @@ def test_a_batch_that_fails_names_its_inputs(opened):
     engine.close()
 
 
+def test_a_large_batch_that_fails_names_its_first_inputs(opened):
+    engine = padded(opened, budget=16 * 14)
+    opened.fail_at = (14, 16)
+    texts = ["a " * (1 + 7 * n % 11) for n in range(14)]
+    with pytest.raises(InferenceError) as caught:
+        list(engine.encode_many(enumerate(texts), allow_cut))
+    assert str(caught.value).startswith("inputs[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]: the model failed")
+    engine.close()
+
+
+def test_an_engine_works_on_after_a_batch_that_failed(opened):
+    engine = padded(opened, budget=32)
+    opened.fail_at = (2, 16)
+    with pytest.raises(InferenceError):
+        list(engine.encode_many(enumerate(TEXTS), allow_cut))
+    opened.fail_at = None
+    found = list(engine.encode_many(enumerate(TEXTS), allow_cut))
+    np.testing.assert_allclose(np.stack(found), exact_vectors(TEXTS), atol=1e-6)
+    engine.close()
+
+
 def test_an_endless_stream_is_read_only_a_little_ahead(opened):
     taken = itertools.count()
     texts = ((next(taken), f"text {n % 7}") for n in itertools.count())
@@ -174,3 +200,17 @@ def test_binding_gives_what_a_plain_run_gives(opened):
     ids = np.array([[2, 9, 30, 3]])
     feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
     np.testing.assert_array_equal(plain.run(feeds, EMBEDDING), bound.run(feeds, EMBEDDING))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a thread has a niceness of its own on Linux")
+@pytest.mark.parametrize(("profile", "nicer"), [("background", True), ("balanced", False)])
+def test_tokenising_ahead_gives_way_in_the_background(opened, profile, nicer):
+    own, seen = os.getpriority(os.PRIO_PROCESS, 0), []
+
+    def note(_):
+        seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    engine = padded(opened, profile=profile)
+    list(engine.encode_many([(0, "the cat " * 40)], note))
+    engine.close()
+    assert [niceness > own for niceness in seen] == [nicer]

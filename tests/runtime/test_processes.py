@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from edgeembed_runtime.encoder import Encoder
-from edgeembed_runtime.errors import BundleNotFoundError
+from edgeembed_runtime.errors import BundleNotFoundError, EdgeEmbedError
 
 TEXTS = ["the cat sat", "", "running " * 40, "東京 naïve", "a train leaves"] * 4
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
@@ -44,9 +44,11 @@ def run(code, *arguments, timeout=60):
 
 
 def test_a_pickled_encoder_is_loaded_again_with_its_options(tiny_path):
-    with Encoder.load(tiny_path, variant="int8", threads=2, profile="throughput") as made:
+    options = {"variant": "fp32", "threads": 3, "profile": "background"}
+    with Encoder.load(tiny_path, **options) as made:
         copy = pickle.loads(pickle.dumps(made))
-        assert (copy.variant, copy.threads) == ("int8", 2)
+        assert (copy.variant, copy.threads) == ("fp32", 3)
+        assert {name: getattr(copy._options, name) for name in options} == options
         assert vectors_of(copy) == vectors_of(made)
         made.close()
         assert copy.encode("still there").shape == (16,)
@@ -134,6 +136,106 @@ def test_a_child_whose_parent_closed_before_the_fork_says_that_it_is_closed(tiny
         print("fine")
     """
     run(code, str(tiny_path))
+
+
+@needs_fork
+def test_a_child_never_waits_for_a_lock_that_was_held_while_forking(tiny_path):
+    code = """
+        import os, sys
+        from edgeembed import Encoder
+        encoder = Encoder.load(sys.argv[1])
+        with encoder._engine._lock:
+            child = os.fork()
+            if not child:
+                os._exit(0 if encoder.encode("a").shape == (16,) else 9)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        print("fine")
+    """
+    run(code, str(tiny_path), timeout=30)
+
+
+@needs_fork
+def test_closing_in_the_parent_does_not_disturb_a_child_nor_the_other_way_round(tiny_path):
+    code = """
+        import os, sys
+        from edgeembed import Encoder
+        encoder = Encoder.load(sys.argv[1])
+        expected = encoder.encode(["the cat", "a"]).tobytes()
+        def fork(child_does):
+            told, tell = os.pipe()
+            child = os.fork()
+            if not child:
+                os.close(tell)
+                os.read(told, 1)
+                child_does()
+                os._exit(0)
+            os.close(told)
+            return child, tell
+        def encodes():
+            for _ in range(2):
+                assert encoder.encode(["the cat", "a"]).tobytes() == expected
+        def end(child, tell):
+            os.close(tell)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        end(*fork(encoder.close))
+        encodes()
+        child = fork(encodes)
+        encoder.close()
+        end(*child)
+        print("fine")
+    """
+    run(code, str(tiny_path), timeout=30)
+
+
+@needs_fork
+def test_grandchildren_encode_too(tiny_path):
+    code = """
+        import os, sys
+        from edgeembed import Encoder
+        encoder = Encoder.load(sys.argv[1])
+        expected = encoder.encode(["the cat"] * 3).tobytes()
+        for generation in range(3):
+            assert encoder.encode(["the cat"] * 3).tobytes() == expected
+            child = os.fork()
+            if child:
+                code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+                if generation:
+                    os._exit(code)
+                assert code == 0
+                print("fine")
+                break
+        else:
+            os._exit(0 if encoder.encode(["the cat"] * 3).tobytes() == expected else 9)
+    """
+    run(code, str(tiny_path), timeout=30)
+
+
+@needs_fork
+def test_a_forked_pool_encodes_with_the_encoder_it_inherits(tiny_path):
+    code = """
+        import multiprocessing, sys
+        from edgeembed import Encoder
+        encoder = Encoder.load(sys.argv[1], threads=2)
+        texts = ["the cat", "", "a train leaves"] * 5
+        expected = encoder.encode(texts)
+        def one(text):
+            return encoder.encode(text).tobytes(), encoder.encode([text, "b"])[0].tobytes()
+        with multiprocessing.get_context("fork").Pool(3) as pool:
+            found = pool.map(one, texts)
+        assert found == [(row.tobytes(),) * 2 for row in expected]
+        print("fine")
+    """
+    run(code, str(tiny_path))
+
+
+def test_a_closed_encoder_is_pickled_as_the_place_it_was_loaded_from(tiny_path):
+    made = Encoder.load(tiny_path, variant="fp32")
+    expected = vectors_of(made)
+    made.close()
+    with pickle.loads(pickle.dumps(made)) as copy:
+        assert vectors_of(copy) == expected
+    with pytest.raises(EdgeEmbedError, match="closed"):
+        made.encode("a")
 
 
 def _encode(pair):

@@ -25,13 +25,51 @@ def every_provider(monkeypatch):
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CUDA, COREML, CPU])
 
 
+def test_no_providers_means_the_cpu():
+    assert resolve_providers(None) == ((CPU, {}),)
+
+
+@pytest.mark.parametrize("name", ["cpu", "CPU", "CPUExecutionProvider", "cpuexecutionprovider"])
+def test_a_provider_s_short_name_and_any_case_will_do(name):
+    assert resolve_providers([name]) == ((CPU, {}),)
+    assert resolve_providers((name,)) == ((CPU, {}),)
+
+
+def test_options_of_a_provider_are_kept():
+    options = {"arena_extend_strategy": "kSameAsRequested"}
+    assert resolve_providers([("cpu", options)]) == ((CPU, options),)
+
+
+def test_the_cpu_comes_last_where_it_is_not_named(every_provider):
+    assert [name for name, _ in resolve_providers(["cuda"])] == [CUDA, CPU]
+    assert [name for name, _ in resolve_providers(["cpu", "cuda"])] == [CPU, CUDA]
+
+
+def test_a_provider_that_is_not_there_is_an_error_that_names_what_is():
+    with pytest.raises(ProviderError) as caught:
+        resolve_providers(["Abacus"])
+    assert "provider 'Abacus'" in str(caught.value)
+    assert all(name in str(caught.value) for name in onnxruntime.get_available_providers())
+
+
+@pytest.mark.parametrize(
+    "providers", ["cpu", "", [], (), 5, [5], [None], [("cpu",)], [("cpu", {}, 1)], [("cpu", 5)], {}]
+)
+def test_what_is_no_list_of_providers_is_an_input_error(providers):
+    with pytest.raises(InputError, match="providers: expected"):
+        resolve_providers(providers)
+
+
 def options(providers):
     return dict(resolve_providers(providers))
 
 
-def test_cuda_computes_in_full_precision_on_the_first_device(every_provider):
-    assert options(["cuda"])[CUDA]["use_tf32"] == "0"
-    assert options(["cuda"])[CUDA]["device_id"] == "0"
+def test_cuda_is_in_full_precision_on_the_first_device_and_takes_what_it_needs(every_provider):
+    assert options(["cuda"])[CUDA] == {
+        "device_id": "0",
+        "use_tf32": "0",
+        "arena_extend_strategy": "kSameAsRequested",
+    }
 
 
 def test_the_user_s_options_win_and_become_strings(every_provider):

@@ -7,10 +7,14 @@ import time
 
 import numpy as np
 import pytest
+import tiny_bundle
+from tiny_tokenizers import ours
 
 from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.engine.exact_engine import ExactEngine
 from edgeembed_runtime.engine.pool import WorkerPool
 from edgeembed_runtime.engine.schedule import PROFILES, Schedule, schedule_for
+from edgeembed_runtime.engine.session import Session
 from edgeembed_runtime.errors import InputError
 
 TEXTS = ["the cat sat", "a train", "", "running " * 40, "東京 naïve"]
@@ -102,3 +106,52 @@ def test_an_idle_encoder_uses_no_processor(tiny_path, profile):
         before = time.process_time()
         time.sleep(1)
         assert time.process_time() - before < 0.01
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a thread has a niceness of its own on Linux")
+@pytest.mark.parametrize(("profile", "nicer"), [("background", True), ("throughput", False)])
+def test_only_background_s_threads_give_way_and_the_caller_never_does(tiny_path, profile, nicer):
+    own, seen = os.getpriority(os.PRIO_PROCESS, 0), []
+    with Encoder.load(tiny_path, profile=profile) as made:
+        engine = made._engine.get()
+
+        def note(_):
+            seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+        list(engine.encode_many([(0, "the cat " * 40)], note))
+        assert [niceness > own for niceness in seen] == [nicer]
+        made.encode("one")
+    assert os.getpriority(os.PRIO_PROCESS, 0) == own
+
+
+@pytest.mark.parametrize(
+    ("profile", "spinning", "sessions"),
+    [
+        ("balanced", set(), {1, 3}),
+        ("latency", {3}, {1, 3}),
+        ("throughput", set(), {1}),
+        ("background", set(), {1}),
+    ],
+)
+def test_only_the_shared_session_of_latency_stays_awake(profile, spinning, sessions):
+    model, opened = tiny_bundle.graph(tiny_bundle.table()).SerializeToString(), []
+
+    def open_session(settings):
+        time.sleep(0.02)  # so that those who race for it meet
+        opened.append(settings)
+        return Session(model, "tiny", settings)
+
+    engine = ExactEngine(
+        tokenizer=ours("wordpiece"), open_session=open_session, schedule=schedule_for(profile, 3)
+    )
+    users = [
+        threading.Thread(target=lambda: list(engine.encode_many([(0, "a")], lambda _: None)))
+        for _ in range(6)
+    ]
+    for user in users:
+        user.start()
+    for user in users:
+        user.join()
+    engine.close()
+    assert sorted(settings.threads for settings in opened) == sorted(sessions)
+    assert {settings.threads for settings in opened if settings.spin} == spinning

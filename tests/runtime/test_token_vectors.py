@@ -106,3 +106,37 @@ def test_a_manifest_that_promises_token_vectors_the_graph_lacks_is_damage(tmp_pa
     )
     with pytest.raises(BundleCorruptError, match="expected an output something"):
         Encoder.load(path)
+
+
+def test_a_word_at_the_end_of_another_is_not_one(encoder):
+    found = encoder.token_vectors("concat a cat")
+    np.testing.assert_array_equal(found.word("cat"), found.vectors[-2])
+    with pytest.raises(InputError, match="expected occurrence 0 to 0 of 'cat', got 1"):
+        found.word("cat", 1)
+
+
+def test_a_word_is_taken_as_it_is_written(encoder):
+    found = encoder.token_vectors("axb a.b c++ (sun)")
+    strings = [token.token for token in found.tokens]
+    at = strings.index(".")
+    np.testing.assert_allclose(found.word("a.b"), found.vectors[at - 1 : at + 2].mean(axis=0))
+    at = strings.index("+")
+    np.testing.assert_allclose(found.word("c++"), found.vectors[at - 1 : at + 2].mean(axis=0))
+    np.testing.assert_allclose(found.word("(sun)"), found.span(12, 17))
+
+
+def test_special_tokens_are_in_no_word_and_no_span(encoder):
+    found = encoder.token_vectors("cat")
+    assert [(token.token, token.start, token.end) for token in found.tokens] == [
+        ("[CLS]", 0, 0),
+        ("cat", 0, 3),
+        ("[SEP]", 0, 0),
+    ]
+    for vector in (found.word("cat"), found.span(0, 3), found.span(0, 1)):
+        np.testing.assert_array_equal(vector, found.vectors[1])
+
+
+@pytest.mark.parametrize("occurrence", [-1, 1])
+def test_occurrences_count_from_zero_and_not_from_the_end(encoder, occurrence):
+    with pytest.raises(InputError, match="expected occurrence 0 to 0 of 'dog'"):
+        encoder.token_vectors("a dog").word("dog", occurrence)

@@ -18,7 +18,7 @@ from edgeembed_runtime.engine.engine import (
     feeds,
     tokenized,
 )
-from edgeembed_runtime.engine.memory import resident_bytes
+from edgeembed_runtime.engine.memory import give_back_freed_memory, resident_bytes
 from edgeembed_runtime.engine.pool import WorkerPool
 from edgeembed_runtime.engine.schedule import Schedule
 from edgeembed_runtime.engine.session import Session, SessionSettings
@@ -42,6 +42,7 @@ class ExactEngine:
         Raises:
             InputError: the schedule's limit on memory is too low for this model.
         """
+        give_back_freed_memory()  # or the model would seem to need less than it does
         base = resident_bytes()
         self.tokenizer = tokenizer
         self._spin = schedule.spin

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import onnxruntime as ort
-
 from edgeembed_runtime.errors import InputError, ProviderError
+from edgeembed_runtime.onnxruntime_offline import ort
 
 Provider = str | tuple[str, Mapping[str, object]]
 Providers = tuple[tuple[str, dict[str, str]], ...]

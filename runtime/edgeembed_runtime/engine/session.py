@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from edgeembed_runtime.engine.memory import give_back_freed_memory
 from edgeembed_runtime.engine.providers import CPU, Providers
 from edgeembed_runtime.errors import BundleCorruptError, InferenceError, ProviderError
+from edgeembed_runtime.onnxruntime_offline import ort
 
 _ERRORS_ONLY = 3
 

@@ -1,0 +1,60 @@
+"""A process of one side: `python worker.py SIDE MODEL FOLDER TEXTS`, tasks on stdin.
+
+Answers one line of JSON to each task: prepare, versions, load, short, passages, single, memory,
+save PATH. Everything else that libraries print goes to stderr.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+ANSWERS = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error", TOKENIZERS_PARALLELISM="true")
+
+
+def seconds(encode, inputs) -> float:
+    began = time.perf_counter()
+    encode(inputs)
+    return time.perf_counter() - began
+
+
+def resident_mb() -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1000
+
+
+def main() -> None:
+    name, model, folder, texts_file = sys.argv[1:]
+    from sides import SIDES, versions
+
+    side, encode = SIDES[name], None
+    texts = json.loads(Path(texts_file).read_text())
+    for line in sys.stdin:
+        task, _, argument = line.strip().partition(" ")
+        answer: object = True
+        if task == "prepare":
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            side.prepare(Path(model), Path(folder), texts["calibration"])
+        elif task == "versions":
+            answer = versions()
+        elif task == "load":
+            encode = side.load(Path(model), Path(folder))
+            encode("a first text")
+        elif task == "memory":
+            answer = resident_mb()
+        elif task == "single":
+            answer = sorted(seconds(encode, text) for text in texts["single"])
+        elif task == "save":
+            import numpy as np
+
+            np.save(argument, np.asarray(encode(texts["short"] + texts["passages"])))
+        else:
+            answer = seconds(encode, texts[task]) / len(texts[task])
+        print(json.dumps(answer), file=ANSWERS, flush=True)
+
+
+if __name__ == "__main__":
+    main()
