@@ -12,8 +12,11 @@ RESULTS = Path(__file__).parent / "results"
 _PACKAGES = ("edgeembed", "onnxruntime", "numpy", "torch", "transformers", "sentence-transformers")
 
 
-def write_results(name: str, figures: dict) -> Path:
-    """Write `figures` and the circumstances to results/<name>.json."""
+def write_results(name: str, figures: dict, peers: dict | None = None) -> Path:
+    """Write `figures` and the circumstances to results/<name>.json.
+
+    `peers` are the versions of packages in the peers' own environments, by peer.
+    """
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     tree = {
@@ -25,7 +28,8 @@ def write_results(name: str, figures: dict) -> Path:
             "features": sorted(cpu_features()),
             "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         },
-        "versions": {package: version(package) for package in _PACKAGES},
+        "versions": {package: version(package) for package in _PACKAGES}
+        | ({"peers": peers} if peers else {}),
         **figures,
     }
     path.write_text(json.dumps(tree, indent=2) + "\n")

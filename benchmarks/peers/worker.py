@@ -23,25 +23,28 @@ def seconds(encode, inputs) -> float:
 
 def resident_mb() -> float:
     lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1000
+    kibibytes = int(next(line for line in lines if line.startswith("VmRSS")).split()[1])
+    return kibibytes * 1024 / 1e6
 
 
 def main() -> None:
     name, model, folder, texts_file = sys.argv[1:]
-    from sides import SIDES, versions
+    from sides import SIDES, Job, versions
 
     side, encode = SIDES[name], None
     texts = json.loads(Path(texts_file).read_text())
+    job = Job(Path(model), Path(folder), texts["calibration"])
     for line in sys.stdin:
         task, _, argument = line.strip().partition(" ")
         answer: object = True
         if task == "prepare":
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            side.prepare(Path(model), Path(folder), texts["calibration"])
+            job.folder.mkdir(parents=True, exist_ok=True)
+            if side.prepare:
+                side.prepare(job)
         elif task == "versions":
             answer = versions()
         elif task == "load":
-            encode = side.load(Path(model), Path(folder))
+            encode = side.load(job)
             encode("a first text")
         elif task == "memory":
             answer = resident_mb()
@@ -50,7 +53,8 @@ def main() -> None:
         elif task == "save":
             import numpy as np
 
-            np.save(argument, np.asarray(encode(texts["short"] + texts["passages"])))
+            every = [text for kind in ("short", "passages", "single") for text in texts[kind]]
+            np.save(argument, np.asarray(encode(every)))
         else:
             answer = seconds(encode, texts[task]) / len(texts[task])
         print(json.dumps(answer), file=ANSWERS, flush=True)

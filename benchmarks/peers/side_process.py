@@ -1,0 +1,92 @@
+"""A worker process of one side, seen from the benchmark: tasks by name, answers as JSON."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sides import SIDES
+
+WORKER = Path(__file__).parent / "worker.py"
+
+
+class SideError(RuntimeError):
+    """A side that cannot be measured, and why."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things are: environments and artefacts, the original model, the bundle, the texts."""
+
+    envs: Path
+    model: Path
+    bundle: Path
+    texts: Path
+
+    def python(self, name: str) -> Path:
+        """The interpreter of a side."""
+        env = SIDES[name].env
+        return Path(sys.executable) if env == "current" else self.envs / env / "bin" / "python"
+
+    def artefacts(self, name: str) -> Path:
+        """The side's own folder: its export of the model, or the bundle."""
+        return self.bundle if SIDES[name].env == "current" else self.envs / "models" / name
+
+    def environment(self, name: str) -> dict[str, str]:
+        """Bytecode is kept, as after an installation; the peers see none of edgeembed's paths."""
+        left_out = {"PYTHONDONTWRITEBYTECODE"}
+        if SIDES[name].env != "current":
+            left_out.add("PYTHONPATH")
+        return {key: value for key, value in os.environ.items() if key not in left_out}
+
+    def log(self, name: str) -> Path:
+        """What the side's process says on stderr."""
+        return self.envs / "logs" / f"{name}.log"
+
+
+class SideProcess:
+    """A process of one side in its own environment."""
+
+    def __init__(self, name: str, places: Places, folder: Path | None = None) -> None:
+        log = places.log(name)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        arguments = [places.model, folder or places.artefacts(name), places.texts]
+        self.log = log
+        with log.open("w") as errors:
+            self.process = subprocess.Popen(
+                [places.python(name), "-W", "ignore", WORKER, name, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env=places.environment(name),
+            )
+
+    def ask(self, task: str) -> Any:
+        """Give a task and wait for the answer."""
+        try:
+            print(task, file=self.process.stdin, flush=True)
+            answer = self.process.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            self.process.wait()
+            said = self.log.read_text(errors="replace").strip().splitlines() or ["nothing said"]
+            raise SideError(f"{task.split()[0]} failed: {said[-1][:300]} (see {self.log})")
+        return json.loads(answer)
+
+    def close(self) -> None:
+        """Let the process end, and wait until it has."""
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.process.wait()
+
+    def __enter__(self) -> "SideProcess":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
