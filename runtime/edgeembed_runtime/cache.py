@@ -1,7 +1,6 @@
 """A persistent cache of vectors: one SQLite file, limited in size, shared by many processes."""
 
 import hashlib
-import itertools
 import logging
 import os
 import sqlite3
@@ -15,6 +14,8 @@ from numpy.typing import NDArray
 
 from edgeembed_runtime.engine.engine import EncodeMany, NumberedText
 from edgeembed_runtime.errors import EdgeEmbedError, InputError
+from edgeembed_runtime.forks import never_delete, tell_after_fork
+from edgeembed_runtime.windows import windows
 
 _log = logging.getLogger("edgeembed")
 # "eeVC": a file with another number is somebody else's, and is not touched.
@@ -24,7 +25,7 @@ _SCHEMA = (
     " (key BLOB PRIMARY KEY, vector BLOB NOT NULL, crc32 INTEGER NOT NULL)"
 )
 # Texts that are looked up, encoded and kept together.
-_WINDOW = 256
+_WINDOW = 32
 # When the cache is full, so much of it stays, so that it is not full again at once.
 _KEPT_SHARE = 0.9
 _BUSY_TIMEOUT_S = 2.0
@@ -51,9 +52,9 @@ class EmbeddingCache:
         self.max_mb = max_mb
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
-        self._process = os.getpid()
         with self._lock:
             self._open()
+        tell_after_fork(self)
 
     def __reduce__(self) -> tuple[Callable[..., "EmbeddingCache"], tuple[str, int]]:
         """Pickle as a path and a size: the copy opens the same file."""
@@ -71,31 +72,48 @@ class EmbeddingCache:
 
         `model` says whose vectors they are; another model's are never given.
         """
-        source = iter(texts)
-        while window := list(itertools.islice(source, _WINDOW)):
+        for window in windows(texts, _WINDOW):
             keys = [_key(model, text) for _, text in window]
             known = self._get(keys)
-            missing = {k: item for k, item in zip(keys, window, strict=True) if k not in known}
+            missing: dict[bytes, NumberedText] = {}
+            for key, item in zip(keys, window, strict=True):
+                if key not in known:
+                    missing.setdefault(key, item)
             encoded = zip(missing, encode_many(missing.values()), strict=True)
             fresh: dict[bytes, NDArray[np.float32]] = {}
             try:
                 for key in keys:
                     while key not in known and key not in fresh:
                         fresh.update([next(encoded)])
-                    yield known[key] if key in known else fresh[key]
+                    # A copy: what the caller does to it is not done to the next one's.
+                    yield (known[key] if key in known else fresh[key]).copy()
             finally:  # what is done is kept, whatever becomes of the rest
                 self._put(fresh)
 
     def clear(self) -> None:
-        """Forget every vector."""
-        with self._lock, self._open() as connection:
-            connection.execute("DELETE FROM vectors")
+        """Forget every vector.
+
+        Raises:
+            EdgeEmbedError: the file cannot be written now.
+        """
+        try:
+            with self._lock, self._open() as connection:
+                connection.execute("DELETE FROM vectors")
+        except sqlite3.Error as error:
+            raise EdgeEmbedError(f"cache {self.path}: could not clear it: {error}") from error
 
     def close(self) -> None:
         """Close the file; it is opened again when it is needed."""
         with self._lock:
-            if self._connection is not None and self._process == os.getpid():
+            if self._connection is not None:
                 self._connection.close()
+            self._connection = None
+
+    def after_fork(self) -> None:
+        """Forget the parent's connection, which a child must neither use nor close."""
+        self._lock = threading.Lock()
+        if self._connection is not None:
+            never_delete(self._connection)
             self._connection = None
 
     def _get(self, keys: list[bytes]) -> dict[bytes, NDArray[np.float32]]:
@@ -137,15 +155,13 @@ class EmbeddingCache:
         )
 
     def _open(self) -> sqlite3.Connection:
-        """The connection of this process: one must not be carried through a fork."""
-        if self._connection is None or self._process != os.getpid():
+        if self._connection is None:
             try:
                 self._connection = _connect(self.path)
             except sqlite3.Error as error:
                 raise EdgeEmbedError(
                     f"cache {self.path}: could not open it: {error}; choose another file"
                 ) from error
-            self._process = os.getpid()
         return self._connection
 
 

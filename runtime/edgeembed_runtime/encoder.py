@@ -367,7 +367,7 @@ class Encoder:
         encoding = tokens.encoding
         places = zip(encoding.tokens, encoding.offsets, strict=True)
         found = tuple(Token(token=token, start=start, end=end) for token, (start, end) in places)
-        return TokenVectors(text=text, tokens=found, vectors=vectors)
+        return TokenVectors(text=text, cut=tokens.cut, tokens=found, vectors=vectors)
 
     # -- around it ----------------------------------------------------------------------------
 

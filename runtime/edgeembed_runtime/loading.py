@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from edgeembed_runtime.bundle import Bundle, Variant
 from edgeembed_runtime.cache import EmbeddingCache
@@ -40,6 +40,8 @@ def load_engine(bundle: Bundle, options: LoadOptions) -> tuple[Variant, EngineHa
     """
     if options.verify not in ("size", "hash", "golden"):
         raise InputError(f"verify: expected size, hash or golden, got {options.verify!r}")
+    if not isinstance(cast(object, options.cache), EmbeddingCache | None):
+        raise InputError(f"cache: expected an EmbeddingCache, got {options.cache!r}")
     schedule = schedule_for(options.profile, options.threads, options.max_memory_mb)
     providers = resolve_providers(options.providers)
     variant = choose_variant(bundle.manifest.text, options.variant, providers[0][0])

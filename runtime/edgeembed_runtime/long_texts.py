@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edgeembed_runtime import vectors as vec
 from edgeembed_runtime.engine.engine import EncodeMany, NumberedText, at_position
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.inputs.chunking import Chunk, chunk_text
+from edgeembed_runtime.inputs.chunking import Chunk, checked_size, chunk_text
 from edgeembed_runtime.inputs.tokenizer import TextTokenizer
 
 # The part of a chunk that the next one repeats, so that what is said across a border is in one.
@@ -50,11 +50,17 @@ class Chunker:
             raise InputError(
                 f"prompt: expected one shorter than {self.tokenizer.max_tokens} tokens"
             )
-        size = self.room if max_tokens is None else max_tokens
-        if type(size) is int:  # chunk_text says what is wrong with anything else
-            size = min(size, self.room)
-        overlap = size // OVERLAP_SHARE if overlap_tokens is None else overlap_tokens
-        return list(chunk_text(text, self.tokenizer, max_tokens=size, overlap_tokens=overlap))
+        size = checked_size(max_tokens, self.room)
+        while True:
+            overlap = size // OVERLAP_SHARE if overlap_tokens is None else overlap_tokens
+            found = list(chunk_text(text, self.tokenizer, max_tokens=size, overlap_tokens=overlap))
+            # The prompt and the first word may be more tokens together than each by itself.
+            longest = max((self.tokenizer.count(self.prompt + c.text) for c in found), default=0)
+            excess = longest - self.tokenizer.max_tokens
+            if not self.prompt or excess <= 0 or size == 1:
+                return found
+            size = max(1, size - excess)
+            overlap_tokens = None if overlap_tokens is None else min(overlap_tokens, size // 2)
 
     def pooled(
         self,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edgeembed_runtime import vectors as vec
 from edgeembed_runtime.bundle import Bundle, Golden, Variant
 from edgeembed_runtime.cache import EmbeddingCache
-from edgeembed_runtime.engine.engine import NumberedText
+from edgeembed_runtime.engine.engine import EncodeMany, NumberedText
 from edgeembed_runtime.engine.handle import EngineHandle
 from edgeembed_runtime.errors import BundleCorruptError
 from edgeembed_runtime.inputs.texts import checked_texts
@@ -76,10 +76,7 @@ class TextEncoding:
         """The vector of each text, (d,) float32, in order; reads only a little ahead."""
         engine = self.engine.get()
         cuts = CutTexts(truncation, engine.tokenizer)
-        encode_many = partial(engine.encode_many, on_cut=cuts.note)
-        # A text in the cache is not tokenised, so that nobody would know that it is too long.
-        if self.cache is not None and truncation == "truncate":
-            encode_many = partial(self.cache.through, self._model(), encode_many=encode_many)
+        encode_many = self._cached(partial(engine.encode_many, on_cut=cuts.note), truncation)
         if chunk:
             chunker = Chunker(tokenizer=engine.tokenizer, prompt=prefix)
             unit = self.bundle.manifest.normalized
@@ -101,24 +98,36 @@ class TextEncoding:
         return golden
 
     def _encode_one(self, text: str, options: EncodeOptions) -> NDArray[np.float32]:
-        if options.chunk or self.cache is not None:
-            (found,) = self.stream([(0, text)], options.prefix, options.truncation, options.chunk)
+        if options.chunk:
+            (found,) = self.stream([(0, text)], options.prefix, options.truncation, chunk=True)
             return found
         engine = self.engine.get()
         cuts = CutTexts(options.truncation, engine.tokenizer)
-        found = engine.encode_one(options.prefix + text, cuts.note)
+
+        def encode(texts: Iterable[NumberedText]) -> Iterator[NDArray[np.float32]]:
+            return (engine.encode_one(text, cuts.note) for _, text in texts)
+
+        (found,) = self._cached(encode, options.truncation)([(0, options.prefix + text)])
         cuts.warn()
         return found
 
-    def _model(self) -> str:
-        """Whose vectors a cache keeps: variants of one space differ a little."""
+    def _cached(self, encode_many: EncodeMany, truncation: Truncation) -> EncodeMany:
+        # A text in the cache is not tokenised, so that nobody would know that it is too long.
+        if self.cache is None or truncation != "truncate":
+            return encode_many
+        # Variants of one space differ a little, so a cache keeps them apart.
         manifest = self.bundle.manifest
-        return f"{manifest.space} {manifest.files[self.variant.file].sha256}"
+        model = f"{manifest.space} {manifest.files[self.variant.file].sha256}"
+        return partial(self.cache.through, model, encode_many=encode_many)
+
+    @cached_property
+    def _golden_vectors(self) -> NDArray[np.float32]:
+        return self.golden().vectors
 
     def _finish(self, found: NDArray[np.float32], options: EncodeOptions) -> NDArray[Any]:
         ranges = options.ranges
         if ranges is None and options.precision in ("int8", "uint8"):
-            golden = self._shortened(self.golden().vectors, options.truncate_dim)
+            golden = self._shortened(self._golden_vectors, options.truncate_dim)
             ranges = vec.calibration_ranges(golden, margin=_GOLDEN_MARGIN)
         short = self._shortened(found, options.truncate_dim)
         return vec.to_precision(short, options.precision, ranges)

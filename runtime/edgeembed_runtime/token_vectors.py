@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.inputs.texts import checked_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,9 +24,13 @@ class Token:
 
 @dataclass(frozen=True, kw_only=True)
 class TokenVectors:
-    """The tokens of a text as the model saw them, and a vector for each: (t, width) float32."""
+    """The tokens of a text as the model saw them, and a vector for each: (t, width) float32.
+
+    `cut` says that the text goes on after what the model took.
+    """
 
     text: str
+    cut: bool
     tokens: tuple[Token, ...]
     vectors: NDArray[np.float32]
 
@@ -35,7 +40,7 @@ class TokenVectors:
         Raises:
             InputError: no token touches it, or the text was cut before it.
         """
-        seen = max(token.end for token in self.tokens)
+        seen = max(token.end for token in self.tokens) if self.cut else len(self.text)
         rows = [
             row for row, token in enumerate(self.tokens) if token.start < end and token.end > start
         ]
@@ -59,11 +64,12 @@ class TokenVectors:
         Raises:
             InputError: the text has no such word, or not so many.
         """
-        places = [m.span() for m in re.finditer(rf"(?<!\w){re.escape(word)}(?!\w)", self.text)]
-        if not word or not 0 <= occurrence < len(places):
+        pattern = re.escape(checked_text(word, "word"))
+        places = [m.span() for m in re.finditer(rf"(?<!\w){pattern}(?!\w)", self.text)]
+        if not word or not places:
+            raise InputError(f"word: expected a word of the text, got {word!r}")
+        if type(occurrence) is not int or not 0 <= occurrence < len(places):
             raise InputError(
-                f"word: expected occurrence 0 to {len(places) - 1} of {word!r}, got {occurrence}"
-                if word and places
-                else f"word: expected a word of the text, got {word!r}"
+                f"word: expected occurrence 0 to {len(places) - 1} of {word!r}, got {occurrence!r}"
             )
         return self.span(*places[occurrence])

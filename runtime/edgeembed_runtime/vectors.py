@@ -41,7 +41,7 @@ def calibration_ranges(vectors: NDArray[Any], *, margin: float = 0.0) -> NDArray
     Raises:
         InputError: not two or more vectors of finite numbers.
     """
-    rows = np.asarray(vectors, np.float32)
+    rows = _numbers(vectors, "vectors")
     if rows.ndim != 2 or len(rows) < 2 or not np.isfinite(rows).all():
         raise InputError(f"vectors: expected (n, d) finite numbers with n > 1, got {rows.shape}")
     low, high = rows.min(axis=0), rows.max(axis=0)
@@ -88,7 +88,7 @@ def to_precision(
 
 def _steps(vectors: NDArray[np.float32], ranges: NDArray[Any] | None) -> NDArray[np.float32]:
     expected = (2, vectors.shape[-1])
-    array = np.asarray(ranges, np.float32) if ranges is not None else np.empty(0, np.float32)
+    array = _numbers(ranges, "ranges") if ranges is not None else np.empty(0, np.float32)
     if array.shape != expected or not np.isfinite(array).all() or (array[0] > array[1]).any():
         raise InputError(
             f"ranges: expected the least and greatest values, {expected}, got {array.shape}"
@@ -126,8 +126,15 @@ def similarity_matrix(a: NDArray[Any], b: NDArray[Any], kind: Similarity) -> NDA
             return found
 
 
+def _numbers(values: Any, name: str) -> NDArray[np.float32]:
+    try:
+        return np.asarray(values, np.float32)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name}: expected an array of numbers, got {error}") from error
+
+
 def _rows(vectors: NDArray[Any]) -> NDArray[np.float32]:
-    array = np.asarray(vectors, dtype=np.float32)
+    array = _numbers(vectors, "similarity")
     if array.ndim not in (1, 2):
         raise InputError(f"similarity: expected shape (d,) or (n, d), got {array.shape}")
     return np.atleast_2d(array)

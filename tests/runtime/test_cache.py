@@ -384,3 +384,88 @@ def test_a_bad_text_among_known_ones_is_named_by_its_place_and_work_before_it_is
             made.encode(texts)
     assert len(cache) == len(known | set(range(bad)))
     cache.close()
+
+
+def test_what_a_caller_does_to_a_vector_never_gets_into_the_cache(cached, plain):
+    for vector in cached.encode_iter(["a", "b"]):
+        vector *= 2
+    assert cached.encode(["a", "b"]).tobytes() == plain.encode(["a", "b"]).tobytes()
+
+
+def test_equal_texts_of_a_stream_have_vectors_of_their_own(cached):
+    first, second = cached.encode_iter(["same", "same"])
+    first *= 2
+    assert not np.array_equal(first, second)
+
+
+def test_a_hit_may_be_written_to_like_a_miss(cached):
+    for _ in range(2):
+        cached.encode("a")[0] = 1
+        next(cached.encode_iter(["a"]))[0] = 1
+
+
+def test_vectors_before_a_bad_item_are_given(cached):
+    results = cached.encode_iter(["one", None])
+    assert next(results).shape == (16,)
+    with pytest.raises(InputError, match=r"inputs\[1\]"):
+        next(results)
+
+
+def test_a_stream_is_read_only_a_little_ahead(cached):
+    read = itertools.count()
+    next(cached.encode_iter(f"text {next(read)}" for _ in itertools.count()))
+    assert next(read) <= 50
+
+
+def test_the_first_of_equal_bad_texts_is_named(cached):
+    with pytest.raises(InputError, match=r"inputs\[0\]"):
+        list(cached.encode_iter(["\ud800", "a", "\ud800"]))
+
+
+def test_a_bad_text_alone_has_no_position(cached, plain):
+    messages = []
+    for encoder in (cached, plain):
+        with pytest.raises(InputError) as caught:
+            encoder.encode("\ud800")
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_child_never_waits_for_the_lock_of_another_thread(tmp_path, tiny_path):
+    code = """if True:
+        import os, sys
+        from edgeembed import EmbeddingCache, Encoder
+        cache = EmbeddingCache(sys.argv[2])
+        encoder = Encoder.load(sys.argv[1], cache=cache)
+        with cache._lock:
+            child = os.fork()
+            if not child:
+                encoder.encode(["a"])
+                os._exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    arguments = [str(tiny_path), str(tmp_path / "forked.sqlite")]
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert found.stdout == "0\n", found.stderr
+
+
+def test_clearing_a_locked_cache_is_a_typed_error(cache):
+    other = sqlite3.connect(cache.path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    try:
+        with pytest.raises(EdgeEmbedError, match="could not clear it: database is locked"):
+            cache.clear()
+    finally:
+        other.close()
+
+
+def test_what_is_no_cache_is_refused_when_loading(tiny_path):
+    with pytest.raises(InputError, match="cache: expected an EmbeddingCache, got 'vec"):
+        Encoder.load(tiny_path, cache="vectors.sqlite")

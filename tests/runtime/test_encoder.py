@@ -597,3 +597,16 @@ def test_only_the_files_that_are_needed_are_opened(own_bundle):
         (own_bundle / name).unlink()
     with Encoder.load(own_bundle, variant="fp32") as made:
         np.testing.assert_allclose(made.encode(TEXTS), reference(TEXTS), atol=1e-6)
+
+
+@pytest.mark.parametrize("ranges", ["abc", [[1], [1, 2]], [[None] * 16] * 2])
+def test_ranges_that_are_no_numbers_are_input_errors(encoder, ranges):
+    with pytest.raises(InputError, match="ranges: expected"):
+        encoder.encode("a", precision="int8", ranges=ranges)
+
+
+def test_eight_bits_do_not_read_the_golden_vectors_at_every_call(own_bundle):
+    with Encoder.load(own_bundle) as made:
+        first = made.encode("a", precision="int8")
+        (own_bundle / "golden.json").unlink()
+        np.testing.assert_array_equal(made.encode("a", precision="int8"), first)

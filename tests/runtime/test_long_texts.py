@@ -136,3 +136,17 @@ def test_the_default_overlap_is_an_eighth(encoder):
     for before, after in itertools.pairwise(starts):
         assert before[-3:] == after[:3]
         assert before[-4:] != after[:4]
+
+
+@pytest.mark.parametrize("prompt", ["x", "runn", "##"])
+def test_a_prompt_that_joins_the_first_word_leaves_every_chunk_whole(encoder, prompt):
+    text = "station music train river " * 30
+    encoder.encode(text, chunk=True, prompt=prompt, truncation="error")
+    parts = encoder.encode_chunks(text, prompt=prompt)
+    counts = encoder.count_tokens([prompt + chunk.text for chunk in parts.chunks])
+    assert max(counts) <= encoder.max_tokens
+
+
+def test_a_chunk_size_that_is_no_number_is_an_input_error(encoder):
+    with pytest.raises(InputError, match="max_tokens: expected 1 or more, got '8'"):
+        encoder.encode_chunks("a", max_tokens="8")

@@ -100,8 +100,7 @@ FORK = """
         if not child:
             found = encoder.encode(texts).tobytes(), encoder.encode("the cat").tobytes()
             encoder.close()
-            # Not sys.exit: the exit handlers of onnxruntime itself wait for threads of the parent.
-            os._exit(0 if found == expected else 9)
+            sys.exit(0 if found == expected else 9)
         children.append(child)
     codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
     stop.set()
@@ -300,3 +299,22 @@ def test_closing_ends_every_thread(tiny_path):
     made.close()
     names = [thread.name for thread in threading.enumerate()]
     assert not any(name.startswith("edgeembed") for name in names)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads by /proc")
+@pytest.mark.parametrize("own_setting", [None, "0"])
+def test_onnxruntime_starts_no_thread_that_reports_home(tiny_path, own_setting):
+    code = """
+        import os, sys
+        from edgeembed import Encoder
+        encoder = Encoder.load(sys.argv[1], threads=1)
+        assert len(os.listdir("/proc/self/task")) == 1
+        assert os.environ.get("ORT_DISABLE_TELEMETRY") == (sys.argv[2] or None)
+        print("fine")
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+        patch.setenv("OPENBLAS_NUM_THREADS", "1")
+        if own_setting:
+            patch.setenv("ORT_DISABLE_TELEMETRY", own_setting)
+        run(code, str(tiny_path), own_setting or "")

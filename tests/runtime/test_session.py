@@ -7,7 +7,7 @@ import tiny_bundle
 from edgeembed_runtime.engine.engine import EMBEDDING, TOKEN_EMBEDDINGS, feeds
 from edgeembed_runtime.engine.providers import CPU
 from edgeembed_runtime.engine.session import Session, SessionSettings
-from edgeembed_runtime.errors import BundleCorruptError, InferenceError
+from edgeembed_runtime.errors import BundleCorruptError, InferenceError, StorageError
 
 TABLE = tiny_bundle.table()
 MODEL = tiny_bundle.graph(TABLE).SerializeToString()
@@ -72,3 +72,9 @@ def test_a_run_that_fails_is_one_short_line(io_binding):
 def test_what_is_no_model_is_damage():
     with pytest.raises(BundleCorruptError, match=r"^tiny: onnxruntime could not load it: "):
         opened(b"no model at all")
+
+
+def test_a_folder_for_compiled_models_that_cannot_be_made_is_a_storage_error():
+    providers = (("CPUExecutionProvider", {"ModelCacheDirectory": "/dev/null/folder"}),)
+    with pytest.raises(StorageError, match="could not make /dev/null/folder"):
+        Session(MODEL, "tiny", SessionSettings(providers=providers))

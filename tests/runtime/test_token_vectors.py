@@ -1,5 +1,7 @@
 """Contextual vectors of tokens and words, against the tiny model's own table."""
 
+import unicodedata
+
 import numpy as np
 import pytest
 import tiny_bundle
@@ -140,3 +142,15 @@ def test_special_tokens_are_in_no_word_and_no_span(encoder):
 def test_occurrences_count_from_zero_and_not_from_the_end(encoder, occurrence):
     with pytest.raises(InputError, match="expected occurrence 0 to 0 of 'dog'"):
         encoder.token_vectors("a dog").word("dog", occurrence)
+
+
+def test_the_last_word_may_end_in_what_the_tokenizer_drops(encoder):
+    text = unicodedata.normalize("NFD", "un café")
+    found = encoder.token_vectors(text)
+    np.testing.assert_allclose(found.word(text[3:]), found.span(3, 7), rtol=1e-6)
+
+
+@pytest.mark.parametrize("arguments", [(5,), (None,), ("cat", "0"), ("cat", 0.0), ("cat", True)])
+def test_odd_arguments_of_word_are_input_errors(encoder, arguments):
+    with pytest.raises(InputError, match="word: expected"):
+        encoder.token_vectors(TEXT).word(*arguments)

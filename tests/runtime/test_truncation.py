@@ -85,3 +85,11 @@ def test_an_unknown_policy_is_refused_before_any_work(encoder, policy):
         encoder.encode(["a", object()], truncation=policy)
     with pytest.raises(InputError, match="truncation: expected"):
         encoder.encode_iter(["a"], truncation=policy)
+
+
+def test_the_warning_names_the_caller_s_line(encoder):
+    with pytest.warns(TruncationWarning) as caught:
+        encoder.encode(LONG, truncation="warn")
+        encoder.encode([LONG], truncation="warn")
+        list(encoder.encode_iter([LONG], truncation="warn"))
+    assert [w.filename for w in caught] == [__file__] * 3

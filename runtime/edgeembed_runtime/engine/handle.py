@@ -1,16 +1,12 @@
 """Holding an engine through forks: a child process gets its own."""
 
-import ctypes
-import os
 import threading
-import weakref
 from collections.abc import Callable
 
 from edgeembed_runtime.engine.engine import Engine
 from edgeembed_runtime.engine.memory import give_back_freed_memory
 from edgeembed_runtime.errors import EdgeEmbedError
-
-_handles: "weakref.WeakSet[EngineHandle]" = weakref.WeakSet()
+from edgeembed_runtime.forks import never_delete, tell_after_fork
 
 
 class EngineHandle:
@@ -22,7 +18,7 @@ class EngineHandle:
         self._lock = threading.Lock()
         self._engine: Engine | None = open_engine()
         self._closed = False
-        _handles.add(self)
+        tell_after_fork(self)
 
     def get(self) -> Engine:
         """The engine.
@@ -46,22 +42,9 @@ class EngineHandle:
             del engine
             give_back_freed_memory()
 
-    def leave_behind(self) -> None:
-        """Forget the parent's engine, and its lock, which another thread may have held.
-
-        The engine's threads do not exist in a child, which must therefore neither use it nor
-        delete it, not even at the end: that would wait for those threads. So it never dies.
-        """
+    def after_fork(self) -> None:
+        """Forget the parent's engine: its threads do not exist here, and it would wait for them."""
         self._lock = threading.Lock()
         if self._engine is not None:
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._engine))
+            never_delete(self._engine)
             self._engine = None
-
-
-def _after_fork() -> None:
-    for handle in list(_handles):
-        handle.leave_behind()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -26,6 +26,7 @@ from edgeembed_runtime.engine.schedule import Schedule
 from edgeembed_runtime.engine.session import Session, SessionSettings
 from edgeembed_runtime.errors import InferenceError
 from edgeembed_runtime.inputs.tokenizer import TextTokenizer, TokenizedText
+from edgeembed_runtime.windows import windows
 
 # The free axes of a graph's inputs, as docs/bundle-format.md names them.
 BATCH_AXIS, TOKEN_AXIS = "batch", "tokens"
@@ -97,7 +98,7 @@ class PaddedEngine:
                 return position, tokenized(self.tokenizer, text, on_cut)
 
         ahead = self._pool.map(tokenize, texts)
-        for window in _windows(ahead, 1 if self._fixed else _WINDOW):
+        for window in windows(ahead, 1 if self._fixed else _WINDOW):
             yield from self._run_window(window)
 
     def encode_tokens(self, text: str, on_cut: OnCut) -> tuple[TokenizedText, NDArray[np.float32]]:
@@ -166,20 +167,3 @@ def plan_batches(
 
 def _bucket_of(length: int, buckets: Sequence[int]) -> int:
     return next(bucket for bucket in buckets if bucket >= length)
-
-
-def _windows(items: Iterator[_Numbered], size: int) -> Iterator[list[_Numbered]]:
-    """Lists of `size` items; when `items` raises, those before it come out first."""
-    window: list[_Numbered] = []
-    try:
-        for item in items:
-            window.append(item)
-            if len(window) == size:
-                yield window
-                window = []
-    except Exception:
-        if window:
-            yield window
-        raise
-    if window:
-        yield window

@@ -13,6 +13,7 @@ from edgeembed_runtime.engine.memory import give_back_freed_memory
 from edgeembed_runtime.engine.providers import CPU, Providers
 from edgeembed_runtime.errors import BundleCorruptError, InferenceError, ProviderError
 from edgeembed_runtime.onnxruntime_offline import ort
+from edgeembed_runtime.storage import storage_errors
 
 _ERRORS_ONLY = 3
 
@@ -45,8 +46,9 @@ class Session:
         """
         self._io_binding = settings.io_binding
         for _, options in settings.providers:
-            if cache := options.get("ModelCacheDirectory"):
-                Path(cache).mkdir(parents=True, exist_ok=True)
+            if folder := options.get("ModelCacheDirectory"):
+                with storage_errors("make", Path(folder)):
+                    Path(folder).mkdir(parents=True, exist_ok=True)
         try:
             self._session = ort.InferenceSession(
                 model, _options(settings), providers=list(settings.providers)

@@ -20,6 +20,19 @@ class Chunk:
     end: int
 
 
+def checked_size(max_tokens: int | None, room: int) -> int:
+    """The tokens of a chunk: as many as asked for, or all that there is room for.
+
+    Raises:
+        InputError: `max_tokens` is not a positive number.
+    """
+    if max_tokens is None:
+        return room
+    if type(max_tokens) is not int or max_tokens < 1:
+        raise InputError(f"max_tokens: expected 1 or more, got {max_tokens!r}")
+    return min(max_tokens, room)
+
+
 def chunk_text(
     text: str, tokenizer: TextTokenizer, *, max_tokens: int, overlap_tokens: int
 ) -> Iterator[Chunk]:
@@ -32,9 +45,7 @@ def chunk_text(
     Raises:
         InputError: `max_tokens` is not positive, or `overlap_tokens` is not below half of it.
     """
-    if type(max_tokens) is not int or max_tokens < 1:
-        raise InputError(f"max_tokens: expected 1 or more, got {max_tokens!r}")
-    max_tokens = min(max_tokens, tokenizer.max_tokens - tokenizer.special_tokens)
+    max_tokens = checked_size(max_tokens, tokenizer.max_tokens - tokenizer.special_tokens)
     if type(overlap_tokens) is not int or not 0 <= overlap_tokens <= max_tokens // 2:
         raise InputError(f"overlap_tokens: expected 0 to {max_tokens // 2}, got {overlap_tokens!r}")
     spans = list(tokenizer.spans(text))

@@ -13,6 +13,8 @@ MAX_TOKENIZER_BYTES = 64 << 20
 # A text is cut to this many characters per token it may keep before it is tokenised, so that a
 # 10 MB text costs no more than a long one. Real text has 2 to 6; runs that need more are retried.
 _CHARACTERS_PER_TOKEN = 16
+# WordPiece takes a word of over 100 characters for one unknown token; its part must not be shorter.
+_FEWEST_CHARACTERS = 2_000
 # Tokens beyond the cut that must be there for the kept ones to be what the whole text would give.
 _MARGIN_TOKENS = 64
 # Of a text with almost no tokens (megabytes of white space, one endless word) no more is looked at.
@@ -88,7 +90,7 @@ class TextTokenizer:
         """
         room = self.max_tokens - self.special_tokens
         encoding = Encoding()
-        size = self.max_tokens * _CHARACTERS_PER_TOKEN
+        size = max(_FEWEST_CHARACTERS, self.max_tokens * _CHARACTERS_PER_TOKEN)
         most = max(_MOST_CHARACTERS, 4 * size)
         for part in _prefixes(text[:most], size):
             encoding = self._encode(part)

@@ -1,5 +1,6 @@
 """What happens to a text that is longer than the model takes."""
 
+import inspect
 import warnings
 from collections.abc import Iterator
 from typing import Literal, TypeVar, get_args
@@ -64,13 +65,21 @@ class CutTexts:
                 f"{texts} cut to {self._tokenizer.max_tokens} tokens; the longest has "
                 f"{max(self._lengths)}",
                 TruncationWarning,
-                stacklevel=3,
+                stacklevel=_callers_level(),
             )
 
     def warn_after(self, results: Iterator[T]) -> Iterator[T]:
         """Yield the results, and warn when all of them are there."""
         yield from results
         self.warn()
+
+
+def _callers_level() -> int:
+    """Which frame above `warn` is the first that is not of this package."""
+    level, frame = 0, inspect.currentframe()
+    while frame and frame.f_globals.get("__name__", "").startswith("edgeembed_runtime."):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def allow_cut(text: str) -> None:
