@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from edgeembed.cli import bench, convert, demo, doctor, embed, index, inspect, search, verify
+from edgeembed.cli import (
+    bench,
+    convert,
+    demo,
+    doctor,
+    embed,
+    eval,  # noqa: A004
+    index,
+    inspect,
+    search,
+    verify,
+)
 from edgeembed.cli.guard import guarded
 from edgeembed_runtime.version import __version__
 
@@ -43,6 +54,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "embed": embed.embed,
     "index": index.index,
     "search": search.search,
+    "eval": eval.eval_,
     "bench": bench.bench,
     "doctor": doctor.doctor,
 }

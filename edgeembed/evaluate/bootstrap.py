@@ -1,0 +1,44 @@
+"""How sure a score is: the bootstrap, with the same draws for every model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgeembed.evaluate.tasks.task import Task, Values
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """Where 95 of 100 draws lie; NaN where no draw has a score."""
+
+    low: float
+    high: float
+
+
+def resampled_scores(task: Task, values: Sequence[Values], *, draws: int, seed: int) -> Values:
+    """Scores of models on the same random draws of a task's items: (models, draws).
+
+    `values` are the rows that each model was observed to give, item by item; items are drawn with
+    replacement. Source: Efron &
+    Tibshirani, An Introduction to the Bootstrap, 1993, ch. 13; for pairs: Sakai, SIGIR 2006.
+    """
+    count = len(values[0])
+    rng = np.random.default_rng(seed)
+    scores = np.empty((len(values), draws))
+    for draw in range(draws):
+        chosen = rng.integers(0, count, count)
+        scores[:, draw] = [task.score(rows[chosen]) for rows in values]
+    return scores
+
+
+def interval(scores: Values) -> Interval:
+    """The middle 95 % of scores; those that are NaN are left out."""
+    found = scores[~np.isnan(scores)]
+    if not len(found):
+        return Interval(low=float("nan"), high=float("nan"))
+    edge = (1 - LEVEL) / 2
+    low, high = np.quantile(found, [edge, 1 - edge])
+    return Interval(low=float(low), high=float(high))

@@ -1,0 +1,1 @@
+"""Metrics: numbers from vectors, similarities, labels and rankings; each with its source."""

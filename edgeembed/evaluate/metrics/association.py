@@ -1,0 +1,66 @@
+"""WEAT: how much closer one group of words is to one attribute than another group.
+
+Source: Caliskan, Bryson & Narayanan, Science 356 (2017), https://arxiv.org/abs/1608.07187.
+"""
+
+import itertools
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+# With at most so many ways to split the target words all of them are tried; C(16, 8) = 12,870.
+MOST_EXACT = 20_000
+
+
+def associations(targets: Floats, a: Floats, b: Floats) -> Floats:
+    """s(w, A, B) of each row of `targets` (n, d): mean cosine to `a` less mean cosine to `b`."""
+    targets, a, b = (_unit(rows) for rows in (targets, a, b))
+    return (targets @ a.T).mean(axis=1) - (targets @ b.T).mean(axis=1)
+
+
+def effect_size(x: Floats, y: Floats) -> float:
+    """Cohen's d of two groups of associations: between -2 and 2; NaN where all are equal.
+
+    The deviation is the sample's (n - 1) over both groups together, as in the authors' code.
+    """
+    both = np.concatenate([x, y])
+    spread = float(both.std(ddof=1)) if len(both) > 1 else 0.0
+    return float(x.mean() - y.mean()) / spread if spread > 0 else float("nan")
+
+
+def permutation_p_value(x: Floats, y: Floats, *, samples: int, seed: int) -> float:
+    """The one-sided p-value: the share of splits into groups of these sizes at least as far apart.
+
+    Exact where there are at most 20,000 splits; otherwise of `samples` random ones, the split that
+    was found counted among them (Phipson & Smyth, 2010), so that it is never 0.
+    """
+    both = np.concatenate([x, y])
+    observed = float(x.sum() / len(x) - y.sum() / len(y))
+    if math.comb(len(both), len(x)) <= MOST_EXACT:
+        choices = np.array(list(itertools.combinations(range(len(both)), len(x))))
+        return float(_at_least(both, choices, observed).mean())
+    rng = np.random.default_rng(seed)
+    order = rng.permuted(np.tile(np.arange(len(both)), (samples, 1)), axis=1)
+    return float((_at_least(both, order[:, : len(x)], observed).sum() + 1) / (samples + 1))
+
+
+def projections(words: Floats, a: Floats, b: Floats) -> Floats:
+    """The cosine of each row of `words` (n, d) to the direction from `b`'s mean to `a`'s: (n,).
+
+    Source: Bolukbasi et al., NeurIPS 2016 (https://arxiv.org/abs/1607.06520), with means.
+    """
+    direction = _unit(a).mean(axis=0) - _unit(b).mean(axis=0)
+    return _unit(words) @ (direction / max(float(np.linalg.norm(direction)), 1e-300))
+
+
+def _at_least(values: Floats, chosen: NDArray[np.intp], observed: float) -> NDArray[np.bool_]:
+    size = chosen.shape[1]
+    sums = values[chosen].sum(axis=1)
+    differences = sums / size - (values.sum() - sums) / (len(values) - size)
+    return differences >= observed - 1e-12  # the observed split itself, after rounding
+
+
+def _unit(rows: Floats) -> Floats:
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-300)

@@ -1,0 +1,87 @@
+"""What a model must do to be evaluated."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed.evaluate.metrics.pairs import similarity_pairs
+from edgeembed_runtime.vectors import Similarity, similarity_matrix
+
+Role = Literal["plain", "query", "document"]
+Vectors = NDArray[np.float32]
+
+
+class Model(Protocol):
+    """Texts to vectors, and how two vectors compare.
+
+    `key` identifies the vectors for the cache: equal only where the vectors are; None where that
+    cannot be known. `megabytes` is what its file takes.
+    """
+
+    @property
+    def name(self) -> str:
+        """How reports call it."""
+        ...
+
+    @property
+    def key(self) -> str | None:
+        """What identifies its vectors."""
+        ...
+
+    @property
+    def megabytes(self) -> float | None:
+        """The size of its file, in 10^6 bytes."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """The length of a vector."""
+        ...
+
+    def encode(self, texts: Sequence[str], role: Role) -> Vectors:
+        """Vectors to compare: (n, d) float32; a row of NaN for a text that it has no vector for."""
+        ...
+
+    def features(self, texts: Sequence[str]) -> Vectors:
+        """Vectors to learn from: (n, d) float32."""
+        ...
+
+    def compare(self, a: Vectors, b: Vectors) -> Vectors:
+        """The similarity of every row of (n, d) to every row of (m, d): (n, m)."""
+        ...
+
+    def compare_pairs(self, a: Vectors, b: Vectors) -> NDArray[np.float64]:
+        """The similarity of each row of (n, d) to the same row of (n, d): (n,)."""
+        ...
+
+    def vocabulary(self) -> tuple[str, ...] | None:
+        """The words that it has vectors for; None for a model that takes any text."""
+        ...
+
+
+@runtime_checkable
+class ImageModel(Protocol):
+    """A model that puts images and texts into one space."""
+
+    def encode_images(self, images: Sequence[Path]) -> Vectors:
+        """The vectors of image files: (n, d) float32."""
+        ...
+
+
+class ComparesVectors:
+    """The usual comparison: by the model's similarity, on whole vectors."""
+
+    def __init__(self, similarity: Similarity) -> None:
+        """`similarity` is the model's own."""
+        self.similarity: Similarity = similarity
+
+    def compare(self, a: Vectors, b: Vectors) -> Vectors:
+        """See `Model`."""
+        return similarity_matrix(a, b, self.similarity)
+
+    def compare_pairs(self, a: Vectors, b: Vectors) -> NDArray[np.float64]:
+        """See `Model`."""
+        return similarity_pairs(a, b, self.similarity)

@@ -1,0 +1,1 @@
+"""Reports: an evaluation as a table, as JSON, and as a page to show to colleagues."""

@@ -1,0 +1,90 @@
+"""The report as one HTML file that opens anywhere, without a network."""
+
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from edgeembed.evaluate.budget import Verdict
+from edgeembed.evaluate.compact import Compaction
+from edgeembed.evaluate.evaluation import Evaluation
+from edgeembed.evaluate.report import summary
+from edgeembed_runtime.engine.cpu import available_cpus, cpu_features
+from edgeembed_runtime.errors import MissingExtraError
+from edgeembed_runtime.storage import staged_file
+from edgeembed_runtime.version import __version__
+
+_TEMPLATE = Path(__file__).with_name("page.html.jinja")
+
+
+def write_page(
+    path: Path,
+    evaluation: Evaluation,
+    *,
+    verdict: Verdict | None = None,
+    ways: Mapping[str, Compaction] | None = None,
+) -> None:
+    """Write the report page; `ways` says how each model of that name stores its vectors.
+
+    Raises:
+        MissingExtraError: jinja2 or plotly is not installed.
+        StorageError: the file cannot be written.
+    """
+    try:
+        from jinja2 import Environment, StrictUndefined
+
+        from edgeembed.evaluate.report import plots
+
+        figures = _figures(plots, evaluation, verdict, ways or {})
+    except ModuleNotFoundError as error:
+        raise MissingExtraError.for_extra("the report page", "eval") from error
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    filters: dict[str, Any] = {
+        "number": summary.number,
+        "span": summary.span,
+        "sure": summary.is_sure,
+    }
+    environment.filters.update(filters)
+    page = environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
+        evaluation=evaluation,
+        means={m.name: summary.mean_score(evaluation, m.name) for m in evaluation.models},
+        quality=summary.quality_tasks(evaluation),
+        verdict=verdict,
+        figures=figures,
+        made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        machine=f"{platform.system()} {platform.machine()}, {available_cpus()} threads, "
+        f"{' '.join(sorted(cpu_features()))}",
+        version=__version__,
+    )
+    with staged_file(path) as file:
+        file.write(page.encode())
+
+
+def _figures(
+    plots: Any,
+    evaluation: Evaluation,
+    verdict: Verdict | None,
+    ways: Mapping[str, Compaction],
+) -> dict[str, str]:
+    """The plots that there is something to show in, as HTML by title; plotly's script once."""
+    made: dict[str, Any] = {}
+    if ways:
+        made["Quality against bytes a vector"] = plots.compaction_plot(evaluation, ways)
+    quality = summary.quality_tasks(evaluation)
+    if quality and len(evaluation.models) > 1:
+        budget = verdict.budget if verdict else None
+        made["Against the reference"] = plots.differences_plot(evaluation, budget)
+    if quality:
+        made["Scores"] = plots.scores_plot(evaluation)
+    if quality and not ways and sum(m.megabytes is not None for m in evaluation.models) > 1:
+        made["Quality against size"] = plots.size_plot(evaluation)
+    return {
+        title: figure.to_html(
+            full_html=False,
+            include_plotlyjs=number == 0,
+            div_id=f"plot-{number}",
+            config={"displayModeBar": False, "responsive": True},
+        )
+        for number, (title, figure) in enumerate(made.items())
+    }

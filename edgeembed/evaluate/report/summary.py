@@ -1,0 +1,52 @@
+"""What every form of the report says: means, texts of figures, and the whole as JSON."""
+
+import math
+from dataclasses import asdict
+from typing import Any, cast
+
+from edgeembed.evaluate.bootstrap import Interval
+from edgeembed.evaluate.evaluation import Evaluation, Measured, TaskResult
+
+
+def quality_tasks(evaluation: Evaluation) -> list[TaskResult]:
+    """The tasks whose score says how good a model is."""
+    return [task for task in evaluation.tasks if task.is_quality]
+
+
+def mean_score(evaluation: Evaluation, model: str) -> float:
+    """The mean of a model's scores over the tasks that measure quality; NaN without any."""
+    scores = [task.measured[model].score for task in quality_tasks(evaluation)]
+    return sum(scores) / len(scores) if scores else math.nan
+
+
+def number(value: float, digits: int = 2, *, sign: bool = False) -> str:
+    """A figure for people; a dash where there is none."""
+    if math.isnan(value):
+        return "–"
+    return f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
+
+
+def span(interval: Interval, *, sign: bool = False) -> str:
+    """An interval for people."""
+    return f"{number(interval.low, sign=sign)} to {number(interval.high, sign=sign)}"
+
+
+def is_sure(measured: Measured) -> bool:
+    """Whether the difference from the reference is more than chance: 0 is not in its interval."""
+    if measured.difference is None:
+        return False
+    found = measured.difference.interval
+    return found.low > 0 or found.high < 0
+
+
+def as_tree(evaluation: Evaluation) -> dict[str, Any]:
+    """The whole evaluation for JSON; figures that are not defined are null."""
+    return cast(dict[str, Any], _without_nan(asdict(evaluation)))
+
+
+def _without_nan(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {key: _without_nan(value) for key, value in cast(dict[str, Any], tree).items()}
+    if isinstance(tree, list | tuple):
+        return [_without_nan(value) for value in cast(list[Any], tree)]
+    return None if isinstance(tree, float) and not math.isfinite(tree) else tree

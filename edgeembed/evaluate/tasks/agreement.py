@@ -1,0 +1,75 @@
+"""Agreement: does a model find the same neighbours as the reference? Texts need no labels."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed.evaluate.models.model import Model
+from edgeembed.evaluate.tasks.task import Observed, OnStep, Values, fingerprint
+from edgeembed_runtime.errors import InputError
+
+NEIGHBOURS = 10
+_BLOCK = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """The share of a text's 10 nearest texts that are the reference's; rows: share, same nearest.
+
+    The reference itself scores 100.
+    """
+
+    name: str
+    texts: tuple[str, ...]
+    reference: Model
+    kind = "agreement"
+    metric = f"overlap@{NEIGHBOURS}"
+    is_quality = True
+    _known: dict[str, NDArray[np.intp]] = field(default_factory=dict[str, NDArray[np.intp]])
+
+    @property
+    def fingerprint(self) -> str | None:
+        """See `Task`; None where the reference's vectors have no identity."""
+        key = self.reference.key
+        return None if key is None else fingerprint(self.kind, self.texts, reference=key)
+
+    def observe(self, model: Model, on_step: OnStep) -> Observed:
+        """See `Task`."""
+        if "reference" not in self._known:
+            on_step(f"{self.name}: the reference's neighbours")
+            self._known["reference"] = neighbours(self.reference, self.texts)
+        expected = self._known["reference"]
+        on_step(f"{self.name}: encoding")
+        found = expected if model is self.reference else neighbours(model, self.texts)
+        shared = [len(np.intersect1d(a, b)) for a, b in zip(expected, found, strict=True)]
+        same = expected[:, 0] == found[:, 0]
+        return Observed(values=np.stack([np.array(shared) / found.shape[1], same], axis=1))
+
+    def score(self, values: Values) -> float:
+        """See `Task`."""
+        return 100 * float(values[:, 0].mean())
+
+    def details(self, values: Values) -> Mapping[str, float]:
+        """See `Task`."""
+        return {"same nearest": 100 * float(values[:, 1].mean())}
+
+
+def neighbours(model: Model, texts: tuple[str, ...]) -> NDArray[np.intp]:
+    """The places of the texts nearest to each text, itself left out, best first: (n, k).
+
+    Raises:
+        InputError: the model has no vector for a text.
+    """
+    vectors = model.encode(texts, "plain")
+    if np.isnan(vectors).any():
+        row = int(np.flatnonzero(np.isnan(vectors).any(axis=1))[0])
+        raise InputError(f"{model.name}: has no vector for {texts[row]!r:.80}")
+    count = min(NEIGHBOURS, len(texts) - 1)
+    rows: list[NDArray[np.intp]] = []
+    for start in range(0, len(texts), _BLOCK):
+        scores = model.compare(vectors[start : start + _BLOCK], vectors)
+        scores[np.arange(len(scores)), np.arange(start, start + len(scores))] = -np.inf
+        rows.append(np.argsort(-scores, axis=1, kind="stable")[:, :count])
+    return np.concatenate(rows)

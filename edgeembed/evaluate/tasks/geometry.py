@@ -1,0 +1,67 @@
+"""Geometry: how the vectors lie in space. It describes a model; nobody fails on it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgeembed.evaluate.files.pairs import ScoredPairs
+from edgeembed.evaluate.metrics.geometry import (
+    alignment,
+    anisotropy,
+    squared_distances,
+    uniformity,
+)
+from edgeembed.evaluate.models.model import Model
+from edgeembed.evaluate.tasks.task import Observed, OnStep, Values, fingerprint, known, left_out
+
+# Of the range of the scores: above it, two texts count as saying the same.
+_ALIKE = 0.8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Geometry:
+    """Uniformity, alignment and anisotropy.
+
+    Rows: squared distances of a pair and of two texts at random, and whether the pair says the same.
+    """
+
+    name: str
+    pairs: ScoredPairs
+    seed: int = 0
+    kind = "geometry"
+    metric = "uniformity"
+    is_quality = False
+
+    @property
+    def fingerprint(self) -> str:
+        """See `Task`."""
+        return fingerprint(self.kind, self.pairs, seed=self.seed)
+
+    def observe(self, model: Model, on_step: OnStep) -> Observed:
+        """See `Task`."""
+        on_step(f"{self.name}: encoding")
+        left = model.encode(self.pairs.left, "plain").astype(np.float64)
+        right = model.encode(self.pairs.right, "plain").astype(np.float64)
+        # Shifted by a random number of places: no text meets its own pair.
+        shift = int(np.random.default_rng(self.seed).integers(1, len(left)))
+        scores = np.array(self.pairs.scores)
+        alike = scores >= scores.min() + _ALIKE * (scores.max() - scores.min())
+        columns = [
+            squared_distances(left, right),
+            squared_distances(left, np.roll(right, shift, 0)),
+        ]
+        values = np.stack([*columns, alike], axis=1)
+        return Observed(values=values, notes=left_out(values, "pairs have unknown words"))
+
+    def score(self, values: Values) -> float:
+        """See `Task`."""
+        return uniformity(known(values)[:, 1])
+
+    def details(self, values: Values) -> Mapping[str, float]:
+        """See `Task`."""
+        rows = known(values)
+        return {
+            "alignment": alignment(rows[rows[:, 2] > 0, 0]),
+            "anisotropy": anisotropy(rows[:, 1]),
+        }

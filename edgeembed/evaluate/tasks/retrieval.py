@@ -1,0 +1,143 @@
+"""Retrieval: are the documents that answer a query found first? And re-ranking a few of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed.evaluate.files.judgements import Judgements
+from edgeembed.evaluate.metrics.ranking import average_precision, ndcg, recall, reciprocal_rank
+from edgeembed.evaluate.models.model import Model, Vectors
+from edgeembed.evaluate.tasks.task import Observed, OnStep, Values, fingerprint
+from edgeembed_runtime.errors import InputError
+
+DEEPEST = 100
+_METRICS = ("ndcg@10", "recall@10", "recall@100", "mrr@10", "map@100")
+# Documents that are compared at once with all queries.
+_BLOCK = 20_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retrieval:
+    """nDCG@10 over a whole corpus; rows: the metrics of one query, in the order of `_METRICS`."""
+
+    name: str
+    judgements: Judgements
+    kind = "retrieval"
+    metric = "ndcg@10"
+    is_quality = True
+
+    @property
+    def fingerprint(self) -> str:
+        """See `Task`."""
+        return fingerprint(self.kind, self.judgements)
+
+    def observe(self, model: Model, on_step: OnStep) -> Observed:
+        """See `Task`; of equal scores the document that stands first in the corpus comes first."""
+        ids, documents = zip(*self.judgements.documents.items(), strict=True)
+        judged = {
+            query: gains
+            for query, gains in self.judgements.gains.items()
+            if max(gains.values()) > 0
+        }
+        if not judged:
+            raise InputError(f"{self.name}: expected a query with a relevant document, found none")
+        on_step(f"{self.name}: encoding {len(judged)} queries")
+        queries = model.encode([self.judgements.queries[query] for query in judged], "query")
+        on_step(f"{self.name}: encoding {len(documents)} documents")
+        found = _nearest(model, queries, model.encode(documents, "document"))
+        rows = [
+            _query_scores([gains.get(ids[place], 0.0) for place in places], list(gains.values()))
+            for gains, places in zip(judged.values(), found.tolist(), strict=True)
+        ]
+        skipped = len(self.judgements.queries) - len(judged)
+        notes = (f"{skipped} queries without a relevant document left out",) if skipped else ()
+        return Observed(values=np.array(rows), notes=notes)
+
+    def score(self, values: Values) -> float:
+        """See `Task`."""
+        return 100 * float(values[:, 0].mean())
+
+    def details(self, values: Values) -> Mapping[str, float]:
+        """See `Task`."""
+        means = 100 * values.mean(axis=0)
+        return dict(zip(_METRICS[1:], means[1:].tolist(), strict=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankedQuery:
+    """A query with documents that answer it and documents that do not."""
+
+    query: str
+    positive: tuple[str, ...]
+    negative: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reranking:
+    """Mean average precision of ranking each query's own documents; rows: map, mrr@10."""
+
+    name: str
+    queries: tuple[RankedQuery, ...]
+    kind = "reranking"
+    metric = "map"
+    is_quality = True
+
+    @property
+    def fingerprint(self) -> str:
+        """See `Task`."""
+        return fingerprint(self.kind, self.queries)
+
+    def observe(self, model: Model, on_step: OnStep) -> Observed:
+        """See `Task`."""
+        on_step(f"{self.name}: encoding")
+        queries = model.encode([item.query for item in self.queries], "query")
+        texts = list(dict.fromkeys(t for q in self.queries for t in (*q.positive, *q.negative)))
+        places = {text: place for place, text in enumerate(texts)}
+        documents = model.encode(texts, "document")
+        rows: list[list[float]] = []
+        for item, query in zip(self.queries, queries, strict=True):
+            own = documents[[places[text] for text in (*item.positive, *item.negative)]]
+            gains = np.array([1.0] * len(item.positive) + [0.0] * len(item.negative))
+            # Negatives first among equals: a model that tells nothing apart earns nothing.
+            scores = model.compare(query[None], own)[0]
+            ranked = gains[np.lexsort((gains, -scores))]
+            every = len(gains)
+            rows.append([average_precision(ranked, gains, every), reciprocal_rank(ranked, 10)])
+        return Observed(values=np.array(rows))
+
+    def score(self, values: Values) -> float:
+        """See `Task`."""
+        return 100 * float(values[:, 0].mean())
+
+    def details(self, values: Values) -> Mapping[str, float]:
+        """See `Task`."""
+        return {"mrr@10": 100 * float(values[:, 1].mean())}
+
+
+def _query_scores(found: Sequence[float], judged: Sequence[float]) -> list[float]:
+    gains, every = np.array(found), np.array(judged)
+    return [
+        ndcg(gains, every, 10),
+        recall(gains, every, 10),
+        recall(gains, every, 100),
+        reciprocal_rank(gains, 10),
+        average_precision(gains, every, 100),
+    ]
+
+
+def _nearest(model: Model, queries: Vectors, documents: Vectors) -> NDArray[np.intp]:
+    """The places of the `DEEPEST` documents most similar to each query, best first: (q, k)."""
+    scores = np.empty((len(queries), 0), np.float32)
+    places = np.empty((len(queries), 0), np.intp)
+    for start in range(0, len(documents), _BLOCK):
+        block = model.compare(queries, documents[start : start + _BLOCK])
+        block = np.nan_to_num(block, nan=-np.inf)  # texts without a vector come last
+        numbers = np.broadcast_to(np.arange(start, start + block.shape[1]), block.shape)
+        scores = np.concatenate([scores, block], axis=1)
+        places = np.concatenate([places, numbers], axis=1)
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :DEEPEST]
+        scores = np.take_along_axis(scores, best, axis=1)
+        places = np.take_along_axis(places, best, axis=1)
+    return places

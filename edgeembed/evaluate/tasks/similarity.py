@@ -1,0 +1,103 @@
+"""Similarity: does the model find alike what people find alike? Sentences or single words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgeembed.evaluate.files.pairs import ScoredPairs
+from edgeembed.evaluate.metrics.correlation import pearson, spearman
+from edgeembed.evaluate.models.model import Model
+from edgeembed.evaluate.tasks.task import (
+    Observed,
+    OnStep,
+    Values,
+    fingerprint,
+    known,
+    left_out,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Similarity:
+    """Spearman correlation of the model's similarities with people's; rows: people's, model's."""
+
+    name: str
+    pairs: ScoredPairs
+    kind = "similarity"
+    metric = "spearman"
+    is_quality = True
+
+    @property
+    def fingerprint(self) -> str:
+        """See `Task`."""
+        return fingerprint(self.kind, self.pairs)
+
+    def observe(self, model: Model, on_step: OnStep) -> Observed:
+        """See `Task`."""
+        on_step(f"{self.name}: encoding")
+        found = pair_similarities(model, self.pairs)
+        values = np.stack([np.array(self.pairs.scores), found], axis=1)
+        return Observed(values=values, notes=left_out(values, "pairs have unknown words"))
+
+    def score(self, values: Values) -> float:
+        """See `Task`."""
+        rows = known(values)
+        return 100 * spearman(rows[:, 0], rows[:, 1])
+
+    def details(self, values: Values) -> Mapping[str, float]:
+        """See `Task`."""
+        rows = known(values)
+        return {"pearson": 100 * pearson(rows[:, 0], rows[:, 1])}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Duplicates:
+    """Average precision of telling by similarity which pairs are one; rows: 0 or 1, similarity."""
+
+    name: str
+    pairs: ScoredPairs
+    kind = "duplicates"
+    metric = "average precision"
+    is_quality = True
+
+    @property
+    def fingerprint(self) -> str:
+        """See `Task`."""
+        return fingerprint(self.kind, self.pairs)
+
+    def observe(self, model: Model, on_step: OnStep) -> Observed:
+        """See `Task`."""
+        on_step(f"{self.name}: encoding")
+        found = pair_similarities(model, self.pairs)
+        values = np.stack([np.array(self.pairs.scores), found], axis=1)
+        return Observed(values=values, notes=left_out(values, "pairs have unknown words"))
+
+    def score(self, values: Values) -> float:
+        """See `Task`."""
+        from sklearn.metrics import average_precision_score
+
+        rows = known(values)
+        if not 0 < rows[:, 0].sum() < len(rows):
+            return float("nan")  # a sample of one kind only
+        return 100 * float(average_precision_score(rows[:, 0], rows[:, 1]))
+
+    def details(self, values: Values) -> Mapping[str, float]:
+        """See `Task`; the best F1 and the similarity from which on a pair counts as one there."""
+        from sklearn.metrics import precision_recall_curve
+
+        rows = known(values)
+        precision, recall, thresholds = precision_recall_curve(rows[:, 0], rows[:, 1])
+        f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
+        best = int(f1[:-1].argmax())
+        return {"best f1": 100 * float(f1[best]), "at similarity": float(thresholds[best])}
+
+
+def pair_similarities(model: Model, pairs: ScoredPairs) -> Values:
+    """The model's similarity of each pair: (n,)."""
+    distinct = list(dict.fromkeys([*pairs.left, *pairs.right]))
+    rows = {text: row for row, text in enumerate(distinct)}
+    vectors = model.encode(distinct, "plain")
+    left = vectors[[rows[text] for text in pairs.left]]
+    right = vectors[[rows[text] for text in pairs.right]]
+    return model.compare_pairs(left, right)
