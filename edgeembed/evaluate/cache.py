@@ -33,7 +33,7 @@ class ObservationCache:
         if path is None or not path.is_file():
             return None
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 notes = json.loads(str(file["notes"]))
                 return Observed(values=file["values"].astype(np.float64), notes=tuple(notes))
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):

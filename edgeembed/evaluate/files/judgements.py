@@ -34,15 +34,10 @@ def read_beir(folder: Path) -> Judgements:
     documents = _texts_by_id(folder / "corpus.jsonl", title=True)
     queries = _texts_by_id(folder / "queries.jsonl", title=False)
     path = _qrels(folder)
-    table = read_table(path)
-    if "query-id" in table.fields:
-        query_field, document_field = "query-id", "corpus-id"
-    else:
-        table = table.named("query-id", "corpus-id", "score")
-        query_field, document_field = "query-id", "corpus-id"
+    table = read_table(path).named("query-id", "corpus-id", "score")
     gains: dict[str, dict[str, float]] = defaultdict(dict)
     for row, gain in zip(table.rows, table.numbers("score"), strict=True):
-        query, document = table.text(row, query_field), table.text(row, document_field)
+        query, document = table.text(row, "query-id"), table.text(row, "corpus-id")
         for found, known, what in ((query, queries, "query"), (document, documents, "document")):
             if found not in known:
                 raise InputError(f"{path}, line {row.line}: unknown {what} id {found!r}")

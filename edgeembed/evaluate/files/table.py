@@ -14,9 +14,11 @@ from edgeembed_runtime.storage import storage_errors
 
 # What a field may be called in a header or a record, in lower case without separators.
 _ALIASES: Mapping[str, frozenset[str]] = {
-    "text1": frozenset({"text1", "sentence1", "sentencea", "word1", "source", "a"}),
-    "text2": frozenset({"text2", "sentence2", "sentenceb", "word2", "target", "b"}),
+    "text1": frozenset({"text1", "sentence1", "sentencea", "word1", "source"}),
+    "text2": frozenset({"text2", "sentence2", "sentenceb", "word2", "target"}),
     "score": frozenset({"score", "similarity", "gold", "relevance", "rating", "humanmean"}),
+    "query-id": frozenset({"queryid"}),
+    "corpus-id": frozenset({"corpusid", "documentid"}),
     "query": frozenset({"query", "question"}),
     "document": frozenset({"document", "passage", "doc", "answer"}),
     "positive": frozenset({"positive", "positives"}),

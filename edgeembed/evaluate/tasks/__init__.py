@@ -1,1 +1,1 @@
-"""Tasks: what a model is tried at. Each observes one row an item, so that models compare in pairs."""
+"""Tasks: what a model is tried at; one row of numbers an item, so that models compare by item."""

@@ -23,7 +23,7 @@ _ALIKE = 0.8
 class Geometry:
     """Uniformity, alignment and anisotropy.
 
-    Rows: squared distances of a pair and of two texts at random, and whether the pair says the same.
+    Rows: squared distances of a pair and of two random texts, and whether the pair says the same.
     """
 
     name: str
