@@ -1,8 +1,9 @@
 """What MiniLM's variants are worth beside sentence-transformers; word vectors beside gensim.
 
 `--tasks` are what `edgeembed eval --tasks` takes; a classification of the standard library's
-documentation by module is added. `--words` (WordSim-353's form), `--analogies` (questions-words.txt)
-and `--word-vectors` (a GloVe text file) are evaluated by edgeembed and by gensim (pip install gensim).
+documentation by module is added. `--words` (in the form of WordSim-353), `--analogies` (that of
+questions-words.txt) and `--word-vectors` (that of GloVe) are evaluated by edgeembed and by gensim
+(pip install gensim).
 """
 
 import argparse

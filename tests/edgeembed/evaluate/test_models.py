@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edgeembed import Encoder
-from edgeembed.evaluate import open_models
+from edgeembed.evaluate import FunctionModel, open_models
 from edgeembed.evaluate.models.word_vectors import WordVectors
 from edgeembed_runtime.errors import InputError
 
@@ -74,3 +74,29 @@ def test_what_is_no_model_is_an_error(tmp_path, monkeypatch, own_bundle, name):
 def test_the_same_model_twice_is_an_error(tiny_path):
     with pytest.raises(InputError, match="got 'tiny int8' twice"):
         open_models([str(tiny_path), f"{tiny_path}@int8"])
+
+
+def test_a_function_is_a_model_and_is_held_to_its_word():
+    model = FunctionModel("lengths", lambda texts: np.array([[len(t), 1] for t in texts]))
+    np.testing.assert_array_equal(model.encode(["a", "abc"], "query"), [[1, 1], [3, 1]])
+    assert (model.dim, model.key) == (2, None)
+    for bad in (lambda texts: np.zeros(3), lambda texts: np.full((len(texts), 2), np.nan)):
+        with pytest.raises(InputError, match="expected 1 vectors of finite numbers"):
+            FunctionModel("bad", bad).encode(["a"], "plain")
+
+
+def test_a_sentence_transformers_directory_gives_its_own_vectors(tmp_path):
+    sentence_transformers = pytest.importorskip("sentence_transformers")
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tiny_bundle import tokenizer
+
+    original = sentence_transformers.SentenceTransformer(
+        modules=[StaticEmbedding(tokenizer(), embedding_dim=8)], device="cpu"
+    )
+    original.save(str(tmp_path / "model"))
+    (tmp_path / "model/config.json").touch()
+    (model,) = open_models([str(tmp_path / "model")])
+    texts = ["the cat", "a dog"]
+    np.testing.assert_allclose(model.encode(texts, "plain"), original.encode(texts), atol=1e-6)
+    assert (model.dim, model.key, model.name) == (8, None, "model torch")
+    assert model.megabytes > 0
