@@ -10,6 +10,7 @@ from edgeembed.evaluate.files.images import CaptionedImages, LabelledImages
 from edgeembed.evaluate.models.model import ImageModel, Model, Vectors
 from edgeembed.evaluate.tasks.task import Observed, OnStep, Values, fingerprint
 from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.storage import sha256_file
 
 # As in CLIP (https://arxiv.org/abs/2103.00020, section 3.1.4).
 TEMPLATE = "a photo of a {}."
@@ -29,7 +30,8 @@ class ZeroShot:
     @property
     def fingerprint(self) -> str:
         """See `Task`."""
-        return fingerprint(self.kind, self.data, template=self.template)
+        contents = [sha256_file(image) for image in self.data.images]
+        return fingerprint(self.kind, [self.data, contents], template=self.template)
 
     def observe(self, model: Model, on_step: OnStep) -> Observed:
         """See `Task`."""
@@ -70,7 +72,8 @@ class ImageText:
     @property
     def fingerprint(self) -> str:
         """See `Task`."""
-        return fingerprint(self.kind, self.data)
+        contents = [sha256_file(image) for image in self.data.images]
+        return fingerprint(self.kind, [self.data, contents])
 
     def observe(self, model: Model, on_step: OnStep) -> Observed:
         """See `Task`."""

@@ -341,6 +341,9 @@ def test_zero_shot_names_pictures_by_their_folders(tmp_path):
     assert (task.kind, task.metric) == ("zero-shot", "accuracy")
     assert score(task, Colours()) == 90
     assert "{}" in TEMPLATE
+    before = task.fingerprint
+    picture(tmp_path / "set" / "blue" / "wrong.png", (0, 0, 255))
+    assert task.fingerprint != before  # the same names, other pictures
 
 
 def test_image_text_recall_counts_captions_and_pictures(tmp_path, write):
