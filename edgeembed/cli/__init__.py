@@ -1,5 +1,6 @@
 """The command line: one module per command. Needs the extra 'cli'."""
 
+import io
 import sys
 
 
@@ -13,4 +14,7 @@ def main() -> None:
         sys.exit(
             "edgeembed: the command line needs the extra 'cli'. Run: pip install 'edgeembed[cli]'"
         )
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a table must not fail over a letter
+            stream.reconfigure(errors="backslashreplace")
     app()

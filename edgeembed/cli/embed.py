@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -11,7 +12,7 @@ import typer
 from numpy.typing import NDArray
 
 from edgeembed import Encoder
-from edgeembed.cli.output import bar_progress, err, print_json
+from edgeembed.cli.output import bar_progress, err, json_text, print_json
 from edgeembed.cli.targets import VariantName
 from edgeembed.ingest.texts import TextFormat, format_of, read_texts, texts_in
 from edgeembed_runtime.errors import InputError
@@ -84,7 +85,7 @@ def _write(
     vectors: Iterator[NDArray[np.float32]], output: Path | None, texts: list[str], dim: int
 ) -> None:
     if output is None:
-        for line in _lines(texts, vectors):
+        for line in _lines(texts, vectors, json_text):
             sys.stdout.write(line)
         sys.stdout.flush()
         return
@@ -92,7 +93,8 @@ def _write(
         if output.suffix == ".npy":
             _write_npy(file, vectors, len(texts), dim)
         else:
-            file.writelines(line.encode() for line in _lines(texts, vectors))
+            as_json = partial(json.dumps, ensure_ascii=False)
+            file.writelines(line.encode() for line in _lines(texts, vectors, as_json))
 
 
 def _write_npy(
@@ -104,7 +106,9 @@ def _write_npy(
         file.write(vector.astype("<f4").tobytes())
 
 
-def _lines(texts: list[str], vectors: Iterator[NDArray[np.float32]]) -> Iterator[str]:
+def _lines(
+    texts: list[str], vectors: Iterator[NDArray[np.float32]], as_json: Callable[[Any], str]
+) -> Iterator[str]:
     for text, vector in zip(texts, vectors, strict=True):
         record = {"text": text, "embedding": [float(f"{value:.8g}") for value in vector]}
-        yield json.dumps(record, ensure_ascii=False) + "\n"
+        yield as_json(record) + "\n"

@@ -27,7 +27,13 @@ err = Console(stderr=True, markup=False, emoji=False)
 
 def print_json(tree: Any) -> None:
     """Print one JSON document on stdout."""
-    sys.stdout.write(json.dumps(tree, indent=2, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.write(json_text(tree, indent=2) + "\n")
+
+
+def json_text(tree: Any, indent: int | None = None) -> str:
+    """JSON for stdout: letters as they are where it takes them all, else as escapes."""
+    ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
+    return json.dumps(tree, indent=indent, ensure_ascii=ascii_only, default=str)
 
 
 def print_table(

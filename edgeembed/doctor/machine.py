@@ -11,7 +11,7 @@ from edgeembed_runtime.index.annoy_probe import annoy_module, is_installed
 from edgeembed_runtime.onnxruntime_offline import ort
 from edgeembed_runtime.version import __version__
 
-# Older ones have known holes (see SECURITY in docs/architecture.md).
+# Older ones have known holes; pyproject.toml asks for the same.
 _OLDEST_ONNXRUNTIME = (1, 24, 3)
 
 

@@ -24,7 +24,8 @@ def read_lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, str]]:
     """
     for number, line in enumerate(stream, 1):
         try:
-            yield number, line.decode("utf-8").rstrip("\r\n")
+            # Windows puts a byte order mark before the first line.
+            yield number, line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
         except UnicodeDecodeError as error:
             raise InputError(
                 f"{name}, line {number}: expected UTF-8, got byte 0x{line[error.start]:02x}; "

@@ -1,5 +1,6 @@
 """A persistent cache of vectors: one SQLite file, limited in size, shared by many processes."""
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -7,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any, cast
 from zlib import crc32
 
 import numpy as np
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 
 from edgeembed_runtime.engine.engine import EncodeMany, NumberedText
 from edgeembed_runtime.errors import EdgeEmbedError, InputError
-from edgeembed_runtime.forks import never_delete, tell_after_fork
+from edgeembed_runtime.forks import tell_of_forks
 from edgeembed_runtime.windows import windows
 
 _log = logging.getLogger("edgeembed")
@@ -24,11 +26,14 @@ _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS vectors"
     " (key BLOB PRIMARY KEY, vector BLOB NOT NULL, crc32 INTEGER NOT NULL)"
 )
-# Texts that are looked up, encoded and kept together.
-_WINDOW = 32
 # When the cache is full, so much of it stays, so that it is not full again at once.
 _KEPT_SHARE = 0.9
-_BUSY_TIMEOUT_S = 2.0
+_CONNECTION: Mapping[str, Any] = {"timeout": 2.0, "check_same_thread": False}
+# SQLite allows more in a statement from 3.32 on.
+_MOST_MARKS = 999
+# What a damaged or locked file makes SQLite raise, and what `_open` makes of it.
+_FAILURES = (sqlite3.Error, EdgeEmbedError, UnicodeDecodeError)
+_READ_ONLY = ("SQLITE_READONLY", "SQLITE_CANTOPEN")
 
 
 class EmbeddingCache:
@@ -36,7 +41,8 @@ class EmbeddingCache:
 
     Give it to `Encoder.load(cache=...)`. Any number of threads and processes may share one file;
     the oldest vectors leave when it is full. A cache that cannot be read or written costs time,
-    never a result: what goes wrong is logged to the logger "edgeembed" as a warning.
+    never a result: what goes wrong is logged once to the logger "edgeembed" as a warning. A file
+    that may not be written is read.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, max_mb: int = 256) -> None:
@@ -48,35 +54,46 @@ class EmbeddingCache:
         """
         if type(max_mb) is not int or max_mb < 1:
             raise InputError(f"max_mb: expected 1 or more, got {max_mb!r}")
-        self.path = Path(path)
+        if not isinstance(cast(object, path), str | os.PathLike):
+            raise InputError(f"path: expected a path, got {path!r}")
+        self.path = Path(path).absolute()
         self.max_mb = max_mb
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._warned = False
         with self._lock:
             self._open()
-        tell_after_fork(self)
+        tell_of_forks(self)
 
     def __reduce__(self) -> tuple[Callable[..., "EmbeddingCache"], tuple[str, int]]:
         """Pickle as a path and a size: the copy opens the same file."""
         return _reopen, (str(self.path), self.max_mb)
 
     def __len__(self) -> int:
-        """How many vectors it holds."""
-        with self._lock:
-            return int(self._open().execute("SELECT count(*) FROM vectors").fetchone()[0])
+        """How many vectors it holds.
+
+        Raises:
+            EdgeEmbedError: the file cannot be read.
+        """
+        try:
+            with self._lock:
+                return int(self._open().execute("SELECT count(*) FROM vectors").fetchone()[0])
+        except _FAILURES as error:
+            raise EdgeEmbedError(f"cache {self.path}: could not read it: {error}") from error
 
     def through(
-        self, model: str, texts: Iterable[NumberedText], encode_many: EncodeMany
+        self, model: str, texts: Iterable[NumberedText], encode_many: EncodeMany, *, window: int
     ) -> Iterator[NDArray[np.float32]]:
         """Yield the vector of every text, in order; `encode_many` is asked for missing ones only.
 
-        `model` says whose vectors they are; another model's are never given.
+        `model` says whose vectors they are; another model's are never given. `window` texts are
+        looked up, encoded and kept together.
         """
-        for window in windows(texts, _WINDOW):
-            keys = [_key(model, text) for _, text in window]
+        for window_texts in windows(texts, window):
+            keys = [_key(model, text) for _, text in window_texts]
             known = self._get(keys)
             missing: dict[bytes, NumberedText] = {}
-            for key, item in zip(keys, window, strict=True):
+            for key, item in zip(keys, window_texts, strict=True):
                 if key not in known:
                     missing.setdefault(key, item)
             encoded = zip(missing, encode_many(missing.values()), strict=True)
@@ -99,7 +116,7 @@ class EmbeddingCache:
         try:
             with self._lock, self._open() as connection:
                 connection.execute("DELETE FROM vectors")
-        except sqlite3.Error as error:
+        except _FAILURES as error:
             raise EdgeEmbedError(f"cache {self.path}: could not clear it: {error}") from error
 
     def close(self) -> None:
@@ -109,35 +126,55 @@ class EmbeddingCache:
                 self._connection.close()
             self._connection = None
 
-    def after_fork(self) -> None:
-        """Forget the parent's connection, which a child must neither use nor close."""
-        self._lock = threading.Lock()
+    def before_fork(self) -> None:
+        """Close the file, once nobody uses it: SQLite's locks do not survive a fork."""
+        self._lock.acquire()
         if self._connection is not None:
-            never_delete(self._connection)
-            self._connection = None
+            self._connection.close()
+        self._connection = None
+
+    def after_fork_in_parent(self) -> None:
+        """Go on; the file is opened again when it is needed."""
+        self._lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Go on, with a file of one's own."""
+        self._lock.release()
 
     def _get(self, keys: list[bytes]) -> dict[bytes, NDArray[np.float32]]:
-        marks = ",".join("?" * len(keys))
-        query = f"SELECT key, vector, crc32 FROM vectors WHERE key IN ({marks})"
+        found: dict[bytes, NDArray[np.float32]] = {}
         try:
             with self._lock:
-                rows = self._open().execute(query, keys).fetchall()
-            return {key: np.frombuffer(v, np.float32) for key, v, sum_ in rows if crc32(v) == sum_}
-        except (sqlite3.Error, EdgeEmbedError) as error:
-            _log.warning("cache %s: not read: %s", self.path, error)
-            return {}
+                connection = self._open()
+                for start in range(0, len(keys), _MOST_MARKS):
+                    some = keys[start : start + _MOST_MARKS]
+                    marks = ",".join("?" * len(some))
+                    query = f"SELECT key, vector, crc32 FROM vectors WHERE key IN ({marks})"
+                    for key, blob, checksum in connection.execute(query, some):
+                        if isinstance(blob, bytes) and _checksum(key, blob) == checksum:
+                            found[key] = np.frombuffer(blob, np.float32)
+        except _FAILURES as error:
+            self._warn("read", error)
+        return found
 
     def _put(self, vectors: Mapping[bytes, NDArray[np.float32]]) -> None:
         if not vectors:
             return
         blobs = ((key, vector.tobytes()) for key, vector in vectors.items())
-        rows = [(key, blob, crc32(blob)) for key, blob in blobs]
+        rows = [(key, blob, _checksum(key, blob)) for key, blob in blobs]
         try:
             with self._lock, self._open() as connection:
                 connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
                 self._make_room(connection)
-        except (sqlite3.Error, EdgeEmbedError) as error:
-            _log.warning("cache %s: not written: %s", self.path, error)
+        except _FAILURES as error:
+            self._warn("written", error)
+
+    def _warn(self, what: str, error: Exception) -> None:
+        if not self._warned:
+            self._warned = True
+            damaged = isinstance(error, sqlite3.DatabaseError | UnicodeDecodeError)
+            advice = "; if it is damaged, delete it" if damaged else ""
+            _log.warning("cache %s: not %s: %s%s", self.path, what, error, advice)
 
     def _make_room(self, connection: sqlite3.Connection) -> None:
         """Drop the oldest vectors of a cache that is too large; their pages are used again."""
@@ -158,26 +195,60 @@ class EmbeddingCache:
         if self._connection is None:
             try:
                 self._connection = _connect(self.path)
-            except sqlite3.Error as error:
+            except (sqlite3.Error, UnicodeDecodeError) as error:
                 raise EdgeEmbedError(
-                    f"cache {self.path}: could not open it: {error}; choose another file"
+                    f"cache {self.path}: could not open it: {error}; delete it, or choose another"
                 ) from error
         return self._connection
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, check_same_thread=False)
-    (owner,) = connection.execute("PRAGMA application_id").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if owner != _APPLICATION_ID and (owner or tables):
-        connection.close()
-        raise InputError(f"cache {path}: expected a cache of edgeembed, got another database")
-    with connection:
-        connection.execute("PRAGMA journal_mode = WAL")
+    """Open the file, or make it; one that may not be written is read as it stands."""
+    try:
+        return _connected(path, sqlite3.connect(path, **_CONNECTION))
+    except sqlite3.OperationalError as error:
+        refused = getattr(error, "sqlite_errorname", "").startswith(_READ_ONLY)
+        if not refused or not path.is_file():
+            raise
+    address = f"{path.as_uri()}?mode=ro&immutable=1"
+    return _connected(path, sqlite3.connect(address, uri=True, **_CONNECTION))
+
+
+def _connected(path: Path, connection: sqlite3.Connection) -> sqlite3.Connection:
+    try:
+        if not _is_a_cache(path, connection):
+            connection.execute("BEGIN IMMEDIATE")
+            with connection:
+                if not _is_a_cache(path, connection):  # or another process was faster
+                    connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+                    connection.execute(_SCHEMA)
+            # SQLite does not wait for this one; whoever opened the file meanwhile does it too.
+            with contextlib.suppress(sqlite3.OperationalError):
+                connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-        connection.execute(_SCHEMA)
+    except BaseException:
+        connection.close()
+        raise
     return connection
+
+
+def _is_a_cache(path: Path, connection: sqlite3.Connection) -> bool:
+    """Whether it is one already; False for an empty file.
+
+    Raises:
+        InputError: it is something else.
+    """
+    # In one statement, so that both are of one moment.
+    (owner, tables), *_ = connection.execute(
+        "SELECT application_id, (SELECT count(*) FROM sqlite_master) FROM pragma_application_id"
+    )
+    if owner != _APPLICATION_ID and (owner or tables):
+        raise InputError(f"cache {path}: expected a cache of edgeembed, got another database")
+    return owner == _APPLICATION_ID
+
+
+def _checksum(key: bytes, blob: bytes) -> int:
+    return crc32(blob, crc32(key))
 
 
 def _key(model: str, text: str) -> bytes:

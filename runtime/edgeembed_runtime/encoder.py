@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -13,12 +14,12 @@ from numpy.typing import NDArray
 from edgeembed_runtime import vectors as vec
 from edgeembed_runtime.bundle import Bundle, Manifest
 from edgeembed_runtime.cache import EmbeddingCache
-from edgeembed_runtime.engine.engine import TOKEN_EMBEDDINGS
+from edgeembed_runtime.engine.engine import TOKEN_EMBEDDINGS, at_position
 from edgeembed_runtime.engine.providers import Provider
 from edgeembed_runtime.engine.schedule import Profile
 from edgeembed_runtime.errors import BundleCorruptError, InputError
 from edgeembed_runtime.inputs.chunking import Chunk
-from edgeembed_runtime.inputs.texts import checked_text, checked_texts
+from edgeembed_runtime.inputs.texts import checked_text, checked_texts, stream_of
 from edgeembed_runtime.inputs.truncation import Truncation, allow_cut
 from edgeembed_runtime.loading import LoadOptions, Verify, load_engine
 from edgeembed_runtime.long_texts import Chunker, ChunkVectors
@@ -295,6 +296,7 @@ class Encoder:
         show_progress_bar: bool | OnProgress = False,
     ) -> NDArray[Any]:
         """Encode like `encode`, on another thread, so that an event loop goes on meanwhile."""
+        stop = threading.Event()
         options = EncodeOptions(
             prefix=self._prefix(prompt_name, prompt),
             truncate_dim=truncate_dim,
@@ -303,8 +305,12 @@ class Encoder:
             truncation=truncation,
             chunk=chunk,
             progress=show_progress_bar,
+            stop=stop,
         )
-        return await asyncio.to_thread(self._texts.encode, inputs, options)
+        try:
+            return await asyncio.to_thread(self._texts.encode, inputs, options)
+        finally:  # when it is cancelled, the thread need not go on
+            stop.set()
 
     def encode_iter(
         self,
@@ -323,7 +329,9 @@ class Encoder:
             InputError: an input is not a usable text; vectors before it were given already.
         """
         prefix = self._prefix(prompt_name, prompt)
-        numbered = ((at, checked_text(text, f"inputs[{at}]")) for at, text in enumerate(inputs))
+        numbered = (
+            (at, checked_text(t, f"inputs[{at}]")) for at, t in enumerate(stream_of(inputs))
+        )
         return self._texts.stream(numbered, prefix, truncation, chunk)
 
     def encode_chunks(
@@ -386,7 +394,11 @@ class Encoder:
         tokenizer = self._engine.get().tokenizer
         if isinstance(texts, str):
             return tokenizer.count(texts)
-        return [tokenizer.count(text) for text in checked_texts(texts)]
+        counts: list[int] = []
+        for position, text in enumerate(checked_texts(texts)):
+            with at_position(position):
+                counts.append(tokenizer.count(text))
+        return counts
 
     def chunk(
         self, text: str, *, max_tokens: int | None = None, overlap_tokens: int = 0

@@ -1,7 +1,7 @@
 """Prompts: text that a model wants before its inputs."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, cast
 
 from edgeembed_runtime.bundle.manifest import TextTower
 from edgeembed_runtime.errors import InputError
@@ -39,7 +39,7 @@ def prompt_text(
     name = tower.default_prompt_name if prompt_name is None else prompt_name
     if name is None:
         return ""
-    if name not in tower.prompts:
+    if not isinstance(cast(object, name), str) or name not in tower.prompts:
         known = ", ".join(tower.prompts) or "none"
         raise InputError(f"prompt_name: expected one of the model's own ({known}), got {name!r}")
     return tower.prompts[name]

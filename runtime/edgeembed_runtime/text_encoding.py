@@ -1,5 +1,6 @@
 """How texts become vectors: one or many, cut or chunked, through a cache, in any precision."""
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -11,9 +12,9 @@ from numpy.typing import NDArray
 from edgeembed_runtime import vectors as vec
 from edgeembed_runtime.bundle import Bundle, Golden, Variant
 from edgeembed_runtime.cache import EmbeddingCache
-from edgeembed_runtime.engine.engine import EncodeMany, NumberedText
+from edgeembed_runtime.engine.engine import EncodeMany, NumberedText, at_position
 from edgeembed_runtime.engine.handle import EngineHandle
-from edgeembed_runtime.errors import BundleCorruptError
+from edgeembed_runtime.errors import BundleCorruptError, EdgeEmbedError
 from edgeembed_runtime.inputs.texts import checked_texts
 from edgeembed_runtime.inputs.truncation import CutTexts, Truncation, check_truncation
 from edgeembed_runtime.long_texts import Chunker
@@ -25,7 +26,10 @@ _GOLDEN_MARGIN = 0.25
 
 @dataclass(frozen=True, kw_only=True)
 class EncodeOptions:
-    """What `Encoder.encode` takes beside the inputs; `prefix` is the text put before each."""
+    """What `Encoder.encode` takes beside the inputs; `prefix` is the text put before each.
+
+    `stop` ends the work on a list before the next text.
+    """
 
     prefix: str
     truncate_dim: int | None
@@ -34,6 +38,7 @@ class EncodeOptions:
     truncation: Truncation
     chunk: bool
     progress: bool | OnProgress
+    stop: threading.Event | None = None
 
     def __post_init__(self) -> None:
         """Refuse an unknown policy before any work."""
@@ -63,9 +68,11 @@ class TextEncoding:
             if rows.setdefault(text, len(rows)) == len(distinct):
                 distinct.append((position, text))
         found = np.empty((len(distinct), dim), np.float32)
-        vectors = self.stream(distinct, options.prefix, options.truncation, options.chunk)
+        vectors = self._vectors(distinct, options)
         for row, vector in enumerate(with_progress(vectors, len(distinct), options.progress)):
             found[row] = vector
+            if options.stop is not None and options.stop.is_set():
+                raise EdgeEmbedError("encoding was cancelled")
         if len(distinct) < len(texts):
             found = found[[rows[text] for text in texts]]
         return self._finish(found, options)
@@ -97,6 +104,19 @@ class TextEncoding:
             )
         return golden
 
+    def _vectors(
+        self, texts: Sequence[NumberedText], options: EncodeOptions
+    ) -> Iterator[NDArray[np.float32]]:
+        if len(texts) != 1:
+            return self.stream(texts, options.prefix, options.truncation, options.chunk)
+
+        def one() -> Iterator[NDArray[np.float32]]:
+            position, text = texts[0]
+            with at_position(position):
+                yield self._encode_one(text, options)
+
+        return one()
+
     def _encode_one(self, text: str, options: EncodeOptions) -> NDArray[np.float32]:
         if options.chunk:
             (found,) = self.stream([(0, text)], options.prefix, options.truncation, chunk=True)
@@ -116,9 +136,11 @@ class TextEncoding:
         if self.cache is None or truncation != "truncate":
             return encode_many
         # Variants of one space differ a little, so a cache keeps them apart.
-        manifest = self.bundle.manifest
+        manifest, engine = self.bundle.manifest, self.engine.get()
         model = f"{manifest.space} {manifest.files[self.variant.file].sha256}"
-        return partial(self.cache.through, model, encode_many=encode_many)
+        if not engine.deterministic:  # nor are they what another provider gives
+            model += f" {' '.join(engine.nodes_by_provider)}"
+        return partial(self.cache.through, model, encode_many=encode_many, window=engine.window)
 
     @cached_property
     def _golden_vectors(self) -> NDArray[np.float32]:

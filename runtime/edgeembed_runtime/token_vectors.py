@@ -41,10 +41,14 @@ class TokenVectors:
             InputError: no token touches it, or the text was cut before it.
         """
         seen = max(token.end for token in self.tokens) if self.cut else len(self.text)
+        if type(start) is not int or type(end) is not int:
+            raise InputError(f"span: expected two whole numbers, got {start!r} and {end!r}")
         rows = [
-            row for row, token in enumerate(self.tokens) if token.start < end and token.end > start
+            row
+            for row, token in enumerate(self.tokens)
+            if token.start < min(end, token.end) and token.end > start
         ]
-        if not rows or not start < end <= seen:
+        if not rows or not 0 <= start < end <= seen:
             raise InputError(
                 f"span: expected a part of the {seen} characters that the model saw, with a token "
                 f"in it, got {start} to {end}"

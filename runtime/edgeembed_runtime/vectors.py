@@ -1,6 +1,6 @@
 """What is done with vectors after the model: normalise, truncate, store in fewer bits, compare."""
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,8 @@ def truncate(vectors: NDArray[np.float32], dim: int, *, unit: bool) -> NDArray[n
         InputError: `dim` is not between 1 and d.
     """
     full = vectors.shape[-1]
-    if not hasattr(dim, "__index__") or not 1 <= dim <= full:
+    whole = isinstance(cast(object, dim), int | np.integer) and not isinstance(dim, bool)
+    if not whole or not 1 <= dim <= full:
         raise InputError(f"truncate_dim: expected 1 to {full} (the model's own), got {dim!r}")
     kept = np.ascontiguousarray(vectors[..., :dim])
     return normalize(kept) if unit else kept

@@ -6,15 +6,19 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def windows(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of `size` items, the last one shorter; when `items` raises, those before come first."""
+def windows(items: Iterable[T], size: int, *, first: int | None = None) -> Iterator[list[T]]:
+    """Lists of `size` items, the last one shorter; when `items` raises, those before come first.
+
+    With `first` the lists begin at that size and double until they reach `size`.
+    """
+    now = min(size, first or size)
     window: list[T] = []
     try:
         for item in items:
             window.append(item)
-            if len(window) == size:
+            if len(window) == now:
                 yield window
-                window = []
+                window, now = [], min(size, 2 * now)
     except Exception:
         if window:
             yield window

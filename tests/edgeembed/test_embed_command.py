@@ -163,3 +163,17 @@ def test_a_disk_without_room_is_one_line_and_the_old_output_stays(
     assert result.stderr.decode().splitlines()[-1].startswith(f"edgeembed: could not write {name}")
     assert (tmp_path / name).read_bytes() == b"precious"
     assert sorted(p.name for p in tmp_path.iterdir()) == [name]
+
+
+def test_letters_that_the_terminal_lacks_are_escaped_and_never_fail(command, tiny_path):
+    text = "h\u00e9llo \u6771\u4eac"
+    done = command("embed", tiny_path, stdin=f"{text}\n".encode(), PYTHONIOENCODING="latin-1")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["text"] == text
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_text(run, tiny_path, tmp_path):
+    path = tmp_path / "windows.txt"
+    path.write_bytes(b"\xef\xbb\xbfthe cat\r\nthe dog\r\n")
+    lines = run("embed", tiny_path, path).stdout.splitlines()
+    assert [json.loads(line)["text"] for line in lines] == ["the cat", "the dog"]

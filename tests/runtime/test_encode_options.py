@@ -286,3 +286,16 @@ def test_eight_bits_do_not_read_the_golden_vectors_at_every_call(own_bundle):
         first = made.encode("a", precision="int8")
         (own_bundle / "golden.json").unlink()
         np.testing.assert_array_equal(made.encode("a", precision="int8"), first)
+
+
+@pytest.mark.parametrize("name", [[], {}, 3, b"query"])
+def test_a_prompt_name_that_is_no_text_is_an_input_error(encoder, name):
+    with pytest.raises(InputError, match="prompt_name: expected one of"):
+        encoder.encode("a", prompt_name=name)
+
+
+@pytest.mark.parametrize("dim", [True, 1.5, "8", np.array([3]), np.array([3, 4])])
+def test_a_length_that_is_no_whole_number_is_an_input_error(encoder, dim):
+    with pytest.raises(InputError, match="truncate_dim: expected"):
+        encoder.encode("a", truncate_dim=dim)
+    assert encoder.encode("a", truncate_dim=np.int64(8)).shape == (8,)

@@ -1,7 +1,9 @@
 """The encoder's contract: shapes, order, errors, streams, and the same text, the same vector."""
 
+import asyncio
 import itertools
 import os
+import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -340,3 +342,54 @@ def test_only_the_files_that_are_needed_are_opened(own_bundle):
         (own_bundle / name).unlink()
     with Encoder.load(own_bundle, variant="fp32") as made:
         np.testing.assert_allclose(made.encode(TEXTS), reference(TEXTS), atol=1e-6)
+
+
+def test_a_relative_path_holds_wherever_the_process_goes(own_bundle, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(own_bundle.parent)
+    with Encoder.load(own_bundle.name) as made:
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        assert made.encode(["a", "b"]).shape == (2, 16)  # opens the file of the graph again
+        with pickle.loads(pickle.dumps(made)) as copy:
+            assert copy.path == own_bundle
+
+
+@pytest.mark.parametrize("bad", ["one text", None, 5, object(), {"a": 1}, b"bytes"])
+def test_what_is_no_stream_of_texts_is_an_input_error(encoder, bad):
+    with pytest.raises(InputError, match="inputs: expected a text or a list of texts"):
+        encoder.encode_iter(bad)
+
+
+def test_half_a_character_is_named_with_its_place(encoder):
+    with pytest.raises(InputError, match=r"inputs\[1\].*half a character, U\+D800, at position 2"):
+        encoder.encode(["fine", "ab\ud800"])
+    with pytest.raises(InputError, match=r"inputs\[1\].*half a character"):
+        encoder.count_tokens(["fine", "\ud800"])
+
+
+def test_a_path_that_is_no_path_is_an_input_error():
+    with pytest.raises(InputError, match="expected a bundle's directory, got None"):
+        Encoder.load(None)
+
+
+def test_a_list_of_one_text_is_the_text(encoder):
+    assert encoder.encode(["the cat"]).tobytes() == encoder.encode("the cat").tobytes()
+    with pytest.raises(InputError, match=r"inputs\[0\]"):
+        encoder.encode(["\ud800"])
+
+
+def test_cancelled_encoding_stops_its_thread(encoder):
+    def running():
+        return [t for t in threading.enumerate() if t.name.startswith("asyncio")]
+
+    async def cancel():
+        task = asyncio.create_task(
+            encoder.aencode([f"text {n}" for n in range(200_000)], truncation="warn")
+        )
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancel())  # waits for its threads: within seconds, not after 200,000 texts
+    assert not running()

@@ -141,23 +141,25 @@ def test_results_come_in_order_even_if_jobs_end_in_another(pool):
         time.sleep(0.02 if i % 8 == 0 else 0)
         return i * i
 
-    assert list(map_ordered(slow_first, range(60), pool, 4)) == [i * i for i in range(60)]
+    assert list(map_ordered(slow_first, range(60), pool, first=32, ahead=32)) == [
+        i * i for i in range(60)
+    ]
 
 
 def test_an_empty_stream_gives_nothing(pool):
-    assert list(map_ordered(str, [], pool, 4)) == []
+    assert list(map_ordered(str, [], pool, first=32, ahead=32)) == []
 
 
 def test_an_endless_stream_is_read_only_a_little_ahead(pool):
     read = itertools.count()
-    results = map_ordered(lambda i: i, read, pool, 4)
+    results = map_ordered(lambda i: i, read, pool, first=32, ahead=32)
     assert list(itertools.islice(results, 100)) == list(range(100))
     assert next(read) <= 100 + 4 * 8 + 1
 
 
 def test_nothing_is_read_before_the_first_result_is_asked_for(pool):
     read = itertools.count()
-    map_ordered(lambda i: i, read, pool, 4)
+    map_ordered(lambda i: i, read, pool, first=32, ahead=32)
     assert next(read) == 0
 
 
@@ -168,7 +170,7 @@ def test_an_error_in_a_job_comes_after_the_results_before_it(pool, at):
             raise LookupError(f"job {i}")
         return i
 
-    results = map_ordered(job, itertools.count(), pool, 4)
+    results = map_ordered(job, itertools.count(), pool, first=32, ahead=32)
     assert list(itertools.islice(results, at)) == list(range(at))
     with pytest.raises(LookupError, match=f"job {at}$"):
         next(results)
@@ -180,7 +182,7 @@ def test_an_error_in_the_stream_comes_after_the_results_before_it(pool, at):
         yield from range(at)
         raise LookupError("the stream broke")
 
-    results = map_ordered(lambda i: i, stream(), pool, 4)
+    results = map_ordered(lambda i: i, stream(), pool, first=32, ahead=32)
     assert list(itertools.islice(results, at)) == list(range(at))
     with pytest.raises(LookupError, match="the stream broke"):
         next(results)
@@ -198,7 +200,7 @@ def test_stopping_early_drops_what_has_not_started_and_waits_for_what_has():
         return i
 
     with ThreadPoolExecutor(2) as pool:
-        results = map_ordered(job, itertools.count(), pool, 2)
+        results = map_ordered(job, itertools.count(), pool, first=16, ahead=16)
         assert next(results) == 0
         while len(started) < 2:
             time.sleep(0.001)
@@ -206,4 +208,4 @@ def test_stopping_early_drops_what_has_not_started_and_waits_for_what_has():
         results.close()
         assert sorted(ended) == sorted(started)
         assert len(started) < 2 * 8  # of those that were read ahead, most never started
-        assert list(map_ordered(lambda i: i, range(5), pool, 2)) == [0, 1, 2, 3, 4]
+        assert list(map_ordered(lambda i: i, range(5), pool, first=16, ahead=16)) == [0, 1, 2, 3, 4]

@@ -214,3 +214,24 @@ def test_tokenising_ahead_gives_way_in_the_background(opened, profile, nicer):
     list(engine.encode_many([(0, "the cat " * 40)], note))
     engine.close()
     assert [niceness > own for niceness in seen] == [nicer]
+
+
+def test_vectors_before_a_batch_that_fails_are_given_and_the_rest_is_not_run(opened):
+    short, long = "a b", "a " * 20
+    texts = [*[short] * 10, long, *[short] * 10]
+    engine = padded(opened, budget=64)
+    opened.fail_at = (1, 32)
+    results, given = engine.encode_many(enumerate(texts), allow_cut), []
+    with pytest.raises(InferenceError, match=r"inputs\[10\]: the model failed"):
+        given.extend(results)
+    np.testing.assert_allclose(given, exact_vectors(texts[:10]), atol=1e-6)
+    engine.close()
+
+
+def test_the_first_vectors_of_a_stream_come_before_thousands_are_read(opened):
+    taken = itertools.count()
+    texts = ((next(taken), f"text {n % 7}") for n in itertools.count())
+    engine = padded(opened)
+    next(engine.encode_many(texts, allow_cut))
+    assert next(taken) < 200
+    engine.close()

@@ -318,3 +318,33 @@ def test_onnxruntime_starts_no_thread_that_reports_home(tiny_path, own_setting):
         if own_setting:
             patch.setenv("ORT_DISABLE_TELEMETRY", own_setting)
         run(code, str(tiny_path), own_setting or "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("what", ["next(stream)", "del stream", "sys.exit(0)"])
+def test_a_stream_that_a_child_inherits_never_hangs(tiny_path, what):
+    code = f"""if True:
+        import os, sys
+        from edgeembed import EdgeEmbedError, Encoder
+        encoder = Encoder.load(sys.argv[1], threads=2)
+        stream = encoder.encode_iter(f"text {{n}}" for n in range(1000))
+        next(stream)
+        child = os.fork()
+        if not child:
+            try:
+                {what}
+            except EdgeEmbedError as error:
+                assert "belongs to the process that was forked" in str(error)
+            encoder.encode(["a", "b"])
+            sys.exit(0)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        print(code, len(list(stream)))
+    """
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, str(tiny_path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert found.stdout == "0 999\n", found.stderr

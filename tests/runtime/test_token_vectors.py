@@ -154,3 +154,9 @@ def test_the_last_word_may_end_in_what_the_tokenizer_drops(encoder):
 def test_odd_arguments_of_word_are_input_errors(encoder, arguments):
     with pytest.raises(InputError, match="word: expected"):
         encoder.token_vectors(TEXT).word(*arguments)
+
+
+@pytest.mark.parametrize("span", [(-5, 2), (0, 0), ("a", 2), (0, 1.5), (True, 2), (None, None)])
+def test_a_span_that_cannot_be_is_an_input_error(encoder, span):
+    with pytest.raises(InputError, match="span: expected"):
+        encoder.token_vectors("on the mat").span(*span)

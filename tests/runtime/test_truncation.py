@@ -40,7 +40,7 @@ def test_each_policy_does_what_it_says(encoder, way):
 
 def test_a_warning_counts_the_texts_and_the_longest(encoder):
     longest = encoder.count_tokens(LONG * 2)
-    expected = f"2 texts were cut to 32 tokens; the longest has {longest}"
+    expected = f"2 different texts were cut to 32 tokens; the longest has {longest}"
     with pytest.warns(TruncationWarning, match=expected):
         encoder.encode(["a", LONG, LONG * 2, "b"], truncation="warn")
 

@@ -152,7 +152,7 @@ def _cells(path: Path, lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
     for number, line in enumerate(lines[first:], first + 1):
         if line.strip():
             # Tab-separated data sets do not quote: a quotation mark is part of a text.
-            yield number, line.removeprefix("\ufeff").split("\t")
+            yield number, line.split("\t")
 
 
 def _with_header(

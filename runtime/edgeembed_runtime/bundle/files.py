@@ -5,7 +5,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from edgeembed_runtime import storage
 from edgeembed_runtime.bundle.manifest import FileEntry, Manifest
@@ -20,6 +20,7 @@ from edgeembed_runtime.errors import (
     BundleNotFoundError,
     BundleUnsafeError,
     EdgeEmbedError,
+    InputError,
     StorageError,
 )
 
@@ -43,6 +44,8 @@ class Bundle:
             BundleVersionError: a newer edgeembed made it.
             BundleCorruptError, BundleUnsafeError: the manifest cannot be used.
         """
+        if not isinstance(cast(object, path), str | os.PathLike):
+            raise InputError(f"path: expected a bundle's directory, got {path!r}")
         root = Path(path)
         if not root.is_dir():
             found = "a file" if root.exists() else "nothing"
@@ -58,7 +61,8 @@ class Bundle:
                 check_name(name)
         except (BundleCorruptError, BundleUnsafeError) as error:
             raise type(error)(f"bundle {root}: {error}") from error
-        return cls(path=root, manifest=manifest)
+        # Files are read later too, when the process may have gone to another directory.
+        return cls(path=root.absolute(), manifest=manifest)
 
     def read(self, name: str, *, check: Check = "hash") -> bytes:
         """Read one listed file whole, after checking that it is the file the manifest describes.

@@ -63,7 +63,7 @@ def _quota_v1() -> float | None:
 
 @functools.cache
 def cpu_features() -> frozenset[str]:
-    """The features that a variant may require, of: avx2, avx512, vnni, neon, dotprod.
+    """The features that a variant may require, of: avx2, avx512, vnni, amx, neon, dotprod.
 
     vnni stands for 8-bit dot products on x86 (AVX512-VNNI or AVX-VNNI), dotprod for those on Arm.
     An empty set means that nothing could be found out; only variants without needs are then chosen.
@@ -85,6 +85,7 @@ def _x86_features(flags: frozenset[str]) -> frozenset[str]:
         "avx2": {"avx2"},
         "avx512": {"avx512f"},
         "vnni": {"avx512_vnni", "avx_vnni", "avx512vnni", "avxvnni"},
+        "amx": {"amx_int8"},
     }
     return frozenset(name for name, any_of in wanted.items() if any_of & flags)
 

@@ -36,6 +36,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def window(self) -> int:
+        """How many texts it likes to be given at once; with fewer it may be slower."""
+        ...
+
+    @property
     def deterministic(self) -> bool:
         """Whether a text's vector is the same to the bit, alone and in any company."""
         ...

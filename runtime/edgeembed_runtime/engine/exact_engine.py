@@ -18,7 +18,6 @@ from edgeembed_runtime.engine.engine import (
     feeds,
     tokenized,
 )
-from edgeembed_runtime.engine.memory import give_back_freed_memory, resident_bytes
 from edgeembed_runtime.engine.pool import WorkerPool
 from edgeembed_runtime.engine.schedule import Schedule
 from edgeembed_runtime.engine.session import Session, SessionSettings
@@ -33,17 +32,23 @@ class ExactEngine:
     """
 
     deterministic = True
+    window = 32
 
     def __init__(
-        self, *, tokenizer: TextTokenizer, open_session: OpenSession, schedule: Schedule
+        self,
+        *,
+        tokenizer: TextTokenizer,
+        open_session: OpenSession,
+        schedule: Schedule,
+        resident_before: int = 0,
     ) -> None:
         """Open the session for single texts, so that a graph that cannot run is found out now.
+
+        `resident_before` is what the process had in memory, in bytes, before anything was loaded.
 
         Raises:
             InputError: the schedule's limit on memory is too low for this model.
         """
-        give_back_freed_memory()  # or the model would seem to need less than it does
-        base = resident_bytes()
         self.tokenizer = tokenizer
         self._spin = schedule.spin
         self._callers_help = schedule.callers_help
@@ -56,7 +61,7 @@ class ExactEngine:
             self.threads = threads_within(
                 schedule.max_memory_mb,
                 schedule.threads,
-                base=base,
+                base=resident_before,
                 max_tokens=tokenizer.max_tokens,
                 run=lambda tokens: self._single.run(
                     feeds(np.zeros((1, tokens), np.int64)), EMBEDDING

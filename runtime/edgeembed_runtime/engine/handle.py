@@ -6,7 +6,7 @@ from collections.abc import Callable
 from edgeembed_runtime.engine.engine import Engine
 from edgeembed_runtime.engine.memory import give_back_freed_memory
 from edgeembed_runtime.errors import EdgeEmbedError
-from edgeembed_runtime.forks import never_delete, tell_after_fork
+from edgeembed_runtime.forks import never_delete, tell_of_forks
 
 
 class EngineHandle:
@@ -18,7 +18,7 @@ class EngineHandle:
         self._lock = threading.Lock()
         self._engine: Engine | None = open_engine()
         self._closed = False
-        tell_after_fork(self)
+        tell_of_forks(self)
 
     def get(self) -> Engine:
         """The engine.
@@ -42,7 +42,13 @@ class EngineHandle:
             del engine
             give_back_freed_memory()
 
-    def after_fork(self) -> None:
+    def before_fork(self) -> None:
+        """See `ForkAware`: nothing to do, the child does not touch what is the parent's."""
+
+    def after_fork_in_parent(self) -> None:
+        """See `ForkAware`."""
+
+    def after_fork_in_child(self) -> None:
         """Forget the parent's engine: its threads do not exist here, and it would wait for them."""
         self._lock = threading.Lock()
         if self._engine is not None:

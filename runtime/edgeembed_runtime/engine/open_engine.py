@@ -8,6 +8,7 @@ from edgeembed_runtime.bundle.files import Check
 from edgeembed_runtime.bundle.graph import check_graph
 from edgeembed_runtime.engine.engine import EMBEDDING, Engine
 from edgeembed_runtime.engine.exact_engine import ExactEngine
+from edgeembed_runtime.engine.memory import give_back_freed_memory, resident_bytes
 from edgeembed_runtime.engine.padded_engine import PaddedEngine
 from edgeembed_runtime.engine.providers import Providers, input_shapes
 from edgeembed_runtime.engine.schedule import Schedule
@@ -25,6 +26,8 @@ def open_engine(
         BundleCorruptError, BundleUnsafeError: a file is damaged, or the graph may not be run.
         ProviderError: a provider did not load.
     """
+    give_back_freed_memory()  # or the model would seem to need less than it does
+    resident_before = resident_bytes()
     tower = bundle.manifest.text
     data = bundle.read(tower.tokenizer, check=check)
     name = f"bundle {bundle.path}: {tower.tokenizer}"
@@ -32,7 +35,12 @@ def open_engine(
     open_session = partial(_open_graph, bundle, variant.file, check, providers)
     match input_shapes(providers):
         case "exact":
-            return ExactEngine(tokenizer=tokenizer, open_session=open_session, schedule=schedule)
+            return ExactEngine(
+                tokenizer=tokenizer,
+                open_session=open_session,
+                schedule=schedule,
+                resident_before=resident_before,
+            )
         case shapes:
             return PaddedEngine(
                 tokenizer=tokenizer,

@@ -32,8 +32,9 @@ from edgeembed_runtime.windows import windows
 BATCH_AXIS, TOKEN_AXIS = "batch", "tokens"
 # Tokens in a batch, padding included: what fills a GPU without filling its memory.
 TOKEN_BUDGET = 16_384
-# Texts that are sorted by length together; vectors come out when all of them are done.
-_WINDOW = 2_048
+# Texts that are sorted by length together; vectors come out when all of them are done. The first
+# ones come out soon.
+_WINDOW, _FIRST_WINDOW = 2_048, 32
 _SHORTEST_BUCKET = 16
 
 _Numbered = tuple[int, TokenizedText]
@@ -74,6 +75,7 @@ class PaddedEngine:
         self._open_session = open_session
         self._opening = threading.Lock()
         self._sessions: dict[int, Session] = {}
+        self.window = 1 if fixed else _WINDOW
         self._lengths = bucket_lengths(tokenizer.max_tokens)
         self._first = self._session(self._lengths[0])
         self._pool = WorkerPool(schedule.threads, low_priority=schedule.low_priority)
@@ -97,8 +99,9 @@ class PaddedEngine:
             with at_position(position):
                 return position, tokenized(self.tokenizer, text, on_cut)
 
-        ahead = self._pool.map(tokenize, texts)
-        for window in windows(ahead, 1 if self._fixed else _WINDOW):
+        # As many texts again are tokenised while a window runs.
+        ahead = self._pool.map(tokenize, texts, ahead=self.window)
+        for window in windows(ahead, self.window, first=_FIRST_WINDOW):
             yield from self._run_window(window)
 
     def encode_tokens(self, text: str, on_cut: OnCut) -> tuple[TokenizedText, NDArray[np.float32]]:
@@ -111,16 +114,23 @@ class PaddedEngine:
         self._pool.close()
 
     def _run_window(self, window: Sequence[_Numbered]) -> Iterator[NDArray[np.float32]]:
+        """The vectors of a window, in order; of one that fails, those before its first failure."""
         found: dict[int, NDArray[np.float32]] = {}
+        failure, failed_at = None, len(window)
         lengths = [len(tokens.ids) for _, tokens in window]
         for batch in plan_batches(lengths, self._lengths, 1 if self._fixed else self._token_budget):
+            if min(batch.places) > failed_at:
+                continue  # nobody will see it
             try:
                 vectors = self._run([window[place][1] for place in batch.places], EMBEDDING)
+                found.update(zip(batch.places, vectors, strict=True))
             except InferenceError as error:
                 places = ", ".join(str(window[place][0]) for place in sorted(batch.places)[:10])
-                raise InferenceError(f"inputs[{places}]: {error}") from error
-            found.update(zip(batch.places, vectors, strict=True))
-        yield from (found[place] for place in range(len(window)))
+                failed_at = min(failed_at, *batch.places)
+                failure = InferenceError(f"inputs[{places}]: {error}")
+        yield from (found[place] for place in range(failed_at))
+        if failure is not None:
+            raise failure
 
     def _run(self, texts: Sequence[TokenizedText], output: str) -> NDArray[np.float32]:
         length = _bucket_of(max(len(tokens.ids) for tokens in texts), self._lengths)

@@ -1,6 +1,7 @@
 """Running many small jobs on a few threads: order kept, memory flat, the first error ends it."""
 
 import itertools
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
@@ -33,14 +34,19 @@ class WorkerPool:
         """function(item) on one of the threads."""
         return next(self.map(function, [item]))
 
-    def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    def map(self, function: Callable[[T], R], items: Iterable[T], *, ahead: int = 0) -> Iterator[R]:
         """Yield function(item) for every item, in order; see `map_ordered`.
 
+        `ahead` is how many jobs may wait; a few for each thread always may.
+
         Raises:
-            EdgeEmbedError: the pool was closed meanwhile.
+            EdgeEmbedError: the pool was closed meanwhile, or the process was forked.
         """
+        few = self.threads * _AHEAD_PER_THREAD
         try:
-            yield from map_ordered(function, items, self._executor, self.threads)
+            yield from map_ordered(
+                function, items, self._executor, first=few, ahead=max(few, ahead)
+            )
         except (CancelledError, RuntimeError) as error:  # what an executor that is shut down raises
             if not self._closed:
                 raise
@@ -53,24 +59,39 @@ class WorkerPool:
 
 
 def map_ordered(
-    function: Callable[[T], R], items: Iterable[T], pool: ThreadPoolExecutor, threads: int
+    function: Callable[[T], R],
+    items: Iterable[T],
+    pool: ThreadPoolExecutor,
+    *,
+    first: int,
+    ahead: int,
 ) -> Iterator[R]:
     """Yield function(item) for every item, in order, with a bounded number of jobs under way.
 
-    `items` may be endless: it is read only a little ahead. When a job or `items` itself raises,
-    the results before it are given first. Then, or when the consumer stops early, jobs that have
-    not started are dropped and the running ones are waited for.
+    `items` may be endless: `first` of them are read at once, and for every result two more, until
+    `ahead` of them wait. When a job or `items` itself raises, the results before it are given
+    first. Then, or when the consumer stops early, jobs that have not started are dropped and the
+    running ones are waited for.
+
+    Raises:
+        EdgeEmbedError: this is a child of the process that began it, and has none of its threads.
     """
+    process = os.getpid()
     jobs = _submitted(function, items, pool)
     waiting: deque[Future[R]] = deque()
     try:
-        waiting.extend(itertools.islice(jobs, threads * _AHEAD_PER_THREAD))
+        waiting.extend(itertools.islice(jobs, first))
         while waiting:
+            if os.getpid() != process:
+                raise EdgeEmbedError(
+                    "this stream of vectors belongs to the process that was forked; begin a new one"
+                )
             result = waiting.popleft().result()
-            waiting.extend(itertools.islice(jobs, 1))
+            waiting.extend(itertools.islice(jobs, min(2, ahead - len(waiting))))
             yield result
     finally:
-        wait([future for future in waiting if not future.cancel()])
+        if os.getpid() == process:
+            wait([future for future in waiting if not future.cancel()])
 
 
 def _submitted(

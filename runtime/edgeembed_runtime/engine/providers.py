@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -24,14 +23,6 @@ _DEFAULTS: Mapping[str, Mapping[str, str]] = {
     _CUDA: {"device_id": "0", "use_tf32": "0", "arena_extend_strategy": "kSameAsRequested"},
     _COREML: {"ModelFormat": "MLProgram", "RequireStaticInputShapes": "1"},
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Placement:
-    """Where one provider's nodes of the graph went: what runs elsewhere runs on the CPU."""
-
-    provider: str
-    nodes: int
 
 
 def resolve_providers(providers: Sequence[Provider] | None) -> Providers:
@@ -61,7 +52,10 @@ def resolve_providers(providers: Sequence[Provider] | None) -> Providers:
                 raise InputError(
                     f"providers: expected names or (name, options) pairs, got {provider!r}"
                 )
-    if all(name != CPU for name, _ in resolved):
+    names = [name for name, _ in resolved]
+    if len(set(names)) < len(names):
+        raise InputError(f"providers: expected different ones, got {', '.join(names)}")
+    if CPU not in names:
         resolved.append((CPU, {}))
     return tuple(resolved)
 

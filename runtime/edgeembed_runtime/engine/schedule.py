@@ -29,6 +29,10 @@ class Schedule:
     max_memory_mb: int | None = None
 
 
+# All threads of a session start at once; the others of an engine when they are first needed.
+_MOST_SHARING = 64
+
+
 def schedule_for(
     profile: Profile, threads: int | None, max_memory_mb: int | None = None
 ) -> Schedule:
@@ -55,11 +59,12 @@ def schedule_for(
 
 def _schedule(profile: Profile, threads: int | None) -> Schedule:
     count = threads or available_cpus()
+    single = min(count, _MOST_SHARING)
     match profile:
         case "balanced":
-            return Schedule(threads=count, single_threads=count)
+            return Schedule(threads=count, single_threads=single)
         case "latency":
-            return Schedule(threads=count, single_threads=count, spin=True)
+            return Schedule(threads=count, single_threads=single, spin=True)
         case "throughput":
             return Schedule(threads=count, single_threads=1)
         case "background":

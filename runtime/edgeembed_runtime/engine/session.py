@@ -54,6 +54,12 @@ class Session:
                 model, _options(settings), providers=list(settings.providers)
             )
         except Exception as error:  # onnxruntime raises a dozen types without a common base
+            first = settings.providers[0][0]
+            if first != CPU:
+                raise ProviderError(
+                    f"{name}: onnxruntime could not load it on {first}: {_first_line(error)}; "
+                    "check the provider's options, or try the CPU"
+                ) from error
             raise BundleCorruptError(
                 f"{name}: onnxruntime could not load it: {_first_line(error)}"
             ) from error

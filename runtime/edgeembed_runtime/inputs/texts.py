@@ -1,6 +1,7 @@
 """Texts as a user gives them: checked one by one, so that a bad one is named by its place."""
 
 from collections.abc import Iterable
+from typing import cast
 
 from edgeembed_runtime.errors import InputError
 
@@ -11,14 +12,26 @@ def checked_texts(inputs: object) -> list[str]:
     Raises:
         InputError: it is no collection, or one of its items is no text.
     """
-    wrong = InputError(f"inputs: expected a text or a list of texts, got {type(inputs).__name__}")
-    if isinstance(inputs, bytes | bytearray | dict) or not isinstance(inputs, Iterable):
-        raise wrong
     try:
-        texts = list(inputs)
+        texts = list(stream_of(inputs))
     except TypeError as error:  # a numpy array without dimensions calls itself iterable
-        raise wrong from error
+        raise _no_texts(inputs) from error
     return [checked_text(text, f"inputs[{position}]") for position, text in enumerate(texts)]
+
+
+def stream_of(inputs: object) -> Iterable[object]:
+    """`inputs` itself, if it may be a stream of texts.
+
+    Raises:
+        InputError: it is one text, bytes, a dict, or nothing to go through.
+    """
+    if isinstance(inputs, str | bytes | bytearray | dict) or not isinstance(inputs, Iterable):
+        raise _no_texts(inputs)
+    return cast(Iterable[object], inputs)
+
+
+def _no_texts(inputs: object) -> InputError:
+    return InputError(f"inputs: expected a text or a list of texts, got {type(inputs).__name__}")
 
 
 def checked_text(text: object, where: str) -> str:

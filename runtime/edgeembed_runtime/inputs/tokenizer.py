@@ -118,8 +118,17 @@ class TextTokenizer:
         try:
             return self.tokenizer.encode(text, add_special_tokens=False)
         except BaseException as error:  # see from_bytes
-            message = "text: expected valid Unicode that the tokenizer takes"
-            raise _unless_interrupt(error, InputError(f"{message}, got: {error}")) from error
+            raise _unless_interrupt(error, InputError(_unusable(text, error))) from error
+
+
+def _unusable(text: str, error: BaseException) -> str:
+    lone = next((n for n, letter in enumerate(text) if "\ud800" <= letter <= "\udfff"), None)
+    if lone is None:
+        return f"text: expected one that the tokenizer takes, got: {error}"
+    return (
+        f"text: expected valid Unicode, got half a character, U+{ord(text[lone]):04X}, "
+        f"at position {lone}; leave it out, or encode with errors='replace' first"
+    )
 
 
 def blocks(text: str, size: int = 100_000) -> Iterator[tuple[int, str]]:

@@ -1,6 +1,7 @@
 """What happens to a text that is longer than the model takes."""
 
 import inspect
+import threading
 import warnings
 from collections.abc import Iterator
 from typing import Literal, TypeVar, get_args
@@ -39,7 +40,8 @@ class CutTexts:
         check_truncation(policy)
         self._policy = policy
         self._tokenizer = tokenizer
-        self._lengths: list[int] = []
+        self._lock = threading.Lock()
+        self._count = self._longest = 0
 
     def note(self, text: str) -> None:
         """Take note that `text` was cut.
@@ -55,15 +57,16 @@ class CutTexts:
                 f"text: expected at most {self._tokenizer.max_tokens} tokens, got {length}; "
                 "shorten it, or choose chunk=True or truncation='truncate'"
             )
-        self._lengths.append(length)
+        with self._lock:
+            self._count, self._longest = self._count + 1, max(self._longest, length)
 
     def warn(self) -> None:
         """Warn of the texts that were cut, if there were any."""
-        if self._lengths:
-            texts = "1 text was" if len(self._lengths) == 1 else f"{len(self._lengths)} texts were"
+        if self._count:
+            texts = "1 text was" if self._count == 1 else f"{self._count} different texts were"
             warnings.warn(
                 f"{texts} cut to {self._tokenizer.max_tokens} tokens; the longest has "
-                f"{max(self._lengths)}",
+                f"{self._longest}",
                 TruncationWarning,
                 stacklevel=_callers_level(),
             )
