@@ -14,6 +14,7 @@ from edgeembed.cli import (
     eval,  # noqa: A004
     index,
     inspect,
+    map,  # noqa: A004
     search,
     verify,
 )
@@ -54,6 +55,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "embed": embed.embed,
     "index": index.index,
     "search": search.search,
+    "map": map.map_,
     "eval": eval.eval_,
     "bench": bench.bench,
     "doctor": doctor.doctor,

@@ -22,7 +22,7 @@ def documented():
 
 def test_the_commands_are_these():
     used = ["convert", "demo", "embed", "index", "inspect", "search", "verify"]
-    assert sorted([*used, "bench", "doctor", "eval"]) == COMMANDS
+    assert sorted([*used, "bench", "doctor", "eval", "map"]) == COMMANDS
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -8,7 +8,8 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Literal, TypeVar
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from edgeembed_runtime.errors import IndexReadOnlyError, InputError, SearchIndexError
 from edgeembed_runtime.index.backup import copy_index
@@ -204,6 +205,24 @@ class Index:
                 docids = docids_of(connection, wanted, snapshot.generation)
                 found = fetch(connection, docids.values())
             return [found[docids[key]] if key in docids else None for key in wanted]
+
+        return self._at_current(read)
+
+    def vectors(self, keys: str | Iterable[str]) -> NDArray[np.float32]:
+        """Read the stored vectors of documents, in the order of the keys: (n, dim), unit length.
+
+        Raises:
+            InputError: a key is not a key, or there is no such document.
+        """
+        wanted = check_keys([keys] if isinstance(keys, str) else keys)
+
+        def read(snapshot: Snapshot) -> NDArray[np.float32]:
+            with self._catalog.reading(snapshot.generation) as connection:
+                docids = docids_of(connection, wanted, snapshot.generation)
+            for position, key in enumerate(wanted):
+                if key not in docids:
+                    raise InputError(f"keys[{position}]: expected a key of the index, got {key!r}")
+            return snapshot.vectors_of(np.array([docids[key] for key in wanted], np.int64))
 
         return self._at_current(read)
 

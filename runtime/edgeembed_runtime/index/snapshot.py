@@ -39,6 +39,23 @@ class Snapshot:
         """The tail and every segment."""
         return (self.tail, *(view.rows for view in self.segments))
 
+    def vectors_of(self, docids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The vectors of document rows that exist, in the order of `docids`: (n, d) float32.
+
+        Raises:
+            IndexCorruptError: a row has no vector.
+        """
+        found = np.empty((len(docids), self.tail.vectors.shape[1]), np.float32)
+        missing = np.ones(len(docids), np.bool_)
+        order = np.argsort(docids)
+        for rows in self.blocks:
+            here = np.isin(docids[order], rows.ids)
+            found[order[here]] = rows.vectors[rows.positions_of(docids[order])]
+            missing[order[here]] = False
+        if missing.any():
+            raise IndexCorruptError(f"document row {docids[missing][0]} has no vector")
+        return found
+
     @property
     def documents(self) -> int:
         """How many documents exist."""

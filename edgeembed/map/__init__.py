@@ -1,0 +1,1 @@
+"""Map: a picture of an index in two dimensions."""
