@@ -15,7 +15,14 @@ from edgeembed.evaluate.evaluation import DRAWS, Evaluation, Measured, evaluate
 from edgeembed.evaluate.models.model import Model
 from edgeembed.evaluate.models.open_models import open_models
 from edgeembed.evaluate.report.page import write_page
-from edgeembed.evaluate.report.summary import as_tree, is_sure, mean_score, number, quality_tasks
+from edgeembed.evaluate.report.summary import (
+    as_tree,
+    is_sure,
+    mean_score,
+    number,
+    quality_tasks,
+    remarks,
+)
 from edgeembed.evaluate.tasks.open_tasks import open_tasks
 from edgeembed.evaluate.tasks.task import OnStep
 from edgeembed_runtime.errors import InputError, MissingExtraError
@@ -159,10 +166,8 @@ def _show(evaluation: Evaluation, verdict: Verdict | None, ways: dict[str, Compa
         _show_compactions(evaluation, ways)
     else:
         _show_tasks(evaluation)
-    for task in evaluation.tasks:
-        for model, found in task.measured.items():
-            for note in found.notes:
-                err.print(f"{task.name}, {model}: {note}", highlight=False)
+    for line in remarks(evaluation):
+        err.print(line, highlight=False)
     if verdict:
         for failure in verdict.failures:
             out.print(

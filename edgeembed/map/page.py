@@ -54,7 +54,7 @@ def map_page(title: str, points: Points, projection: Projection, color: str | No
     return figure.to_html(
         include_plotlyjs=True,
         div_id="map",
-        default_height="100vh",
+        default_height="96vh",
         config={"scrollZoom": True, "displaylogo": False, "responsive": True},
     )
 

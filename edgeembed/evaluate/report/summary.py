@@ -39,6 +39,20 @@ def is_sure(measured: Measured) -> bool:
     return found.low > 0 or found.high < 0
 
 
+def remarks(evaluation: Evaluation) -> list[str]:
+    """What was left out or is not defined, once where it holds for all models."""
+    lines: list[str] = []
+    for task in evaluation.tasks:
+        models_of: dict[str, list[str]] = {}
+        for model, found in task.measured.items():
+            for note in found.notes:
+                models_of.setdefault(note, []).append(model)
+        for note, models in models_of.items():
+            whose = "" if len(models) == len(task.measured) else f", {', '.join(models)}"
+            lines.append(f"{task.name}{whose}: {note}")
+    return lines
+
+
 def as_tree(evaluation: Evaluation) -> dict[str, Any]:
     """The whole evaluation for JSON; figures that are not defined are null."""
     return cast(dict[str, Any], _without_nan(asdict(evaluation)))

@@ -52,7 +52,11 @@ class Retrieval:
             for gains, places in zip(judged.values(), found.tolist(), strict=True)
         ]
         skipped = len(self.judgements.queries) - len(judged)
-        notes = (f"{skipped} queries without a relevant document left out",) if skipped else ()
+        notes = (
+            (f"{skipped} queries left out: no document is judged relevant to them",)
+            if skipped
+            else ()
+        )
         return Observed(values=np.array(rows), notes=notes)
 
     def score(self, values: Values) -> float:

@@ -124,4 +124,4 @@ def test_what_is_left_out_is_said(run, tiny_path, write):
     write("set/queries.jsonl", [{"_id": "a", "text": "cat"}, {"_id": "b", "text": "dog"}])
     write("set/qrels/test.tsv", ["query-id\tcorpus-id\tscore", "a\t1\t1"])
     result = run("eval", f"{tiny_path}@fp32", "-t", documents.parent, "--draws", "2")
-    assert "1 queries without a relevant document left out" in result.stderr
+    assert "1 queries left out" in result.stderr

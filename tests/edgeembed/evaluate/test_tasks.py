@@ -137,7 +137,7 @@ def test_queries_without_a_relevant_document_are_left_out_and_counted(beir, chos
     task = one(beir(documents, queries, [("x", "1", 1), ("z", "2", 0)]), model)
     found = observed(task, model)
     assert len(found.values) == 1
-    assert found.notes == ("2 queries without a relevant document left out",)
+    assert found.notes == ("2 queries left out: no document is judged relevant to them",)
 
 
 def test_judged_pairs_of_ones_own_share_their_documents(write, chosen):
