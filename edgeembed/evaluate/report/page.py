@@ -72,10 +72,10 @@ def _figures(
     if ways:
         made["Quality against bytes a vector"] = plots.compaction_plot(evaluation, ways)
     quality = summary.quality_tasks(evaluation)
-    if quality and len(evaluation.models) > 1:
+    if quality and not ways and len(evaluation.models) > 1:
         budget = verdict.budget if verdict else None
         made["Against the reference"] = plots.differences_plot(evaluation, budget)
-    if quality:
+    if quality and not ways:
         made["Scores"] = plots.scores_plot(evaluation)
     if quality and not ways and sum(m.megabytes is not None for m in evaluation.models) > 1:
         made["Quality against size"] = plots.size_plot(evaluation)
