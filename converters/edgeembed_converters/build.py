@@ -16,21 +16,23 @@ from edgeembed_converters.export import text_tower, torch_exporter
 from edgeembed_converters.export.merge_linears import merge_linears
 from edgeembed_converters.model_card import model_card
 from edgeembed_converters.probe_texts import probe_texts
+from edgeembed_converters.quantize.calibration import calibration_texts, token_ids
 from edgeembed_converters.quantize.dynamic import best_dynamic_int8
 from edgeembed_converters.quantize.half import half_precision
-from edgeembed_converters.quantize.quantized_model import Measure, QuantizedModel
+from edgeembed_converters.quantize.quantized_model import Measure, Original, QuantizedModel
 from edgeembed_converters.sources.source import TextSource
 from edgeembed_converters.space import space_of
 from edgeembed_converters.speed import speedup, this_machine
 from edgeembed_runtime import storage
 from edgeembed_runtime.bundle import Fidelity, Golden, Manifest, TextTower, Variant, write_bundle
+from edgeembed_runtime.inputs.tokenizer import TextTokenizer
 from edgeembed_runtime.version import __version__
 
 Exporter = Literal["torch", "optimum"]
 Quantization = Literal["int8", "fp16"]
 QUANTIZATIONS: tuple[Quantization, ...] = get_args(Quantization)
 OnStep = Callable[[str], None]
-_QUANTIZERS: Mapping[Quantization, Callable[[Path, Measure], QuantizedModel]] = {
+_QUANTIZERS: Mapping[Quantization, Callable[[Original, Measure], QuantizedModel]] = {
     "int8": best_dynamic_int8,
     "fp16": half_precision,
 }
@@ -76,9 +78,10 @@ def build_model(
         parity.require_parity(measured)
         models = {"fp32": fp32}
         variants = [_variant("fp32", f"{exporter}, float32", (), measured, 1.0)]
+        original = Original(path=path, calibration=_calibration(source) if quantize else ())
         for name in quantize:
             on_step(f"Quantizing to {name}")
-            made = _QUANTIZERS[name](path, lambda m: _measure(m, source, texts, reference))
+            made = _QUANTIZERS[name](original, lambda m: _measure(m, source, texts, reference))
             models[name] = made.model
             gain = _speedup(made.model, fp32, source, texts)
             variants.append(_variant(name, made.recipe, made.requires, made.fidelity, gain))
@@ -93,6 +96,11 @@ def _export(source: TextSource, exporter: Exporter, examples: Sequence[Tensor]) 
         return export_with_optimum(source)
     tower = text_tower.TextTower(source)
     return torch_exporter.export_module(tower, examples, _INPUTS, tower.outputs)
+
+
+def _calibration(source: TextSource) -> list[NDArray[np.int64]]:
+    tokenizer = TextTokenizer.from_bytes(source.tokenizer_json, source.max_tokens, source.name)
+    return token_ids(tokenizer, calibration_texts())
 
 
 def _measure(

@@ -7,6 +7,7 @@ import pytest
 
 from edgeembed_converters import convert
 from edgeembed_converters.quantize.dynamic import RECIPES, best_dynamic_int8
+from edgeembed_converters.quantize.quantized_model import Original
 from edgeembed_runtime.bundle import Golden
 from edgeembed_runtime.encoder import Encoder
 from edgeembed_runtime.errors import ConversionError, InputError
@@ -15,6 +16,10 @@ from edgeembed_runtime.errors import ConversionError, InputError
 @pytest.fixture(scope="module")
 def source(tiny):
     return tiny.sentence("pooling-mean", pooling="mean")
+
+
+def original(path):
+    return Original(path=path, calibration=[np.array([3, 4, 5]), np.array([6, 7])])
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +61,7 @@ def test_requires_follows_from_the_recipe(report):
 
 def test_only_eight_bit_weights_need_a_dot_product_unit():
     for recipe in RECIPES:
-        assert ("7" in recipe.name) == recipe.reduce_range  # the width of the weights
+        assert ("7-bit" in recipe.name) == recipe.reduce_range  # the width of the weights
         if recipe.reduce_range:
             assert recipe.requires == ()
         else:
@@ -79,7 +84,7 @@ def test_most_faithful_recipe_is_kept(best, toy_report):
         cosine = 0.99 if len(seen) == best + 1 else 0.9
         return dataclasses.replace(fidelity, mean_cosine=cosine)
 
-    found = best_dynamic_int8(toy_report.path / "fp32.onnx", measure)
+    found = best_dynamic_int8(original(toy_report.path / "fp32.onnx"), measure)
     assert len(seen) == len(RECIPES)
     assert found.recipe == RECIPES[best].name
     assert found.requires == RECIPES[best].requires
@@ -91,7 +96,7 @@ def test_file_that_is_no_model(tmp_path):
     path = tmp_path / "fp32.onnx"
     path.write_bytes(b"no model")
     with pytest.raises(ConversionError, match="could not quantize") as caught:
-        best_dynamic_int8(path, lambda model: None)
+        best_dynamic_int8(original(path), lambda model: None)
     assert "\n" not in str(caught.value)
 
 

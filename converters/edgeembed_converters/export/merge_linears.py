@@ -11,6 +11,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from edgeembed_converters.export.linears import linear_nodes
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Linear:
@@ -41,11 +43,8 @@ def _linears(graph: onnx.GraphProto, initializers: dict[str, onnx.TensorProto]) 
             users[name].append(node)
     outputs = {value.name for value in graph.output}
     found: list[_Linear] = []
-    for node in graph.node:
-        weight = initializers.get(node.input[1]) if node.op_type == "MatMul" else None
+    for node, weight in linear_nodes(graph):
         adds = users[node.output[0]]
-        if weight is None or len(weight.dims) != 2 or len(users[weight.name]) > 1:
-            continue
         if len(adds) != 1 or adds[0].op_type != "Add" or node.output[0] in outputs:
             continue
         bias = next((initializers[name] for name in adds[0].input if name in initializers), None)

@@ -1,12 +1,10 @@
 """fp16: weights and arithmetic in half precision, for GPUs and Apple's accelerators."""
 
-from pathlib import Path
-
 import onnx
 
 from edgeembed_converters.export.graph_cleanup import clean_graph
 from edgeembed_converters.messages import first_line
-from edgeembed_converters.quantize.quantized_model import Measure, QuantizedModel
+from edgeembed_converters.quantize.quantized_model import Measure, Original, QuantizedModel
 from edgeembed_runtime.engine.engine import TOKEN_EMBEDDINGS
 from edgeembed_runtime.errors import ConversionError
 
@@ -14,7 +12,7 @@ from edgeembed_runtime.errors import ConversionError
 REQUIRES = ("cuda", "coreml")
 
 
-def half_precision(fp32: Path, measure: Measure) -> QuantizedModel:
+def half_precision(original: Original, measure: Measure) -> QuantizedModel:
     """Convert a model to fp16; its inputs and outputs keep their types.
 
     Raises:
@@ -23,7 +21,7 @@ def half_precision(fp32: Path, measure: Measure) -> QuantizedModel:
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     try:
-        graph = onnx.load(fp32)
+        graph = onnx.load(original.path)
         converted = convert_float_to_float16(
             graph, keep_io_types=True, node_block_list=_pooling_and_head(graph.graph)
         )

@@ -1,12 +1,24 @@
 """What every way of making a model smaller gives."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edgeembed_runtime.bundle import Fidelity
 
 # From an ONNX model's bytes to its closeness to the original.
 Measure = Callable[[bytes], Fidelity]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Original:
+    """What is made smaller: the fp32 model's file, and token ids of texts to calibrate on."""
+
+    path: Path
+    calibration: Sequence[NDArray[np.int64]]
 
 
 @dataclass(frozen=True, kw_only=True)

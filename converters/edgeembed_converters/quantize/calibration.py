@@ -1,0 +1,42 @@
+"""Texts on which a quantizer looks at a model's activations; none of them is measured on later."""
+
+import random
+from collections.abc import Sequence
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.inputs.tokenizer import TextTokenizer
+
+_FILE = "calibration_texts.txt"
+_LINES_IN_A_LONG_TEXT = (4, 8, 16, 32)
+
+
+def calibration_texts() -> tuple[str, ...]:
+    """Two hundred texts: sentences, queries, code, thirty languages, and long texts made of them.
+
+    Activations of long texts have outliers that those of short ones have not.
+    """
+    file = resources.files("edgeembed_converters.quantize").joinpath(_FILE)
+    lines = file.read_text(encoding="utf-8").splitlines()
+    mixed = lines.copy()
+    random.Random(0).shuffle(mixed)
+    long = [
+        " ".join(mixed[start : start + count])
+        for count in _LINES_IN_A_LONG_TEXT
+        for start in range(0, len(mixed), count)
+    ]
+    return (*lines, *long)
+
+
+def token_ids(tokenizer: TextTokenizer, texts: Sequence[str]) -> list[NDArray[np.int64]]:
+    """The token ids of each text that the model can take: (t,) int64 each."""
+    found: list[NDArray[np.int64]] = []
+    for text in texts:
+        try:
+            found.append(tokenizer.encode(text).ids)
+        except InputError:  # a tokenizer of another script may find no token in it
+            continue
+    return found

@@ -1,0 +1,91 @@
+"""SmoothQuant: outliers of activations move into the weights, where there is room for them.
+
+A few channels of a transformer's activations are many times larger than the rest, and in 8 bits
+with one scale they leave few steps for all others. Each channel of a linear layer's input is
+divided by a number, and the weights that meet it are multiplied by it: the product is as before.
+Source: Xiao et al., ICML 2023, https://arxiv.org/abs/2211.10438.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from edgeembed_converters.export.linears import linear_nodes
+from edgeembed_runtime.engine.engine import feeds
+from edgeembed_runtime.onnxruntime_offline import ort
+
+_ERRORS_ONLY = 3
+# Channels that were silent on the calibration texts are not scaled without bounds.
+_LEAST = 1e-5
+
+
+def channel_maxima(
+    model: onnx.ModelProto, inputs: Sequence[NDArray[np.int64]]
+) -> dict[str, NDArray[np.float32]]:
+    """The largest absolute value of every channel of every linear layer's input.
+
+    `inputs` are the token ids of calibration texts, (t,) each, run one by one. The keys are the
+    names of the layers' inputs in the graph; the values are (channels,) float32.
+    """
+    names = list(dict.fromkeys(node.input[0] for node, _ in linear_nodes(model.graph)))
+    if not names:
+        return {}
+    watched = onnx.ModelProto()
+    watched.CopyFrom(model)
+    del watched.graph.output[:]
+    watched.graph.output.extend(
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names
+    )
+    options = ort.SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    session = ort.InferenceSession(
+        watched.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    maxima: dict[str, NDArray[np.float32]] = {}
+    for ids in inputs:
+        for name, found in zip(names, session.run(names, feeds(ids[None, :])), strict=True):
+            values = np.abs(np.asarray(found, np.float32))
+            largest = values.reshape(-1, values.shape[-1]).max(axis=0)
+            maxima[name] = np.maximum(maxima[name], largest) if name in maxima else largest
+    return maxima
+
+
+def smoothed(
+    model: onnx.ModelProto, maxima: Mapping[str, NDArray[np.float32]], strength: float
+) -> onnx.ModelProto:
+    """A copy of the model with the outliers of every linear layer's input in its weights.
+
+    `strength` (the paper's alpha) says how much of them moves: 0 nothing, 1 all.
+    """
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    nodes = list(copy.graph.node)
+    for node, weight in linear_nodes(copy.graph):
+        values = numpy_helper.to_array(weight)
+        scale = _scale(maxima[node.input[0]], np.abs(values).max(axis=1), strength)
+        weight.CopyFrom(numpy_helper.from_array(values * scale[:, None], weight.name))
+        divided, factor = f"{weight.name}.input", f"{weight.name}.smoothing"
+        copy.graph.initializer.append(numpy_helper.from_array(1 / scale, factor))
+        divide = onnx.helper.make_node("Mul", [node.input[0], factor], [divided], divided)
+        nodes.insert(next(at for at, each in enumerate(nodes) if each is node), divide)
+        node.input[0] = divided
+    _replace_nodes(copy.graph, nodes)
+    return copy
+
+
+def _scale(
+    activations: NDArray[np.float32], weights: NDArray[np.float32], strength: float
+) -> NDArray[np.float32]:
+    scale = np.maximum(activations, _LEAST).astype(np.float64) ** strength
+    scale /= np.maximum(weights, _LEAST).astype(np.float64) ** (1 - strength)
+    # Only the ratio of channels matters; near 1 the numbers keep their digits.
+    return (scale / np.exp(np.log(scale).mean())).astype(np.float32)
+
+
+def _replace_nodes(graph: onnx.GraphProto, nodes: Sequence[onnx.NodeProto]) -> None:
+    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del graph.node[:]
+    graph.node.extend(kept)

@@ -1,0 +1,171 @@
+"""SmoothQuant and row-wise embeddings: the same function in fp32, and closer to it in int8."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import helper, numpy_helper
+
+from edgeembed_converters.quantize.calibration import calibration_texts, token_ids
+from edgeembed_converters.quantize.dynamic import best_dynamic_int8
+from edgeembed_converters.quantize.embedding_rows import quantize_embedding_rows
+from edgeembed_converters.quantize.quantized_model import Original
+from edgeembed_converters.quantize.smoothing import channel_maxima, smoothed
+from edgeembed_runtime.bundle import Fidelity
+from edgeembed_runtime.inputs.tokenizer import TextTokenizer
+
+WIDTH, ROWS = 32, 100
+IDS = [np.random.default_rng(n).integers(0, ROWS, 6 + n) for n in range(8)]
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A table, two channels that become outliers, a layer, a ReLU, and another layer."""
+    rng = np.random.default_rng(0)
+    table = rng.standard_normal((ROWS, WIDTH)).astype(np.float32)
+    table[5] *= 30
+    outliers = np.ones(WIDTH, np.float32)
+    outliers[[3, 17]] = 100
+    weights = [rng.standard_normal((WIDTH, WIDTH)).astype(np.float32) for _ in range(2)]
+    weights[0][[3, 17]] /= 100
+    arrays = {"table": table, "outliers": outliers, "first": weights[0], "second": weights[1]}
+    nodes = [
+        helper.make_node("Gather", ["table", "input_ids"], ["row"]),
+        helper.make_node("Mul", ["row", "outliers"], ["found"]),
+        helper.make_node("MatMul", ["found", "first"], ["hidden"]),
+        helper.make_node("Relu", ["hidden"], ["active"]),
+        helper.make_node("MatMul", ["active", "second"], ["token_embeddings"]),
+    ]
+    axes = ["batch", "tokens"]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [
+            helper.make_tensor_value_info(name, onnx.TensorProto.INT64, axes)
+            for name in ("input_ids", "attention_mask")
+        ],
+        [helper.make_tensor_value_info("token_embeddings", onnx.TensorProto.FLOAT, [*axes, WIDTH])],
+        [numpy_helper.from_array(array, name) for name, array in arrays.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+def outputs(model):
+    data = model if isinstance(model, bytes) else model.SerializeToString()
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    feeds = [{"input_ids": ids[None], "attention_mask": np.ones_like(ids[None])} for ids in IDS]
+    return [session.run(["token_embeddings"], each)[0][0] for each in feeds]
+
+
+def error(model, expected):
+    found = outputs(model)
+    return np.mean(
+        [np.linalg.norm(a - b) / np.linalg.norm(b) for a, b in zip(found, expected, strict=True)]
+    )
+
+
+def test_maxima_are_those_of_the_activations(model):
+    maxima = channel_maxima(model, IDS)
+    table = numpy_helper.to_array(model.graph.initializer[0])
+    outliers = numpy_helper.to_array(model.graph.initializer[1])
+    expected = np.abs(np.concatenate([table[ids] * outliers for ids in IDS])).max(axis=0)
+    np.testing.assert_allclose(maxima["found"], expected)
+    assert set(maxima) == {"found", "active"}
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5, 0.75, 1.0])
+def test_a_smoothed_model_is_the_same_function(model, strength):
+    before = model.SerializeToString()
+    copy = smoothed(model, channel_maxima(model, IDS), strength)
+    assert error(copy, outputs(model)) < 1e-6
+    assert model.SerializeToString() == before  # the original is not touched
+
+
+def test_smoothing_brings_int8_closer_where_there_are_outliers(model, tmp_path):
+    path = tmp_path / "fp32.onnx"
+    onnx.save(model, path)
+    expected = outputs(model)
+    errors = []
+
+    def measure(candidate):
+        errors.append(error(candidate, expected))
+        return Fidelity(
+            texts=8,
+            mean_cosine=1 - errors[-1],
+            min_cosine=0.0,
+            max_abs_difference=0.0,
+            pairs_spearman=0.0,
+            retrieval_overlap=0.0,
+        )
+
+    found = best_dynamic_int8(Original(path=path, calibration=IDS), measure)
+    assert "smoothed" in found.recipe
+    assert min(errors) < errors[0] / 3
+
+
+def test_channels_that_are_always_zero_do_no_harm(model):
+    maxima = channel_maxima(model, IDS)
+    maxima["found"][:] = 0
+    assert error(smoothed(model, maxima, 0.75), outputs(model)) < 1e-6
+
+
+def test_embeddings_have_a_scale_for_every_row(model):
+    expected = outputs(model)
+    copy = quantize_embedding_rows(model)
+    names = {tensor.name: tensor for tensor in copy.graph.initializer}
+    assert "table" not in names
+    rows, scales = (numpy_helper.to_array(names[f"table.{n}"]) for n in ("rows", "scales"))
+    assert rows.dtype == np.int8
+    table = numpy_helper.to_array(model.graph.initializer[0])
+    assert (np.abs(rows * scales - table) <= scales / 2 + 1e-6).all()
+    assert error(copy, expected) < 0.02
+    onnx.checker.check_model(copy)
+
+
+def test_small_tables_and_other_axes_stay_as_they_are(model):
+    few = onnx.ModelProto()
+    few.CopyFrom(model)
+    few.graph.initializer[0].CopyFrom(
+        numpy_helper.from_array(np.zeros((8, WIDTH), np.float32), "table")
+    )
+    other = onnx.ModelProto()
+    other.CopyFrom(model)
+    other.graph.node[0].attribute.append(helper.make_attribute("axis", 1))
+    for kept in (few, other):
+        found = quantize_embedding_rows(kept)
+        assert [node.op_type for node in found.graph.node] == [n.op_type for n in kept.graph.node]
+
+
+def test_a_graph_without_linear_layers_has_nothing_to_smooth():
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["y"])],
+        "none",
+        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])],
+        [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    assert channel_maxima(model, IDS) == {}
+    assert smoothed(model, {}, 0.75).graph.node[0].op_type == "Relu"
+
+
+def test_calibration_texts_are_of_many_kinds_and_lengths_and_always_the_same():
+    texts = calibration_texts()
+    assert texts == calibration_texts()
+    assert len(set(texts)) > 150
+    assert min(map(len, texts)) < 10
+    assert max(map(len, texts)) > 2000
+    assert any("\u0400" <= letter <= "\u04ff" for text in texts for letter in text)
+
+
+def test_no_probe_text_is_calibrated_on():
+    from edgeembed_converters.probe_texts import probe_texts
+
+    assert not set(calibration_texts()) & set(probe_texts(256))
+
+
+def test_texts_without_a_token_are_left_out():
+    from tiny_bundle import tokenizer
+
+    made = TextTokenizer(tokenizer=tokenizer(), max_tokens=16, special_tokens=2)
+    found = token_ids(made, ["the cat", "\ud800", "dog " * 50])
+    assert [len(ids) for ids in found] == [4, 16]
