@@ -1,12 +1,11 @@
 """Images with labels or captions."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from edgeembed.evaluate.files.json_file import read_json
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.storage import storage_errors
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"})
 CAPTIONS = "captions.json"
@@ -51,12 +50,7 @@ def read_captioned_images(folder: Path) -> CaptionedImages:
         InputError: captions.json is not so, or an image is missing.
     """
     path = folder / CAPTIONS
-    with storage_errors("read", path):
-        data = path.read_bytes()
-    try:
-        tree = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: expected JSON: {error}") from error
+    tree = read_json(path)
     if not isinstance(tree, dict) or not tree:
         raise InputError(f"{path}: expected captions by file name")
     images: list[Path] = []

@@ -1,10 +1,10 @@
 """Lists of words: analogy questions, and the target and attribute words of WEAT."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from edgeembed.evaluate.files.json_file import read_json
 from edgeembed.ingest.texts import read_lines
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.storage import storage_errors
@@ -66,12 +66,7 @@ def read_association_test(path: Path) -> AssociationTest:
     Raises:
         InputError: it is not so.
     """
-    with storage_errors("read", path):
-        data = path.read_bytes()
-    try:
-        tree = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: expected JSON: {error}") from error
+    tree = read_json(path)
     groups = [_two_groups(tree, key, path) for key in ("targets", "attributes")]
     return AssociationTest(name=path.stem, targets=groups[0], attributes=groups[1])
 

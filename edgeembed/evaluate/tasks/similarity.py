@@ -36,9 +36,7 @@ class Similarity:
     def observe(self, model: Model, on_step: OnStep) -> Observed:
         """See `Task`."""
         on_step(f"{self.name}: encoding")
-        found = pair_similarities(model, self.pairs)
-        values = np.stack([np.array(self.pairs.scores), found], axis=1)
-        return Observed(values=values, notes=left_out(values, "pairs have unknown words"))
+        return _observed(model, self.pairs)
 
     def score(self, values: Values) -> float:
         """See `Task`."""
@@ -69,9 +67,7 @@ class Duplicates:
     def observe(self, model: Model, on_step: OnStep) -> Observed:
         """See `Task`."""
         on_step(f"{self.name}: encoding")
-        found = pair_similarities(model, self.pairs)
-        values = np.stack([np.array(self.pairs.scores), found], axis=1)
-        return Observed(values=values, notes=left_out(values, "pairs have unknown words"))
+        return _observed(model, self.pairs)
 
     def score(self, values: Values) -> float:
         """See `Task`."""
@@ -93,11 +89,12 @@ class Duplicates:
         return {"best f1": 100 * float(f1[best]), "at similarity": float(thresholds[best])}
 
 
-def pair_similarities(model: Model, pairs: ScoredPairs) -> Values:
-    """The model's similarity of each pair: (n,)."""
+def _observed(model: Model, pairs: ScoredPairs) -> Observed:
+    """People's score and the model's similarity of each pair."""
     distinct = list(dict.fromkeys([*pairs.left, *pairs.right]))
     rows = {text: row for row, text in enumerate(distinct)}
     vectors = model.encode(distinct, "plain")
     left = vectors[[rows[text] for text in pairs.left]]
     right = vectors[[rows[text] for text in pairs.right]]
-    return model.compare_pairs(left, right)
+    values = np.stack([np.array(pairs.scores), model.compare_pairs(left, right)], axis=1)
+    return Observed(values=values, notes=left_out(values, "pairs have unknown words"))
