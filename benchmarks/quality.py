@@ -10,13 +10,16 @@ import argparse
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from model_and_texts import bundle, model_directory
 from results_file import write_results
 
 from edgeembed.demo.stdlib_docs import stdlib_functions
 from edgeembed.evaluate import evaluate, open_models, open_tasks, write_page
+from edgeembed.evaluate.models.model import Model
 from edgeembed.evaluate.models.word_vectors import WordVectors
 from edgeembed.evaluate.report.summary import as_tree
 
@@ -35,29 +38,43 @@ def documentation_by_module(path: Path, modules: int = 20, most: int = 60) -> Pa
     return path
 
 
-def beside_gensim(vectors: Path, words: Path, analogies: Path) -> dict[str, dict[str, float]]:
+def beside_gensim(model: Model, words: Path, analogies: Path) -> dict[str, dict[str, float]]:
     """The same two figures of the same vectors, by both."""
-    from gensim.models import KeyedVectors
-
-    model = WordVectors(vectors)
+    tasks = open_tasks([str(words), f"analogies:{analogies}"], model)
     began = time.perf_counter()
-    ours = evaluate([model], open_tasks([str(words), f"analogies:{analogies}"], model), draws=1)
+    ours = evaluate([model], tasks, draws=1)
     seconds = time.perf_counter() - began
-    vocabulary = model.vocabulary()
-    peer = KeyedVectors(model.dim)
-    peer.add_vectors(list(vocabulary), model.encode(vocabulary, "plain"))
+    pairs, questions = tasks
+    known = model.vocabulary()
+    peers = [
+        keyed_vectors(model, known or texts)
+        for texts in (
+            [*pairs.pairs.left, *pairs.pairs.right],
+            [word for question in questions.questions for word in question.words],
+        )
+    ]
     began = time.perf_counter()
-    spearman = peer.evaluate_word_pairs(str(words))[1].statistic
-    accuracy = peer.evaluate_word_analogies(str(analogies))[0]
-    by_name = {task.kind: task.measured[model.name].score for task in ours.tasks}
+    spearman = peers[0].evaluate_word_pairs(str(words))[1].statistic
+    accuracy = peers[1].evaluate_word_analogies(str(analogies))[0]
+    by_kind = {task.kind: task.measured[model.name].score for task in ours.tasks}
     return {
-        "edgeembed": {**by_name, "seconds": seconds},
+        "edgeembed": {**by_kind, "seconds": seconds},
         "gensim": {
             "similarity": 100 * float(spearman),
             "analogies": 100 * float(accuracy),
             "seconds": time.perf_counter() - began,
         },
     }
+
+
+def keyed_vectors(model: Model, words: Sequence[str]) -> Any:
+    """A model's vectors of words, in gensim's form."""
+    from gensim.models import KeyedVectors
+
+    distinct = list(dict.fromkeys(words))
+    made = KeyedVectors(model.dim)
+    made.add_vectors(distinct, model.encode(distinct, "plain"))
+    return made
 
 
 def main() -> None:
@@ -83,10 +100,13 @@ def main() -> None:
     }
     print("seconds:", {name: round(value, 1) for name, value in seconds.items()})
     figures = {"evaluation": as_tree(evaluation), "seconds": seconds}
-    if options.word_vectors:
-        beside = beside_gensim(options.word_vectors, options.words, options.analogies)
-        figures["word_vectors"] = beside
-        for name, values in beside.items():
+    if options.words and options.analogies:
+        vectors = [WordVectors(options.word_vectors)] if options.word_vectors else []
+        figures["words"] = {
+            model.name: beside_gensim(model, options.words, options.analogies)
+            for model in (*vectors, models[-1])
+        }
+        for name, values in figures["words"].items():
             print(name, values)
     if options.html:
         write_page(options.html, evaluation)
