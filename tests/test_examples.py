@@ -28,16 +28,31 @@ def test_convert_and_compare_shows_an_equal_fp32_and_a_smaller_int8():
     assert size["int8"] < size["fp32"] / 3
 
 
-@pytest.mark.slow
-def test_search_your_notes_finds_the_right_note(tmp_path):
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
     from edgeembed.demo.minilm import find_minilm
     from edgeembed_converters import convert
 
-    bundle = tmp_path / "minilm.bundle"
-    convert(find_minilm(), bundle)
+    path = tmp_path_factory.mktemp("bundles") / "minilm.bundle"
+    convert(find_minilm(), path, quantize="int8", name="minilm")
+    return path
+
+
+@pytest.mark.slow
+def test_search_your_notes_finds_the_right_note(bundle):
     answers = run(ROOT / "examples" / "search_your_notes.py", bundle).splitlines()[1::2]
     assert [answer.split()[1] for answer in answers] == [
         "garden.md#0:",
         "recipes.md#0:",
         "car.md#0:",
     ]
+
+
+@pytest.mark.slow
+def test_int8_of_minilm_is_good_enough(bundle, tmp_path):
+    lines = run(ROOT / "examples" / "is_int8_good_enough.py", bundle, tmp_path / "r.html")
+    scores = dict(line.rsplit(": ", 1) for line in lines.splitlines() if ": " in line)
+    assert float(scores["questions ndcg@10 minilm fp32"]) > 90
+    assert float(scores["texts overlap@10 minilm fp32"]) == 100
+    assert lines.splitlines()[-1] == "kept"
+    assert "minilm int8" in (tmp_path / "r.html").read_text(encoding="utf-8")
