@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 
 import pytest
 
@@ -125,3 +126,21 @@ def test_what_is_left_out_is_said(run, tiny_path, write):
     write("set/qrels/test.tsv", ["query-id\tcorpus-id\tscore", "a\t1\t1"])
     result = run("eval", f"{tiny_path}@fp32", "-t", documents.parent, "--draws", "2")
     assert "1 queries left out" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("missing", "arguments", "feature"),
+    [
+        ("scipy.stats", (), "edgeembed eval"),
+        ("jinja2", ("--html", "r.html"), "the report page"),
+        ("plotly.graph_objects", ("--html", "r.html"), "the report page"),
+    ],
+)
+def test_a_missing_library_is_named_by_its_extra(
+    run, tiny_path, pairs, monkeypatch, missing, arguments, feature
+):
+    monkeypatch.setitem(sys.modules, missing, None)
+    result = run("eval", tiny_path, "-t", pairs, "--draws", "2", *arguments)
+    assert result.exit_code == 1
+    assert f"{feature} needs the extra 'eval'" in result.stderr
+    assert "pip install 'edgeembed[eval]'" in result.stderr
