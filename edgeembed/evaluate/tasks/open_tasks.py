@@ -15,7 +15,7 @@ from edgeembed.evaluate.files.labels import (
     read_plain_texts,
     read_translations,
 )
-from edgeembed.evaluate.files.pairs import ScoredPairs, read_scored_pairs
+from edgeembed.evaluate.files.pairs import read_scored_pairs
 from edgeembed.evaluate.files.table import read_table
 from edgeembed.evaluate.files.word_lists import read_analogies, read_association_test
 from edgeembed.evaluate.models.model import Model
@@ -74,7 +74,7 @@ def _open(name: str, reference: Model, seed: int) -> list[Task]:
             raise InputError(
                 f"task {name}: expected a data set, or a folder of them, found neither"
             )
-        return [_OPENERS[kind_of(read_table(file))](file, reference, seed) for file in files]
+        return [_OPENERS[_kind_of_file(file)](file, reference, seed) for file in files]
     found = _kind_of_folder(path) or _kind_of_file(path)
     return [_OPENERS[found](path, reference, seed)]
 
@@ -141,12 +141,8 @@ def _bitext(path: Path, reference: Model, seed: int) -> Task:
     return Bitext(name=path.stem, left=left, right=right)
 
 
-def _pairs(path: Path) -> ScoredPairs:
-    return read_scored_pairs(path)
-
-
 _OPENERS: Mapping[str, _Opener] = {
-    "similarity": lambda path, _, __: Similarity(name=path.stem, pairs=_pairs(path)),
+    "similarity": lambda path, _, __: Similarity(name=path.stem, pairs=read_scored_pairs(path)),
     "duplicates": _duplicates,
     "retrieval": _retrieval,
     "reranking": _reranking,
@@ -161,7 +157,9 @@ _OPENERS: Mapping[str, _Opener] = {
         name=path.stem, texts=read_plain_texts(path), reference=reference
     ),
     "analogies": lambda path, _, __: Analogies(name=path.stem, questions=read_analogies(path)),
-    "geometry": lambda path, _, seed: Geometry(name=path.stem, pairs=_pairs(path), seed=seed),
+    "geometry": lambda path, _, seed: Geometry(
+        name=path.stem, pairs=read_scored_pairs(path), seed=seed
+    ),
     "bias": lambda path, _, seed: Bias(test=read_association_test(path), seed=seed),
     "zero-shot": lambda path, _, __: ZeroShot(name=path.name, data=read_labelled_images(path)),
     "image-text": lambda path, _, __: ImageText(name=path.name, data=read_captioned_images(path)),

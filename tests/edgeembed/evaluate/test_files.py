@@ -177,11 +177,13 @@ def test_a_files_kind_is_seen_from_its_form(write, chosen, name, lines, kind):
 def test_a_folder_stands_for_every_file_in_it(write, chosen, tmp_path):
     write("sets/b.tsv", ["1.5\ta\tb", "2\tc\td"])
     write("sets/a.csv", ["text,label", "a,x", "b,x", "c,y", "d,y"])
+    write("sets/c.txt", [": section", "a b c d"])
     write("sets/README.md", ["what these are"])
     tasks = open_tasks([str(tmp_path / "sets")], chosen({"a": [1]}))
     assert [(task.kind, task.name) for task in tasks] == [
         ("classification", "a"),
         ("similarity", "b"),
+        ("analogies", "c"),
     ]
 
 
