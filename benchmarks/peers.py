@@ -24,6 +24,7 @@ from sides import BASE, SIDES
 from summary import cosine, figures_of, show
 
 TASKS = ("short", "passages", "single")
+PAUSE_S = 0.5
 
 
 def write_texts(path: Path, quick: bool) -> None:
@@ -55,9 +56,14 @@ class Run:
     missing: dict[str, str] = field(default_factory=dict)
 
     def turn(self, task: Callable[[str], Any]) -> dict[str, Any]:
-        """One task by every side that is left."""
+        """One task by every side that is left, after a pause.
+
+        The threads of some libraries spin for 0.2 seconds after their work, and would take that
+        time from the side whose turn is next.
+        """
         answers = {}
         for name in list(self.names):
+            time.sleep(PAUSE_S)
             try:
                 answers[name] = task(name)
             except SideError as error:
