@@ -20,7 +20,6 @@ from edgeembed.evaluate.report.summary import (
     is_sure,
     mean_score,
     number,
-    quality_tasks,
     remarks,
 )
 from edgeembed.evaluate.tasks.open_tasks import open_tasks
@@ -184,7 +183,7 @@ def _show_tasks(evaluation: Evaluation) -> None:
         (f"{task.name}", task.metric, *(_cell(task.measured[name]) for name in names))
         for task in evaluation.tasks
     ]
-    if len(quality_tasks(evaluation)) > 1:
+    if len(evaluation.quality_tasks) > 1:
         means = [number(mean_score(evaluation, name)) for name in names]
         rows.append(("mean of quality", "points", *means))
     title = f"Against {evaluation.reference}; * where chance (95 %) does not explain it"

@@ -22,8 +22,8 @@ def resampled_scores(task: Task, values: Sequence[Values], *, draws: int, seed: 
     """Scores of models on the same random draws of a task's items: (models, draws).
 
     `values` are the rows that each model was observed to give, item by item; items are drawn with
-    replacement. Source: Efron &
-    Tibshirani, An Introduction to the Bootstrap, 1993, ch. 13; for pairs: Sakai, SIGIR 2006.
+    replacement. Source: Efron & Tibshirani, An Introduction to the Bootstrap, 1993, ch. 13; for
+    pairs: Sakai, SIGIR 2006.
     """
     count = len(values[0])
     rng = np.random.default_rng(seed)

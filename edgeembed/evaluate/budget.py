@@ -39,7 +39,7 @@ def judge(evaluation: Evaluation, budget: float) -> Verdict:
     """
     if not 0 <= budget < float("inf"):
         raise InputError(f"budget: expected 0 points or more, got {budget}")
-    tasks = [task for task in evaluation.tasks if task.is_quality]
+    tasks = evaluation.quality_tasks
     if len(evaluation.models) < 2 or not tasks:
         raise InputError(
             "budget: expected two models or more and a task that measures quality, "

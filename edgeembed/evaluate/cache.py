@@ -19,17 +19,29 @@ from edgeembed_runtime.version import __version__
 
 @dataclass(frozen=True, kw_only=True)
 class ObservationCache:
-    """A folder of what models gave: one .npz by model, task and versions.
+    """A folder of what models gave: one .npz by model, task and versions."""
+
+    folder: Path
+
+    def of(self, task: Task) -> "TaskObservations":
+        """What models gave for one task, whose data are hashed now."""
+        return TaskObservations(folder=self.folder, fingerprint=task.fingerprint)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskObservations:
+    """What models gave for the task of this fingerprint.
 
     A model without a `key`, or a task without a fingerprint, is never cached. A damaged file
     counts as none.
     """
 
     folder: Path
+    fingerprint: str | None
 
-    def get(self, model: Model, task: Task) -> Observed | None:
-        """What `model` gave for `task` before, or None."""
-        path = self._path(model, task)
+    def get(self, model: Model) -> Observed | None:
+        """What `model` gave before, or None."""
+        path = self._path(model)
         if path is None or not path.is_file():
             return None
         try:
@@ -39,9 +51,9 @@ class ObservationCache:
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
             return None
 
-    def put(self, model: Model, task: Task, observed: Observed) -> None:
+    def put(self, model: Model, observed: Observed) -> None:
         """Keep what `model` gave; a folder that cannot be written is no error."""
-        path = self._path(model, task)
+        path = self._path(model)
         if path is None:
             return
         with contextlib.suppress(StorageError):
@@ -51,8 +63,8 @@ class ObservationCache:
                 notes = np.array(json.dumps(observed.notes))
                 np.savez_compressed(file, values=observed.values, notes=notes)
 
-    def _path(self, model: Model, task: Task) -> Path | None:
-        if model.key is None or task.fingerprint is None:
+    def _path(self, model: Model) -> Path | None:
+        if model.key is None or self.fingerprint is None:
             return None
-        parts = (model.key, task.fingerprint, __version__, str(ort.__version__))
+        parts = (model.key, self.fingerprint, __version__, str(ort.__version__))
         return self.folder / f"{sha256_of(json.dumps(parts).encode())}.npz"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edgeembed.evaluate.bootstrap import Interval, interval, resampled_scores
-from edgeembed.evaluate.cache import ObservationCache
+from edgeembed.evaluate.cache import ObservationCache, TaskObservations
 from edgeembed.evaluate.models.model import Model
 from edgeembed.evaluate.tasks.task import Observed, OnStep, Task, Values
 from edgeembed_runtime.errors import InputError
@@ -68,6 +68,11 @@ class Evaluation:
     draws: int
     seed: int
 
+    @property
+    def quality_tasks(self) -> tuple[TaskResult, ...]:
+        """The tasks whose score says how good a model is."""
+        return tuple(task for task in self.tasks if task.is_quality)
+
 
 def evaluate(
     models: Sequence[Model],
@@ -119,7 +124,8 @@ class _Runner:
     on_step: OnStep
 
     def run(self, task: Task) -> TaskResult:
-        answers = [self._observe(model, task) for model in self.models]
+        kept = self.cache.of(task) if self.cache else None
+        answers = [self._observe(model, task, kept) for model in self.models]
         self.on_step(f"{task.name}: drawing {self.draws} samples")
         values = [observed.values for observed, _ in answers]
         scores = [task.score(rows) for rows in values]
@@ -145,14 +151,16 @@ class _Runner:
             },
         )
 
-    def _observe(self, model: Model, task: Task) -> tuple[Observed, float]:
-        if self.cache and (known := self.cache.get(model, task)):
+    def _observe(
+        self, model: Model, task: Task, kept: TaskObservations | None
+    ) -> tuple[Observed, float]:
+        if kept and (known := kept.get(model)):
             return known, 0.0
         began = time.perf_counter()
         observed = task.observe(model, lambda step: self.on_step(f"{model.name}, {step}"))
         seconds = time.perf_counter() - began
-        if self.cache:
-            self.cache.put(model, task, observed)
+        if kept:
+            kept.put(model, observed)
         return observed, seconds
 
     def _difference(self, number: int, scores: Sequence[float], drawn: Values) -> Difference | None:

@@ -122,16 +122,12 @@ class EmbeddingCache:
     def close(self) -> None:
         """Close the file; it is opened again when it is needed."""
         with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-            self._connection = None
+            self._disconnect()
 
     def before_fork(self) -> None:
         """Close the file, once nobody uses it: SQLite's locks do not survive a fork."""
         self._lock.acquire()
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
+        self._disconnect()
 
     def after_fork_in_parent(self) -> None:
         """Go on; the file is opened again when it is needed."""
@@ -140,6 +136,11 @@ class EmbeddingCache:
     def after_fork_in_child(self) -> None:
         """Go on, with a file of one's own."""
         self._lock.release()
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
 
     def _get(self, keys: list[bytes]) -> dict[bytes, NDArray[np.float32]]:
         found: dict[bytes, NDArray[np.float32]] = {}

@@ -107,15 +107,12 @@ class TextEncoding:
     def _vectors(
         self, texts: Sequence[NumberedText], options: EncodeOptions
     ) -> Iterator[NDArray[np.float32]]:
-        if len(texts) != 1:
-            return self.stream(texts, options.prefix, options.truncation, options.chunk)
-
-        def one() -> Iterator[NDArray[np.float32]]:
-            position, text = texts[0]
+        if len(texts) == 1:
+            ((position, text),) = texts
             with at_position(position):
                 yield self._encode_one(text, options)
-
-        return one()
+        else:
+            yield from self.stream(texts, options.prefix, options.truncation, options.chunk)
 
     def _encode_one(self, text: str, options: EncodeOptions) -> NDArray[np.float32]:
         if options.chunk:

@@ -320,7 +320,7 @@ def test_onnxruntime_starts_no_thread_that_reports_home(tiny_path, own_setting):
         run(code, str(tiny_path), own_setting or "")
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@needs_fork
 @pytest.mark.parametrize("what", ["next(stream)", "del stream", "sys.exit(0)"])
 def test_a_stream_that_a_child_inherits_never_hangs(tiny_path, what):
     code = f"""if True:

@@ -1,5 +1,7 @@
 """Small edits of an exported graph: names, and what an exporter leaves behind."""
 
+from collections.abc import Sequence
+
 import onnx
 
 from edgeembed_runtime.engine.padded_engine import BATCH_AXIS, TOKEN_AXIS
@@ -40,6 +42,21 @@ def name_axes(model: onnx.ModelProto) -> onnx.ModelProto:
             if not axis.HasField("dim_value"):
                 axis.dim_param = name
     return model
+
+
+def copied(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy of the model, to be changed."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    return copy
+
+
+def replace_nodes(graph: onnx.GraphProto, nodes: Sequence[onnx.NodeProto]) -> None:
+    """Put other nodes, some of which may be the graph's own, in place of all there are."""
+    # Deleting the graph's own nodes would empty them.
+    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del graph.node[:]
+    graph.node.extend(kept)
 
 
 def _rename_value(graph: onnx.GraphProto, old: str, new: str) -> None:

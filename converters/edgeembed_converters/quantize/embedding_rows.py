@@ -7,6 +7,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from edgeembed_converters.export.graph_cleanup import copied, replace_nodes
+
 # Smaller tables, such as that of token types, are not worth two more operators.
 _FEWEST_ROWS = 64
 _LEVELS = 127
@@ -14,8 +16,7 @@ _LEVELS = 127
 
 def quantize_embedding_rows(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy of the model whose embedding tables (rows, width) are int8 with a scale per row."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
+    copy = copied(model)
     graph = copy.graph
     tables = {
         tensor.name: tensor
@@ -30,9 +31,7 @@ def quantize_embedding_rows(model: onnx.ModelProto) -> onnx.ModelProto:
             nodes += _looked_up(node)
         else:
             nodes.append(node)
-    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-    del graph.node[:]
-    graph.node.extend(kept)
+    replace_nodes(graph, nodes)
     used = {name for node in graph.node for name in node.input}
     for name, table in tables.items():
         if f"{name}.rows" in used:

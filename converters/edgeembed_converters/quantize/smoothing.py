@@ -13,6 +13,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from edgeembed_converters.export.graph_cleanup import copied, replace_nodes
 from edgeembed_converters.export.linears import linear_nodes
 from edgeembed_runtime.engine.engine import feeds
 from edgeembed_runtime.onnxruntime_offline import ort
@@ -33,8 +34,7 @@ def channel_maxima(
     names = list(dict.fromkeys(node.input[0] for node, _ in linear_nodes(model.graph)))
     if not names:
         return {}
-    watched = onnx.ModelProto()
-    watched.CopyFrom(model)
+    watched = copied(model)
     del watched.graph.output[:]
     watched.graph.output.extend(
         onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names
@@ -60,19 +60,21 @@ def smoothed(
 
     `strength` (the paper's alpha) says how much of them moves: 0 nothing, 1 all.
     """
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    nodes = list(copy.graph.node)
-    for node, weight in linear_nodes(copy.graph):
-        values = numpy_helper.to_array(weight)
-        scale = _scale(maxima[node.input[0]], np.abs(values).max(axis=1), strength)
-        weight.CopyFrom(numpy_helper.from_array(values * scale[:, None], weight.name))
-        divided, factor = f"{weight.name}.input", f"{weight.name}.smoothing"
-        copy.graph.initializer.append(numpy_helper.from_array(1 / scale, factor))
-        divide = onnx.helper.make_node("Mul", [node.input[0], factor], [divided], divided)
-        nodes.insert(next(at for at, each in enumerate(nodes) if each is node), divide)
-        node.input[0] = divided
-    _replace_nodes(copy.graph, nodes)
+    copy = copied(model)
+    weights = {node.output[0]: weight for node, weight in linear_nodes(copy.graph)}
+    nodes: list[onnx.NodeProto] = []
+    for node in copy.graph.node:
+        weight = weights.get(node.output[0]) if node.output else None
+        if weight is not None:
+            values = numpy_helper.to_array(weight)
+            scale = _scale(maxima[node.input[0]], np.abs(values).max(axis=1), strength)
+            weight.CopyFrom(numpy_helper.from_array(values * scale[:, None], weight.name))
+            divided, factor = f"{weight.name}.input", f"{weight.name}.smoothing"
+            copy.graph.initializer.append(numpy_helper.from_array(1 / scale, factor))
+            nodes.append(onnx.helper.make_node("Mul", [node.input[0], factor], [divided], divided))
+            node.input[0] = divided
+        nodes.append(node)
+    replace_nodes(copy.graph, nodes)
     return copy
 
 
@@ -83,9 +85,3 @@ def _scale(
     scale /= np.maximum(weights, _LEAST).astype(np.float64) ** (1 - strength)
     # Only the ratio of channels matters; near 1 the numbers keep their digits.
     return (scale / np.exp(np.log(scale).mean())).astype(np.float32)
-
-
-def _replace_nodes(graph: onnx.GraphProto, nodes: Sequence[onnx.NodeProto]) -> None:
-    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-    del graph.node[:]
-    graph.node.extend(kept)

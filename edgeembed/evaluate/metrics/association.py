@@ -9,6 +9,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed.evaluate.metrics.geometry import unit_rows
+
 Floats = NDArray[np.float64]
 # With at most so many ways to split the target words all of them are tried; C(16, 8) = 12,870.
 MOST_EXACT = 20_000
@@ -16,7 +18,7 @@ MOST_EXACT = 20_000
 
 def associations(targets: Floats, a: Floats, b: Floats) -> Floats:
     """s(w, A, B) of each row of `targets` (n, d): mean cosine to `a` less mean cosine to `b`."""
-    targets, a, b = (_unit(rows) for rows in (targets, a, b))
+    targets, a, b = (unit_rows(rows) for rows in (targets, a, b))
     return (targets @ a.T).mean(axis=1) - (targets @ b.T).mean(axis=1)
 
 
@@ -51,8 +53,8 @@ def projections(words: Floats, a: Floats, b: Floats) -> Floats:
 
     Source: Bolukbasi et al., NeurIPS 2016 (https://arxiv.org/abs/1607.06520), with means.
     """
-    direction = _unit(a).mean(axis=0) - _unit(b).mean(axis=0)
-    return _unit(words) @ (direction / max(float(np.linalg.norm(direction)), 1e-300))
+    direction = unit_rows(a).mean(axis=0) - unit_rows(b).mean(axis=0)
+    return unit_rows(words) @ (direction / max(float(np.linalg.norm(direction)), 1e-300))
 
 
 def _at_least(values: Floats, chosen: NDArray[np.intp], observed: float) -> NDArray[np.bool_]:
@@ -60,7 +62,3 @@ def _at_least(values: Floats, chosen: NDArray[np.intp], observed: float) -> NDAr
     sums = values[chosen].sum(axis=1)
     differences = sums / size - (values.sum() - sums) / (len(values) - size)
     return differences >= observed - 1e-12  # the observed split itself, after rounding
-
-
-def _unit(rows: Floats) -> Floats:
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-300)

@@ -8,7 +8,7 @@ Floats = NDArray[np.float64]
 
 def squared_distances(a: Floats, b: Floats) -> Floats:
     """Squared Euclidean distances of the rows of two (n, d) arrays, scaled to unit length: (n,)."""
-    return ((_unit(a) - _unit(b)) ** 2).sum(axis=1)
+    return ((unit_rows(a) - unit_rows(b)) ** 2).sum(axis=1)
 
 
 def alignment(distances: Floats) -> float:
@@ -32,5 +32,6 @@ def anisotropy(distances: Floats) -> float:
     return float((1 - distances / 2).mean())
 
 
-def _unit(rows: Floats) -> Floats:
+def unit_rows(rows: Floats) -> Floats:
+    """Each row of (n, d) at unit length; a row of zeros stays."""
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-300)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,11 @@ class WordVectors(ComparesVectors):
     @property
     def key(self) -> str:
         """The hash of the file."""
-        return f"words {sha256_file(self._path)}"
+        return f"words {self._digest}"
+
+    @cached_property
+    def _digest(self) -> str:
+        return sha256_file(self._path)
 
     @property
     def megabytes(self) -> float:

@@ -49,7 +49,7 @@ def write_page(
     page = environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         evaluation=evaluation,
         means={m.name: summary.mean_score(evaluation, m.name) for m in evaluation.models},
-        quality=summary.quality_tasks(evaluation),
+        quality=evaluation.quality_tasks,
         verdict=verdict,
         figures=figures,
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -71,7 +71,7 @@ def _figures(
     made: dict[str, Any] = {}
     if ways:
         made["Quality against bytes a vector"] = plots.compaction_plot(evaluation, ways)
-    quality = summary.quality_tasks(evaluation)
+    quality = evaluation.quality_tasks
     if quality and not ways and len(evaluation.models) > 1:
         budget = verdict.budget if verdict else None
         made["Against the reference"] = plots.differences_plot(evaluation, budget)

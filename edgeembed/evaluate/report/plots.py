@@ -1,12 +1,13 @@
 """The report's plots, by plotly."""
 
+import html
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgeembed.evaluate.compact import Compaction
 from edgeembed.evaluate.evaluation import Evaluation, TaskResult
-from edgeembed.evaluate.report.summary import mean_score, quality_tasks
+from edgeembed.evaluate.report.summary import mean_score
 
 # Told apart by people who see colours differently: Okabe & Ito, https://jfly.uni-koeln.de/color.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444", "#B8A800")
@@ -15,7 +16,7 @@ _ROW_PIXELS, _MARGIN_PIXELS = 26, 120
 
 def scores_plot(evaluation: Evaluation) -> Any:
     """Every model's score at every quality task, with its interval."""
-    tasks = quality_tasks(evaluation)
+    tasks = evaluation.quality_tasks
     figure = _figure(tasks, len(evaluation.models), "score, points")
     for number, model in enumerate(evaluation.models):
         found = [task.measured[model.name] for task in tasks]
@@ -32,7 +33,7 @@ def scores_plot(evaluation: Evaluation) -> Any:
 
 def differences_plot(evaluation: Evaluation, budget: float | None) -> Any:
     """What every model gains or loses against the reference at every quality task."""
-    tasks = quality_tasks(evaluation)
+    tasks = evaluation.quality_tasks
     others = [
         (number, model.name)
         for number, model in enumerate(evaluation.models)
@@ -130,13 +131,13 @@ def _dots(
             "thickness": 1.5,
             "width": 3,
         },
-        hovertemplate="%{x:.2f}<extra>" + name.replace("<", "&lt;") + "</extra>",
+        hovertemplate="%{x:.2f}<extra>" + html.escape(name, quote=False) + "</extra>",
     )
 
 
 def _figure(tasks: Sequence[TaskResult], models: int, title: str) -> Any:
     figure = _plain_figure(title, "")
-    labels = [f"{task.name} ({task.metric})".replace("<", "&lt;") for task in tasks]
+    labels = [html.escape(f"{task.name} ({task.metric})", quote=False) for task in tasks]
     figure.update_yaxes(
         tickvals=list(range(len(tasks))),
         ticktext=labels,

@@ -5,17 +5,12 @@ from dataclasses import asdict
 from typing import Any, cast
 
 from edgeembed.evaluate.bootstrap import Interval
-from edgeembed.evaluate.evaluation import Evaluation, Measured, TaskResult
-
-
-def quality_tasks(evaluation: Evaluation) -> list[TaskResult]:
-    """The tasks whose score says how good a model is."""
-    return [task for task in evaluation.tasks if task.is_quality]
+from edgeembed.evaluate.evaluation import Evaluation, Measured
 
 
 def mean_score(evaluation: Evaluation, model: str) -> float:
     """The mean of a model's scores over the tasks that measure quality; NaN without any."""
-    scores = [task.measured[model].score for task in quality_tasks(evaluation)]
+    scores = [task.measured[model].score for task in evaluation.quality_tasks]
     return sum(scores) / len(scores) if scores else math.nan
 
 

@@ -1,7 +1,8 @@
 """Agreement: does a model find the same neighbours as the reference? Texts need no labels."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,6 @@ class Agreement:
     kind = "agreement"
     metric = f"overlap@{NEIGHBOURS}"
     is_quality = True
-    _known: dict[str, NDArray[np.intp]] = field(default_factory=dict[str, NDArray[np.intp]])
 
     @property
     def fingerprint(self) -> str | None:
@@ -37,15 +37,16 @@ class Agreement:
 
     def observe(self, model: Model, on_step: OnStep) -> Observed:
         """See `Task`."""
-        if "reference" not in self._known:
-            on_step(f"{self.name}: the reference's neighbours")
-            self._known["reference"] = neighbours(self.reference, self.texts)
-        expected = self._known["reference"]
         on_step(f"{self.name}: encoding")
+        expected = self._expected
         found = expected if model is self.reference else neighbours(model, self.texts)
         shared = [len(np.intersect1d(a, b)) for a, b in zip(expected, found, strict=True)]
         same = expected[:, 0] == found[:, 0]
         return Observed(values=np.stack([np.array(shared) / found.shape[1], same], axis=1))
+
+    @cached_property
+    def _expected(self) -> NDArray[np.intp]:
+        return neighbours(self.reference, self.texts)
 
     def score(self, values: Values) -> float:
         """See `Task`."""
