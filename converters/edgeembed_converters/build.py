@@ -77,14 +77,21 @@ def build_model(
         measured = _measure(fp32, source, texts, reference)
         parity.require_parity(measured)
         models = {"fp32": fp32}
-        variants = [_variant("fp32", f"{exporter}, float32", (), measured, 1.0)]
-        original = Original(path=path, calibration=_calibration(source) if quantize else ())
+        exported = QuantizedModel(
+            model=fp32, recipe=f"{exporter}, float32", requires=(), fidelity=measured
+        )
+        variants = [_variant("fp32", exported, 1.0)]
+        original = Original(
+            path=path,
+            max_tokens=source.max_tokens,
+            calibration=_calibration(source) if quantize else (),
+        )
         for name in quantize:
             on_step(f"Quantizing to {name}")
             made = _QUANTIZERS[name](original, lambda m: _measure(m, source, texts, reference))
             models[name] = made.model
             gain = _speedup(made.model, fp32, source, texts)
-            variants.append(_variant(name, made.recipe, made.requires, made.fidelity, gain))
+            variants.append(_variant(name, made, gain))
     golden = Golden(texts=texts, vectors=reference)
     return BuiltModel(source=source, models=models, variants=tuple(variants), golden=golden)
 
@@ -122,15 +129,14 @@ def _speedup(model: bytes, base: bytes, source: TextSource, texts: Sequence[str]
             engine.close()
 
 
-def _variant(
-    name: str, recipe: str, requires: tuple[str, ...], measured: Fidelity, gain: float
-) -> Variant:
+def _variant(name: str, made: QuantizedModel, gain: float) -> Variant:
     return Variant(
         name=name,
         file=f"{name}.onnx",
-        requires=requires,
-        recipe=recipe,
-        fidelity=measured,
+        requires=made.requires,
+        padding=made.padding,
+        recipe=made.recipe,
+        fidelity=made.fidelity,
         speedup=gain,
         measured_on=this_machine(),
     )

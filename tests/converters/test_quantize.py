@@ -19,7 +19,7 @@ def source(tiny):
 
 
 def original(path):
-    return Original(path=path, calibration=[np.array([3, 4, 5]), np.array([6, 7])])
+    return Original(path=path, max_tokens=20, calibration=[np.array([3, 4, 5]), np.array([6, 7])])
 
 
 @pytest.fixture(scope="module")

@@ -98,7 +98,7 @@ def test_smoothing_brings_int8_closer_where_there_are_outliers(model, tmp_path):
             retrieval_overlap=0.0,
         )
 
-    found = best_dynamic_int8(Original(path=path, calibration=IDS), measure)
+    found = best_dynamic_int8(Original(path=path, max_tokens=16, calibration=IDS), measure)
     assert "smoothed" in found.recipe
     assert min(errors) < errors[0] / 3
 

@@ -59,6 +59,20 @@ def replace_nodes(graph: onnx.GraphProto, nodes: Sequence[onnx.NodeProto]) -> No
     graph.node.extend(kept)
 
 
+def drop_unused(graph: onnx.GraphProto) -> None:
+    """Drop nodes and weights of which no output of the graph is made."""
+    needed = {value.name for value in graph.output}
+    kept: list[onnx.NodeProto] = []
+    for node in reversed(graph.node):  # which stand in the order in which they run
+        if needed.intersection(node.output):
+            needed.update(node.input)
+            kept.append(node)
+    replace_nodes(graph, kept[::-1])
+    weights = [tensor for tensor in graph.initializer if tensor.name in needed]
+    del graph.initializer[:]
+    graph.initializer.extend(weights)
+
+
 def _rename_value(graph: onnx.GraphProto, old: str, new: str) -> None:
     for node in graph.node:
         for names in (node.input, node.output):

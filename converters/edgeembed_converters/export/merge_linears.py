@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from edgeembed_converters.export.graph_cleanup import drop_unused
 from edgeembed_converters.export.linears import linear_nodes
 
 
@@ -33,6 +34,7 @@ def merge_linears(model: onnx.ModelProto) -> onnx.ModelProto:
         groups[linear.matmul.input[0]].append(linear)
     for number, group in enumerate(g for g in groups.values() if len(g) > 1):
         _merge(graph, initializers, group, f"merged_linear_{number}")
+    drop_unused(graph)
     return model
 
 
@@ -91,14 +93,7 @@ def _merge(
         graph.initializer.remove(initializers[linear.weight])
     for offset, node in enumerate(merged):
         graph.node.insert(place + offset, node)
-    _drop_unused(graph, [linear.bias for linear in group])
 
 
 def _position(graph: onnx.GraphProto, wanted: onnx.NodeProto) -> int:
     return next(i for i, node in enumerate(graph.node) if node is wanted or node == wanted)
-
-
-def _drop_unused(graph: onnx.GraphProto, names: list[str]) -> None:
-    used = {name for node in graph.node for name in node.input}
-    for tensor in [t for t in graph.initializer if t.name in set(names) - used]:
-        graph.initializer.remove(tensor)

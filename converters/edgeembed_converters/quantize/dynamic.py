@@ -9,6 +9,7 @@ from pathlib import Path
 
 import onnx
 
+from edgeembed_converters.export.unpadded import unpadded
 from edgeembed_converters.messages import first_line
 from edgeembed_converters.quantize.embedding_rows import quantize_embedding_rows
 from edgeembed_converters.quantize.quantized_model import Measure, Original, QuantizedModel
@@ -62,7 +63,9 @@ def best_dynamic_int8(original: Original, measure: Measure) -> QuantizedModel:
         ConversionError: onnxruntime's quantizer failed on this graph.
     """
     with _conversion_errors():
-        fp32 = onnx.load(original.path)
+        padded = onnx.load(original.path)
+        faster = unpadded(padded, original.max_tokens)
+        fp32 = faster or padded
         maxima = channel_maxima(fp32, original.calibration)
         fp32 = quantize_embedding_rows(fp32)
     candidates: list[QuantizedModel] = []
@@ -71,7 +74,11 @@ def best_dynamic_int8(original: Original, measure: Measure) -> QuantizedModel:
         model = _quantize(prepared, recipe)
         candidates.append(
             QuantizedModel(
-                model=model, recipe=recipe.name, requires=recipe.requires, fidelity=measure(model)
+                model=model,
+                recipe=recipe.name,
+                requires=recipe.requires,
+                fidelity=measure(model),
+                padding=faster is None,
             )
         )
     return max(candidates, key=lambda candidate: candidate.fidelity.mean_cosine)
@@ -90,6 +97,8 @@ def _quantize(model: onnx.ModelProto, recipe: DynamicRecipe) -> bytes:
                 per_channel=recipe.per_channel,
                 reduce_range=recipe.reduce_range,
                 weight_type=QuantType.QInt8,
+                # Of values whose type cannot be inferred, such as those behind fused attention.
+                extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
             )
             return target.read_bytes()
 

@@ -15,9 +15,13 @@ Measure = Callable[[bytes], Fidelity]
 
 @dataclass(frozen=True, kw_only=True)
 class Original:
-    """What is made smaller: the fp32 model's file, and token ids of texts to calibrate on."""
+    """What is made smaller: the fp32 model's file, and token ids of texts to calibrate on.
+
+    `max_tokens` is the longest text that it will be given.
+    """
 
     path: Path
+    max_tokens: int
     calibration: Sequence[NDArray[np.int64]]
 
 
@@ -25,10 +29,12 @@ class Original:
 class QuantizedModel:
     """A smaller ONNX model, how it was made and how close it is to the original.
 
-    `requires` is the manifest's: CPU features or providers of which a machine needs one.
+    `requires` and `padding` are the manifest's: CPU features or providers of which a machine
+    needs one, and whether texts may be padded.
     """
 
     model: bytes
     recipe: str
     requires: tuple[str, ...]
     fidelity: Fidelity
+    padding: bool = True

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from edgeembed_converters.export.graph_cleanup import copied, replace_nodes
+from edgeembed_converters.export.inner_values import inner_values
 from edgeembed_converters.export.linears import linear_nodes
-from edgeembed_runtime.engine.engine import feeds
-from edgeembed_runtime.onnxruntime_offline import ort
+from edgeembed_converters.quantize.fold_scale import ScaleFolder
 
-_ERRORS_ONLY = 3
 # Channels that were silent on the calibration texts are not scaled without bounds.
 _LEAST = 1e-5
 
@@ -32,23 +31,10 @@ def channel_maxima(
     names of the layers' inputs in the graph; the values are (channels,) float32.
     """
     names = list(dict.fromkeys(node.input[0] for node, _ in linear_nodes(model.graph)))
-    if not names:
-        return {}
-    watched = copied(model)
-    del watched.graph.output[:]
-    watched.graph.output.extend(
-        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names
-    )
-    options = ort.SessionOptions()
-    options.log_severity_level = _ERRORS_ONLY
-    session = ort.InferenceSession(
-        watched.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
     maxima: dict[str, NDArray[np.float32]] = {}
-    for ids in inputs:
-        for name, found in zip(names, session.run(names, feeds(ids[None, :])), strict=True):
-            values = np.abs(np.asarray(found, np.float32))
-            largest = values.reshape(-1, values.shape[-1]).max(axis=0)
+    for values in inner_values(model, names, inputs):
+        for name, value in values.items():
+            largest = np.abs(value).reshape(-1, value.shape[-1]).max(axis=0)
             maxima[name] = np.maximum(maxima[name], largest) if name in maxima else largest
     return maxima
 
@@ -61,18 +47,24 @@ def smoothed(
     `strength` (the paper's alpha) says how much of them moves: 0 nothing, 1 all.
     """
     copy = copied(model)
-    weights = {node.output[0]: weight for node, weight in linear_nodes(copy.graph)}
-    nodes: list[onnx.NodeProto] = []
-    for node in copy.graph.node:
-        weight = weights.get(node.output[0]) if node.output else None
-        if weight is not None:
-            values = numpy_helper.to_array(weight)
-            scale = _scale(maxima[node.input[0]], np.abs(values).max(axis=1), strength)
-            weight.CopyFrom(numpy_helper.from_array(values * scale[:, None], weight.name))
+    folder = ScaleFolder(copy.graph)
+    multiplied: dict[str, onnx.NodeProto] = {}
+    # From the last to the first: what is folded changes the weights of a layer before.
+    for node, weight in reversed(linear_nodes(copy.graph)):
+        values = numpy_helper.to_array(weight)
+        scale = _scale(maxima[node.input[0]], np.abs(values).max(axis=1), strength)
+        weight.CopyFrom(numpy_helper.from_array(values * scale[:, None], weight.name))
+        if not folder.fold(node.input[0], 1 / scale):
             divided, factor = f"{weight.name}.input", f"{weight.name}.smoothing"
             copy.graph.initializer.append(numpy_helper.from_array(1 / scale, factor))
-            nodes.append(onnx.helper.make_node("Mul", [node.input[0], factor], [divided], divided))
+            multiplied[node.output[0]] = onnx.helper.make_node(
+                "Mul", [node.input[0], factor], [divided], divided
+            )
             node.input[0] = divided
+    nodes: list[onnx.NodeProto] = []
+    for node in copy.graph.node:
+        if node.output and node.output[0] in multiplied:
+            nodes.append(multiplied[node.output[0]])
         nodes.append(node)
     replace_nodes(copy.graph, nodes)
     return copy

@@ -52,13 +52,15 @@ class Variant:
     """One ONNX file of a tower.
 
     `requires` names CPU features (engine/cpu.py) of which a machine needs one for this variant to
-    be chosen by itself; empty means any machine. `speedup` is the texts per second relative to
+    be chosen by itself; empty means any machine. Without `padding` every text must be run at its
+    own length. `speedup` is the texts per second relative to
     the fp32 variant on the machine that `measured_on` describes.
     """
 
     name: str
     file: str
     requires: tuple[str, ...] = ()
+    padding: bool = True
     recipe: str = ""
     fidelity: Fidelity
     speedup: float = 1.0

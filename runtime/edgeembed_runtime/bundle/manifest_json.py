@@ -205,6 +205,7 @@ def _variant(node: _Node) -> Variant:
         name=node.get("name", str),
         file=node.get("file", str),
         requires=node.list_of("requires", str),
+        padding=node.get("padding", bool, True),
         recipe=node.get("recipe", str, ""),
         fidelity=Fidelity(
             texts=fidelity.get("texts", int),

@@ -10,10 +10,10 @@ from edgeembed_runtime.engine.engine import EMBEDDING, Engine
 from edgeembed_runtime.engine.exact_engine import ExactEngine
 from edgeembed_runtime.engine.memory import give_back_freed_memory, resident_bytes
 from edgeembed_runtime.engine.padded_engine import PaddedEngine
-from edgeembed_runtime.engine.providers import Providers, input_shapes
+from edgeembed_runtime.engine.providers import Providers, input_shapes, short_name
 from edgeembed_runtime.engine.schedule import Schedule
 from edgeembed_runtime.engine.session import Session, SessionSettings
-from edgeembed_runtime.errors import BundleCorruptError
+from edgeembed_runtime.errors import BundleCorruptError, InputError
 from edgeembed_runtime.inputs.tokenizer import TextTokenizer
 
 
@@ -25,6 +25,7 @@ def open_engine(
     Raises:
         BundleCorruptError, BundleUnsafeError: a file is damaged, or the graph may not be run.
         ProviderError: a provider did not load.
+        InputError: the variant cannot run on the provider.
     """
     give_back_freed_memory()  # or the model would seem to need less than it does
     resident_before = resident_bytes()
@@ -40,6 +41,11 @@ def open_engine(
                 open_session=open_session,
                 schedule=schedule,
                 resident_before=resident_before,
+            )
+        case _ if not variant.padding:
+            raise InputError(
+                f"variant: {variant.name} takes no padding and runs on the CPU only, got the "
+                f"provider {short_name(providers[0][0])}; name another variant"
             )
         case shapes:
             return PaddedEngine(

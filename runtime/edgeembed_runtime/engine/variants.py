@@ -34,5 +34,7 @@ def choose_variant(tower: TextTower, wanted: str, provider: str) -> Variant:
 
 def suits(variant: Variant, provider: str) -> bool:
     """Whether the variant is made for any machine, or for this processor or provider."""
+    if not variant.padding and provider != CPU:
+        return False
     here = cpu_features() if provider == CPU else {short_name(provider)}
     return not variant.requires or not here.isdisjoint(variant.requires)

@@ -1,0 +1,77 @@
+"""A graph for texts that are never padded: it takes no mask into account, and refuses padding.
+
+The runtime runs one text at a time on a CPU, where the mask only adds zeros to every score of
+attention.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from edgeembed_converters.export.fuse_attention import fuse_attention
+from edgeembed_converters.export.graph_cleanup import copied, drop_unused, replace_nodes
+from edgeembed_converters.export.inner_values import inner_values
+
+# The name of the node is what onnxruntime's message shows of a run that fails.
+REFUSAL = "this_model_takes_no_padding"
+
+
+def unpadded(model: onnx.ModelProto, max_tokens: int) -> onnx.ModelProto | None:
+    """A copy of the model that is faster and takes no padding; None where no mask can go.
+
+    A mask goes where it was seen to add zeros at every length tried, up to `max_tokens`; those of
+    sliding windows and of relative positions stay. A run with a mask that is not all ones fails.
+    """
+    copy = copied(model)
+    skipped = _masks_that_add_nothing(copy, max_tokens)
+    if not skipped:
+        return None
+    for node in copy.graph.node:
+        for place, name in enumerate(node.input):
+            node.input[place] = skipped.get(name, name)
+    fuse_attention(copy)
+    _refuse_padding(copy.graph)
+    drop_unused(copy.graph)
+    return copy
+
+
+def _masks_that_add_nothing(model: onnx.ModelProto, max_tokens: int) -> Mapping[str, str]:
+    """Names of sums of scores and mask, and of the scores alone."""
+    softmaxed = {node.input[0] for node in model.graph.node if node.op_type == "Softmax"}
+    sums = [
+        node for node in model.graph.node if node.op_type == "Add" and node.output[0] in softmaxed
+    ]
+    constant = {tensor.name for tensor in model.graph.initializer}
+    sides = {name for node in sums for name in node.input} - constant
+    lengths = sorted({1, 2, 7, 64, max_tokens})
+    texts = (np.zeros(length, np.int64) for length in lengths)
+    nothing = set(sides)
+    for values in inner_values(model, sorted(sides), texts):
+        nothing -= {name for name, value in values.items() if value.any()}
+    return {
+        node.output[0]: scores
+        for node in sums
+        for scores, mask in (tuple(node.input), tuple(reversed(node.input)))
+        if mask in nothing and scores not in nothing
+    }
+
+
+def _refuse_padding(graph: onnx.GraphProto) -> None:
+    """Let the graph look up row 1 of a table of one row if anything is padding."""
+    ids, mask, checked = "input_ids", "attention_mask", "unpadded_input_ids"
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            node.input[place] = checked if name == ids else name
+    constants = {"zero_row": np.zeros(1, np.int64), "one": np.array(1, np.int64)}
+    for name, value in constants.items():
+        graph.initializer.append(numpy_helper.from_array(value, f"{REFUSAL}.{name}"))
+    least, row, zero = f"{REFUSAL}.least", f"{REFUSAL}.row", f"{REFUSAL}.zero"
+    check = [
+        helper.make_node("ReduceMin", [mask], [least], f"{REFUSAL}.least", keepdims=0),
+        helper.make_node("Sub", [f"{REFUSAL}.one", least], [row], f"{REFUSAL}.row"),
+        helper.make_node("Gather", [f"{REFUSAL}.zero_row", row], [zero], REFUSAL),
+        helper.make_node("Add", [ids, zero], [checked], f"{REFUSAL}.ids"),
+    ]
+    replace_nodes(graph, [*check, *graph.node])

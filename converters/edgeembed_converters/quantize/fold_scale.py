@@ -1,0 +1,65 @@
+"""A scale of every channel, folded into the weights that make a value: it then costs nothing."""
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+
+class ScaleFolder:
+    """The weights of one graph, ready to be scaled."""
+
+    def __init__(self, graph: onnx.GraphProto) -> None:
+        """Look at a graph; `fold` changes its weights."""
+        self._weights = {tensor.name: tensor for tensor in graph.initializer}
+        self._made_by = {name: node for node in graph.node for name in node.output}
+        self._uses: dict[str, int] = {value.name: 1 for value in graph.output}
+        for node in graph.node:
+            for name in node.input:
+                self._uses[name] = self._uses.get(name, 0) + 1
+
+    def fold(self, name: str, factors: NDArray[np.float32]) -> bool:
+        """Multiply the (..., channels) value `name` by (channels,) factors, and say if that went.
+
+        It goes through a normalisation, and through the value projection of fused attention,
+        where nobody else reads what is scaled.
+        """
+        targets = self._targets(name, slice(0, len(factors)))
+        for tensor, columns in targets:
+            values = numpy_helper.to_array(tensor).copy()
+            values[..., columns] *= factors
+            tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+        return bool(targets)
+
+    def _targets(self, name: str, columns: slice) -> list[tuple[onnx.TensorProto, slice]]:
+        """The weights of which these columns have to be scaled; none where it cannot be done."""
+        node = self._made_by.get(name)
+        if node is None or self._uses[name] != 1:
+            return []
+        weights = [self._weights[i] for i in node.input if self._only_here(i, columns)]
+        match node.op_type:
+            case "MultiHeadAttention":
+                return self._targets(node.input[2], columns)
+            case "Split" if node.input[1] in self._weights:
+                sizes = numpy_helper.to_array(self._weights[node.input[1]])
+                start = int(sizes[: list(node.output).index(name)].sum())
+                return self._targets(node.input[0], slice(start, start + columns.stop))
+            case "Add" if len(weights) == 1:
+                product = next(i for i in node.input if i != weights[0].name)
+                before = self._targets(product, columns)
+                return [*before, (weights[0], columns)] if before else []
+            case "MatMul" if len(weights) == 1:
+                return [(weights[0], columns)]
+            case "LayerNormalization" if len(weights) == len(node.input) - 1:
+                return [(weight, columns) for weight in weights]
+            case _:
+                return []
+
+    def _only_here(self, name: str, columns: slice) -> bool:
+        tensor = self._weights.get(name)
+        return (
+            tensor is not None
+            and self._uses[name] == 1
+            and len(tensor.dims) > 0
+            and tensor.dims[-1] >= columns.stop
+        )
