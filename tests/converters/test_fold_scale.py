@@ -14,7 +14,7 @@ RNG = np.random.default_rng(0)
 
 
 def weight(*shape):
-    return RNG.standard_normal(shape).astype(np.float32)
+    return RNG.uniform(-0.5, 0.5, shape).astype(np.float32)
 
 
 def model(nodes, arrays, outputs):

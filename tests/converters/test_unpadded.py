@@ -16,6 +16,7 @@ from edgeembed_runtime.engine.variants import choose_variant
 from edgeembed_runtime.errors import InputError
 
 MAX_TOKENS = 24
+KINDS = ("bert", "distilbert", "roberta", "xlm-roberta", "modernbert", "mpnet")
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +105,7 @@ def test_a_variant_without_padding_is_for_the_cpu_only(tiny, converted):
         assert encoder.encode(["the cat", "a longer text " * 3]).shape == (2, 32)
     bundle = Bundle.open(report.path)
     int8 = bundle.manifest.text.variant("int8")
-    with pytest.raises(InputError, match="int8 takes no padding and runs on the CPU only.*coreml"):
+    with pytest.raises(InputError, match=r"int8 takes no padding and runs on the CPU only.*coreml"):
         open_engine.open_engine(
             bundle,
             int8,

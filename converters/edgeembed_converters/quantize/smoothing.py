@@ -53,10 +53,11 @@ def smoothed(
     for node, weight in reversed(linear_nodes(copy.graph)):
         values = numpy_helper.to_array(weight)
         scale = _scale(maxima[node.input[0]], np.abs(values).max(axis=1), strength)
+        inverse = np.reciprocal(scale)
         weight.CopyFrom(numpy_helper.from_array(values * scale[:, None], weight.name))
-        if not folder.fold(node.input[0], 1 / scale):
+        if not folder.fold(node.input[0], inverse):
             divided, factor = f"{weight.name}.input", f"{weight.name}.smoothing"
-            copy.graph.initializer.append(numpy_helper.from_array(1 / scale, factor))
+            copy.graph.initializer.append(numpy_helper.from_array(inverse, factor))
             multiplied[node.output[0]] = onnx.helper.make_node(
                 "Mul", [node.input[0], factor], [divided], divided
             )
