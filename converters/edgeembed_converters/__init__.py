@@ -6,11 +6,20 @@ from edgeembed_runtime.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from edgeembed_converters.convert import convert as convert
+    from edgeembed_converters.quantization.budget import Budget as Budget
+    from edgeembed_converters.quantize import quantize as quantize
     from edgeembed_converters.report import ConversionReport as ConversionReport
+    from edgeembed_converters.report import QuantizationReport as QuantizationReport
 
-__all__ = ["ConversionReport", "convert"]
+__all__ = ["Budget", "ConversionReport", "QuantizationReport", "convert", "quantize"]
 
-_HOMES = {"convert": "convert", "ConversionReport": "report"}
+_HOMES = {
+    "Budget": "quantization.budget",
+    "ConversionReport": "report",
+    "QuantizationReport": "report",
+    "convert": "convert",
+    "quantize": "quantize",
+}
 _NEEDED = ("torch", "transformers", "onnx", "onnxscript", "safetensors")
 
 
@@ -25,5 +34,5 @@ def __getattr__(name: str) -> object:
         raise MissingExtraError.for_extra("converting models", "convert")
     module = importlib.import_module(f"edgeembed_converters.{_HOMES[name]}")
     found = getattr(module, name)
-    globals()[name] = found  # `convert` is also the name of its module
+    globals()[name] = found  # `convert` and `quantize` are also the names of their modules
     return found

@@ -10,16 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edgeembed_converters.build import (
-    QUANTIZATIONS,
-    BuiltModel,
-    Exporter,
+from edgeembed_converters.build import BuiltModel, Exporter, build_model, notes_of, write_built
+from edgeembed_converters.output import check_target, ignore_step
+from edgeembed_converters.quantization.budget import Budget
+from edgeembed_converters.quantization.variants import (
     OnStep,
     Quantization,
-    build_model,
-    write_built,
+    checked_quantizations,
 )
-from edgeembed_converters.report import ConversionReport
+from edgeembed_converters.report import ConversionReport, trial_reports
 from edgeembed_converters.sources.directory import SourceOptions, load_directory
 from edgeembed_converters.sources.hub import download_model, is_hub_id
 from edgeembed_converters.sources.live_module import (
@@ -30,9 +29,9 @@ from edgeembed_converters.sources.live_module import (
 )
 from edgeembed_converters.sources.source import POOLINGS, Pooling, TextSource
 from edgeembed_runtime import storage
-from edgeembed_runtime.bundle import MANIFEST_NAME, Manifest
+from edgeembed_runtime.bundle import Manifest
 from edgeembed_runtime.encoder import Encoder
-from edgeembed_runtime.errors import InputError, StorageError
+from edgeembed_runtime.errors import InputError
 
 
 def convert(
@@ -40,6 +39,7 @@ def convert(
     output: str | Path,
     *,
     quantize: Quantization | Sequence[Quantization] | None = None,
+    budget: Budget | None = None,
     pooling: Pooling | None = None,
     normalize: bool | None = None,
     max_tokens: int | None = None,
@@ -59,8 +59,10 @@ def convert(
         source: a sentence-transformers or transformers directory, a Hub id (needs the extra 'hub'
             and a network), a SentenceTransformer, or any live module.
         output: the directory to write. It appears whole, at the end, or not at all.
-        quantize: variants to add to the fp32 one: "int8" for CPUs, "fp16" for GPUs and CoreML, or a
-            list of them.
+        quantize: variants to add to the fp32 one, by name or a list of names: "int8" for CPUs,
+            "int8-faithful" (closer, slower), "int8-portable" (for x86 without VNNI too), "fp16"
+            for GPUs and CoreML. What misses its budget is left out, and noted in the report.
+        budget: what "int8" and "int8-portable" may lose.
         pooling: in place of the model's own; where it names none, "mean" is assumed and noted.
         normalize: whether vectors get unit length, in place of what the model does.
         max_tokens: in place of the model's own limit; needed for a live module.
@@ -84,11 +86,11 @@ def convert(
         InputError: an option is unknown.
     """
     began = time.perf_counter()
-    on_step = on_step or _ignore
+    on_step = on_step or ignore_step
     target = Path(output)
-    quantizations = _checked_quantizations(quantize)
+    quantizations = checked_quantizations(quantize)
     _check_options(pooling, exporter, max_tokens)
-    _check_target(target, overwrite)
+    check_target(target, overwrite)
     options = SourceOptions(
         name=name,
         pooling=pooling,
@@ -111,7 +113,7 @@ def convert(
             )
         else:
             loaded = _load(source, revision, options)
-        built = build_model(loaded, exporter, quantizations, examples, on_step)
+        built = build_model(loaded, exporter, quantizations, budget or Budget(), examples, on_step)
         on_step("Writing the bundle")
         stage = until_done.enter_context(storage.staged_directory(target, replace=overwrite))
         manifest = write_built(stage, built)
@@ -121,20 +123,6 @@ def convert(
     return _report(target, built, manifest, exporter, time.perf_counter() - began)
 
 
-def _ignore(step: str) -> None:
-    del step
-
-
-def _checked_quantizations(
-    quantize: Quantization | Sequence[Quantization] | None,
-) -> Sequence[Quantization]:
-    wanted = () if quantize is None else (quantize,) if isinstance(quantize, str) else quantize
-    for name in wanted:
-        if name not in QUANTIZATIONS:
-            raise InputError(f"quantize: expected {', '.join(QUANTIZATIONS)} or None, got {name!r}")
-    return tuple(dict.fromkeys(wanted))
-
-
 def _check_options(pooling: str | None, exporter: str, max_tokens: int | None) -> None:
     if max_tokens is not None and (type(max_tokens) is not int or max_tokens < 1):
         raise InputError(f"max_tokens: expected a positive number or None, got {max_tokens!r}")
@@ -142,15 +130,6 @@ def _check_options(pooling: str | None, exporter: str, max_tokens: int | None) -
         raise InputError(f"pooling: expected one of {', '.join(POOLINGS)}, got {pooling!r}")
     if exporter not in ("torch", "optimum"):
         raise InputError(f"exporter: expected 'torch' or 'optimum', got {exporter!r}")
-
-
-def _check_target(target: Path, overwrite: bool) -> None:
-    if not target.exists():
-        return
-    if not overwrite:
-        raise StorageError(f"{target} exists already; choose another path, or allow overwriting")
-    if not (target / MANIFEST_NAME).is_file():
-        raise StorageError(f"{target} is not a bundle, and is therefore never overwritten")
 
 
 def _load(source: str | Path, revision: str | None, options: SourceOptions) -> TextSource:
@@ -185,7 +164,8 @@ def _report(
         head=manifest.text.head,
         exporter=exporter,
         variants=manifest.text.variants,
-        sizes={name: len(model) for name, model in built.models.items()},
+        sizes={name: len(trial.model) for name, trial in built.models.items()},
+        trials=trial_reports(built.outcome),
         seconds=round(seconds, 1),
-        notes=built.source.notes,
+        notes=notes_of(built),
     )

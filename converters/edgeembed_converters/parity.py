@@ -69,11 +69,11 @@ def _run_original(source: TextSource, texts: Sequence[str]) -> NDArray[np.float3
     return np.concatenate(rows)
 
 
-def engine_of(model: bytes, source: TextSource) -> Engine:
+def engine_of(model: bytes, tokenizer: TextTokenizer) -> Engine:
     """The runtime's engine on an ONNX model that is not in a bundle yet."""
     return ExactEngine(
-        tokenizer=TextTokenizer.from_bytes(source.tokenizer_json, source.max_tokens, source.name),
-        open_session=lambda settings: Session(model, source.name, settings),
+        tokenizer=tokenizer,
+        open_session=lambda settings: Session(model, "the new model", settings),
         schedule=schedule_for("throughput", None),
     )
 

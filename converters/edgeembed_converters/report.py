@@ -1,17 +1,71 @@
 """What a conversion did, for people and for machines."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edgeembed_runtime.bundle import Source, Variant
+from edgeembed_converters.quantization.search import pareto_front
+from edgeembed_converters.quantization.variants import Outcome
+from edgeembed_runtime.bundle import Fidelity, Source, Variant
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialReport:
+    """One recipe that was tried.
+
+    `chosen` is the name of the variant that it became, or None; `best` says that no other recipe
+    is both faster and closer.
+    """
+
+    recipe: str
+    bytes: int
+    fidelity: Fidelity
+    speedup: float
+    best: bool
+    chosen: str | None
+
+
+def trial_reports(outcome: Outcome) -> tuple[TrialReport, ...]:
+    """Every recipe that was tried, the fastest first."""
+    front = pareto_front(outcome.trials)
+    names = {trial.recipe: name for name, trial in outcome.made.items()}
+    return tuple(
+        TrialReport(
+            recipe=trial.recipe,
+            bytes=len(trial.model),
+            fidelity=trial.fidelity,
+            speedup=trial.speedup,
+            best=trial in front,
+            chosen=names.get(trial.recipe),
+        )
+        for trial in sorted(outcome.trials, key=lambda trial: -trial.speedup)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantizationReport:
+    """The outcome of `quantize`. `refused` says why, by variant name."""
+
+    path: Path
+    name: str
+    variants: tuple[Variant, ...]
+    refused: Mapping[str, str]
+    trials: tuple[TrialReport, ...]
+    calibrated_on: int
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as plain JSON types."""
+        return {**asdict(self), "path": str(self.path), "refused": dict(self.refused)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConversionReport:
     """The outcome of `convert`.
 
-    `sizes` is bytes by variant name. `notes` is what was assumed and what the user should know.
+    `sizes` is bytes by variant name, `trials` the recipes that were tried. `notes` is what was
+    assumed, and what the user should know.
     """
 
     path: Path
@@ -25,6 +79,7 @@ class ConversionReport:
     exporter: str
     variants: tuple[Variant, ...]
     sizes: dict[str, int]
+    trials: tuple[TrialReport, ...] = ()
     seconds: float
     notes: tuple[str, ...] = ()
 

@@ -15,6 +15,7 @@ from edgeembed.cli import (
     index,
     inspect,
     map,  # noqa: A004
+    quantize,
     search,
     verify,
 )
@@ -50,6 +51,7 @@ def _edgeembed(  # pyright: ignore[reportUnusedFunction]
 _COMMANDS: dict[str, Callable[..., None]] = {
     "demo": demo.demo,
     "convert": convert.convert,
+    "quantize": quantize.quantize,
     "inspect": inspect.inspect,
     "verify": verify.verify,
     "embed": embed.embed,

@@ -19,7 +19,10 @@ def convert(
     output: Annotated[Path, typer.Argument(help="The bundle directory to write.")],
     quantize: Annotated[
         list[str] | None,
-        typer.Option(help="Adds a variant: int8 for CPUs, fp16 for GPUs; may be given twice."),
+        typer.Option(
+            help="Adds a variant: int8, int8-faithful or int8-portable for CPUs, "
+            "fp16 for GPUs; may be given more than once."
+        ),
     ] = None,
     pooling: Annotated[
         str | None,

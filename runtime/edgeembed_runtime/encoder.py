@@ -3,7 +3,9 @@
 import asyncio
 import os
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, overload
@@ -21,7 +23,7 @@ from edgeembed_runtime.errors import BundleCorruptError, InputError
 from edgeembed_runtime.inputs.chunking import Chunk
 from edgeembed_runtime.inputs.texts import checked_text, checked_texts, stream_of
 from edgeembed_runtime.inputs.truncation import Truncation, allow_cut
-from edgeembed_runtime.loading import LoadOptions, Verify, load_engine
+from edgeembed_runtime.loading import LoadOptions, Verify, load_engine, ranked_names
 from edgeembed_runtime.long_texts import Chunker, ChunkVectors
 from edgeembed_runtime.progress import OnProgress
 from edgeembed_runtime.prompts import Role, prompt_text, usual_prompt
@@ -75,7 +77,8 @@ class Encoder:
             max_memory_mb: of resident memory that the model and its runs may take, measured here
                 with its longest input; there are fewer threads if need be. CPU only.
             verify: what is checked before a file is used: its "size", its SHA-256 ("hash"), or
-                also the golden vectors on this machine ("golden").
+                also the golden vectors on this machine ("golden"), where "auto" goes on to the
+                next variant, with a warning, if one is wrong here.
             cache: where vectors of texts that come again are kept.
 
         Raises:
@@ -92,15 +95,27 @@ class Encoder:
             verify=verify,
             cache=cache,
         )
-        encoder = cls(Bundle.open(path), options)
-        if verify == "golden" and not (result := encoder.self_test()).ok:
+        bundle = Bundle.open(path)
+        if verify != "golden":
+            return cls(bundle, options)
+        failures: list[str] = []
+        for name in ranked_names(bundle, options):
+            encoder = cls(bundle, replace(options, variant=name))
+            if (result := encoder.self_test()).ok:
+                if failures:
+                    warnings.warn(
+                        f"bundle {path}: {'; '.join(failures)}; {name} is right, and is used",
+                        stacklevel=2,
+                    )
+                return encoder
             encoder.close()
-            raise BundleCorruptError(
-                f"bundle {path}: variant {encoder.variant}: expected golden cosines of at least "
-                f"{result.expected_min_cosine:.6f} on this machine, found {result.min_cosine:.6f}; "
-                "try another variant, or convert again"
+            failures.append(
+                f"variant {name}: expected golden cosines of at least "
+                f"{result.expected_min_cosine:.6f} on this machine, found {result.min_cosine:.6f}"
             )
-        return encoder
+        raise BundleCorruptError(
+            f"bundle {path}: {'; '.join(failures)}; try another variant, or convert again"
+        )
 
     # -- what it is ---------------------------------------------------------------------------
 

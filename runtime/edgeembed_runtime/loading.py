@@ -11,7 +11,7 @@ from edgeembed_runtime.engine.handle import EngineHandle
 from edgeembed_runtime.engine.open_engine import open_engine
 from edgeembed_runtime.engine.providers import Provider, resolve_providers
 from edgeembed_runtime.engine.schedule import Profile, schedule_for
-from edgeembed_runtime.engine.variants import choose_variant
+from edgeembed_runtime.engine.variants import choose_variant, ranked_variants
 from edgeembed_runtime.errors import InputError
 
 Verify = Literal["size", "hash", "golden"]
@@ -28,6 +28,17 @@ class LoadOptions:
     max_memory_mb: int | None = None
     verify: Verify = "hash"
     cache: EmbeddingCache | None = None
+
+
+def ranked_names(bundle: Bundle, options: LoadOptions) -> tuple[str, ...]:
+    """The variants that may be loaded here, the best first; one if it was named.
+
+    Raises:
+        ProviderError, InputError: see `load_engine`.
+    """
+    providers = resolve_providers(options.providers)
+    ranked = ranked_variants(bundle.manifest.text, options.variant, providers[0][0])
+    return tuple(variant.name for variant in ranked)
 
 
 def load_engine(bundle: Bundle, options: LoadOptions) -> tuple[Variant, EngineHandle]:

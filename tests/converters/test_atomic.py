@@ -9,7 +9,7 @@ from edgeembed_runtime import storage
 from edgeembed_runtime.encoder import Encoder
 from edgeembed_runtime.errors import StorageError
 
-STEPS = ("Loading", "Running", "Exporting", "Comparing", "Quantizing", "Writing", "Proving")
+STEPS = ("Loading", "Running", "Exporting", "Comparing", "Trying", "Writing", "Proving")
 
 
 def contents(directory):

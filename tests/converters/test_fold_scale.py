@@ -6,7 +6,7 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgeembed_converters.quantize.fold_scale import ScaleFolder
+from edgeembed_converters.quantization.fold_scale import ScaleFolder
 
 WIDTH = 8
 FACTORS = np.linspace(0.5, 2, WIDTH).astype(np.float32)

@@ -14,7 +14,6 @@ STEPS = [
     "Running the original on the probe texts",
     "Exporting with torch",
     "Comparing with the original",
-    "Quantizing to int8",
     "Writing the bundle",
     "Proving the bundle on its golden vectors",
 ]
@@ -51,7 +50,9 @@ def test_report_agrees_with_the_bundle(toy_report):
 def test_every_step_is_told_in_order(convert_toy, tmp_path):
     steps = []
     convert_toy(tmp_path / "bundle", quantize="int8", on_step=steps.append)
-    assert steps == STEPS
+    tried = [step for step in steps if step.startswith("Trying dynamic int8")]
+    assert tried
+    assert [step for step in steps if step not in tried] == STEPS
 
 
 def test_model_card_and_licence_files(licensed, converted):

@@ -323,6 +323,21 @@ def test_other_weights_fail_the_self_test_whatever_the_checksums_say(own_bundle)
         assert made.self_test().ok
 
 
+def test_a_variant_that_is_wrong_here_gives_way_to_the_next_with_a_warning(own_bundle, monkeypatch):
+    monkeypatch.setattr("edgeembed_runtime.engine.variants.cpu_features", lambda: {"vnni"})
+    with Encoder.load(own_bundle, verify="golden") as made:
+        assert made.variant == "int8"
+    spoil(own_bundle, "int8")
+    with (
+        pytest.warns(UserWarning, match=r"variant int8: expected golden cosines .* fp32 is right"),
+        Encoder.load(own_bundle, verify="golden") as made,
+    ):
+        assert made.variant == "fp32"
+    spoil(own_bundle, "fp32")
+    with pytest.raises(BundleCorruptError, match=r"variant int8: .*; variant fp32: "):
+        Encoder.load(own_bundle, verify="golden")
+
+
 def test_verify_size_passes_a_flipped_bit_and_verify_hash_does_not(own_bundle):
     path = own_bundle / "fp32.onnx"
     data = bytearray(path.read_bytes())

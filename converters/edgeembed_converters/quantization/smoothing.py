@@ -16,7 +16,7 @@ from onnx import numpy_helper
 from edgeembed_converters.export.graph_cleanup import copied, replace_nodes
 from edgeembed_converters.export.inner_values import inner_values
 from edgeembed_converters.export.linears import linear_nodes
-from edgeembed_converters.quantize.fold_scale import ScaleFolder
+from edgeembed_converters.quantization.fold_scale import ScaleFolder
 
 # Channels that were silent on the calibration texts are not scaled without bounds.
 _LEAST = 1e-5
@@ -40,17 +40,23 @@ def channel_maxima(
 
 
 def smoothed(
-    model: onnx.ModelProto, maxima: Mapping[str, NDArray[np.float32]], strength: float
+    model: onnx.ModelProto,
+    maxima: Mapping[str, NDArray[np.float32]],
+    strengths: Mapping[str, float],
 ) -> onnx.ModelProto:
-    """A copy of the model with the outliers of every linear layer's input in its weights.
+    """A copy of the model with the outliers of its linear layers' inputs in their weights.
 
-    `strength` (the paper's alpha) says how much of them moves: 0 nothing, 1 all.
+    `strengths` (the paper's alpha), by the names of the layers' outputs, say how much of them
+    moves: 0 nothing, 1 all. Layers that are not named stay as they are.
     """
     copy = copied(model)
     folder = ScaleFolder(copy.graph)
     multiplied: dict[str, onnx.NodeProto] = {}
     # From the last to the first: what is folded changes the weights of a layer before.
     for node, weight in reversed(linear_nodes(copy.graph)):
+        strength = strengths.get(node.output[0])
+        if strength is None:
+            continue
         values = numpy_helper.to_array(weight)
         scale = _scale(maxima[node.input[0]], np.abs(values).max(axis=1), strength)
         inverse = np.reciprocal(scale)

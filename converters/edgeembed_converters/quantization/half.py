@@ -4,7 +4,7 @@ import onnx
 
 from edgeembed_converters.export.graph_cleanup import clean_graph
 from edgeembed_converters.messages import first_line
-from edgeembed_converters.quantize.quantized_model import Measure, Original, QuantizedModel
+from edgeembed_converters.quantization.subject import Subject, Trial
 from edgeembed_runtime.engine.engine import TOKEN_EMBEDDINGS
 from edgeembed_runtime.errors import ConversionError
 
@@ -12,7 +12,7 @@ from edgeembed_runtime.errors import ConversionError
 REQUIRES = ("cuda", "coreml")
 
 
-def half_precision(original: Original, measure: Measure) -> QuantizedModel:
+def half_precision(subject: Subject) -> Trial:
     """Convert a model to fp16; its inputs and outputs keep their types.
 
     Raises:
@@ -21,7 +21,7 @@ def half_precision(original: Original, measure: Measure) -> QuantizedModel:
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     try:
-        graph = onnx.load(original.path)
+        graph = onnx.load(subject.path)
         converted = convert_float_to_float16(
             graph, keep_io_types=True, node_block_list=_pooling_and_head(graph.graph)
         )
@@ -32,7 +32,14 @@ def half_precision(original: Original, measure: Measure) -> QuantizedModel:
             f"onnxruntime could not convert the model to fp16: {first_line(error)}; "
             "convert without it"
         ) from error
-    return QuantizedModel(model=model, recipe="float16", requires=REQUIRES, fidelity=measure(model))
+    return Trial(
+        recipe="float16",
+        model=model,
+        requires=REQUIRES,
+        padding=True,
+        fidelity=subject.fidelity(model),
+        speedup=subject.speedup(model),
+    )
 
 
 def _pooling_and_head(graph: onnx.GraphProto) -> list[str]:

@@ -19,7 +19,7 @@ def calibration_texts() -> tuple[str, ...]:
 
     Activations of long texts have outliers that those of short ones have not.
     """
-    file = resources.files("edgeembed_converters.quantize").joinpath(_FILE)
+    file = resources.files("edgeembed_converters.quantization").joinpath(_FILE)
     lines = file.read_text(encoding="utf-8").splitlines()
     mixed = lines.copy()
     random.Random(0).shuffle(mixed)

@@ -1,0 +1,170 @@
+"""int8 for CPUs: weights stored in 8 bits, activations scaled while the model runs."""
+
+import logging
+import tempfile
+from collections.abc import Collection, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from edgeembed_converters.export.linears import linear_nodes
+from edgeembed_converters.export.unpadded import unpadded
+from edgeembed_converters.messages import first_line
+from edgeembed_converters.quantization.embedding_rows import quantize_embedding_rows
+from edgeembed_converters.quantization.residual import with_residual
+from edgeembed_converters.quantization.sensitivity import most_sensitive_first
+from edgeembed_converters.quantization.smoothing import channel_maxima, smoothed
+from edgeembed_converters.quantization.subject import Subject
+from edgeembed_runtime import storage
+from edgeembed_runtime.errors import ConversionError, StorageError
+
+Bits = Literal[7, 8]
+# Of layers with a second pass: less has to move into the weights where the input loses less.
+_SMOOTHING_WITH_RESIDUAL = 0.4
+_QUANTIZED_OPS = frozenset(
+    ("DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger", "QLinearMatMul", "MatMulNBits")
+)
+_RANKED_BY = 24  # texts; all of them would not change the order
+
+
+@dataclass(frozen=True, kw_only=True)
+class Int8Recipe:
+    """How a model is made int8.
+
+    8-bit weights saturate on x86 processors without VNNI, where two products are summed in 16 bits
+    (https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html); 7-bit weights
+    are right everywhere. Arm has no such limit.
+    """
+
+    bits: Bits = 8
+    smoothing: float | None = None
+    """The strength of `smoothed`, or None for the model as it is."""
+    residual_layers: int = 0
+    """How many layers, the most sensitive first, get a second pass: see `with_residual`."""
+
+    @property
+    def name(self) -> str:
+        """How the manifest calls it."""
+        parts = ["dynamic int8", f"{self.bits}-bit weights per channel"]
+        if self.smoothing is not None:
+            parts.append(f"smoothed {self.smoothing:g}")
+        if self.residual_layers:
+            parts.append(f"second pass of {self.residual_layers} layers")
+        return ", ".join(parts)
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """CPU features of which a machine needs one for this recipe to be right."""
+        return ("vnni", "neon") if self.bits == 8 else ()
+
+
+class Int8Maker:
+    """Makes int8 models of one original; what all recipes share is done once, when needed.
+
+    Every method and property raises ConversionError if the graph cannot be quantized.
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        """Read the original."""
+        self._calibration = subject.calibration
+        self._rankings: dict[float | None, tuple[str, ...]] = {}
+        with _conversion_errors():
+            padded = onnx.load(subject.path)
+            faster = unpadded(padded, subject.max_tokens)
+        self.padding = faster is None
+        """Whether texts may be padded."""
+        self._graph = faster or padded
+        self.layers = len(linear_nodes(self._graph.graph))
+        """How many linear layers there are to quantize."""
+        self._check_there_is_something_to_quantize()
+
+    def make(self, recipe: Int8Recipe) -> bytes:
+        """The ONNX model that a recipe gives."""
+        again: tuple[str, ...] = ()
+        if recipe.residual_layers:
+            again = self._ranking(recipe.smoothing)[: recipe.residual_layers]
+        model = self._smoothed(recipe.smoothing, again)
+        return _quantized(with_residual(model, again), recipe.bits)
+
+    @cached_property
+    def _small_embeddings(self) -> onnx.ModelProto:
+        return quantize_embedding_rows(self._graph)
+
+    @cached_property
+    def _maxima(self) -> Mapping[str, NDArray[np.float32]]:
+        with _conversion_errors():
+            return channel_maxima(self._graph, self._calibration)
+
+    def _ranking(self, smoothing: float | None) -> tuple[str, ...]:
+        if smoothing not in self._rankings:
+            step = max(1, len(self._calibration) // _RANKED_BY)
+            with _conversion_errors():
+                self._rankings[smoothing] = most_sensitive_first(
+                    self._smoothed(smoothing, ()), self._calibration[::step]
+                )
+        return self._rankings[smoothing]
+
+    def _smoothed(self, strength: float | None, again: Collection[str]) -> onnx.ModelProto:
+        model = self._small_embeddings
+        if strength is None:
+            return model
+        names = (node.output[0] for node, _ in linear_nodes(model.graph))
+        strengths = {n: _SMOOTHING_WITH_RESIDUAL if n in again else strength for n in names}
+        return smoothed(model, self._maxima, strengths)
+
+    def _check_there_is_something_to_quantize(self) -> None:
+        if _QUANTIZED_OPS.intersection(node.op_type for node in self._graph.graph.node):
+            raise ConversionError("the model is quantized already; start from the fp32 model")
+        unchanged = len(self._small_embeddings.graph.node) == len(self._graph.graph.node)
+        if unchanged and not self.layers:
+            raise ConversionError(
+                "the model has no linear layers and no embedding tables to quantize; use fp32"
+            )
+
+
+def _quantized(model: onnx.ModelProto, bits: Bits) -> bytes:
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with tempfile.TemporaryDirectory() as folder, _quiet(), _conversion_errors():
+        target = Path(folder) / "int8.onnx"
+        with storage.storage_errors("write", target):
+            quantize_dynamic(
+                model,
+                target,
+                op_types_to_quantize=["MatMul"],
+                per_channel=True,
+                reduce_range=bits == 7,
+                weight_type=QuantType.QInt8,
+                # Of values whose type cannot be inferred, such as those behind fused attention.
+                extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
+            )
+            return target.read_bytes()
+
+
+@contextmanager
+def _conversion_errors() -> Generator[None]:
+    try:
+        yield
+    except StorageError:
+        raise
+    except Exception as error:  # whatever a surprising graph makes onnxruntime raise
+        raise ConversionError(
+            f"onnxruntime could not quantize the model: {first_line(error)}; "
+            "convert without quantize"
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Generator[None]:
+    """The quantizer recommends another tool through the root logger, each time."""
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)

@@ -1,0 +1,47 @@
+"""Which linear layers suffer most from an input in 8 bits."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from edgeembed_converters.export.inner_values import inner_values
+from edgeembed_converters.export.linears import linear_nodes
+
+_LEVELS = 255
+
+
+def most_sensitive_first(
+    model: onnx.ModelProto, inputs: Sequence[NDArray[np.int64]]
+) -> tuple[str, ...]:
+    """The model's linear layers (names of their outputs), those with the largest error first.
+
+    The error is that of the layer's output if its input is rounded as onnxruntime's dynamic
+    quantization does, relative to the output, over texts (token ids, (t,) each).
+    """
+    layers = {
+        node.output[0]: (node.input[0], numpy_helper.to_array(weight))
+        for node, weight in linear_nodes(model.graph)
+    }
+    errors = dict.fromkeys(layers, 0.0)
+    watched = sorted({source for source, _ in layers.values()})
+    for values in inner_values(model, watched, inputs):
+        for name, (source, weight) in layers.items():
+            x = values[source].reshape(-1, weight.shape[0])
+            lost, kept = (rounded(x) - x) @ weight, x @ weight
+            errors[name] += float(np.square(lost).sum() / max(np.square(kept).sum(), 1e-30))
+    return tuple(sorted(layers, key=errors.__getitem__, reverse=True))
+
+
+def rounded(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What DynamicQuantizeLinear makes of an array: 256 levels between its extremes and zero.
+
+    Source: https://onnx.ai/onnx/operators/onnx__DynamicQuantizeLinear.html
+    """
+    low, high = min(float(x.min(initial=0)), 0.0), max(float(x.max(initial=0)), 0.0)
+    scale = (high - low) / _LEVELS or 1.0
+    zero = round(-low / scale)
+    levels = np.clip(np.round(x / scale) + zero, 0, _LEVELS)
+    return ((levels - zero) * scale).astype(np.float32)

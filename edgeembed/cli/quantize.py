@@ -1,0 +1,94 @@
+"""`edgeembed quantize`: smaller variants of a bundle, each through its gate."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgeembed.cli.output import AsJson, err, megabytes, print_json, print_table, step_progress
+from edgeembed.ingest.texts import format_of, read_texts
+from edgeembed.quantization_plot import quantization_page
+from edgeembed_runtime.storage import staged_file
+
+if TYPE_CHECKING:
+    from edgeembed_converters import QuantizationReport
+
+
+def quantize(
+    bundle: Annotated[Path, typer.Argument(help="A bundle with an fp32 variant.")],
+    output: Annotated[Path, typer.Argument(help="The bundle directory to write.")],
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="int8, int8-faithful, int8-portable or fp16; may be given more than once. "
+            "By default int8."
+        ),
+    ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="Texts like those to be encoded: one a line, or .jsonl with a field 'text'.",
+        ),
+    ] = None,
+    mean_cosine: Annotated[
+        float | None, typer.Option(help="The least mean cosine to the original that int8 may have.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a plot of all recipes to this HTML file.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a bundle at OUTPUT.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make smaller variants of a bundle: try recipes, measure them, keep what meets the budget.
+
+    Example: edgeembed quantize minilm.bundle smaller.bundle --target int8-faithful --html plot.html
+    """
+    import edgeembed_converters
+
+    texts = None
+    if calibration is not None:
+        texts = list(read_texts(calibration, format_of(calibration), "text"))
+    budget = edgeembed_converters.Budget()
+    if mean_cosine is not None:
+        budget = edgeembed_converters.Budget(mean_cosine=mean_cosine)
+    with step_progress() as progress:
+        task = progress.add_task("Starting")
+        report = edgeembed_converters.quantize(
+            bundle,
+            output,
+            target=target or "int8",  # pyright: ignore[reportArgumentType]  # quantize checks it
+            budget=budget,
+            calibration=texts,
+            overwrite=force,
+            on_step=lambda step: progress.update(task, description=step),
+        )
+    if html is not None:
+        with staged_file(html) as file:
+            file.write(quantization_page(report).encode())
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        _show(report)
+
+
+def _show(report: "QuantizationReport") -> None:
+    print_table(
+        ["recipe", "#size", "#mean cosine", "#min cosine", "#overlap@10", "#speed", "became"],
+        [
+            (
+                trial.recipe,
+                megabytes(trial.bytes),
+                f"{trial.fidelity.mean_cosine:.5f}",
+                f"{trial.fidelity.min_cosine:.5f}",
+                f"{trial.fidelity.retrieval_overlap:.3f}",
+                f"{trial.speedup:g}x",
+                trial.chosen or ("" if trial.best else "(another is faster and closer)"),
+            )
+            for trial in report.trials
+        ],
+        title=f"Compared with the original on {report.variants[0].fidelity.texts} texts",
+    )
+    for name, why in report.refused.items():
+        err.print(f"Refused: {name}: {why}", highlight=False)
