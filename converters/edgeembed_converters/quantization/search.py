@@ -9,7 +9,7 @@ from edgeembed_converters.quantization.subject import Subject, Trial
 # The paper's strength of 0.5 is worse than none where scales are dynamic (docs/quantization.md).
 _STRENGTHS = (None, 0.7, 0.75, 0.8)
 # Shares of the layers that get a second pass, when all of that is not enough.
-_SHARES = (1 / 12, 1 / 6, 1 / 4, 1 / 3, 1 / 2, 2 / 3, 1)
+_SHARES = (1 / 12, 1 / 6, 1 / 4, 1 / 3, 1 / 2, 2 / 3, 5 / 6, 1)
 
 OnTrial = Callable[[str], None]
 
