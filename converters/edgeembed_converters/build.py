@@ -12,6 +12,7 @@ from torch import Tensor
 from edgeembed_converters import parity
 from edgeembed_converters.export import text_tower, torch_exporter
 from edgeembed_converters.export.merge_linears import merge_linears
+from edgeembed_converters.export.mobile import mobile_files
 from edgeembed_converters.measure import as_variant, measured_fidelity, text_subject
 from edgeembed_converters.model_card import model_card
 from edgeembed_converters.probe_texts import probe_texts
@@ -43,6 +44,7 @@ class BuiltModel:
     models: Mapping[str, Trial]
     golden: Golden
     outcome: Outcome
+    mobile: Mapping[str, bytes]
 
 
 def build_model(
@@ -50,6 +52,7 @@ def build_model(
     exporter: Exporter,
     quantize: Sequence[Quantization],
     budget: Budget,
+    mobile: bool,
     example_inputs: Sequence[Tensor],
     on_step: OnStep,
 ) -> BuiltModel:
@@ -85,8 +88,15 @@ def build_model(
         fidelity=measured,
         speedup=1.0,
     )
+    models = {"fp32": exported, **outcome.made}
+    if mobile:
+        on_step("Converting for phones")
     return BuiltModel(
-        source=source, models={"fp32": exported, **outcome.made}, golden=golden, outcome=outcome
+        source=source,
+        models=models,
+        golden=golden,
+        outcome=outcome,
+        mobile=mobile_files(models, source.max_tokens) if mobile else {},
     )
 
 
@@ -122,6 +132,7 @@ def write_built(stage: Path, built: BuiltModel) -> Manifest:
         "tokenizer.json": source.tokenizer_json,
         "golden.json": built.golden.to_json(),
         **{variant.file: built.models[variant.name].model for variant in tower.variants},
+        **built.mobile,
         **source.card_files,
     }
     manifest = Manifest(

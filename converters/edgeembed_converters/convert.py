@@ -40,6 +40,7 @@ def convert(
     *,
     quantize: Quantization | Sequence[Quantization] | None = None,
     budget: Budget | None = None,
+    mobile: bool = False,
     pooling: Pooling | None = None,
     normalize: bool | None = None,
     max_tokens: int | None = None,
@@ -63,6 +64,8 @@ def convert(
             "int8-faithful" (closer, slower), "int8-portable" (for x86 without VNNI too), "fp16"
             for GPUs and CoreML. What misses its budget is left out, and noted in the report.
         budget: what "int8" and "int8-portable" may lose.
+        mobile: add files for phones: every variant in ORT format with the list of its operators,
+            and a variant of fixed lengths (docs/bundle-format.md).
         pooling: in place of the model's own; where it names none, "mean" is assumed and noted.
         normalize: whether vectors get unit length, in place of what the model does.
         max_tokens: in place of the model's own limit; needed for a live module.
@@ -113,7 +116,9 @@ def convert(
             )
         else:
             loaded = _load(source, revision, options)
-        built = build_model(loaded, exporter, quantizations, budget or Budget(), examples, on_step)
+        built = build_model(
+            loaded, exporter, quantizations, budget or Budget(), mobile, examples, on_step
+        )
         on_step("Writing the bundle")
         stage = until_done.enter_context(storage.staged_directory(target, replace=overwrite))
         manifest = write_built(stage, built)

@@ -24,6 +24,9 @@ def convert(
             "fp16 for GPUs; may be given more than once."
         ),
     ] = None,
+    mobile: Annotated[
+        bool, typer.Option("--mobile", help="Add files for phones: ORT format, fixed lengths.")
+    ] = False,
     pooling: Annotated[
         str | None,
         typer.Option(help="cls, mean, max, last, mean_sqrt_len or weightedmean; the model's own."),
@@ -55,6 +58,7 @@ def convert(
             source,
             output,
             quantize=quantize,  # pyright: ignore[reportArgumentType]  # convert checks them
+            mobile=mobile,
             pooling=pooling,  # pyright: ignore[reportArgumentType]
             normalize=normalize,
             max_tokens=max_tokens,

@@ -1,6 +1,5 @@
 """int8 for CPUs: weights stored in 8 bits, activations scaled while the model runs."""
 
-import logging
 import tempfile
 from collections.abc import Collection, Generator, Mapping
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from edgeembed_converters.quantization.residual import with_residual
 from edgeembed_converters.quantization.sensitivity import most_sensitive_first
 from edgeembed_converters.quantization.smoothing import channel_maxima, smoothed
 from edgeembed_converters.quantization.subject import Subject
+from edgeembed_converters.quiet import quiet_logging
 from edgeembed_runtime import storage
 from edgeembed_runtime.errors import ConversionError, StorageError
 
@@ -131,7 +131,7 @@ class Int8Maker:
 def _quantized(model: onnx.ModelProto, bits: Bits) -> bytes:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    with tempfile.TemporaryDirectory() as folder, _quiet(), _conversion_errors():
+    with tempfile.TemporaryDirectory() as folder, quiet_logging(), _conversion_errors():
         target = Path(folder) / "int8.onnx"
         with storage.storage_errors("write", target):
             quantize_dynamic(
@@ -158,13 +158,3 @@ def _conversion_errors() -> Generator[None]:
             f"onnxruntime could not quantize the model: {first_line(error)}; "
             "convert without quantize"
         ) from error
-
-
-@contextmanager
-def _quiet() -> Generator[None]:
-    """The quantizer recommends another tool through the root logger, each time."""
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(logging.NOTSET)

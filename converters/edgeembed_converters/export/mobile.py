@@ -1,0 +1,120 @@
+"""Models for phones: onnxruntime's own format, and fixed lengths for compilers of models.
+
+The ORT format is loaded by an onnxruntime that may be built with no operators but the model's
+(https://onnxruntime.ai/docs/reference/ort-format-models.html). NNAPI and CoreML compile a model for
+one shape.
+"""
+
+import contextlib
+import io
+import tempfile
+import warnings
+from collections.abc import Generator, Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from edgeembed_converters.messages import first_line
+from edgeembed_converters.quantization.subject import Trial
+from edgeembed_converters.quiet import quiet_logging
+from edgeembed_runtime import storage
+from edgeembed_runtime.engine.engine import EMBEDDING, feeds
+from edgeembed_runtime.engine.padded_engine import BATCH_AXIS, TOKEN_AXIS
+from edgeembed_runtime.errors import ConversionError, StorageError
+from edgeembed_runtime.onnxruntime_offline import ort
+from edgeembed_runtime.self_test import rowwise_cosine
+
+FOLDER = "mobile"
+LENGTHS = (32, 128)
+# int8 rounds otherwise where operators are fused otherwise.
+_LEAST_COSINE = 0.999
+_ERRORS_ONLY = 3
+
+
+def mobile_files(models: Mapping[str, Trial], max_tokens: int) -> dict[str, bytes]:
+    """Files for phones, by their names in a bundle.
+
+    Every variant in ORT format, with the list of operators that it needs; and the smallest
+    variant that takes padding at fixed lengths, texts shorter than which are to be padded. Each was
+    run here, and gives what its variant gives.
+
+    Raises:
+        ConversionError: onnxruntime cannot convert a variant, or the result gives other vectors.
+    """
+    files: dict[str, bytes] = {}
+    for name, trial in models.items():
+        model, operators = _ort_format(name, trial.model)
+        _prove(f"{name}.ort", trial.model, model, min(7, max_tokens))
+        files[f"{FOLDER}/{name}.ort"] = model
+        files[f"{FOLDER}/{name}.required_operators.config"] = operators
+    padded = [name for name, trial in models.items() if trial.padding]
+    smallest = min(padded, key=lambda name: len(models[name].model))
+    for length in sorted({min(length, max_tokens) for length in LENGTHS}):
+        fixed = _with_fixed_length(models[smallest].model, length)
+        _prove(f"{smallest}-{length}.onnx", models[smallest].model, fixed, length)
+        files[f"{FOLDER}/{smallest}-{length}.onnx"] = fixed
+    return files
+
+
+def _ort_format(name: str, model: bytes) -> tuple[bytes, bytes]:
+    """A model in ORT format, and the operators that it needs as onnxruntime's build takes them."""
+    from onnxruntime.tools.convert_onnx_models_to_ort import (
+        OptimizationStyle,
+        convert_onnx_models_to_ort,
+    )
+
+    with tempfile.TemporaryDirectory() as folder, _errors(name):
+        source = Path(folder) / f"{name}.onnx"
+        storage.write_file(source, model)
+        with contextlib.redirect_stdout(io.StringIO()), quiet_logging(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # the tool leaves a file open
+            convert_onnx_models_to_ort(
+                source, Path(folder), [OptimizationStyle.Fixed], target_platform="arm"
+            )
+        lines = source.with_suffix(".required_operators.config").read_text().splitlines()
+        operators = "\n".join(line for line in lines if line and not line.startswith("#"))
+        return source.with_suffix(".ort").read_bytes(), f"{operators}\n".encode()
+
+
+def _with_fixed_length(model: bytes, length: int) -> bytes:
+    from onnxruntime.tools.onnx_model_utils import fix_output_shapes, make_dim_param_fixed
+
+    fixed = onnx.load_from_string(model)
+    make_dim_param_fixed(fixed.graph, BATCH_AXIS, 1)
+    make_dim_param_fixed(fixed.graph, TOKEN_AXIS, length)
+    fix_output_shapes(fixed)
+    del fixed.graph.value_info[:]
+    return fixed.SerializeToString(deterministic=True)
+
+
+def _prove(name: str, model: bytes, made: bytes, length: int) -> None:
+    with _errors(name):
+        expected, found = _vector(model, length), _vector(made, length)
+    cosine = float(rowwise_cosine(expected, found).min())
+    if not cosine >= _LEAST_COSINE:
+        raise ConversionError(
+            f"{name}: expected the vectors of its variant, got a cosine of {cosine:.4f} to them"
+        )
+
+
+def _vector(model: bytes, length: int) -> NDArray[np.float32]:
+    options = ort.SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    found = session.run([EMBEDDING], feeds(np.arange(length, dtype=np.int64)[None, :]))
+    return np.asarray(found[0], np.float32)
+
+
+@contextlib.contextmanager
+def _errors(name: str) -> Generator[None]:
+    try:
+        yield
+    except StorageError:
+        raise
+    except Exception as error:  # whatever onnxruntime's tools raise on a surprising graph
+        raise ConversionError(
+            f"{name}: onnxruntime could not convert it for phones: {first_line(error)}; "
+            "convert without mobile"
+        ) from error
