@@ -18,7 +18,7 @@ from edgeembed_converters.model_card import model_card
 from edgeembed_converters.probe_texts import probe_texts
 from edgeembed_converters.quantization.budget import Budget
 from edgeembed_converters.quantization.calibration import calibration_texts
-from edgeembed_converters.quantization.subject import Trial
+from edgeembed_converters.quantization.subject import Made
 from edgeembed_converters.quantization.variants import (
     OnStep,
     Outcome,
@@ -41,7 +41,7 @@ class BuiltModel:
     """All that goes into a bundle: ONNX models by variant name, and what was measured of them."""
 
     source: TextSource
-    models: Mapping[str, Trial]
+    models: Mapping[str, Made]
     golden: Golden
     outcome: Outcome
     mobile: Mapping[str, bytes]
@@ -80,8 +80,9 @@ def build_model(
         parity.require_parity(measured)
         subject = text_subject(path, tokenizer, golden, calibration_texts())
         outcome = make_variants(subject, quantize, budget, on_step)
-    exported = Trial(
+    exported = Made(
         recipe=f"{exporter}, float32",
+        size=len(fp32),
         model=fp32,
         requires=(),
         padding=True,
@@ -126,7 +127,7 @@ def write_built(stage: Path, built: BuiltModel) -> Manifest:
         pooling="+".join(source.pooling),
         head=source.head_names,
         outputs=text_tower.outputs_of(source),
-        variants=tuple(as_variant(name, trial) for name, trial in built.models.items()),
+        variants=tuple(as_variant(name, made) for name, made in built.models.items()),
     )
     files: dict[str, bytes | Path] = {
         "tokenizer.json": source.tokenizer_json,
@@ -146,6 +147,6 @@ def write_built(stage: Path, built: BuiltModel) -> Manifest:
         made_by=f"edgeembed {__version__}",
         files={},
     )
-    sizes = {name: len(trial.model) for name, trial in built.models.items()}
+    sizes = {name: made.size for name, made in built.models.items()}
     files["README.md"] = model_card(manifest, sizes, notes_of(built)).encode()
     return write_bundle(stage, manifest, files).manifest

@@ -169,7 +169,7 @@ def _report(
         head=manifest.text.head,
         exporter=exporter,
         variants=manifest.text.variants,
-        sizes={name: len(trial.model) for name, trial in built.models.items()},
+        sizes={name: made.size for name, made in built.models.items()},
         trials=trial_reports(built.outcome),
         seconds=round(seconds, 1),
         notes=notes_of(built),

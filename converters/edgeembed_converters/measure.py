@@ -10,6 +10,7 @@ from edgeembed_converters.quantization.calibration import token_ids
 from edgeembed_converters.quantization.subject import Subject, Trial
 from edgeembed_converters.speed import speedup, this_machine
 from edgeembed_runtime.bundle import Fidelity, Golden, Variant
+from edgeembed_runtime.engine.engine import feeds
 from edgeembed_runtime.errors import InferenceError
 from edgeembed_runtime.inputs.tokenizer import TextTokenizer
 
@@ -51,7 +52,7 @@ def text_subject(
     return Subject(
         path=fp32,
         max_tokens=tokenizer.max_tokens,
-        calibration=token_ids(tokenizer, calibration),
+        calibration=[feeds(ids[None, :]) for ids in token_ids(tokenizer, calibration)],
         fidelity=lambda model: measured_fidelity(model, tokenizer, golden),
         speedup=lambda model: measured_speedup(model, base, tokenizer, golden.texts),
     )

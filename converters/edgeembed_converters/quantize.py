@@ -146,12 +146,10 @@ def _write(stage: Path, source: Bundle, outcome: Outcome) -> Manifest:
     files: dict[str, bytes | Path] = {
         name: source.path / name for name in source.manifest.files if name not in replaced
     }
-    files |= {made[name].file: trial.model for name, trial in outcome.made.items()}
+    files |= {made[name].file: each.model for name, each in outcome.made.items()}
     manifest = replace(source.manifest, text=replace(source.manifest.text, variants=variants))
     sizes = {
-        v.name: len(outcome.made[v.name].model)
-        if v.name in made
-        else source.manifest.files[v.file].bytes
+        v.name: outcome.made[v.name].size if v.name in made else source.manifest.files[v.file].bytes
         for v in variants
     }
     files[_CARD] = model_card(manifest, sizes, ()).encode()

@@ -33,7 +33,7 @@ def trial_reports(outcome: Outcome) -> tuple[TrialReport, ...]:
     return tuple(
         TrialReport(
             recipe=trial.recipe,
-            bytes=len(trial.model),
+            bytes=trial.size,
             fidelity=trial.fidelity,
             speedup=trial.speedup,
             best=trial in front,

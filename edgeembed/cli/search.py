@@ -25,6 +25,9 @@ def search(
     where: Annotated[
         str | None, typer.Option(help='A filter on metadata, as JSON: \'{"source": "a.md"}\'.')
     ] = None,
+    min_score: Annotated[
+        float | None, typer.Option(help="Leave out results below this score.")
+    ] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Compare with every vector.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Show whole passages.")] = False,
     variant: VariantName = "auto",
@@ -44,7 +47,7 @@ def search(
         Index.open(index_path, encoder=encoder) as opened,
     ):
         began = time.perf_counter()
-        hits = opened.search(query, k, where=condition, mode=mode, exact=exact)
+        hits = opened.search(query, k, where=condition, mode=mode, exact=exact, min_score=min_score)
         milliseconds = (time.perf_counter() - began) * 1000
         count = len(opened)
     if as_json:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed.evaluate.metrics.pairs import similarity_pairs
 from edgeembed_runtime.encoder import Encoder
 from edgeembed_runtime.errors import InputError, MissingExtraError
 from edgeembed_runtime.vectors import Precision
@@ -111,8 +112,13 @@ class MtebModel(EncoderProtocol):
             raise InputError(
                 f"similarity_pairwise: expected pairs of vectors, got {len(left)} and {len(right)}"
             )
-        scores = [self._encoder.similarity(a, b)[0, 0] for a, b in zip(left, right, strict=True)]
-        return torch.from_numpy(np.array(scores, np.float32))
+        if left.shape != right.shape:
+            raise InputError(
+                "similarity_pairwise: expected vectors of one length, got "
+                f"{left.shape[1]} and {right.shape[1]}"
+            )
+        scores = similarity_pairs(left, right, self._encoder.manifest.similarity)
+        return torch.from_numpy(scores.astype(np.float32))
 
 
 def _meta(encoder: Encoder, name: str) -> "ModelMeta":

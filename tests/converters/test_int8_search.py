@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
 from edgeembed_converters.quantization.budget import Budget
-from edgeembed_converters.quantization.int8 import Int8Maker, Int8Recipe
+from edgeembed_converters.quantization.dynamic import DynamicMaker, DynamicRecipe
 from edgeembed_converters.quantization.residual import with_residual
 from edgeembed_converters.quantization.search import Int8Search, pareto_front
 from edgeembed_converters.quantization.sensitivity import most_sensitive_first, rounded
@@ -21,6 +21,7 @@ WIDTH, ROWS = 32, 100
 LAYERS = ("first", "second", "third")
 ANYTHING = Budget(mean_cosine=0, min_cosine=0, pairs_spearman=0, retrieval_overlap=0)
 IDS = [np.random.default_rng(n).integers(1, ROWS, 6 + n) for n in range(8)]
+FEEDS = [{"input_ids": ids[None], "attention_mask": np.ones_like(ids[None])} for ids in IDS]
 
 
 def chain(outlier=1.0):
@@ -61,8 +62,7 @@ def chain(outlier=1.0):
 def outputs(model):
     data = model if isinstance(model, bytes) else model.SerializeToString()
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    feeds = [{"input_ids": ids[None], "attention_mask": np.ones_like(ids[None])} for ids in IDS]
-    return np.concatenate([session.run(["third"], each)[0][0] for each in feeds])
+    return np.concatenate([session.run(["third"], each)[0][0] for each in FEEDS])
 
 
 def fidelity(cosines):
@@ -87,7 +87,7 @@ def subject(tmp_path, model):
         return fidelity((found * expected).sum(1) / np.maximum(lengths, 1e-30))
 
     return Subject(
-        path=path, max_tokens=16, calibration=IDS, fidelity=measure, speedup=lambda model: 1.0
+        path=path, max_tokens=16, calibration=FEEDS, fidelity=measure, speedup=lambda model: 1.0
     )
 
 
@@ -111,10 +111,10 @@ def test_a_second_pass_is_one_more_product(layers):
 
 
 def test_every_layer_with_a_second_pass_brings_int8_closer(tmp_path):
-    made = Int8Maker(subject(tmp_path, chain(outlier=50)))
+    made = DynamicMaker(subject(tmp_path, chain(outlier=50)))
     expected = outputs(chain(outlier=50))
     errors = [
-        np.abs(outputs(made.make(Int8Recipe(residual_layers=count))) - expected).mean()
+        np.abs(outputs(made.make(DynamicRecipe(residual_layers=count))) - expected).mean()
         for count in (0, 1, 3)
     ]
     assert errors[1] < errors[0] / 2
@@ -123,7 +123,7 @@ def test_every_layer_with_a_second_pass_brings_int8_closer(tmp_path):
 
 @pytest.mark.parametrize("outlier", [20, 1000])
 def test_the_layer_with_outliers_is_the_most_sensitive(outlier):
-    ranking = most_sensitive_first(chain(outlier), IDS)
+    ranking = most_sensitive_first(chain(outlier), FEEDS)
     assert ranking[0] == "second"
     assert sorted(ranking) == sorted(LAYERS)
 
@@ -194,7 +194,7 @@ def test_only_eight_bit_weights_need_a_dot_product_unit(bits, tmp_path):
 def trial(speedup, cosine):
     return Trial(
         recipe=f"{speedup} {cosine}",
-        model=b"",
+        size=1,
         requires=(),
         padding=True,
         fidelity=fidelity([cosine]),
@@ -219,18 +219,18 @@ def test_a_file_that_is_no_model(tmp_path):
     path = tmp_path / "fp32.onnx"
     path.write_bytes(b"no model")
     with pytest.raises(ConversionError, match="could not quantize") as caught:
-        Int8Maker(
+        DynamicMaker(
             Subject(
-                path=path, max_tokens=8, calibration=IDS, fidelity=fidelity, speedup=lambda m: 1.0
+                path=path, max_tokens=8, calibration=FEEDS, fidelity=fidelity, speedup=lambda m: 1.0
             )
         )
     assert "\n" not in str(caught.value)
 
 
 def test_a_model_that_is_quantized_already(tmp_path):
-    int8 = Int8Maker(subject(tmp_path, chain())).make(Int8Recipe())
+    int8 = DynamicMaker(subject(tmp_path, chain())).make(DynamicRecipe())
     with pytest.raises(ConversionError, match="quantized already"):
-        Int8Maker(subject(tmp_path, onnx.load_from_string(int8)))
+        DynamicMaker(subject(tmp_path, onnx.load_from_string(int8)))
 
 
 def test_a_graph_with_nothing_to_quantize(tmp_path):
@@ -244,9 +244,9 @@ def test_a_graph_with_nothing_to_quantize(tmp_path):
     path = tmp_path / "fp32.onnx"
     onnx.save(model, path)
     with pytest.raises(ConversionError, match="no linear layers and no embedding tables"):
-        Int8Maker(
+        DynamicMaker(
             Subject(
-                path=path, max_tokens=8, calibration=IDS, fidelity=fidelity, speedup=lambda m: 1.0
+                path=path, max_tokens=8, calibration=FEEDS, fidelity=fidelity, speedup=lambda m: 1.0
             )
         )
 

@@ -9,7 +9,7 @@ import pytest
 
 from edgeembed_converters.export import mobile
 from edgeembed_converters.export.mobile import mobile_files
-from edgeembed_converters.quantization.subject import Trial
+from edgeembed_converters.quantization.subject import Made
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.encoder import Encoder
 from edgeembed_runtime.errors import ConversionError
@@ -77,8 +77,9 @@ _ENDS = ("ort", "required_operators.config")
 
 def trial(report, variant="fp32"):
     made = next(v for v in report.variants if v.name == variant)
-    return Trial(
+    return Made(
         recipe="",
+        size=report.sizes[variant],
         model=(report.path / f"{variant}.onnx").read_bytes(),
         requires=(),
         padding=made.padding,

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from edgeembed_converters import Budget, convert, quantize
-from edgeembed_converters.quantization.int8 import Int8Maker
+from edgeembed_converters.quantization.dynamic import DynamicMaker
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.encoder import Encoder
 from edgeembed_runtime.errors import (
@@ -93,7 +93,7 @@ def test_a_broken_recipe_is_refused(spoil, bundle, tmp_path, monkeypatch):
     import onnx
     from onnx import numpy_helper
 
-    make = Int8Maker.make
+    make = DynamicMaker.make
 
     def broken(self, recipe):
         model = onnx.load_from_string(make(self, recipe))
@@ -103,7 +103,7 @@ def test_a_broken_recipe_is_refused(spoil, bundle, tmp_path, monkeypatch):
                 tensor.CopyFrom(numpy_helper.from_array(spoil(values).copy(), tensor.name))
         return model.SerializeToString()
 
-    monkeypatch.setattr(Int8Maker, "make", broken)
+    monkeypatch.setattr(DynamicMaker, "make", broken)
     with pytest.raises(ConversionError, match=r"meets the budget; the closest .* mean_cosine 0\."):
         quantize(bundle, tmp_path / "out")
 

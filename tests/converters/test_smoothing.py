@@ -14,6 +14,7 @@ from edgeembed_runtime.inputs.tokenizer import TextTokenizer
 WIDTH, ROWS = 32, 100
 LAYERS = ("hidden", "token_embeddings")
 IDS = [np.random.default_rng(n).integers(0, ROWS, 6 + n) for n in range(8)]
+FEEDS = [{"input_ids": ids[None], "attention_mask": np.ones_like(ids[None])} for ids in IDS]
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +52,7 @@ def model():
 def outputs(model):
     data = model if isinstance(model, bytes) else model.SerializeToString()
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    feeds = [{"input_ids": ids[None], "attention_mask": np.ones_like(ids[None])} for ids in IDS]
-    return [session.run(["token_embeddings"], each)[0][0] for each in feeds]
+    return [session.run(["token_embeddings"], each)[0][0] for each in FEEDS]
 
 
 def error(model, expected):
@@ -63,7 +63,7 @@ def error(model, expected):
 
 
 def test_maxima_are_those_of_the_activations(model):
-    maxima = channel_maxima(model, IDS)
+    maxima = channel_maxima(model, FEEDS)
     table = numpy_helper.to_array(model.graph.initializer[0])
     outliers = numpy_helper.to_array(model.graph.initializer[1])
     expected = np.abs(np.concatenate([table[ids] * outliers for ids in IDS])).max(axis=0)
@@ -74,13 +74,13 @@ def test_maxima_are_those_of_the_activations(model):
 @pytest.mark.parametrize("strength", [0.0, 0.5, 0.75, 1.0])
 def test_a_smoothed_model_is_the_same_function(model, strength):
     before = model.SerializeToString()
-    copy = smoothed(model, channel_maxima(model, IDS), dict.fromkeys(LAYERS, strength))
+    copy = smoothed(model, channel_maxima(model, FEEDS), dict.fromkeys(LAYERS, strength))
     assert error(copy, outputs(model)) < 1e-6
     assert model.SerializeToString() == before  # the original is not touched
 
 
 def test_layers_that_are_not_named_stay_as_they_are(model):
-    copy = smoothed(model, channel_maxima(model, IDS), {"hidden": 0.75})
+    copy = smoothed(model, channel_maxima(model, FEEDS), {"hidden": 0.75})
     before, after = (
         {tensor.name: numpy_helper.to_array(tensor) for tensor in each.graph.initializer}
         for each in (model, copy)
@@ -90,7 +90,7 @@ def test_layers_that_are_not_named_stay_as_they_are(model):
 
 
 def test_channels_that_are_always_zero_do_no_harm(model):
-    maxima = channel_maxima(model, IDS)
+    maxima = channel_maxima(model, FEEDS)
     maxima["found"][:] = 0
     assert error(smoothed(model, maxima, dict.fromkeys(LAYERS, 0.75)), outputs(model)) < 1e-6
 
@@ -130,7 +130,7 @@ def test_a_graph_without_linear_layers_has_nothing_to_smooth():
         [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    assert channel_maxima(model, IDS) == {}
+    assert channel_maxima(model, FEEDS) == {}
     assert smoothed(model, {}, {}).graph.node[0].op_type == "Relu"
 
 

@@ -12,6 +12,7 @@ from onnx import helper, numpy_helper
 
 from edgeembed_converters.export.graph_cleanup import replace_nodes
 from edgeembed_converters.export.inner_values import inner_values
+from edgeembed_runtime.engine.engine import feeds
 
 _DOMAIN = "com.microsoft"
 _HEADS_FIRST = [0, 2, 1, 3]
@@ -66,7 +67,7 @@ def _fused(attention: _Attention, heads: int) -> onnx.NodeProto:
 def _heads(model: onnx.ModelProto, found: Sequence[_Attention]) -> Mapping[str, int]:
     """The number of heads of every attention, by its output, where all its values have as many."""
     names = {name for a in found for name in (a.query, a.key, a.value, a.output, a.query_heads)}
-    text = np.zeros(_TOKENS, np.int64)
+    text = feeds(np.zeros((1, _TOKENS), np.int64))
     heads: dict[str, int] = {}
     for values in inner_values(model, sorted(names), [text]):
         for a in found:

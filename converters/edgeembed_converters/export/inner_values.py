@@ -1,25 +1,24 @@
 """What flows inside a graph while it runs."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
 from edgeembed_converters.export.graph_cleanup import copied
-from edgeembed_runtime.engine.engine import feeds
 from edgeembed_runtime.onnxruntime_offline import ort
 
 _ERRORS_ONLY = 3
+# What a graph takes in one run, by the names of its inputs.
+Feeds = Mapping[str, NDArray[Any]]
 
 
 def inner_values(
-    model: onnx.ModelProto, names: Sequence[str], inputs: Iterable[NDArray[np.int64]]
+    model: onnx.ModelProto, names: Sequence[str], inputs: Iterable[Feeds]
 ) -> Iterator[dict[str, NDArray[np.float32]]]:
-    """Run texts one by one, and give the float32 values `names` of the graph for each.
-
-    `inputs` are the token ids of the texts, (t,) each.
-    """
+    """Run inputs one by one, and give the float32 values `names` of the graph for each."""
     if not names:
         return
     watched = copied(model)
@@ -32,8 +31,8 @@ def inner_values(
     session = ort.InferenceSession(
         watched.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    for ids in inputs:
-        found = session.run(list(names), feeds(ids[None, :]))
+    for each in inputs:
+        found = session.run(list(names), dict(each))
         yield {
             name: np.asarray(value, np.float32) for name, value in zip(names, found, strict=True)
         }

@@ -17,7 +17,7 @@ import onnx
 from numpy.typing import NDArray
 
 from edgeembed_converters.messages import first_line
-from edgeembed_converters.quantization.subject import Trial
+from edgeembed_converters.quantization.subject import Made
 from edgeembed_converters.quiet import quiet_logging
 from edgeembed_runtime import storage
 from edgeembed_runtime.engine.engine import EMBEDDING, feeds
@@ -33,7 +33,7 @@ _LEAST_COSINE = 0.999
 _ERRORS_ONLY = 3
 
 
-def mobile_files(models: Mapping[str, Trial], max_tokens: int) -> dict[str, bytes]:
+def mobile_files(models: Mapping[str, Made], max_tokens: int) -> dict[str, bytes]:
     """Files for phones, by their names in a bundle.
 
     Every variant in ORT format, with the list of operators that it needs; and the smallest
@@ -44,13 +44,13 @@ def mobile_files(models: Mapping[str, Trial], max_tokens: int) -> dict[str, byte
         ConversionError: onnxruntime cannot convert a variant, or the result gives other vectors.
     """
     files: dict[str, bytes] = {}
-    for name, trial in models.items():
-        model, operators = _ort_format(name, trial.model)
-        _prove(f"{name}.ort", trial.model, model, min(7, max_tokens))
+    for name, made in models.items():
+        model, operators = _ort_format(name, made.model)
+        _prove(f"{name}.ort", made.model, model, min(7, max_tokens))
         files[f"{FOLDER}/{name}.ort"] = model
         files[f"{FOLDER}/{name}.required_operators.config"] = operators
-    padded = [name for name, trial in models.items() if trial.padding]
-    smallest = min(padded, key=lambda name: len(models[name].model))
+    padded = [name for name, made in models.items() if made.padding]
+    smallest = min(padded, key=lambda name: models[name].size)
     for length in sorted({min(length, max_tokens) for length in LENGTHS}):
         fixed = _with_fixed_length(models[smallest].model, length)
         _prove(f"{smallest}-{length}.onnx", models[smallest].model, fixed, length)

@@ -13,6 +13,7 @@ from onnx import helper, numpy_helper
 from edgeembed_converters.export.fuse_attention import fuse_attention
 from edgeembed_converters.export.graph_cleanup import copied, drop_unused, replace_nodes
 from edgeembed_converters.export.inner_values import inner_values
+from edgeembed_runtime.engine.engine import feeds
 
 # The name of the node is what onnxruntime's message shows of a run that fails.
 REFUSAL = "this_model_takes_no_padding"
@@ -46,7 +47,7 @@ def _masks_that_add_nothing(model: onnx.ModelProto, max_tokens: int) -> Mapping[
     constant = {tensor.name for tensor in model.graph.initializer}
     sides = {name for node in sums for name in node.input} - constant
     lengths = sorted({1, 2, 7, 64, max_tokens})
-    texts = (np.zeros(length, np.int64) for length in lengths)
+    texts = (feeds(np.zeros((1, length), np.int64)) for length in lengths)
     nothing = set(sides)
     for values in inner_values(model, sorted(sides), texts):
         nothing -= {name for name, value in values.items() if value.any()}

@@ -4,7 +4,7 @@ import onnx
 
 from edgeembed_converters.export.graph_cleanup import clean_graph
 from edgeembed_converters.messages import first_line
-from edgeembed_converters.quantization.subject import Subject, Trial
+from edgeembed_converters.quantization.subject import Made, Subject
 from edgeembed_runtime.engine.engine import TOKEN_EMBEDDINGS
 from edgeembed_runtime.errors import ConversionError
 
@@ -12,7 +12,7 @@ from edgeembed_runtime.errors import ConversionError
 REQUIRES = ("cuda", "coreml")
 
 
-def half_precision(subject: Subject) -> Trial:
+def half_precision(subject: Subject) -> Made:
     """Convert a model to fp16; its inputs and outputs keep their types.
 
     Raises:
@@ -32,8 +32,9 @@ def half_precision(subject: Subject) -> Trial:
             f"onnxruntime could not convert the model to fp16: {first_line(error)}; "
             "convert without it"
         ) from error
-    return Trial(
+    return Made(
         recipe="float16",
+        size=len(model),
         model=model,
         requires=REQUIRES,
         padding=True,

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterator
 
-from edgeembed_converters.quantization.budget import Budget
-from edgeembed_converters.quantization.int8 import Bits, Int8Maker, Int8Recipe
-from edgeembed_converters.quantization.subject import Subject, Trial
+import onnx
 
-# The paper's strength of 0.5 is worse than none where scales are dynamic (docs/quantization.md).
-_STRENGTHS = (None, 0.7, 0.75, 0.8)
-# Shares of the layers that get a second pass, when all of that is not enough.
-_SHARES = (1 / 12, 1 / 6, 1 / 4, 1 / 3, 1 / 2, 2 / 3, 5 / 6, 1)
+from edgeembed_converters.export.linears import linear_nodes
+from edgeembed_converters.quantization.budget import Budget
+from edgeembed_converters.quantization.candidate import Bits, Candidate, Fastest
+from edgeembed_converters.quantization.dynamic import DynamicMaker
+from edgeembed_converters.quantization.errors import quantization_errors
+from edgeembed_converters.quantization.static import StaticMaker
+from edgeembed_converters.quantization.subject import Made, Subject, Trial
 
 OnTrial = Callable[[str], None]
 
@@ -20,45 +21,59 @@ class Int8Search:
     def __init__(self, subject: Subject, on_trial: OnTrial) -> None:
         """Read the model; `on_trial` hears the name of every recipe before it is tried."""
         self._subject = subject
-        self._maker = Int8Maker(subject)
+        self._fastest = _fastest_of(subject)
         self._on_trial = on_trial
-        self._trials: dict[Int8Recipe, Trial] = {}
+        self._trials: dict[str, Trial] = {}
+        # Only one model is kept: a dozen of a large one would not fit.
+        self._last: tuple[str, bytes] = ("", b"")
 
     @property
     def trials(self) -> tuple[Trial, ...]:
         """Everything that was tried, in order."""
         return tuple(self._trials.values())
 
-    def fastest_within(self, budget: Budget, bits: Bits) -> Trial | None:
+    def fastest_within(self, budget: Budget, bits: Bits) -> Made | None:
         """The first recipe, from fast to faithful, that meets the budget; None if none does."""
-        met = (trial for trial in self._ladder(bits) if not budget.misses(trial.fidelity))
-        return next(met, None)
+        for candidate in self._ladder(bits):
+            trial = self._trial(candidate)
+            if not budget.misses(trial.fidelity):
+                return Made(**vars(trial), model=self._model(candidate))
+        return None
 
-    def _ladder(self, bits: Bits) -> Iterator[Trial]:
-        smoothings = {
-            strength: self._trial(Int8Recipe(bits=bits, smoothing=strength))
-            for strength in (_STRENGTHS if self._maker.layers else _STRENGTHS[:1])
-        }
-        # They are equally fast, so that the most faithful one counts.
-        best = max(smoothings, key=lambda s: smoothings[s].fidelity.mean_cosine)
-        yield smoothings[best]
-        counts = dict.fromkeys(max(1, round(share * self._maker.layers)) for share in _SHARES)
-        for count in counts if self._maker.layers else ():
-            yield self._trial(Int8Recipe(bits=bits, smoothing=best, residual_layers=count))
+    def _ladder(self, bits: Bits) -> Iterator[Candidate]:
+        fastest = self._fastest(bits)
+        best = max(fastest, key=lambda each: self._trial(each).fidelity.mean_cosine)
+        yield best
+        yield from best.closer()
 
-    def _trial(self, recipe: Int8Recipe) -> Trial:
-        if recipe not in self._trials:
-            self._on_trial(recipe.name)
-            model = self._maker.make(recipe)
-            self._trials[recipe] = Trial(
-                recipe=recipe.name,
-                model=model,
-                requires=recipe.requires,
-                padding=self._maker.padding,
+    def _trial(self, candidate: Candidate) -> Trial:
+        if candidate.name not in self._trials:
+            self._on_trial(candidate.name)
+            model = self._model(candidate)
+            self._trials[candidate.name] = Trial(
+                recipe=candidate.name,
+                size=len(model),
+                requires=candidate.requires,
+                padding=candidate.padding,
                 fidelity=self._subject.fidelity(model),
                 speedup=self._subject.speedup(model),
             )
-        return self._trials[recipe]
+        return self._trials[candidate.name]
+
+    def _model(self, candidate: Candidate) -> bytes:
+        if self._last[0] != candidate.name:
+            self._last = (candidate.name, candidate.make())
+        return self._last[1]
+
+
+def _fastest_of(subject: Subject) -> Fastest:
+    """The family of recipes for a model: static for convolution networks, dynamic for others."""
+    with quantization_errors():
+        graph = onnx.load(subject.path).graph
+    convolutions = sum(node.op_type == "Conv" for node in graph.node)
+    if convolutions > len(linear_nodes(graph)):
+        return StaticMaker(subject).fastest
+    return DynamicMaker(subject).fastest
 
 
 def pareto_front(trials: tuple[Trial, ...]) -> tuple[Trial, ...]:

@@ -7,19 +7,17 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from edgeembed_converters.export.inner_values import inner_values
+from edgeembed_converters.export.inner_values import Feeds, inner_values
 from edgeembed_converters.export.linears import linear_nodes
 
 _LEVELS = 255
 
 
-def most_sensitive_first(
-    model: onnx.ModelProto, inputs: Sequence[NDArray[np.int64]]
-) -> tuple[str, ...]:
+def most_sensitive_first(model: onnx.ModelProto, inputs: Sequence[Feeds]) -> tuple[str, ...]:
     """The model's linear layers (names of their outputs), those with the largest error first.
 
     The error is that of the layer's output if its input is rounded as onnxruntime's dynamic
-    quantization does, relative to the output, over texts (token ids, (t,) each).
+    quantization does, relative to the output, over some inputs.
     """
     layers = {
         node.output[0]: (node.input[0], numpy_helper.to_array(weight))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from edgeembed_converters.export.graph_cleanup import copied, replace_nodes
-from edgeembed_converters.export.inner_values import inner_values
+from edgeembed_converters.export.inner_values import Feeds, inner_values
 from edgeembed_converters.export.linears import linear_nodes
 from edgeembed_converters.quantization.fold_scale import ScaleFolder
 
@@ -23,11 +23,11 @@ _LEAST = 1e-5
 
 
 def channel_maxima(
-    model: onnx.ModelProto, inputs: Sequence[NDArray[np.int64]]
+    model: onnx.ModelProto, inputs: Sequence[Feeds]
 ) -> dict[str, NDArray[np.float32]]:
     """The largest absolute value of every channel of every linear layer's input.
 
-    `inputs` are the token ids of calibration texts, (t,) each, run one by one. The keys are the
+    `inputs` are run one by one. The keys are the
     names of the layers' inputs in the graph; the values are (channels,) float32.
     """
     names = list(dict.fromkeys(node.input[0] for node, _ in linear_nodes(model.graph)))

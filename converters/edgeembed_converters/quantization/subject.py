@@ -4,9 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from edgeembed_converters.export.inner_values import Feeds
 from edgeembed_runtime.bundle import Fidelity
 
 
@@ -14,29 +12,36 @@ from edgeembed_runtime.bundle import Fidelity
 class Subject:
     """A model to be made smaller.
 
-    `path` is the fp32 ONNX file, `max_tokens` the longest text that it will be given, and
-    `calibration` token ids, (t,) each, of texts that are not measured on. `fidelity` compares an
-    ONNX model's bytes with the original, `speedup` its speed with the fp32 model's.
+    `path` is the fp32 ONNX file, `max_tokens` the longest text that it will be given, if it takes
+    texts, and `calibration` inputs that are not measured on. `fidelity` compares an ONNX model's
+    bytes with the original, `speedup` its speed with the fp32 model's.
     """
 
     path: Path
-    max_tokens: int
-    calibration: Sequence[NDArray[np.int64]]
+    max_tokens: int | None
+    calibration: Sequence[Feeds]
     fidelity: Callable[[bytes], Fidelity]
     speedup: Callable[[bytes], float]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One recipe, tried: the ONNX model that it gives, and what was measured of it.
+    """One recipe, tried: what was measured of the ONNX model that it gives.
 
-    `requires` and `padding` are the manifest's: CPU features or providers of which a machine
-    needs one, and whether texts may be padded.
+    `size` is in bytes. `requires` and `padding` are the manifest's: CPU features or providers of
+    which a machine needs one, and whether texts may be padded.
     """
 
     recipe: str
-    model: bytes
+    size: int
     requires: tuple[str, ...]
     padding: bool
     fidelity: Fidelity
     speedup: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made(Trial):
+    """A trial with its ONNX model."""
+
+    model: bytes

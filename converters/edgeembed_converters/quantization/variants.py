@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from edgeembed_converters.quantization.budget import FAITHFUL, Budget
+from edgeembed_converters.quantization.candidate import Bits
 from edgeembed_converters.quantization.half import half_precision
-from edgeembed_converters.quantization.int8 import Bits
 from edgeembed_converters.quantization.search import Int8Search
-from edgeembed_converters.quantization.subject import Subject, Trial
+from edgeembed_converters.quantization.subject import Made, Subject, Trial
 from edgeembed_runtime.engine.cpu import cpu_features
 from edgeembed_runtime.errors import InputError
 
@@ -24,7 +24,7 @@ class Outcome:
     `made` and `refused` (why, in words) are by variant name; `trials` is every recipe tried.
     """
 
-    made: Mapping[str, Trial]
+    made: Mapping[str, Made]
     refused: Mapping[str, str]
     trials: tuple[Trial, ...]
 
@@ -57,7 +57,7 @@ def make_variants(
     Raises:
         ConversionError: the graph cannot be quantized.
     """
-    made: dict[str, Trial] = {}
+    made: dict[str, Made] = {}
     refused: dict[str, str] = {}
     trials: list[Trial] = []
     if "fp16" in wanted:
@@ -88,8 +88,10 @@ def _widest() -> Bits:
 
 
 def _why(budget: Budget, trials: Sequence[Trial]) -> str:
-    closest = max(trials, key=lambda trial: trial.fidelity.mean_cosine)
+    # Others, for another width of weights, may have met it.
+    missed = [trial for trial in trials if budget.misses(trial.fidelity)]
+    closest = max(missed, key=lambda trial: trial.fidelity.mean_cosine)
     return (
-        f"none of {len(trials)} recipes meets the budget; the closest ({closest.recipe}) has "
+        f"none of {len(missed)} recipes meets the budget; the closest ({closest.recipe}) has "
         f"{', '.join(budget.misses(closest.fidelity))}: use fp32, or a wider budget"
     )

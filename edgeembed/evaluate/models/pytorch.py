@@ -1,8 +1,6 @@
 """Models of sentence-transformers and Optimum, to compare bundles with."""
 
-import contextlib
-import logging
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,8 +32,10 @@ class SentenceTransformerModel(ComparesVectors):
                 f"{path} is a PyTorch model: comparing with it needs sentence-transformers. "
                 "Run: pip install sentence-transformers"
             ) from error
+        from edgeembed_converters.quiet import quiet_logging
+
         try:
-            with _quiet():
+            with quiet_logging():  # remarks on how models load; what matters is raised
                 self._model = SentenceTransformer(
                     str(path), backend=backend, device="cpu", local_files_only=True
                 )
@@ -91,13 +91,3 @@ class SentenceTransformerModel(ComparesVectors):
     def vocabulary(self) -> None:
         """See `Model`: any text."""
         return
-
-
-@contextlib.contextmanager
-def _quiet() -> Generator[None]:
-    """Libraries remark on how they load a model; what matters they raise."""
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(logging.NOTSET)

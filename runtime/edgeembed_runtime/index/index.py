@@ -22,6 +22,7 @@ from edgeembed_runtime.index.documents import docids_of, fetch, keys_at
 from edgeembed_runtime.index.encoder_protocol import IndexEncoder, check_fits
 from edgeembed_runtime.index.lock import WriterLock
 from edgeembed_runtime.index.queries import Mode, Queries, many_queries, one_query
+from edgeembed_runtime.index.recommend import direction_between, listed_keys
 from edgeembed_runtime.index.results import Hit, IndexStats, StoredDocument, VerifyReport
 from edgeembed_runtime.index.search import SearchOptions, checked_options, search_snapshot
 from edgeembed_runtime.index.settings import IndexSettings
@@ -250,23 +251,25 @@ class Index:
         mode: Mode = "dense",
         exact: bool = False,
         exclude: Iterable[str] = (),
+        min_score: float | None = None,
     ) -> list[Hit]:
         """Find the k best documents, best first, ties in the order of writing.
 
         Args:
             query: a text, or a (dim,) vector.
-            k: at least 1; fewer hits come back only where fewer documents match.
+            k: at least 1; fewer hits come back only where fewer documents match, or score enough.
             where: a filter on metadata; see docs/index-format.md.
             mode: dense (cosine), keyword (BM25) or hybrid (both, fused by rank).
             exact: never use Annoy; then the hits are the true neighbours.
             exclude: keys that may not be found.
+            min_score: leave out hits below it; see Hit for what a score is in each mode.
 
         Raises:
             InputError: an argument cannot be used.
             IndexReadOnlyError: closed.
             IndexCorruptError: a found document is damaged.
         """
-        options = checked_options(k, where, mode, exact, exclude)
+        options = checked_options(k, where, mode, exact, exclude, min_score)
         queries = one_query(query, self._encoder, dim=self.dim, mode=options.mode)
         return self._search(queries, options)[0]
 
@@ -279,11 +282,46 @@ class Index:
         mode: Mode = "dense",
         exact: bool = False,
         exclude: Iterable[str] = (),
+        min_score: float | None = None,
     ) -> list[list[Hit]]:
         """Search for n texts, encoded in one call, or (n, dim) vectors; see search."""
-        options = checked_options(k, where, mode, exact, exclude)
+        options = checked_options(k, where, mode, exact, exclude, min_score)
         prepared = many_queries(queries, self._encoder, dim=self.dim, mode=options.mode)
         return self._search(prepared, options)
+
+    def recommend(
+        self,
+        positive: str | Iterable[str],
+        negative: str | Iterable[str] = (),
+        k: int = 10,
+        *,
+        where: Mapping[str, Any] | None = None,
+        exact: bool = False,
+        exclude: Iterable[str] = (),
+        min_score: float | None = None,
+    ) -> list[Hit]:
+        """Find the k documents most like some that are liked, and least like others.
+
+        They are near to the mean of the liked documents' vectors less the mean of the others'
+        (Rocchio, 1971, with equal weights). Documents that are named are never found.
+
+        Args:
+            positive: keys of documents that are liked, at least one.
+            negative: keys of documents that are not.
+            k: as in search, and so are the others.
+            where: a filter on metadata.
+            exact: never use Annoy.
+            exclude: keys that may not be found either.
+            min_score: leave out hits below it.
+
+        Raises:
+            InputError: see search; or a key is not in the index, or likes and dislikes cancel out.
+        """
+        liked, disliked = listed_keys(positive), listed_keys(negative)
+        query = direction_between(self.vectors(liked), self.vectors(disliked))
+        hidden = [*liked, *disliked, *exclude]
+        options = checked_options(k, where, "dense", exact, hidden, min_score)
+        return self._search(one_query(query, None, dim=self.dim, mode="dense"), options)[0]
 
     def _search(self, queries: Queries, options: SearchOptions) -> list[list[Hit]]:
         return self._at_current(

@@ -1,5 +1,6 @@
 """One search from prepared queries to hits: filter, rank, fetch."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ class SearchOptions:
     mode: Mode
     exact: bool
     exclude: Sequence[str]
+    min_score: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +41,12 @@ class _Scope:
 
 
 def checked_options(
-    k: object, where: object, mode: object, exact: bool, exclude: Iterable[str]
+    k: object,
+    where: object,
+    mode: object,
+    exact: bool,
+    exclude: Iterable[str],
+    min_score: object = None,
 ) -> SearchOptions:
     """Check the options of a search.
 
@@ -49,12 +56,19 @@ def checked_options(
     known: list[Mode] = [name for name in MODES if name == mode]
     if not known:
         raise InputError(f"mode: expected one of {', '.join(MODES)}, got {mode!r}")
+    if min_score is not None and (
+        isinstance(min_score, bool)
+        or not isinstance(min_score, int | float)
+        or not math.isfinite(min_score)
+    ):
+        raise InputError(f"min_score: expected a number or None, got {min_score!r:.100}")
     return SearchOptions(
         k=check_k(k),
         condition=None if where is None else compile_where(where),
         mode=known[0],
         exact=exact,
         exclude=check_keys(exclude, what="exclude"),
+        min_score=min_score,
     )
 
 
@@ -79,6 +93,9 @@ def search_snapshot(
     k = min(options.k, max(1, snapshot.documents))
     scope = _scope(snapshot, catalog, options)
     rankings = _rankings(snapshot, catalog, queries, options, scope, k)
+    if options.min_score is not None:
+        least = options.min_score
+        rankings = [[pair for pair in ranking if pair[1] >= least] for ranking in rankings]
     with catalog.reading(snapshot.generation) as connection:
         found = fetch(connection, {docid for ranking in rankings for docid, _ in ranking})
     return [

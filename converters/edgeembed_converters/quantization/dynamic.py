@@ -1,12 +1,10 @@
 """int8 for CPUs: weights stored in 8 bits, activations scaled while the model runs."""
 
 import tempfile
-from collections.abc import Collection, Generator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import onnx
@@ -14,33 +12,35 @@ from numpy.typing import NDArray
 
 from edgeembed_converters.export.linears import linear_nodes
 from edgeembed_converters.export.unpadded import unpadded
-from edgeembed_converters.messages import first_line
+from edgeembed_converters.quantization.candidate import (
+    QUANTIZED_OPS,
+    Bits,
+    Candidate,
+    counts_of,
+    required_features,
+)
 from edgeembed_converters.quantization.embedding_rows import quantize_embedding_rows
+from edgeembed_converters.quantization.errors import quantization_errors
 from edgeembed_converters.quantization.residual import with_residual
 from edgeembed_converters.quantization.sensitivity import most_sensitive_first
 from edgeembed_converters.quantization.smoothing import channel_maxima, smoothed
 from edgeembed_converters.quantization.subject import Subject
 from edgeembed_converters.quiet import quiet_logging
 from edgeembed_runtime import storage
-from edgeembed_runtime.errors import ConversionError, StorageError
+from edgeembed_runtime.errors import ConversionError
 
-Bits = Literal[7, 8]
 # Of layers with a second pass: less has to move into the weights where the input loses less.
 _SMOOTHING_WITH_RESIDUAL = 0.4
-_QUANTIZED_OPS = frozenset(
-    ("DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger", "QLinearMatMul", "MatMulNBits")
-)
+# The paper's strength of 0.5 is worse than none where scales are dynamic (docs/quantization.md).
+_STRENGTHS = (None, 0.7, 0.75, 0.8)
+# Shares of the layers that get a second pass, when all of that is not enough.
+_SHARES = (1 / 24, 1 / 12, 1 / 6, 1 / 4, 1 / 3, 1 / 2, 2 / 3, 5 / 6, 1)
 _RANKED_BY = 24  # texts; all of them would not change the order
 
 
 @dataclass(frozen=True, kw_only=True)
-class Int8Recipe:
-    """How a model is made int8.
-
-    8-bit weights saturate on x86 processors without VNNI, where two products are summed in 16 bits
-    (https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html); 7-bit weights
-    are right everywhere. Arm has no such limit.
-    """
+class DynamicRecipe:
+    """How a model is made int8."""
 
     bits: Bits = 8
     smoothing: float | None = None
@@ -55,16 +55,12 @@ class Int8Recipe:
         if self.smoothing is not None:
             parts.append(f"smoothed {self.smoothing:g}")
         if self.residual_layers:
-            parts.append(f"second pass of {self.residual_layers} layers")
+            number = self.residual_layers
+            parts.append(f"second pass of {number} layer{'s' if number > 1 else ''}")
         return ", ".join(parts)
 
-    @property
-    def requires(self) -> tuple[str, ...]:
-        """CPU features of which a machine needs one for this recipe to be right."""
-        return ("vnni", "neon") if self.bits == 8 else ()
 
-
-class Int8Maker:
+class DynamicMaker:
     """Makes int8 models of one original; what all recipes share is done once, when needed.
 
     Every method and property raises ConversionError if the graph cannot be quantized.
@@ -74,17 +70,21 @@ class Int8Maker:
         """Read the original."""
         self._calibration = subject.calibration
         self._rankings: dict[float | None, tuple[str, ...]] = {}
-        with _conversion_errors():
+        with quantization_errors():
             padded = onnx.load(subject.path)
-            faster = unpadded(padded, subject.max_tokens)
-        self.padding = faster is None
-        """Whether texts may be padded."""
+            tokens = subject.max_tokens
+            faster = None if tokens is None else unpadded(padded, tokens)
+        self._padding = faster is None
         self._graph = faster or padded
-        self.layers = len(linear_nodes(self._graph.graph))
-        """How many linear layers there are to quantize."""
+        self._layers = len(linear_nodes(self._graph.graph))
         self._check_there_is_something_to_quantize()
 
-    def make(self, recipe: Int8Recipe) -> bytes:
+    def fastest(self, bits: Bits) -> Sequence[Candidate]:
+        """One candidate for each strength of smoothing."""
+        strengths = _STRENGTHS if self._layers else _STRENGTHS[:1]
+        return [self._candidate(DynamicRecipe(bits=bits, smoothing=s)) for s in strengths]
+
+    def make(self, recipe: DynamicRecipe) -> bytes:
         """The ONNX model that a recipe gives."""
         again: tuple[str, ...] = ()
         if recipe.residual_layers:
@@ -92,19 +92,32 @@ class Int8Maker:
         model = self._smoothed(recipe.smoothing, again)
         return _quantized(with_residual(model, again), recipe.bits)
 
+    def _candidate(self, recipe: DynamicRecipe) -> Candidate:
+        return Candidate(
+            name=recipe.name,
+            requires=required_features(recipe.bits),
+            padding=self._padding,
+            make=partial(self.make, recipe),
+            closer=partial(self._closer, recipe),
+        )
+
+    def _closer(self, recipe: DynamicRecipe) -> Iterator[Candidate]:
+        for count in counts_of(self._layers, _SHARES):
+            yield self._candidate(replace(recipe, residual_layers=count))
+
     @cached_property
     def _small_embeddings(self) -> onnx.ModelProto:
         return quantize_embedding_rows(self._graph)
 
     @cached_property
     def _maxima(self) -> Mapping[str, NDArray[np.float32]]:
-        with _conversion_errors():
+        with quantization_errors():
             return channel_maxima(self._graph, self._calibration)
 
     def _ranking(self, smoothing: float | None) -> tuple[str, ...]:
         if smoothing not in self._rankings:
             step = max(1, len(self._calibration) // _RANKED_BY)
-            with _conversion_errors():
+            with quantization_errors():
                 self._rankings[smoothing] = most_sensitive_first(
                     self._smoothed(smoothing, ()), self._calibration[::step]
                 )
@@ -119,10 +132,10 @@ class Int8Maker:
         return smoothed(model, self._maxima, strengths)
 
     def _check_there_is_something_to_quantize(self) -> None:
-        if _QUANTIZED_OPS.intersection(node.op_type for node in self._graph.graph.node):
+        if QUANTIZED_OPS.intersection(node.op_type for node in self._graph.graph.node):
             raise ConversionError("the model is quantized already; start from the fp32 model")
         unchanged = len(self._small_embeddings.graph.node) == len(self._graph.graph.node)
-        if unchanged and not self.layers:
+        if unchanged and not self._layers:
             raise ConversionError(
                 "the model has no linear layers and no embedding tables to quantize; use fp32"
             )
@@ -131,7 +144,7 @@ class Int8Maker:
 def _quantized(model: onnx.ModelProto, bits: Bits) -> bytes:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    with tempfile.TemporaryDirectory() as folder, quiet_logging(), _conversion_errors():
+    with tempfile.TemporaryDirectory() as folder, quiet_logging(), quantization_errors():
         target = Path(folder) / "int8.onnx"
         with storage.storage_errors("write", target):
             quantize_dynamic(
@@ -145,16 +158,3 @@ def _quantized(model: onnx.ModelProto, bits: Bits) -> bytes:
                 extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
             )
             return target.read_bytes()
-
-
-@contextmanager
-def _conversion_errors() -> Generator[None]:
-    try:
-        yield
-    except StorageError:
-        raise
-    except Exception as error:  # whatever a surprising graph makes onnxruntime raise
-        raise ConversionError(
-            f"onnxruntime could not quantize the model: {first_line(error)}; "
-            "convert without quantize"
-        ) from error
