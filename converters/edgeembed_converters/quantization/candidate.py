@@ -4,11 +4,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import onnx
+
+from edgeembed_runtime.errors import ConversionError
+
 # 8-bit weights saturate on x86 processors without VNNI, where two products are summed in 16 bits
 # (https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html); 7-bit weights
 # are right everywhere. Arm has no such limit.
 Bits = Literal[7, 8]
-QUANTIZED_OPS = frozenset(
+_QUANTIZED_OPS = frozenset(
     (
         *("DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger", "MatMulNBits"),
         *("QLinearConv", "QLinearMatMul", "QuantizeLinear"),
@@ -35,6 +39,16 @@ class Candidate:
 # The fastest candidates for a width of weights; they cost the same, so that the most faithful
 # one is the best.
 Fastest = Callable[[Bits], Sequence[Candidate]]
+
+
+def require_unquantized(model: onnx.ModelProto) -> None:
+    """Refuse a model that is quantized already.
+
+    Raises:
+        ConversionError: it is.
+    """
+    if _QUANTIZED_OPS.intersection(node.op_type for node in model.graph.node):
+        raise ConversionError("the model is quantized already; start from the fp32 model")
 
 
 def required_features(bits: Bits) -> tuple[str, ...]:

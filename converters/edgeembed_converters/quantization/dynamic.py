@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from edgeembed_converters.export.linears import linear_nodes
 from edgeembed_converters.export.unpadded import unpadded
 from edgeembed_converters.quantization.candidate import (
-    QUANTIZED_OPS,
     Bits,
     Candidate,
     counts_of,
+    require_unquantized,
     required_features,
 )
 from edgeembed_converters.quantization.embedding_rows import quantize_embedding_rows
@@ -132,8 +132,7 @@ class DynamicMaker:
         return smoothed(model, self._maxima, strengths)
 
     def _check_there_is_something_to_quantize(self) -> None:
-        if QUANTIZED_OPS.intersection(node.op_type for node in self._graph.graph.node):
-            raise ConversionError("the model is quantized already; start from the fp32 model")
+        require_unquantized(self._graph)
         unchanged = len(self._small_embeddings.graph.node) == len(self._graph.graph.node)
         if unchanged and not self._layers:
             raise ConversionError(

@@ -1,0 +1,68 @@
+"""Bias correction: what rounded weights add to a layer's output on average, taken off its bias.
+
+Source: Nagel et al., ICCV 2019, https://arxiv.org/abs/1906.04721, section 4.2, with means that were
+measured.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from edgeembed_converters.export.graph_cleanup import copied
+from edgeembed_converters.export.inner_values import Feeds, inner_values
+
+_LEVELS = {8: 127, 7: 63}
+
+
+def bias_corrected(model: onnx.ModelProto, inputs: Sequence[Feeds], bits: int) -> onnx.ModelProto:
+    """A copy of the model whose convolutions have other biases, for weights of `bits` bits.
+
+    To be quantized with a symmetric scale for each output channel. Borders, where a kernel looks
+    past the edge, are taken for the rest of the picture.
+    """
+    copy = copied(model)
+    weights = {tensor.name: tensor for tensor in copy.graph.initializer}
+    layers = [
+        node
+        for node in copy.graph.node
+        if node.op_type == "Conv" and len(node.input) == 3 and weights.keys() >= {*node.input[1:]}
+    ]
+    means = _channel_means(copy, {node.input[0] for node in layers}, inputs)
+    for node in layers:
+        kernel = numpy_helper.to_array(weights[node.input[1]]).astype(np.float64)
+        bias = weights[node.input[2]]
+        corrected = numpy_helper.to_array(bias) - _shift(kernel, means[node.input[0]], bits)
+        bias.CopyFrom(numpy_helper.from_array(corrected.astype(np.float32), bias.name))
+    return copy
+
+
+def _channel_means(
+    model: onnx.ModelProto, names: set[str], inputs: Sequence[Feeds]
+) -> dict[str, NDArray[np.float64]]:
+    """The mean of every channel of (n, channels, ...) values, over all inputs: (channels,) each."""
+    given = {value.name for value in model.graph.input}
+    sums: dict[str, NDArray[np.float64]] = {}
+    inner = inner_values(model, sorted(names - given), inputs)
+    for feeds, values in zip(inputs, inner, strict=True):
+        for name in names:
+            value = np.asarray(feeds[name] if name in given else values[name])
+            mean = value.mean(axis=(0, *range(2, value.ndim)), dtype=np.float64)
+            sums[name] = sums.get(name, np.zeros_like(mean)) + mean
+    return {name: total / len(inputs) for name, total in sums.items()}
+
+
+def _shift(
+    kernel: NDArray[np.float64], means: NDArray[np.float64], bits: int
+) -> NDArray[np.float64]:
+    """What rounding the (out, in / groups, ...) kernel adds to the output's channels on average."""
+    flat = kernel.reshape(*kernel.shape[:2], -1)
+    largest = np.abs(flat).max(axis=(1, 2), keepdims=True)
+    scale = np.where(largest > 0, largest / _LEVELS[bits], 1)
+    lost = (np.round(flat / scale) * scale - flat).sum(axis=2)
+    groups = len(means) // kernel.shape[1]
+    # The channels that each output looks at: those of its group.
+    seen = np.repeat(means.reshape(groups, -1), len(kernel) // groups, axis=0)
+    return (lost * seen).sum(axis=1)
