@@ -3,7 +3,7 @@
 import platform
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from edgeembed_runtime.engine.cpu import cpu_features
 from edgeembed_runtime.engine.engine import Engine
@@ -14,9 +14,14 @@ _ROUNDS = 5
 
 def speedup(fast: Engine, base: Engine, texts: Sequence[str]) -> float:
     """Median ratio of the time `base` takes for `texts` to the time `fast` takes, in turns."""
-    for engine in (fast, base):
-        _seconds(engine, texts)
-    ratios = [_seconds(base, texts) / _seconds(fast, texts) for _ in range(_ROUNDS)]
+    return median_ratio(lambda: _encode(base, texts), lambda: _encode(fast, texts))
+
+
+def median_ratio(slow: Callable[[], object], fast: Callable[[], object]) -> float:
+    """Median ratio of the time that one call takes to that of another, in turns."""
+    for each in (slow, fast):
+        each()
+    ratios = [_seconds(slow) / _seconds(fast) for _ in range(_ROUNDS)]
     return round(statistics.median(ratios), 2)
 
 
@@ -25,8 +30,12 @@ def this_machine() -> str:
     return f"{platform.machine()} ({', '.join(sorted(cpu_features())) or 'features unknown'})"
 
 
-def _seconds(engine: Engine, texts: Sequence[str]) -> float:
-    start = time.perf_counter()
+def _encode(engine: Engine, texts: Sequence[str]) -> None:
     for _ in engine.encode_many(enumerate(texts), allow_cut):
         pass
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
     return time.perf_counter() - start
