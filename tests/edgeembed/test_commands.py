@@ -21,7 +21,7 @@ def documented():
 
 
 def test_the_commands_are_these():
-    used = ["convert", "demo", "embed", "index", "inspect", "search", "verify"]
+    used = ["convert", "demo", "embed", "index", "inspect", "quantize", "search", "verify"]
     assert sorted([*used, "bench", "doctor", "eval", "map"]) == COMMANDS
 
 
