@@ -18,15 +18,14 @@ Feeds = Mapping[str, NDArray[Any]]
 def inner_values(
     model: onnx.ModelProto, names: Sequence[str], inputs: Iterable[Feeds]
 ) -> Iterator[dict[str, NDArray[np.float32]]]:
-    """Run inputs one by one, and give the float32 values `names` of the graph for each."""
+    """Run inputs one by one, and give the values `names` of the graph, as float32, for each."""
     if not names:
         yield from ({} for _ in inputs)
         return
     watched = copied(model)
     del watched.graph.output[:]
-    watched.graph.output.extend(
-        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names
-    )
+    # Without a type, which onnxruntime works out: masks may be booleans.
+    watched.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
     options = ort.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     session = ort.InferenceSession(

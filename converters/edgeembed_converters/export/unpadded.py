@@ -39,24 +39,30 @@ def unpadded(model: onnx.ModelProto, max_tokens: int) -> onnx.ModelProto | None:
 
 
 def _masks_that_add_nothing(model: onnx.ModelProto, max_tokens: int) -> Mapping[str, str]:
-    """Names of sums of scores and mask, and of the scores alone."""
+    """Names of masked scores, and of the scores alone.
+
+    A mask is added to scores, or says where they are replaced.
+    """
     softmaxed = {node.input[0] for node in model.graph.node if node.op_type == "Softmax"}
-    sums = [
-        node for node in model.graph.node if node.op_type == "Add" and node.output[0] in softmaxed
-    ]
+    masked = [node for node in model.graph.node if node.output[0] in softmaxed]
+    sums = [node for node in masked if node.op_type == "Add"]
+    choices = [node for node in masked if node.op_type == "Where"]
     constant = {tensor.name for tensor in model.graph.initializer}
-    sides = {name for node in sums for name in node.input} - constant
+    sides = {name for node in sums for name in node.input} | {node.input[0] for node in choices}
+    sides -= constant
     lengths = sorted({1, 2, 7, 64, max_tokens})
     texts = (feeds(np.zeros((1, length), np.int64)) for length in lengths)
     nothing = set(sides)
     for values in inner_values(model, sorted(sides), texts):
         nothing -= {name for name, value in values.items() if value.any()}
-    return {
+    added = {
         node.output[0]: scores
         for node in sums
         for scores, mask in (tuple(node.input), tuple(reversed(node.input)))
         if mask in nothing and scores not in nothing
     }
+    replaced = {node.output[0]: node.input[2] for node in choices if node.input[0] in nothing}
+    return added | replaced
 
 
 def _refuse_padding(graph: onnx.GraphProto) -> None:
