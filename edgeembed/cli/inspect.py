@@ -86,7 +86,7 @@ def _inspect_index(path: Path, as_json: bool) -> None:
     )
     if stats.segments:
         print_table(
-            ["#segment", "#rows", "#deleted", "search by", "#recall@10", "#exact", "#annoy"],
+            ["#segment", "#rows", "#deleted", "search by", "#recall@10", "#exact", "#approximate"],
             [
                 (
                     number,
@@ -95,7 +95,7 @@ def _inspect_index(path: Path, as_json: bool) -> None:
                     s.backend,
                     "-" if s.recall is None else f"{s.recall:.3f}",
                     "-" if s.exact_ms is None else f"{s.exact_ms:.2f} ms",
-                    "-" if s.annoy_ms is None else f"{s.annoy_ms:.2f} ms",
+                    "-" if s.ann_ms is None else f"{s.ann_ms:.2f} ms",
                 )
                 for number, s in enumerate(stats.segments, 1)
             ],

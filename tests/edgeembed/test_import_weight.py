@@ -15,7 +15,7 @@ with edgeembed.Encoder.load({bundle!r}, verify="golden") as encoder:
     assert len(list(encoder.encode_iter(["a", "b"]))) == 2
     assert encoder.chunk("a long text " * 50)
     assert encoder.self_test().ok
-    few = IndexSettings(seal_rows=64, annoy_min_rows=64, backend="annoy")
+    few = IndexSettings(seal_rows=64, ann_min_rows=64, backend="annoy")
     with edgeembed.Index.create({index!r}, encoder=encoder, settings=few) as index:
         keys = [f"key {{i}}" for i in range(200)]
         index.upsert(keys, [f"the cat {{i}}" for i in range(200)], metadatas=[{{"a": 1}}] * 200)

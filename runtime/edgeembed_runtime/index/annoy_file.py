@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from edgeembed_runtime import storage
 from edgeembed_runtime.errors import IndexCorruptError
+from edgeembed_runtime.index.ann import AnnName, AnnShape
 from edgeembed_runtime.index.annoy_probe import annoy_module
 from edgeembed_runtime.index.catalog import MAX_DIM
 from edgeembed_runtime.index.layout import require_regular
@@ -22,7 +23,9 @@ _HEADER_WORDS = 3
 _WORD_BYTES = 4
 _ADD_ROWS = 4096
 # n * trees and node ids are 32-bit in Annoy; 2**24 rows x 64 trees stay below 2**31.
-MAX_ROWS = 1 << 24
+_MAX_ROWS = 1 << 24
+_MOST_NODES = 1 << 30
+_SEED = 20_111_007
 
 
 def leaf_capacity(dim: int) -> int:
@@ -30,84 +33,90 @@ def leaf_capacity(dim: int) -> int:
     return dim + 2
 
 
-class AnnoyFile:
+class Annoy:
+    """Forests of random projections: https://github.com/spotify/annoy."""
+
+    name: AnnName = "annoy"
+    role = "ann"
+    first_effort = 200
+
+    def fits(self, shape: AnnShape) -> bool:
+        """Whether its 32-bit numbers suffice, and the rows do not fit into one leaf."""
+        return leaf_capacity(shape.dim) < shape.n <= _MAX_ROWS
+
+    def build(self, path: Path, vectors: NDArray[np.float32], shape: AnnShape) -> bool:
+        """Build trees with one thread: the same rows give the same bytes on one machine.
+
+        Raises:
+            StorageError: the file could not be written.
+            MemoryError: the trees did not fit into memory.
+        """
+        module = annoy_module()
+        if module is None:
+            return False
+        forest = module.AnnoyIndex(shape.dim, "angular")
+        forest.set_seed(_SEED)
+        for start in range(0, len(vectors), _ADD_ROWS):
+            for offset, row in enumerate(vectors[start : start + _ADD_ROWS].tolist()):
+                forest.add_item(start + offset, row)
+        forest.build(shape.trees, n_jobs=1)
+        with storage.storage_errors("write", path):
+            forest.save(str(path))
+        forest.unload()
+        storage.sync_file(path)
+        return True
+
+    def load(self, path: Path, size: int, shape: AnnShape) -> "LoadedForest | None":
+        """Validate a file and load it; None where Annoy is not usable here.
+
+        Raises:
+            IndexCorruptError: the file is not a sound forest of this shape.
+            OSError: the file cannot be read.
+        """
+        module = annoy_module()
+        if module is None:
+            return None
+        require_regular(path, size)
+        problem = self.find_problem(path, shape)
+        if problem is not None:
+            raise IndexCorruptError(f"{path} is damaged: {problem}")
+        loaded = module.AnnoyIndex(shape.dim, "angular")
+        loaded.load(str(path))
+        return LoadedForest(loaded)
+
+    def find_problem(self, path: Path, shape: AnnShape) -> str | None:
+        """Say why Annoy must not load this file, or None if every query of it is safe and ends.
+
+        Checked: the size; each item; each count; each leaf's ids; that every child comes before
+        its parent (so there is no cycle) and has one parent only (so no query takes exponential
+        time); and that the file ends with `trees` roots, none of which leads to another.
+        """
+        n, dim, trees = shape.n, shape.dim, shape.trees
+        if not (1 <= dim <= MAX_DIM and self.fits(shape) and trees >= 1):
+            return f"no forest can have {n} items, {trees} trees and {dim} dimensions"
+        words = _HEADER_WORDS + dim
+        size = path.stat().st_size
+        if size % (words * _WORD_BYTES) or size // (words * _WORD_BYTES) < n + trees:
+            return f"{size} bytes do not make a forest of {n} items"
+        nodes: NDArray[np.int32] = np.memmap(path, dtype="<i4", mode="r").reshape(-1, words)
+        return _items_and_roots(nodes, n, trees) or _tree_nodes(nodes, n, trees)
+
+
+class LoadedForest:
     """A validated, loaded file. Queries from many threads are fine; it is never loaded again."""
 
     def __init__(self, loaded: Any) -> None:
         """Wrap an annoy.AnnoyIndex that has loaded a validated file."""
         self._loaded = loaded
 
-    def query(self, vector: list[float], count: int, search_k: int) -> NDArray[np.int64]:
-        """Up to `count` local ids near a vector, after looking at about `search_k` nodes."""
-        return np.array(self._loaded.get_nns_by_vector(vector, count, search_k), dtype=np.int64)
+    def query(self, vector: NDArray[np.float32], count: int, effort: int) -> NDArray[np.int64]:
+        """Up to `count` positions near a vector, after looking at about `effort` nodes."""
+        near = self._loaded.get_nns_by_vector(vector.tolist(), count, min(effort, _MOST_NODES))
+        return np.array(near, dtype=np.int64)
 
     def close(self) -> None:
         """Unmap the file, so that Windows can remove it; nobody may query afterwards."""
         self._loaded.unload()
-
-
-def build_annoy(path: Path, vectors: NDArray[np.float32], *, trees: int, seed: int) -> bool:
-    """Build trees over (n, d) rows and write them durably to a new file.
-
-    One build thread and a fixed seed: the same rows give the same bytes with the same binary.
-
-    Returns:
-        False, and no file, where Annoy is not usable here.
-
-    Raises:
-        StorageError: the file could not be written.
-        MemoryError: the trees did not fit into memory.
-    """
-    module = annoy_module()
-    if module is None:
-        return False
-    forest = module.AnnoyIndex(vectors.shape[1], "angular")
-    forest.set_seed(seed)
-    for start in range(0, len(vectors), _ADD_ROWS):
-        for offset, row in enumerate(vectors[start : start + _ADD_ROWS].tolist()):
-            forest.add_item(start + offset, row)
-    forest.build(trees, n_jobs=1)
-    with storage.storage_errors("write", path):
-        forest.save(str(path))
-    forest.unload()
-    storage.sync_file(path)
-    return True
-
-
-def load_annoy(path: Path, *, size: int, dim: int, n: int, trees: int) -> AnnoyFile | None:
-    """Validate a file and load it; None where Annoy is not usable here.
-
-    Raises:
-        IndexCorruptError: the file is not a sound forest of these numbers.
-        OSError: the file cannot be read.
-    """
-    module = annoy_module()
-    if module is None:
-        return None
-    require_regular(path, size)
-    problem = find_problem(path, dim=dim, n=n, trees=trees)
-    if problem is not None:
-        raise IndexCorruptError(f"{path} is damaged: {problem}")
-    loaded = module.AnnoyIndex(dim, "angular")
-    loaded.load(str(path))
-    return AnnoyFile(loaded)
-
-
-def find_problem(path: Path, *, dim: int, n: int, trees: int) -> str | None:
-    """Say why Annoy must not load this file, or None if every query of it is safe and ends.
-
-    Checked: the size; each item; each count; each leaf's ids; that every child comes before its
-    parent (so there is no cycle) and has one parent only (so no query takes exponential time);
-    and that the file ends with `trees` roots, none of which leads to another.
-    """
-    if not (1 <= dim <= MAX_DIM and leaf_capacity(dim) < n <= MAX_ROWS and trees >= 1):
-        return f"no forest can have {n} items, {trees} trees and {dim} dimensions"
-    words = _HEADER_WORDS + dim
-    size = path.stat().st_size
-    if size % (words * _WORD_BYTES) or size // (words * _WORD_BYTES) < n + trees:
-        return f"{size} bytes do not make a forest of {n} items"
-    nodes: NDArray[np.int32] = np.memmap(path, dtype="<i4", mode="r").reshape(-1, words)
-    return _items_and_roots(nodes, n, trees) or _tree_nodes(nodes, n, trees)
 
 
 def _items_and_roots(nodes: NDArray[np.int32], n: int, trees: int) -> str | None:

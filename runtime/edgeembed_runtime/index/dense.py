@@ -1,24 +1,16 @@
-"""Search by vector: which segments are scanned exactly, and which are asked through Annoy."""
+"""Search by vector: which segments are scanned exactly, and which approximately."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_runtime.index.segment import Rows
+from edgeembed_runtime.index.ann import LoadedAnn
+from edgeembed_runtime.index.calibrate import MEASURED_ASK, SPARE
+from edgeembed_runtime.index.segment import Rows, SegmentInfo
 from edgeembed_runtime.index.snapshot import SegmentView, Snapshot
 from edgeembed_runtime.index.topk import TopK, cosines, scan
 
 Ranking = list[tuple[int, float]]
 """(row id, score), best first."""
-
-# A filter that leaves fewer rows of a segment than this is answered by scanning just those.
-_SELECTIVE_ROWS = 50_000
-# Candidates beyond k that are asked of Annoy, against rows that turn out dead.
-_SPARE = 16
-# What search_k was measured at when the segment was sealed: 10 neighbours and the spare.
-MEASURED_ASK = 10 + _SPARE
-_ATTEMPTS = 3
-# Asking for more than this part of a segment costs Annoy more than the exact scan.
-_LARGEST_PART = 4
 
 
 def rank(
@@ -36,21 +28,21 @@ def rank(
         snapshot: the generation to search.
         queries: (m, d) float32, unit length.
         k: hits wanted, at least 1.
-        exact: never use Annoy.
+        exact: never search approximately.
         allowed: sorted row ids that may be found, or None for all.
         excluded: row ids that may not be found.
     """
     tops = [TopK(k) for _ in queries]
-    tail_wanted = _wanted(snapshot.tail, allowed, excluded)
-    scan(snapshot.tail, tail_wanted, queries, tops)
+    scan(snapshot.tail, _wanted(snapshot.tail, allowed, excluded), queries, tops)
     for view in snapshot.segments:
         wanted = _wanted(view.rows, allowed, excluded)
-        few = allowed is not None and np.count_nonzero(wanted) < _SELECTIVE_ROWS
-        if exact or few or view.segment.annoy() is None:
+        ask = None if exact else _ask(view.segment.info, wanted, k)
+        ann = None if ask is None else view.segment.ann()
+        if ask is None or ann is None:
             scan(view.rows, wanted, queries, tops)
             continue
         for query, top in zip(queries, tops, strict=True):
-            if not _approximate(view, wanted, query, top):
+            if not _approximate(view, ann, ask, wanted, query, top):
                 scan(view.rows, wanted, query[None], [top])
     return [top.pairs() for top in tops]
 
@@ -69,24 +61,34 @@ def _wanted(
     return wanted
 
 
-def _approximate(
-    view: SegmentView, wanted: NDArray[np.bool_], query: NDArray[np.float32], top: TopK
-) -> bool:
-    """Offer Annoy's candidates, scored exactly; False where they were too few."""
-    annoy, rows = view.segment.annoy(), view.rows
+def _ask(info: SegmentInfo, wanted: NDArray[np.bool_], k: int) -> int | None:
+    """How many candidates are likely to hold the k best wanted rows; None: a scan is faster.
+
+    Effort, and so time, grows with the candidates from what was measured.
+    """
     left = int(np.count_nonzero(wanted))
-    if annoy is None or not left:
-        return not left
-    need = min(top.k, left)
-    ask = need * wanted.size // left + _SPARE
-    for _ in range(_ATTEMPTS):
-        if ask * _LARGEST_PART > wanted.size:
-            return False
-        search_k = view.segment.info.search_k * max(1.0, ask / MEASURED_ASK)
-        near = annoy.query(query.tolist(), ask, min(int(search_k), 1 << 30))
-        near = near[wanted[near]]
-        if near.size >= need:
-            top.offer(cosines(rows.vectors[near], query), rows.ids[near])
-            return True
-        ask *= 2
-    return False
+    if info.backend is None or not left:
+        return None
+    ask = min(k, left) * wanted.size // left + SPARE
+    slower = ask / MEASURED_ASK
+    affordable = max(1.0, (info.exact_ms or 0.0) / (info.ann_ms or np.inf))
+    return ask if slower <= affordable else None
+
+
+def _approximate(
+    view: SegmentView,
+    ann: LoadedAnn,
+    ask: int,
+    wanted: NDArray[np.bool_],
+    query: NDArray[np.float32],
+    top: TopK,
+) -> bool:
+    """Offer candidates, scored exactly; False where too few of them are wanted."""
+    effort = int(view.segment.info.effort * max(1.0, ask / MEASURED_ASK))
+    near = ann.query(query, ask, effort)
+    near = near[wanted[near]]
+    if near.size < min(top.k, np.count_nonzero(wanted)):
+        return False
+    rows = view.rows
+    top.offer(cosines(rows.take(near), query), rows.ids[near])
+    return True

@@ -9,7 +9,7 @@ from edgeembed_runtime.index.snapshot import SegmentView, Snapshot
 
 
 def gather_stats(directory: Path, catalog: Catalog, snapshot: Snapshot) -> IndexStats:
-    """Describe one generation; asks Annoy once whether it can be used here."""
+    """Describe one generation; loads what searches approximately."""
     segments = tuple(_segment_stats(view) for view in snapshot.segments)
     size = 0
     with contextlib.suppress(FileNotFoundError):  # stat only: see the rule on descriptors
@@ -32,10 +32,10 @@ def _segment_stats(view: SegmentView) -> SegmentStats:
         n=info.n,
         dead=view.rows.dead,
         bytes=sum(file.bytes for file in info.files.values()),
-        backend="annoy" if view.segment.annoy() is not None else "exact",
+        backend=info.backend if info.backend and view.segment.ann() is not None else "exact",
         recall=info.recall,
         exact_ms=info.exact_ms,
-        annoy_ms=info.annoy_ms,
+        ann_ms=info.ann_ms,
         trees=info.trees,
-        search_k=info.search_k,
+        effort=info.effort,
     )

@@ -12,7 +12,7 @@ CATALOG = "edgeembed.sqlite3"
 LOCK = "writer.lock"
 SEGMENTS = "seg"
 # A lower-case hexadecimal uuid and a role: no separator, no dot-dot, no drive, no device name.
-_SEGMENT_FILE = re.compile(r"[0-9a-f]{32}\.(?:f32|ids|ann)", re.ASCII)
+_SEGMENT_FILE = re.compile(r"[0-9a-f]{32}\.(?:f32|ids|i8|ann|usearch)", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 

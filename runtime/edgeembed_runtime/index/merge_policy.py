@@ -25,6 +25,8 @@ class Plan:
     """Whether the tail's living rows go into the new segment."""
     purge: bool
     """Whether rows that died are removed for good."""
+    build_ann: bool = False
+    """Whether an approximate search may be built, which takes long."""
 
 
 def maintenance_plan(snapshot: Snapshot, dead: int, settings: IndexSettings) -> Plan | None:

@@ -31,17 +31,20 @@ class Hit:
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentStats:
-    """One sealed segment; recall and times as measured when it was sealed, None if not."""
+    """One sealed segment; recall@10 and times of one query as measured when it was written.
+
+    None where nothing was measured: a segment that is searched exactly has recall 1.
+    """
 
     n: int
     dead: int
     bytes: int
-    backend: Literal["annoy", "exact"]
+    backend: Literal["exact", "annoy", "usearch"]
     recall: float | None
     exact_ms: float | None
-    annoy_ms: float | None
+    ann_ms: float | None
     trees: int
-    search_k: int
+    effort: int
 
 
 @dataclass(frozen=True, kw_only=True)

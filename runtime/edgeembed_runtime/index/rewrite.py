@@ -35,7 +35,7 @@ def rewrite(
         _check_hash(directory, view)
     sources = [view.rows for view in plan.merge] + ([snapshot.tail] if plan.seal_tail else [])
     try:
-        sealed = write_segment(directory, sources, catalog.dim, settings)
+        sealed = write_segment(directory, sources, catalog.dim, settings, build_ann=plan.build_ann)
         with catalog.writing() as (connection, generation):
             if sealed is not None:
                 _insert(connection, sealed, generation)
@@ -64,20 +64,20 @@ def _check_hash(directory: Path, view: SegmentView) -> None:
 
 
 def _insert(connection: sqlite3.Connection, sealed: Sealed, generation: int) -> None:
-    measured = sealed.measured
+    ann = sealed.ann
     cursor = connection.execute(
-        "INSERT INTO segment(uuid, n, n_trees, seed, search_k, recall, use_annoy, exact_ms, "
-        "annoy_ms, born) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO segment(uuid, n, longest_miss, exact_ms, backend, trees, effort, "
+        "recall, ann_ms, born) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             sealed.uuid,
             int(sealed.ids.size),
-            sealed.trees,
-            sealed.seed,
-            measured.search_k if measured else 0,
-            measured.recall if measured else None,
-            int(measured.use_annoy) if measured else 0,
-            measured.exact_ms if measured else None,
-            measured.annoy_ms if measured else None,
+            sealed.longest_miss,
+            sealed.exact_ms,
+            ann.backend if ann else "exact",
+            ann.trees if ann else 0,
+            ann.effort if ann else 0,
+            ann.recall if ann else None,
+            ann.ms if ann else None,
             generation,
         ),
     )

@@ -20,9 +20,9 @@ _TABLES = {
     ),
     "segment": (
         "CREATE TABLE segment(seg INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE, "
-        "n INTEGER NOT NULL, n_trees INTEGER NOT NULL, seed INTEGER NOT NULL, "
-        "search_k INTEGER NOT NULL, recall REAL, use_annoy INTEGER NOT NULL, exact_ms REAL, "
-        "annoy_ms REAL, born INTEGER NOT NULL)"
+        "n INTEGER NOT NULL, longest_miss REAL, exact_ms REAL, backend TEXT NOT NULL, "
+        "trees INTEGER NOT NULL, effort INTEGER NOT NULL, recall REAL, "
+        "ann_ms REAL, born INTEGER NOT NULL)"
     ),
     "segfile": (
         "CREATE TABLE segfile(seg INTEGER NOT NULL, role TEXT NOT NULL, name TEXT NOT NULL UNIQUE, "

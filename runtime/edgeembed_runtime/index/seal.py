@@ -9,17 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime import storage
-from edgeembed_runtime.errors import IndexCorruptError
-from edgeembed_runtime.index.annoy_file import MAX_ROWS, build_annoy, leaf_capacity, load_annoy
-from edgeembed_runtime.index.calibrate import Measured, measure
+from edgeembed_runtime.index.calibrate import measure_exact
+from edgeembed_runtime.index.choose_ann import ChosenAnn, choose_ann
+from edgeembed_runtime.index.code_scan import CodeScan
+from edgeembed_runtime.index.codes import write_codes
 from edgeembed_runtime.index.layout import SEGMENTS
 from edgeembed_runtime.index.segment import Rows, SegmentFile
 from edgeembed_runtime.index.settings import IndexSettings
 
 # 4096 rows x 384 floats = 6 MB at a time.
 _CHUNK_ROWS = 4096
-# Fixed: on one machine, the same rows give the same trees, byte for byte.
-_SEED = 20_111_007
+# Fewer rows are scanned as they are, before a session for their codes is ready.
+_CODED_ROWS = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,58 +29,69 @@ class Sealed:
 
     uuid: str
     ids: NDArray[np.int64]
-    seed: int
-    trees: int
-    measured: Measured | None
+    longest_miss: float | None
+    exact_ms: float | None
+    ann: ChosenAnn | None
     files: dict[str, SegmentFile]
 
 
 def write_segment(
-    directory: Path, sources: Sequence[Rows], dim: int, settings: IndexSettings
+    directory: Path,
+    sources: Sequence[Rows],
+    dim: int,
+    settings: IndexSettings,
+    *,
+    build_ann: bool,
 ) -> Sealed | None:
     """Write the living rows of some blocks as one new segment; None where there are none.
 
-    Memory stays flat but for the trees: rows are copied in pieces.
+    Memory stays flat but for what approximate search needs: rows are copied in pieces.
 
     Raises:
         StorageError: the disk is full or failed; what was written is collected later.
-        IndexCorruptError: the disk gave back trees other than those written.
+        IndexCorruptError: the disk gave back another file than the one written.
     """
     name = uuid.uuid4().hex
     folder = directory / SEGMENTS
     owner, position, ids = _merged_order(sources)
     if not ids.size:
         return None
-    vectors_path = folder / f"{name}.f32"
-    pieces = _pieces(sources, owner, position, dim)
+    path = folder / f"{name}.f32"
+    ids_path = folder / f"{name}.ids"
     files = {
-        "f32": _entry(vectors_path, storage.write_stream(vectors_path, pieces)),
-        "ids": _entry(
-            folder / f"{name}.ids",
-            storage.write_stream(folder / f"{name}.ids", [ids.astype("<i8").tobytes()]),
-        ),
+        "f32": _entry(path, *storage.write_stream(path, _pieces(sources, owner, position, dim))),
+        "ids": _entry(ids_path, *storage.write_stream(ids_path, [ids.astype("<i8").tobytes()])),
     }
-    vectors: NDArray[np.float32] = np.memmap(
-        vectors_path, dtype="<f4", mode="r", shape=(ids.size, dim)
-    )
-    rows = Rows(ids=ids, vectors=vectors, alive=np.ones(ids.size, dtype=np.bool_))
-    measured = _plant(folder / f"{name}.ann", rows, settings)
-    if measured is not None and measured.use_annoy:
-        path = folder / f"{name}.ann"
-        files["ann"] = _entry(path, (path.stat().st_size, storage.sha256_file(path)))
+    vectors: NDArray[np.float32] = np.memmap(path, dtype="<f4", mode="r", shape=(ids.size, dim))
+    codes = None
+    missed = exact_ms = None
+    if ids.size >= _CODED_ROWS:
+        path = folder / f"{name}.i8"
+        size, sha256, missed = write_codes(path, vectors)
+        files["i8"] = _entry(path, size, sha256)
+        codes = CodeScan(path, sha256=sha256, n=ids.size, dim=dim, longest_miss=missed)
+    rows = Rows(ids=ids, vectors=vectors, alive=np.ones(ids.size, dtype=np.bool_), codes=codes)
+    ann = None
+    if build_ann and ids.size >= settings.ann_min_rows and settings.backend != "exact":
+        truth = measure_exact(rows)
+        exact_ms = truth.median_ms
+        ann = choose_ann(folder, name, rows, truth, settings)
+        if ann is not None:
+            path = folder / f"{name}.{ann.role}"
+            files[ann.role] = _entry(path, path.stat().st_size, storage.sha256_file(path))
     storage.sync_directory(folder)
     return Sealed(
         uuid=name,
         ids=ids,
-        seed=_SEED,
-        trees=settings.annoy_trees if "ann" in files else 0,
-        measured=measured,
+        longest_miss=missed,
+        exact_ms=exact_ms,
+        ann=ann,
         files=files,
     )
 
 
-def _entry(path: Path, written: tuple[int, str]) -> SegmentFile:
-    return SegmentFile(name=path.name, bytes=written[0], sha256=written[1])
+def _entry(path: Path, size: int, sha256: str) -> SegmentFile:
+    return SegmentFile(name=path.name, bytes=size, sha256=sha256)
 
 
 def _merged_order(
@@ -109,22 +121,3 @@ def _pieces(
             if mine.any():
                 piece[mine] = source.vectors[positions[mine]]
         yield piece.tobytes()
-
-
-def _plant(path: Path, rows: Rows, settings: IndexSettings) -> Measured | None:
-    """Build and measure trees; the file stays only where they are worth using."""
-    n, dim = rows.vectors.shape
-    smallest = max(settings.annoy_min_rows, leaf_capacity(dim) + 1)
-    if settings.backend == "exact" or not smallest <= n <= MAX_ROWS:
-        return None
-    trees = settings.annoy_trees
-    if not build_annoy(path, rows.vectors, trees=trees, seed=_SEED):
-        return None
-    annoy = load_annoy(path, size=path.stat().st_size, dim=dim, n=n, trees=trees)
-    if annoy is None:
-        raise IndexCorruptError(f"{path}: Annoy stopped working between building and loading")
-    measured = measure(rows, annoy, settings, _SEED)
-    annoy.close()
-    if not measured.use_annoy:
-        storage.remove_file(path)
-    return measured

@@ -1,4 +1,4 @@
-"""A sealed segment: immutable files of unit vectors, their row ids, and perhaps Annoy trees."""
+"""A sealed segment: immutable files of unit vectors and row ids, and what makes search fast."""
 
 import hashlib
 import logging
@@ -7,13 +7,18 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime.errors import IndexCorruptError, SearchIndexError
-from edgeembed_runtime.index.annoy_file import AnnoyFile, load_annoy
+from edgeembed_runtime.index.ann import AnnName, AnnShape, LoadedAnn
+from edgeembed_runtime.index.ann_backends import BACKENDS
+from edgeembed_runtime.index.code_scan import CodeScan
+from edgeembed_runtime.index.codes import code_bytes
 from edgeembed_runtime.index.layout import CATALOG, checked_uuid, open_regular, segment_path
+from edgeembed_runtime.index.mapped import MappedFile
 
 _LOG = logging.getLogger(__name__)
 _F32_BYTES = 4
@@ -31,18 +36,20 @@ class SegmentFile:
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentInfo:
-    """One row of the segment table with its files, by role (f32, ids, ann)."""
+    """One row of the segment table with its files, by role (f32, ids, i8, and an ANN file's)."""
 
     seg: int
     uuid: str
     n: int
-    trees: int
-    seed: int
-    search_k: int
-    recall: float | None
-    use_annoy: bool
+    longest_miss: float
+    """The longest distance of a vector to its code; 0 where there are no codes."""
     exact_ms: float | None
-    annoy_ms: float | None
+    backend: AnnName | None
+    """What searches it approximately; None: nothing does."""
+    trees: int
+    effort: int
+    recall: float | None
+    ann_ms: float | None
     files: Mapping[str, SegmentFile]
 
 
@@ -56,11 +63,22 @@ class Rows:
     """(n, d), unit length; for a segment a memory map."""
     alive: NDArray[np.bool_]
     """(n,) whether the document exists at this generation."""
+    codes: CodeScan | None = None
+    """Scans all of them faster; None for few rows."""
+    mapped: MappedFile | None = None
+    """Where the vectors are; None: in memory anyway."""
 
     @property
     def dead(self) -> int:
         """How many rows no longer count."""
         return int(self.alive.size - np.count_nonzero(self.alive))
+
+    def take(self, positions: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        """Copy the vectors at some positions: (len(positions), d)."""
+        found = self.vectors[positions]
+        if self.mapped is not None:
+            self.mapped.touched(positions.size)
+        return found
 
     def positions_of(self, docids: NDArray[np.int64]) -> NDArray[np.intp]:
         """Positions in this block of those docids that it holds."""
@@ -84,21 +102,26 @@ class Segment:
         self.info = info
         self._directory = directory
         self._dim = dim
-        self._annoy: AnnoyFile | None = None
-        self._annoy_tried = False
-        self._annoy_lock = threading.Lock()
-        expected = {"f32": info.n * dim * _F32_BYTES, "ids": info.n * _ID_BYTES}
+        self._ann: LoadedAnn | None = None
+        self._ann_tried = False
+        self._ann_lock = threading.Lock()
+        expected = {
+            "f32": info.n * dim * _F32_BYTES,
+            "ids": info.n * _ID_BYTES,
+            "i8": code_bytes(info.n, dim),
+        }
         for role, size in expected.items():
-            if info.files[role].bytes != size:
+            if role in info.files and info.files[role].bytes != size:
                 raise IndexCorruptError(
                     f"{directory / CATALOG}: {info.files[role].name}: expected {size} bytes"
                 )
         self.ids = self._load_ids()
         path = segment_path(directory, info.files["f32"].name)
         with open_regular(path, expected["f32"]) as file:
-            self.vectors: NDArray[np.float32] = np.memmap(
-                file, dtype="<f4", mode="r", shape=(info.n, dim)
-            )
+            self.mapped = MappedFile(file)
+        vectors = self.mapped.array("<f4", info.n * dim)
+        self.vectors: NDArray[np.float32] = vectors.reshape(info.n, dim)
+        self.codes = self._code_scan()
 
     def _load_ids(self) -> NDArray[np.int64]:
         # Hashed at every opening: they are few bytes, and a wrong id would mean a wrong document.
@@ -113,30 +136,45 @@ class Segment:
             raise IndexCorruptError(f"{path} is damaged: its ids are not ascending")
         return ids
 
-    def annoy(self) -> AnnoyFile | None:
-        """The trees, or None where there are none, Annoy is not installed, or the file is damaged.
+    def _code_scan(self) -> CodeScan | None:
+        entry = self.info.files.get("i8")
+        if entry is None:
+            return None
+        return CodeScan(
+            segment_path(self._directory, entry.name),
+            sha256=entry.sha256,
+            n=self.info.n,
+            dim=self._dim,
+            longest_miss=self.info.longest_miss,
+        )
 
-        The file is validated before Annoy sees it, once; damage is logged as a warning.
+    def ann(self) -> LoadedAnn | None:
+        """What searches it approximately; None where nothing does, or its file is damaged.
+
+        None as well where the library is not installed. The file is validated before the library
+        sees it, once; damage is logged as a warning.
         """
-        with self._annoy_lock:
-            if not self._annoy_tried:
-                self._annoy = self._load_annoy()
-                self._annoy_tried = True
-            return self._annoy
+        with self._ann_lock:
+            if not self._ann_tried:
+                self._ann = self._load_ann()
+                self._ann_tried = True
+            return self._ann
 
-    def _load_annoy(self) -> AnnoyFile | None:
-        entry = self.info.files.get("ann")
-        if entry is None or not self.info.use_annoy:
+    def _load_ann(self) -> LoadedAnn | None:
+        if self.info.backend is None:
+            return None
+        backend = BACKENDS[self.info.backend]
+        entry = self.info.files.get(backend.role)
+        if entry is None:
             return None
         path = segment_path(self._directory, entry.name)
         if not path.exists() and not path.is_symlink():
             return None  # merged away by the writer since; our vectors are mapped and stay
+        shape = AnnShape(n=self.info.n, dim=self._dim, trees=self.info.trees)
         try:
-            return load_annoy(
-                path, size=entry.bytes, dim=self._dim, n=self.info.n, trees=self.info.trees
-            )
+            return backend.load(path, entry.bytes, shape)
         except (SearchIndexError, OSError) as error:
-            _LOG.warning("searching a segment exactly, because its trees are damaged: %s", error)
+            _LOG.warning("searching a segment exactly: %s", error)
             return None
 
 
@@ -153,28 +191,35 @@ def read_infos(connection: sqlite3.Connection, directory: Path) -> list[SegmentI
         if not isinstance(size, int) or not str(name).endswith(f".{role}"):
             raise IndexCorruptError(f"{directory / CATALOG}: segment file {name} is damaged")
         files.setdefault(seg, {})[role] = SegmentFile(name=name, bytes=size, sha256=str(sha256))
-    columns = "seg, uuid, n, n_trees, seed, search_k, recall, use_annoy, exact_ms, annoy_ms"
+    columns = "seg, uuid, n, longest_miss, exact_ms, backend, trees, effort, recall, ann_ms"
     found = connection.execute(f"SELECT {columns} FROM segment ORDER BY seg").fetchall()
     return [_info(row, files.get(row[0], {}), directory) for row in found]
 
 
 def _info(row: tuple[object, ...], files: dict[str, SegmentFile], directory: Path) -> SegmentInfo:
-    seg, uuid, n, trees, seed, search_k, recall, use_annoy, exact_ms, annoy_ms = row
-    numbers = (seg, n, trees, seed, search_k, use_annoy)
-    integers = [number for number in numbers if isinstance(number, int)]
-    if len(integers) != len(numbers) or not {"f32", "ids"} <= files.keys() or integers[1] < 1:
+    seg, uuid, n, longest_miss, exact_ms, backend, trees, effort, recall, ann_ms = row
+    integers = [number for number in (seg, n, trees, effort) if isinstance(number, int)]
+    named: list[AnnName] = [name for name in BACKENDS if name == backend]
+    missed = _real(longest_miss) or 0.0
+    if (
+        len(integers) != 4
+        or integers[1] < 1
+        or not {"f32", "ids"} <= files.keys()
+        or (backend != "exact" and not named)
+        or not 0 <= missed <= 1
+    ):
         raise IndexCorruptError(f"{directory / CATALOG}: segment {str(uuid)[:80]} is damaged")
     return SegmentInfo(
         seg=integers[0],
         uuid=checked_uuid(directory, uuid),
         n=integers[1],
-        trees=integers[2],
-        seed=integers[3],
-        search_k=max(1, integers[4]),
-        recall=_real(recall),
-        use_annoy=bool(integers[5]),
+        longest_miss=missed,
         exact_ms=_real(exact_ms),
-        annoy_ms=_real(annoy_ms),
+        backend=named[0] if named else None,
+        trees=integers[2],
+        effort=max(1, integers[3]),
+        recall=_real(recall),
+        ann_ms=_real(ann_ms),
         files=files,
     )
 

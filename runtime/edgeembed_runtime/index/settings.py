@@ -1,11 +1,11 @@
-"""The numbers an index is run with: when it seals, and when Annoy is worth having."""
+"""The numbers an index is run with: when it seals, and when approximate search is worth having."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from edgeembed_runtime.errors import InputError
 
-Backend = Literal["auto", "exact", "annoy"]
+Backend = Literal["auto", "exact", "annoy", "usearch"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,18 +17,18 @@ class IndexSettings:
     and few enough that a refresh re-reads them in about 10 ms."""
 
     backend: Backend = "auto"
-    """auto: Annoy where it reached `recall_floor` and beat the exact scan when the segment was
-    sealed. exact: never build trees. annoy: keep trees that reached the floor, fast or not."""
+    """What compact() builds. auto: whatever is installed, of which the fastest stays that reached
+    `recall_floor` and beat the exact scan. exact: nothing. annoy, usearch: that one, which stays
+    if it reached the floor, fast or not."""
 
-    annoy_min_rows: int = 32_768
-    """Smaller segments get no trees: at 384 dimensions their exact scan takes less time than a
-    forest at recall 0.95 does, and building trees would slow every seal down."""
+    ann_min_rows: int = 65_536
+    """Smaller segments are searched exactly: that takes less than a millisecond."""
 
     annoy_trees: int = 20
     """Trees per segment: 12 bytes a row each."""
 
-    recall_floor: float = 0.95
-    """Recall@10 against the exact scan that trees must reach to be used."""
+    recall_floor: float = 0.99
+    """Recall@10 against the exact scan that approximate search must reach to be used."""
 
     busy_timeout_s: float = 5.0
     """How long one statement waits for another process's short commit."""
@@ -39,9 +39,9 @@ class IndexSettings:
         Raises:
             InputError: a value is out of its range.
         """
-        if self.seal_rows < 1 or self.annoy_min_rows < 1 or self.busy_timeout_s < 0:
+        if self.seal_rows < 1 or self.ann_min_rows < 1 or self.busy_timeout_s < 0:
             raise InputError(
-                "settings: expected seal_rows and annoy_min_rows >= 1, busy_timeout_s >= 0"
+                "settings: expected seal_rows and ann_min_rows >= 1, busy_timeout_s >= 0"
             )
         # 64 trees x 2**24 rows stay below the 2**31 node ids of an Annoy file.
         if not 1 <= self.annoy_trees <= 64:

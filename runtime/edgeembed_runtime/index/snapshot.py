@@ -1,5 +1,6 @@
 """One generation of an index as a searcher sees it: never changes once made."""
 
+import dataclasses
 import sqlite3
 import zlib
 from dataclasses import dataclass
@@ -103,7 +104,14 @@ def _opened(directory: Path, info: SegmentInfo, dim: int, known: SegmentView | N
     segment = Segment(directory, info, dim)
     alive = np.ones(info.n, dtype=np.bool_)
     return SegmentView(
-        segment=segment, rows=Rows(ids=segment.ids, vectors=segment.vectors, alive=alive)
+        segment=segment,
+        rows=Rows(
+            ids=segment.ids,
+            vectors=segment.vectors,
+            alive=alive,
+            codes=segment.codes,
+            mapped=segment.mapped,
+        ),
     )
 
 
@@ -144,4 +152,4 @@ def _without(rows: Rows, dead: NDArray[np.int64]) -> Rows:
         return rows
     alive = rows.alive.copy()
     alive[positions] = False
-    return Rows(ids=rows.ids, vectors=rows.vectors, alive=alive)
+    return dataclasses.replace(rows, alive=alive)

@@ -1,9 +1,10 @@
-"""Exact nearest rows: fast BLAS products choose candidates, one fixed sum scores them.
+"""Exact nearest rows: fast products choose candidates, one fixed sum scores them.
 
 A BLAS product rounds differently for another block size, thread count or neighbour, so equal
-vectors could get unequal scores. Every row whose product may belong to the best is therefore
-scored again in float64, row by row, and rounded to float32: the result depends on the row and the
-query alone, search equals search_many, and ties are real ties (broken by the smaller row id).
+vectors could get unequal scores; one of int8 codes is rounded still more. Every row whose product
+may belong to the best is therefore scored again in float64, row by row, and rounded to float32:
+the result depends on the row and the query alone, search equals search_many, and ties are real
+ties (broken by the smaller row id).
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,12 @@ _SCAN_ROWS = 16_384
 _GATHER_ROWS = 4096
 # Copying chosen rows costs about this many times more than scanning them in place.
 _GATHER_COST = 4
+# ... and more still than scanning their codes.
+_CODES_GATHER_COST = 64
 _QUERIES = 64
+# Products with codes that are in memory at a time: 64 MB.
+_CODE_PRODUCTS = 1 << 24
+_LEAST_CHUNKS = 1024
 _UNIT_ROUNDOFF = 2.0**-24  # of float32
 
 
@@ -73,6 +79,39 @@ def scan(
         queries: (m, d) unit vectors.
         tops: m accumulators.
     """
+    count = int(np.count_nonzero(wanted))
+    if not count:
+        return
+    if rows.codes is None or count * _CODES_GATHER_COST < wanted.size:
+        _scan_vectors(rows, wanted, queries, tops)
+        return
+    step = max(1, min(_QUERIES, _CODE_PRODUCTS // wanted.size))
+    for start in range(0, len(queries), step):
+        part = slice(start, start + step)
+        if not _scan_codes(rows, wanted, queries[part], tops[part]):
+            _scan_vectors(rows, wanted, queries[part], tops[part])
+
+
+def _scan_codes(
+    rows: Rows, wanted: NDArray[np.bool_], queries: NDArray[np.float32], tops: Sequence[TopK]
+) -> bool:
+    near = None if rows.codes is None else rows.codes.approximate(queries)
+    if near is None:
+        return False
+    unwanted = None if wanted.all() else ~wanted
+    for query, top, products, scale, error in zip(
+        queries, tops, near.products, near.scales.tolist(), near.errors.tolist(), strict=True
+    ):
+        if unwanted is not None:
+            products[unwanted] = -np.inf
+        floor = (top.threshold - error) / scale
+        _offer(rows, _contenders(products, top.k, floor, 2 * error / scale), query, top)
+    return True
+
+
+def _scan_vectors(
+    rows: Rows, wanted: NDArray[np.bool_], queries: NDArray[np.float32], tops: Sequence[TopK]
+) -> None:
     # Rounding error of a float32 dot product of unit vectors: at most d units, on either side.
     margin = (2 * queries.shape[1] + 8) * _UNIT_ROUNDOFF
     for positions, vectors, keep in _blocks(rows, wanted):
@@ -82,9 +121,14 @@ def scan(
                 if keep is not None:
                     scores[~keep] = -np.inf
                 top = tops[start + offset]
-                best = _contenders(scores, top, margin)
-                exact = cosines(vectors[best], queries[start + offset])
-                top.offer(exact, rows.ids[positions[best]])
+                best = _contenders(scores, top.k, top.threshold - margin, margin)
+                _offer(rows, positions[best], queries[start + offset], top)
+
+
+def _offer(rows: Rows, positions: NDArray[np.intp], query: NDArray[np.float32], top: TopK) -> None:
+    for start in range(0, positions.size, _GATHER_ROWS):
+        chosen = positions[start : start + _GATHER_ROWS]
+        top.offer(cosines(rows.take(chosen), query), rows.ids[chosen])
 
 
 def _blocks(
@@ -95,7 +139,7 @@ def _blocks(
         chosen = np.flatnonzero(wanted)
         for start in range(0, count, _GATHER_ROWS):
             positions = chosen[start : start + _GATHER_ROWS]
-            yield positions, rows.vectors[positions], None
+            yield positions, rows.take(positions), None
         return
     for start in range(0, wanted.size, _SCAN_ROWS):
         keep = wanted[start : start + _SCAN_ROWS]
@@ -104,10 +148,23 @@ def _blocks(
         yield positions, vectors, None if keep.all() else keep
 
 
-def _contenders(scores: NDArray[np.float32], top: TopK, margin: float) -> NDArray[np.intp]:
-    floor = top.threshold - margin
+def _contenders(
+    scores: NDArray[np.float32], k: int, floor: float, margin: float
+) -> NDArray[np.intp]:
+    """Where scores are at least `floor`, and at most `margin` less than the k-th best of them."""
+    floor = max(floor, _kth_at_least(scores, k) - margin)
     chosen = np.flatnonzero(scores >= floor if np.isfinite(floor) else scores > -np.inf)
-    if chosen.size > top.k:
-        kth = np.partition(scores[chosen], -top.k)[-top.k]
+    if chosen.size > k:
+        kth = np.partition(scores[chosen], -k)[-k]
         chosen = chosen[scores[chosen] >= kth - margin]
     return chosen
+
+
+def _kth_at_least(scores: NDArray[np.float32], k: int) -> float:
+    """A number that the k-th best score reaches: the k-th best of the maxima of chunks."""
+    width = scores.size // max(_LEAST_CHUNKS, 8 * k)
+    if width < 2:
+        return -np.inf
+    chunks = scores.size // width
+    maxima = scores[: chunks * width].reshape(chunks, width).max(axis=1)
+    return float(np.partition(maxima, -k)[-k])

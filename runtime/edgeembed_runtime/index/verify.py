@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from edgeembed_runtime import storage
 from edgeembed_runtime.errors import EdgeEmbedError, IndexCorruptError
-from edgeembed_runtime.index.annoy_file import find_problem
+from edgeembed_runtime.index.ann import AnnShape
+from edgeembed_runtime.index.ann_backends import BACKENDS
 from edgeembed_runtime.index.catalog import Catalog, meta_int
 from edgeembed_runtime.index.documents import iterate
 from edgeembed_runtime.index.layout import CATALOG, require_regular, segment_path
@@ -65,8 +66,10 @@ def _files(directory: Path, info: SegmentInfo, dim: int, *, full: bool) -> Itera
             with storage.storage_errors("read", path):
                 if full and storage.sha256_file(path) != entry.sha256:
                     yield f"{path}: its SHA-256 differs from the catalog's"
-            if full and role == "ann":
-                problem = find_problem(path, dim=dim, n=info.n, trees=info.trees)
+            backend = next((b for b in BACKENDS.values() if b.role == role), None)
+            if full and backend is not None:
+                shape = AnnShape(n=info.n, dim=dim, trees=info.trees)
+                problem = backend.find_problem(path, shape)
                 if problem is not None:
                     yield f"{path}: {problem}"
         except EdgeEmbedError as error:

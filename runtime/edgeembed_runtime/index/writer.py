@@ -85,14 +85,14 @@ class Writer:
             return count
 
     def compact(self) -> None:
-        """Rewrite everything that lives into one segment and purge what does not.
+        """Rewrite everything that lives into one segment, purge what does not, and speed it up.
 
         Raises:
             StorageError: the file system refused; the index is as it was.
             IndexCorruptError: a segment is damaged; the index is as it was.
         """
         with self._one_at_a_time:
-            plan = Plan(merge=self._current().segments, seal_tail=True, purge=True)
+            plan = Plan(merge=self._current().segments, seal_tail=True, purge=True, build_ann=True)
             self._rewrite(plan)
             try:
                 self._catalog.vacuum()

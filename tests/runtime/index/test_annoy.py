@@ -6,7 +6,7 @@ import pytest
 from edgeembed_runtime.index import Index, IndexSettings, annoy_probe
 
 pytest.importorskip("annoy")
-SETTINGS = IndexSettings(seal_rows=1000, annoy_min_rows=500, backend="annoy")
+SETTINGS = IndexSettings(seal_rows=1000, ann_min_rows=500, backend="annoy")
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_the_large_filter_path_uses_annoy_and_falls_back(index, clustered, monke
 
 def test_trees_that_lose_are_not_kept(tmp_path, clustered, monkeypatch):
     monkeypatch.setattr("edgeembed_runtime.index.calibrate._measure_annoy", lambda *_: (0.5, 1e9))
-    settings = IndexSettings(seal_rows=1000, annoy_min_rows=500)
+    settings = IndexSettings(seal_rows=1000, ann_min_rows=500)
     with Index.create(tmp_path / "i", dim=32, settings=settings) as index:
         index.upsert([str(i) for i in range(1000)], vectors=clustered[:1000])
         (segment,) = index.stats().segments

@@ -16,7 +16,7 @@ from edgeembed_runtime.errors import (
 )
 from edgeembed_runtime.index import Index, IndexSettings
 
-SETTINGS = IndexSettings(seal_rows=100, annoy_min_rows=50, backend="annoy", recall_floor=0.5)
+SETTINGS = IndexSettings(seal_rows=100, ann_min_rows=50, backend="annoy", recall_floor=0.5)
 
 
 @pytest.fixture

@@ -1,0 +1,70 @@
+"""Compact codes of vectors: int8 components and a scale for each row, a quarter of the float32.
+
+A component is about its code times its row's scale. The file holds blocks of `block_rows(dim)`
+rows, the last with fewer, each as a (dim, rows) int8 matrix in C order, and after them one float32
+scale for each row.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_runtime import storage
+
+# Large enough for matrix products, small enough that writing one takes little memory.
+_BLOCK_BYTES = 1 << 24
+_CHUNK_ROWS = 4096
+_LARGEST_CODE = 127
+_SCALE_BYTES = 4
+
+
+def block_rows(dim: int) -> int:
+    """Rows of one block of a code file."""
+    return max(1, _BLOCK_BYTES // dim)
+
+
+def code_bytes(n: int, dim: int) -> int:
+    """Size of the code file of (n, dim) vectors."""
+    return n * (dim + _SCALE_BYTES)
+
+
+def encode_rows(
+    rows: NDArray[np.float32],
+) -> tuple[NDArray[np.int8], NDArray[np.float32], float]:
+    """Codes (n, dim) and scales (n,) of rows, and the longest distance of a row to its code."""
+    scales = np.abs(rows).max(axis=1) / np.float32(_LARGEST_CODE)
+    codes: NDArray[np.int8] = np.rint(rows / scales[:, None]).astype(np.int8)
+    missed = rows.astype(np.float64) - codes * scales[:, None].astype(np.float64)
+    return codes, scales, float(np.sqrt(np.square(missed).sum(axis=1).max(initial=0.0)))
+
+
+def write_codes(path: Path, vectors: NDArray[np.float32]) -> tuple[int, str, float]:
+    """Write the code file of (n, dim) unit vectors, durably.
+
+    Returns:
+        Its size, its SHA-256, and the longest distance of a vector to its code.
+
+    Raises:
+        StorageError: the file system refused.
+    """
+    worst = 0.0
+
+    def pieces() -> Iterator[bytes]:
+        nonlocal worst
+        n, dim = vectors.shape
+        scales = np.empty(n, dtype="<f4")
+        for start in range(0, n, block_rows(dim)):
+            end = min(n, start + block_rows(dim))
+            block = np.empty((dim, end - start), dtype=np.int8)
+            for at in range(start, end, _CHUNK_ROWS):
+                chunk = slice(at, min(end, at + _CHUNK_ROWS))
+                codes, scales[chunk], missed = encode_rows(vectors[chunk])
+                block[:, chunk.start - start : chunk.stop - start] = codes.T
+                worst = max(worst, missed)
+            yield block.tobytes()
+        yield scales.tobytes()
+
+    size, sha256 = storage.write_stream(path, pieces())
+    return size, sha256, worst

@@ -1,0 +1,210 @@
+"""usearch's graph files: built, validated before every load, and queried.
+
+usearch checks sizes only: a damaged graph makes it read outside its file. The layout is that of
+its version 2 (index_dense.hpp and index.hpp of https://github.com/unum-cloud/usearch): a matrix of
+codes after its two 32-bit sizes; a head of 64 bytes; five 64-bit numbers on the graph; each node's
+level as int16; and the nodes, packed: 64-bit key, 16-bit level, and for every level from 0 a 32-bit
+count and room for its neighbours' 32-bit positions.
+"""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_runtime import storage
+from edgeembed_runtime.engine.cpu import available_cpus
+from edgeembed_runtime.errors import IndexCorruptError
+from edgeembed_runtime.index.ann import AnnName, AnnShape
+from edgeembed_runtime.index.layout import require_regular
+
+# Neighbours of a node, twice as many on level 0, and candidates while it is built.
+_CONNECTIVITY = 16
+_EXPANSION_ADD = 128
+_ADD_ROWS = 65_536
+_MAX_ROWS = 1 << 31
+_HEAD_BYTES = 64
+# Magic, then after three version numbers: metric cosine, int8 scalars, 64-bit keys, 32-bit slots.
+_MAGIC, _KINDS = b"usearch", b"c\x17\x0e\x0f"
+_MAJOR_VERSION = 2
+_CHECKED_NODES = 65_536
+
+
+class Usearch:
+    """Navigable small worlds over int8 codes: https://github.com/unum-cloud/usearch."""
+
+    name: AnnName = "usearch"
+    role = "usearch"
+    first_effort = 32
+
+    def fits(self, shape: AnnShape) -> bool:
+        """Whether its 32-bit positions suffice."""
+        return 1 <= shape.n < _MAX_ROWS
+
+    def build(self, path: Path, vectors: NDArray[np.float32], shape: AnnShape) -> bool:
+        """Build a graph with every processor, so that no two are quite alike.
+
+        Raises:
+            StorageError: the file could not be written.
+            MemoryError: the graph did not fit into memory.
+        """
+        module = _module()
+        if module is None:
+            return False
+        graph = _new(module, shape.dim)
+        for start in range(0, shape.n, _ADD_ROWS):
+            rows = np.ascontiguousarray(vectors[start : start + _ADD_ROWS])
+            keys = np.arange(start, start + len(rows), dtype=np.uint64)
+            graph.add(keys, rows, threads=available_cpus())
+        with storage.storage_errors("write", path):
+            try:
+                graph.save(str(path))
+            except RuntimeError as error:  # what it raises where a file cannot be written
+                raise OSError(str(error)) from error
+        storage.sync_file(path)
+        return True
+
+    def load(self, path: Path, size: int, shape: AnnShape) -> "LoadedGraph | None":
+        """Validate a file and map it; None where usearch is not installed.
+
+        Raises:
+            IndexCorruptError: the file is not a sound graph of this shape.
+            OSError: the file cannot be read.
+        """
+        module = _module()
+        if module is None:
+            return None
+        require_regular(path, size)
+        problem = self.find_problem(path, shape)
+        if problem is not None:
+            raise IndexCorruptError(f"{path} is damaged: {problem}")
+        graph = _new(module, shape.dim)
+        graph.view(str(path))
+        return LoadedGraph(graph)
+
+    def find_problem(self, path: Path, shape: AnnShape) -> str | None:
+        """Say why usearch must not map this file, or None if every query of it is safe and ends.
+
+        Checked: every size and kind in the heads; each node's level; that the nodes end where the
+        file ends; that keys are positions of rows; and that each neighbour exists on its level.
+        """
+        data = np.memmap(path, dtype=np.uint8, mode="r")
+        matrix_end = 8 + shape.n * shape.dim
+        graph_start = matrix_end + _HEAD_BYTES
+        levels_start = graph_start + 40
+        nodes_start = levels_start + 2 * shape.n
+        if data.size < nodes_start:
+            return f"{data.size} bytes are too few for {shape.n} rows"
+        sizes = tuple(np.frombuffer(data[:8], "<u4").tolist())
+        head = data[matrix_end:graph_start].tobytes()
+        graph = np.frombuffer(data[graph_start:levels_start], "<u8").tolist()
+        if sizes != (shape.n, shape.dim) or not _is_head(head, shape):
+            return "its head is that of another kind of index"
+        levels = np.frombuffer(data[levels_start:nodes_start], "<i2").astype(np.int64)
+        size, connectivity, base, highest, entry = graph
+        if (size, connectivity, base) != (shape.n, _CONNECTIVITY, 2 * _CONNECTIVITY):
+            return "its graph has other numbers"
+        if (levels < 0).any() or entry >= shape.n or not levels[entry] == highest == levels.max():
+            return "its levels contradict its entry"
+        return _find_bad_node(data[nodes_start:], levels)
+
+
+def _is_head(head: bytes, shape: AnnShape) -> bool:
+    present, deleted, dim = np.frombuffer(head[17:41], "<u8").tolist()
+    return (
+        head.startswith(_MAGIC)
+        and head[7:9] == _MAJOR_VERSION.to_bytes(2, "little")
+        and head[13:17] == _KINDS
+        and (present, deleted, dim) == (shape.n, 0, shape.dim)
+        and not any(head[41:])
+    )
+
+
+def _find_bad_node(data: NDArray[np.uint8], levels: NDArray[np.int64]) -> str | None:
+    base, upper = 4 + 8 * _CONNECTIVITY, 4 + 4 * _CONNECTIVITY
+    ends = np.cumsum(10 + base + levels * upper)
+    if int(ends[-1]) != data.size:
+        return "its nodes do not end where the file ends"
+    starts = ends - (10 + base + levels * upper)
+    seen = np.zeros(levels.size, dtype=np.bool_)
+    for level in range(int(levels.max()) + 1):
+        offset = 10 if level == 0 else 10 + base + (level - 1) * upper
+        room = 2 * _CONNECTIVITY if level == 0 else _CONNECTIVITY
+        there = np.flatnonzero(levels >= level)
+        for at in range(0, there.size, _CHECKED_NODES):
+            nodes = there[at : at + _CHECKED_NODES]
+            if level == 0 and not _keys_are_rows(data, starts[nodes], levels[nodes], seen):
+                return "a node has the key or level of another"
+            words = _words(data, starts[nodes] + offset, 1 + room)
+            counts, slots = words[:, 0], words[:, 1:]
+            used = np.arange(room)[None, :] < counts[:, None]
+            if (counts > room).any() or (slots[used] >= levels.size).any():
+                return "a node has a neighbour that does not exist"
+            if (levels[slots[used]] < level).any():
+                return "a node has a neighbour that is not on its level"
+    return None if seen.all() else "a row has no node"
+
+
+def _keys_are_rows(
+    data: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    levels: NDArray[np.int64],
+    seen: NDArray[np.bool_],
+) -> bool:
+    keys = _words(data, starts, 2)
+    stored = data[starts[:, None] + np.arange(8, 10)].view("<i2")[:, 0]
+    if keys[:, 1].any() or (keys[:, 0] >= seen.size).any() or (stored != levels).any():
+        return False
+    seen[keys[:, 0]] = True
+    return True
+
+
+def _words(data: NDArray[np.uint8], starts: NDArray[np.int64], count: int) -> NDArray[np.uint32]:
+    """(n, count) 32-bit words that begin at any bytes."""
+    return data[starts[:, None] + np.arange(4 * count)].view("<u4")
+
+
+class LoadedGraph:
+    """A validated, mapped file. Queries from many threads are fine."""
+
+    def __init__(self, graph: Any) -> None:
+        """Wrap a usearch.index.Index that views a validated file."""
+        self._graph = graph
+
+    def query(self, vector: NDArray[np.float32], count: int, effort: int) -> NDArray[np.int64]:
+        """Up to `count` positions near a vector, from `effort` candidates."""
+        # usearch follows as many candidates as it is asked for; its own setting is for all threads.
+        found = self._graph.search(vector, max(count, effort), threads=1)
+        return found.keys[:count].astype(np.int64)
+
+    def close(self) -> None:
+        """Unmap the file, so that Windows can remove it; nobody may query afterwards."""
+        self._graph.reset()
+
+
+def _new(module: ModuleType, dim: int) -> Any:
+    return module.Index(
+        ndim=dim,
+        metric="cos",
+        dtype="i8",
+        connectivity=_CONNECTIVITY,
+        expansion_add=_EXPANSION_ADD,
+        expansion_search=1,
+        enable_key_lookups=False,
+    )
+
+
+def _module() -> ModuleType | None:
+    if importlib.util.find_spec("usearch") is None:
+        return None
+    # With usearch 2.26, importing onnxruntime after it kills the process (seen with 1.32 on Linux).
+    import edgeembed_runtime.onnxruntime_offline  # noqa: F401  # pyright: ignore[reportUnusedImport]
+
+    try:
+        import usearch.index
+    except ImportError:
+        return None
+    return usearch.index
