@@ -6,6 +6,7 @@ are known for certain; the others are scored from their float32 vectors.
 """
 
 import logging
+import struct
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ class Approximation:
 class CodeScan:
     """The code file of one segment, opened at the first search. Safe to use from many threads."""
 
-    def __init__(self, path: Path, *, sha256: str, n: int, dim: int, longest_miss: float) -> None:
+    def __init__(self, path: Path, *, sha256: str, n: int, dim: int) -> None:
         """Remember a file; nothing is read.
 
         Args:
@@ -63,12 +64,10 @@ class CodeScan:
             sha256: that it must have.
             n: its rows.
             dim: their components.
-            longest_miss: the longest distance of a vector to its code.
         """
         self._path = path
         self._sha256 = sha256
         self._n, self._dim = n, dim
-        self._longest_miss = longest_miss
         self._lock = threading.Lock()
         self._tried = False
         self._opened: _Opened | None = None
@@ -82,15 +81,16 @@ class CodeScan:
             if not self._tried:
                 self._opened = self._open()
                 self._tried = True
-        if self._opened is None:
+        opened = self._opened
+        if opened is None:
             return None
         scales = np.abs(queries).max(axis=1).astype(np.float64) / _LEVELS
         rounded = np.rint(queries / scales[:, None])
         missed = np.linalg.norm(queries - rounded * scales[:, None], axis=1)
         return Approximation(
-            products=self._opened.multiply((rounded + ZERO).astype(np.uint8)),
+            products=opened.multiply((rounded + ZERO).astype(np.uint8)),
             scales=scales,
-            errors=missed * (1 + self._longest_miss) + self._longest_miss + _SLACK,
+            errors=missed * (1 + opened.longest_miss) + opened.longest_miss + _SLACK,
         )
 
     def _open(self) -> "_Opened | None":
@@ -113,6 +113,7 @@ class _Opened:
             mapped = MappedFile(file)
         if sha256_of(memoryview(mapped.bytes)) != sha256:
             raise IndexCorruptError(f"{path} is damaged: its SHA-256 differs from the catalog's")
+        (self.longest_miss,) = struct.unpack("<d", mapped.bytes[-8:])
         sizes = [min(block_rows(dim), n - start) for start in range(0, n, block_rows(dim))]
         names, values = _initializers(ort, mapped, sizes, dim)
         # onnxruntime may look at the values for as long as the session lives.

@@ -1,10 +1,11 @@
 """Compact codes of vectors: int8 components and a scale for each row, a quarter of the float32.
 
 A component is about its code times its row's scale. The file holds blocks of `block_rows(dim)`
-rows, the last with fewer, each as a (dim, rows) int8 matrix in C order, and after them one float32
-scale for each row.
+rows, the last with fewer, each as a (dim, rows) int8 matrix in C order; then one float32 scale for
+each row; then, as float64, the longest distance of a row to its code.
 """
 
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from edgeembed_runtime import storage
 _BLOCK_BYTES = 1 << 24
 _CHUNK_ROWS = 4096
 _LARGEST_CODE = 127
-_SCALE_BYTES = 4
+_SCALE_BYTES, _MISS_BYTES = 4, 8
 
 
 def block_rows(dim: int) -> int:
@@ -27,7 +28,7 @@ def block_rows(dim: int) -> int:
 
 def code_bytes(n: int, dim: int) -> int:
     """Size of the code file of (n, dim) vectors."""
-    return n * (dim + _SCALE_BYTES)
+    return n * (dim + _SCALE_BYTES) + _MISS_BYTES
 
 
 def encode_rows(
@@ -40,31 +41,27 @@ def encode_rows(
     return codes, scales, float(np.sqrt(np.square(missed).sum(axis=1).max(initial=0.0)))
 
 
-def write_codes(path: Path, vectors: NDArray[np.float32]) -> tuple[int, str, float]:
-    """Write the code file of (n, dim) unit vectors, durably.
-
-    Returns:
-        Its size, its SHA-256, and the longest distance of a vector to its code.
+def write_codes(path: Path, vectors: NDArray[np.float32]) -> tuple[int, str]:
+    """Write the code file of (n, dim) unit vectors, durably; returns its size and its SHA-256.
 
     Raises:
         StorageError: the file system refused.
     """
+    return storage.write_stream(path, _pieces(vectors))
+
+
+def _pieces(vectors: NDArray[np.float32]) -> Iterator[bytes]:
+    n, dim = vectors.shape
+    scales = np.empty(n, dtype="<f4")
     worst = 0.0
-
-    def pieces() -> Iterator[bytes]:
-        nonlocal worst
-        n, dim = vectors.shape
-        scales = np.empty(n, dtype="<f4")
-        for start in range(0, n, block_rows(dim)):
-            end = min(n, start + block_rows(dim))
-            block = np.empty((dim, end - start), dtype=np.int8)
-            for at in range(start, end, _CHUNK_ROWS):
-                chunk = slice(at, min(end, at + _CHUNK_ROWS))
-                codes, scales[chunk], missed = encode_rows(vectors[chunk])
-                block[:, chunk.start - start : chunk.stop - start] = codes.T
-                worst = max(worst, missed)
-            yield block.tobytes()
-        yield scales.tobytes()
-
-    size, sha256 = storage.write_stream(path, pieces())
-    return size, sha256, worst
+    for start in range(0, n, block_rows(dim)):
+        end = min(n, start + block_rows(dim))
+        block = np.empty((dim, end - start), dtype=np.int8)
+        for at in range(start, end, _CHUNK_ROWS):
+            chunk = slice(at, min(end, at + _CHUNK_ROWS))
+            codes, scales[chunk], missed = encode_rows(vectors[chunk])
+            block[:, chunk.start - start : chunk.stop - start] = codes.T
+            worst = max(worst, missed)
+        yield block.tobytes()
+    yield scales.tobytes()
+    yield struct.pack("<d", worst)

@@ -66,12 +66,11 @@ def _check_hash(directory: Path, view: SegmentView) -> None:
 def _insert(connection: sqlite3.Connection, sealed: Sealed, generation: int) -> None:
     ann = sealed.ann
     cursor = connection.execute(
-        "INSERT INTO segment(uuid, n, longest_miss, exact_ms, backend, trees, effort, "
-        "recall, ann_ms, born) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO segment(uuid, n, exact_ms, backend, trees, effort, "
+        "recall, ann_ms, born) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             sealed.uuid,
             int(sealed.ids.size),
-            sealed.longest_miss,
             sealed.exact_ms,
             ann.backend if ann else "exact",
             ann.trees if ann else 0,

@@ -20,7 +20,7 @@ _TABLES = {
     ),
     "segment": (
         "CREATE TABLE segment(seg INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE, "
-        "n INTEGER NOT NULL, longest_miss REAL, exact_ms REAL, backend TEXT NOT NULL, "
+        "n INTEGER NOT NULL, exact_ms REAL, backend TEXT NOT NULL, "
         "trees INTEGER NOT NULL, effort INTEGER NOT NULL, recall REAL, "
         "ann_ms REAL, born INTEGER NOT NULL)"
     ),

@@ -29,7 +29,6 @@ class Sealed:
 
     uuid: str
     ids: NDArray[np.int64]
-    longest_miss: float | None
     exact_ms: float | None
     ann: ChosenAnn | None
     files: dict[str, SegmentFile]
@@ -64,12 +63,11 @@ def write_segment(
     }
     vectors: NDArray[np.float32] = np.memmap(path, dtype="<f4", mode="r", shape=(ids.size, dim))
     codes = None
-    missed = exact_ms = None
+    exact_ms = None
     if ids.size >= _CODED_ROWS:
         path = folder / f"{name}.i8"
-        size, sha256, missed = write_codes(path, vectors)
-        files["i8"] = _entry(path, size, sha256)
-        codes = CodeScan(path, sha256=sha256, n=ids.size, dim=dim, longest_miss=missed)
+        files["i8"] = _entry(path, *write_codes(path, vectors))
+        codes = CodeScan(path, sha256=files["i8"].sha256, n=ids.size, dim=dim)
     rows = Rows(ids=ids, vectors=vectors, alive=np.ones(ids.size, dtype=np.bool_), codes=codes)
     ann = None
     if build_ann and ids.size >= settings.ann_min_rows and settings.backend != "exact":
@@ -83,7 +81,6 @@ def write_segment(
     return Sealed(
         uuid=name,
         ids=ids,
-        longest_miss=missed,
         exact_ms=exact_ms,
         ann=ann,
         files=files,

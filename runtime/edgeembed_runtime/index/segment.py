@@ -41,8 +41,6 @@ class SegmentInfo:
     seg: int
     uuid: str
     n: int
-    longest_miss: float
-    """The longest distance of a vector to its code; 0 where there are no codes."""
     exact_ms: float | None
     backend: AnnName | None
     """What searches it approximately; None: nothing does."""
@@ -145,7 +143,6 @@ class Segment:
             sha256=entry.sha256,
             n=self.info.n,
             dim=self._dim,
-            longest_miss=self.info.longest_miss,
         )
 
     def ann(self) -> LoadedAnn | None:
@@ -191,29 +188,26 @@ def read_infos(connection: sqlite3.Connection, directory: Path) -> list[SegmentI
         if not isinstance(size, int) or not str(name).endswith(f".{role}"):
             raise IndexCorruptError(f"{directory / CATALOG}: segment file {name} is damaged")
         files.setdefault(seg, {})[role] = SegmentFile(name=name, bytes=size, sha256=str(sha256))
-    columns = "seg, uuid, n, longest_miss, exact_ms, backend, trees, effort, recall, ann_ms"
+    columns = "seg, uuid, n, exact_ms, backend, trees, effort, recall, ann_ms"
     found = connection.execute(f"SELECT {columns} FROM segment ORDER BY seg").fetchall()
     return [_info(row, files.get(row[0], {}), directory) for row in found]
 
 
 def _info(row: tuple[object, ...], files: dict[str, SegmentFile], directory: Path) -> SegmentInfo:
-    seg, uuid, n, longest_miss, exact_ms, backend, trees, effort, recall, ann_ms = row
+    seg, uuid, n, exact_ms, backend, trees, effort, recall, ann_ms = row
     integers = [number for number in (seg, n, trees, effort) if isinstance(number, int)]
     named: list[AnnName] = [name for name in BACKENDS if name == backend]
-    missed = _real(longest_miss) or 0.0
     if (
         len(integers) != 4
         or integers[1] < 1
         or not {"f32", "ids"} <= files.keys()
         or (backend != "exact" and not named)
-        or not 0 <= missed <= 1
     ):
         raise IndexCorruptError(f"{directory / CATALOG}: segment {str(uuid)[:80]} is damaged")
     return SegmentInfo(
         seg=integers[0],
         uuid=checked_uuid(directory, uuid),
         n=integers[1],
-        longest_miss=missed,
         exact_ms=_real(exact_ms),
         backend=named[0] if named else None,
         trees=integers[2],

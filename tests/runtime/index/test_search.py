@@ -165,9 +165,10 @@ def test_fusion_prefers_what_both_lists_hold():
 def test_the_index_works_without_annoy(tmp_path, vectors, brute_force, monkeypatch):
     monkeypatch.setitem(sys.modules, "annoy", None)
     v = vectors(300)
-    settings = IndexSettings(seal_rows=100, ann_min_rows=50, backend="annoy")
+    settings = IndexSettings(ann_min_rows=50, backend="annoy")
     with Index.create(tmp_path / "i", dim=16, settings=settings) as index:
         index.upsert([str(i) for i in range(300)], vectors=v)
+        index.compact()
         assert [s.backend for s in index.stats().segments] == ["exact"]
         order, _ = brute_force(v, v[5], 10)
         assert [int(hit.key) for hit in index.search(v[5], 10)] == order
