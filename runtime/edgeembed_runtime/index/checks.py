@@ -161,8 +161,8 @@ def check_lengths(n: int, **others: int | None) -> None:
             raise InputError(f"{name}: expected {n} entries, one for each key, got {length}")
 
 
-def check_k(k: object) -> int:
-    """Return how many hits are wanted.
+def check_k(k: object, *, what: str = "k") -> int:
+    """Return how many are wanted.
 
     Raises:
         InputError: not an integer of at least 1.
@@ -172,9 +172,9 @@ def check_k(k: object) -> int:
             raise TypeError
         number = operator.index(cast("int", k))
     except TypeError as error:
-        raise InputError(f"k: expected an integer, got {type(k).__name__}") from error
+        raise InputError(f"{what}: expected an integer, got {type(k).__name__}") from error
     if number < 1:
-        raise InputError(f"k: expected at least 1, got {number}")
+        raise InputError(f"{what}: expected at least 1, got {number}")
     return number
 
 

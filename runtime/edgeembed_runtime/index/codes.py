@@ -6,7 +6,8 @@ each row; then, as float64, the longest distance of a row to its code.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -65,3 +66,37 @@ def _pieces(vectors: NDArray[np.float32]) -> Iterator[bytes]:
         yield block.tobytes()
     yield scales.tobytes()
     yield struct.pack("<d", worst)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodedCodes:
+    """A code file in memory."""
+
+    blocks: Sequence[NDArray[np.int8]]
+    """Each (dim, rows)."""
+    scales: NDArray[np.float32]
+    longest_miss: float
+
+    def rows(self, part: slice) -> NDArray[np.float32]:
+        """The vectors of some rows in a row, as rounded: (n, dim)."""
+        size = self.blocks[0].shape[1]
+        positions = np.arange(*part.indices(self.scales.size))
+        found = np.empty((positions.size, self.blocks[0].shape[0]), np.float32)
+        for number, block in enumerate(self.blocks):
+            here = positions // size == number
+            found[here] = block[:, positions[here] - number * size].T
+        return found * self.scales[positions][:, None]
+
+
+def read_codes(data: bytes, n: int, dim: int) -> DecodedCodes:
+    """Take a code file of (n, dim) vectors apart."""
+    codes = np.frombuffer(data, np.int8, n * dim)
+    step = block_rows(dim)
+    return DecodedCodes(
+        blocks=[
+            codes[start * dim : min(n, start + step) * dim].reshape(dim, -1)
+            for start in range(0, n, step)
+        ],
+        scales=np.frombuffer(data, "<f4", n, offset=n * dim).copy(),
+        longest_miss=struct.unpack("<d", data[-_MISS_BYTES:])[0],
+    )

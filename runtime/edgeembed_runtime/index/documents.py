@@ -21,6 +21,7 @@ VISIBLE = "doc.born <= ? AND (doc.dead IS NULL OR doc.dead > ?)"
 """SQL condition of rows that exist at a generation; bind the generation twice."""
 # Older SQLite allows 999 bound values in one statement.
 _CHUNK = 500
+_NEVER = -1  # no CRC-32: of a row that holds no text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +181,8 @@ def _rows(
     for docid, key, text, meta_json, crc32 in cursor:
         texts = (text, meta_json)
         if not isinstance(key, str) or not all(t is None or isinstance(t, str) for t in texts):
-            raise IndexCorruptError(f"document row {docid} is damaged: it does not hold text")
+            yield DocumentRow(docid=docid, key=str(key), text=None, meta_json=None, crc32=_NEVER)
+            continue
         yield DocumentRow(docid=docid, key=key, text=text, meta_json=meta_json, crc32=crc32)
 
 

@@ -14,8 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from edgeembed_runtime.errors import IndexReadOnlyError, InputError, SearchIndexError
 from edgeembed_runtime.index.backup import copy_index
 from edgeembed_runtime.index.batch import make_batch
+from edgeembed_runtime.index.batches import DocumentBatch, read_batches
 from edgeembed_runtime.index.catalog import Catalog, SnapshotPurgedError
-from edgeembed_runtime.index.checks import check_keys
+from edgeembed_runtime.index.checks import check_k, check_keys
 from edgeembed_runtime.index.creation import chosen_space, create_index
 from edgeembed_runtime.index.describe import gather_stats
 from edgeembed_runtime.index.documents import docids_of, fetch, keys_at
@@ -23,11 +24,13 @@ from edgeembed_runtime.index.encoder_protocol import IndexEncoder, check_fits
 from edgeembed_runtime.index.lock import WriterLock
 from edgeembed_runtime.index.queries import Mode, Queries, many_queries, one_query
 from edgeembed_runtime.index.recommend import direction_between, listed_keys
+from edgeembed_runtime.index.repair import RepairReport, read_damaged, repair
 from edgeembed_runtime.index.results import Hit, IndexStats, StoredDocument, VerifyReport
 from edgeembed_runtime.index.search import SearchOptions, checked_options, search_snapshot
 from edgeembed_runtime.index.settings import IndexSettings
 from edgeembed_runtime.index.snapshot import Snapshot, load_snapshot
 from edgeembed_runtime.index.verify import require_sound, verify_index
+from edgeembed_runtime.index.where import compile_where
 from edgeembed_runtime.index.writer import Writer
 
 T = TypeVar("T")
@@ -242,6 +245,23 @@ class Index:
 
         return iter(self._at_current(read))
 
+    def batches(
+        self, size: int = 4096, *, where: Mapping[str, Any] | None = None
+    ) -> Iterator[DocumentBatch]:
+        """All documents of one generation with their vectors, in the order of writing.
+
+        Args:
+            size: how many at a time, at least 1.
+            where: a filter on metadata, as in search.
+
+        Raises:
+            InputError: an argument cannot be used.
+            IndexCorruptError: a document is damaged.
+            SearchIndexError: the index was compacted meanwhile: read it again.
+        """
+        condition = None if where is None else compile_where(where)
+        return read_batches(self._current(), self._catalog, condition, check_k(size, what="size"))
+
     def search(
         self,
         query: str | ArrayLike,
@@ -252,6 +272,7 @@ class Index:
         exact: bool = False,
         exclude: Iterable[str] = (),
         min_score: float | None = None,
+        distinct: str | None = None,
     ) -> list[Hit]:
         """Find the k best documents, best first, ties in the order of writing.
 
@@ -260,16 +281,18 @@ class Index:
             k: at least 1; fewer hits come back only where fewer documents match, or score enough.
             where: a filter on metadata; see docs/index-format.md.
             mode: dense (cosine), keyword (BM25) or hybrid (both, fused by rank).
-            exact: never use Annoy; then the hits are the true neighbours.
+            exact: never search approximately; then the hits are the true neighbours.
             exclude: keys that may not be found.
             min_score: leave out hits below it; see Hit for what a score is in each mode.
+            distinct: a field of the metadata; of hits that share its value the best is kept, such
+                as the best passage of every file with distinct="source".
 
         Raises:
             InputError: an argument cannot be used.
             IndexReadOnlyError: closed.
             IndexCorruptError: a found document is damaged.
         """
-        options = checked_options(k, where, mode, exact, exclude, min_score)
+        options = checked_options(k, where, mode, exact, exclude, min_score, distinct)
         queries = one_query(query, self._encoder, dim=self.dim, mode=options.mode)
         return self._search(queries, options)[0]
 
@@ -283,9 +306,10 @@ class Index:
         exact: bool = False,
         exclude: Iterable[str] = (),
         min_score: float | None = None,
+        distinct: str | None = None,
     ) -> list[list[Hit]]:
         """Search for n texts, encoded in one call, or (n, dim) vectors; see search."""
-        options = checked_options(k, where, mode, exact, exclude, min_score)
+        options = checked_options(k, where, mode, exact, exclude, min_score, distinct)
         prepared = many_queries(queries, self._encoder, dim=self.dim, mode=options.mode)
         return self._search(prepared, options)
 
@@ -310,7 +334,7 @@ class Index:
             negative: keys of documents that are not.
             k: as in search, and so are the others.
             where: a filter on metadata.
-            exact: never use Annoy.
+            exact: never search approximately.
             exclude: keys that may not be found either.
             min_score: leave out hits below it.
 
@@ -364,6 +388,37 @@ class Index:
         copy_index(self.path, self._catalog, target)
         with Index(target) as copy:
             require_sound(copy.verify(), target)
+
+    @staticmethod
+    def repair(
+        path: str | os.PathLike[str],
+        dst: str | os.PathLike[str],
+        *,
+        encoder: IndexEncoder | None = None,
+    ) -> RepairReport:
+        """Save what can be saved of a damaged index into a new one; the damaged one is only read.
+
+        Args:
+            path: the damaged index; nobody should write to it meanwhile.
+            dst: where the new one goes.
+            encoder: makes vectors anew of documents whose vectors are damaged.
+
+        Raises:
+            IndexExistsError: `dst` holds an index or other files.
+            IndexCorruptError: the catalog itself is damaged; only a backup helps.
+            SpaceMismatchError: the encoder's vectors do not belong in this index.
+            StorageError: the file system refused.
+        """
+        directory = Path(path).absolute()
+        source = Catalog(directory, writable=False, busy_timeout_s=_DEFAULTS.busy_timeout_s)
+        with contextlib.closing(source):
+            if encoder is not None:
+                check_fits(encoder, dim=source.dim, space=source.space)
+            with Index.create(dst, dim=source.dim, space=source.space, info=source.info) as target:
+                parts = read_damaged(directory, source, encoder)
+                report = repair(parts, target._require_writer().upsert)
+                target.compact()
+        return report
 
     def close(self) -> None:
         """Release files and the writer lock; a second call does nothing."""

@@ -61,8 +61,8 @@ def require_regular(path: Path, size: int | None = None) -> None:
         )
 
 
-def open_regular(path: Path, size: int) -> BinaryIO:
-    """Open a plain file of exactly `size` bytes for reading, never through a link.
+def open_regular(path: Path, size: int | None) -> BinaryIO:
+    """Open a plain file of exactly `size` bytes (None: of any) for reading, never through a link.
 
     Raises:
         IndexCorruptError: see require_regular.

@@ -1,5 +1,6 @@
 """One search from prepared queries to hits: filter, rank, fetch."""
 
+import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from edgeembed_runtime.index.results import Hit
 from edgeembed_runtime.index.snapshot import Snapshot
 from edgeembed_runtime.index.where import Condition, compile_where
 
+# How many times deeper a search looks, and looks again, when many hits may share a value.
+_DISTINCT_DEPTH = 4
+
 
 @dataclass(frozen=True, kw_only=True)
 class SearchOptions:
@@ -30,6 +34,7 @@ class SearchOptions:
     exact: bool
     exclude: Sequence[str]
     min_score: float | None
+    distinct: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +52,7 @@ def checked_options(
     exact: bool,
     exclude: Iterable[str],
     min_score: object = None,
+    distinct: object = None,
 ) -> SearchOptions:
     """Check the options of a search.
 
@@ -62,6 +68,10 @@ def checked_options(
         or not math.isfinite(min_score)
     ):
         raise InputError(f"min_score: expected a number or None, got {min_score!r:.100}")
+    if distinct is not None and not isinstance(distinct, str):
+        raise InputError(
+            f"distinct: expected a field of the metadata or None, got {distinct!r:.100}"
+        )
     return SearchOptions(
         k=check_k(k),
         condition=None if where is None else compile_where(where),
@@ -69,6 +79,7 @@ def checked_options(
         exact=exact,
         exclude=check_keys(exclude, what="exclude"),
         min_score=min_score,
+        distinct=distinct,
     )
 
 
@@ -90,11 +101,27 @@ def search_snapshot(
             f"this index was created; use mode='dense'"
         )
     # No document can be found beyond those that exist; a huge k must not cost memory.
-    k = min(options.k, max(1, snapshot.documents))
+    most = max(1, snapshot.documents)
+    k = min(options.k, most)
     scope = _scope(snapshot, catalog, options)
-    rankings = _rankings(snapshot, catalog, queries, options, scope, k)
-    if options.min_score is not None:
-        least = options.min_score
+    depth = k if options.distinct is None else min(_DISTINCT_DEPTH * k, most)
+    while True:
+        rankings = _rankings(snapshot, catalog, queries, options, scope, depth)
+        found = _hits(snapshot, catalog, rankings, options.min_score)
+        if options.distinct is None:
+            return found
+        best = [_first_of_each(hits, options.distinct)[:k] for hits in found]
+        if all(len(b) == k or len(hits) < depth for b, hits in zip(best, found, strict=True)):
+            return best
+        if depth == most:
+            return best
+        depth = min(_DISTINCT_DEPTH * depth, most)
+
+
+def _hits(
+    snapshot: Snapshot, catalog: Catalog, rankings: list[Ranking], least: float | None
+) -> list[list[Hit]]:
+    if least is not None:
         rankings = [[pair for pair in ranking if pair[1] >= least] for ranking in rankings]
     with catalog.reading(snapshot.generation) as connection:
         found = fetch(connection, {docid for ranking in rankings for docid, _ in ranking})
@@ -110,6 +137,20 @@ def search_snapshot(
         ]
         for ranking in rankings
     ]
+
+
+def _first_of_each(hits: Sequence[Hit], field: str) -> list[Hit]:
+    """The best hit for every value of a field, and every hit without it."""
+    seen: set[str] = set()
+    kept: list[Hit] = []
+    for hit in hits:
+        if hit.metadata is not None and field in hit.metadata:
+            value = json.dumps(hit.metadata[field], sort_keys=True)
+            if value in seen:
+                continue
+            seen.add(value)
+        kept.append(hit)
+    return kept
 
 
 def _scope(snapshot: Snapshot, catalog: Catalog, options: SearchOptions) -> _Scope:

@@ -113,26 +113,13 @@ class Segment:
                 raise IndexCorruptError(
                     f"{directory / CATALOG}: {info.files[role].name}: expected {size} bytes"
                 )
-        self.ids = self._load_ids()
+        self.ids = read_ids(directory, info.files["ids"])
         path = segment_path(directory, info.files["f32"].name)
         with open_regular(path, expected["f32"]) as file:
             self.mapped = MappedFile(file)
         vectors = self.mapped.array("<f4", info.n * dim)
         self.vectors: NDArray[np.float32] = vectors.reshape(info.n, dim)
         self.codes = self._code_scan()
-
-    def _load_ids(self) -> NDArray[np.int64]:
-        # Hashed at every opening: they are few bytes, and a wrong id would mean a wrong document.
-        entry = self.info.files["ids"]
-        path = segment_path(self._directory, entry.name)
-        with open_regular(path, entry.bytes) as file:
-            data = file.read()
-        if hashlib.sha256(data).hexdigest() != entry.sha256:
-            raise IndexCorruptError(f"{path} is damaged: its SHA-256 differs from the catalog's")
-        ids = np.frombuffer(data, dtype="<i8").astype(np.int64)
-        if (np.diff(ids) <= 0).any():
-            raise IndexCorruptError(f"{path} is damaged: its ids are not ascending")
-        return ids
 
     def _code_scan(self) -> CodeScan | None:
         entry = self.info.files.get("i8")
@@ -173,6 +160,24 @@ class Segment:
         except (SearchIndexError, OSError) as error:
             _LOG.warning("searching a segment exactly: %s", error)
             return None
+
+
+def read_ids(directory: Path, entry: SegmentFile) -> NDArray[np.int64]:
+    """The document rows of a segment, ascending.
+
+    Raises:
+        IndexCorruptError: the file is missing, no plain file, of another size, or damaged.
+    """
+    # Hashed at every opening: they are few bytes, and a wrong id would mean a wrong document.
+    path = segment_path(directory, entry.name)
+    with open_regular(path, entry.bytes) as file:
+        data = file.read()
+    if hashlib.sha256(data).hexdigest() != entry.sha256:
+        raise IndexCorruptError(f"{path} is damaged: its SHA-256 differs from the catalog's")
+    ids = np.frombuffer(data, dtype="<i8").astype(np.int64)
+    if (np.diff(ids) <= 0).any():
+        raise IndexCorruptError(f"{path} is damaged: its ids are not ascending")
+    return ids
 
 
 def read_infos(connection: sqlite3.Connection, directory: Path) -> list[SegmentInfo]:

@@ -3,6 +3,7 @@
 import dataclasses
 import sqlite3
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,16 +124,29 @@ def _read_tail(
         "SELECT docid, vec, crc32 FROM tail WHERE docid > ? ORDER BY docid", (last,)
     ).fetchall()
     for docid, blob, crc32 in found:
-        if not isinstance(blob, bytes) or len(blob) != dim * 4 or zlib.crc32(blob) != crc32:
+        if not _is_sound(blob, crc32, dim):
             raise IndexCorruptError(
                 f"{directory / CATALOG}: the vector of row {docid} is damaged; "
                 f"restore the index from a backup"
             )
-    vectors = np.frombuffer(b"".join(blob for _, blob, _ in found), dtype="<f4")
+    return _tail_of({docid: blob for docid, blob, _ in found}, dim)
+
+
+def sound_tail(connection: sqlite3.Connection, dim: int) -> Rows:
+    """Those rows of the tail that are not damaged."""
+    found = connection.execute("SELECT docid, vec, crc32 FROM tail ORDER BY docid")
+    return _tail_of({d: blob for d, blob, crc32 in found if _is_sound(blob, crc32, dim)}, dim)
+
+
+def _is_sound(blob: object, crc32: object, dim: int) -> bool:
+    return isinstance(blob, bytes) and len(blob) == dim * 4 and zlib.crc32(blob) == crc32
+
+
+def _tail_of(blobs: Mapping[int, bytes], dim: int) -> Rows:
     return Rows(
-        ids=np.array([docid for docid, _, _ in found], dtype=np.int64),
-        vectors=vectors.reshape(-1, dim),
-        alive=np.ones(len(found), dtype=np.bool_),
+        ids=np.array(list(blobs), dtype=np.int64),
+        vectors=np.frombuffer(b"".join(blobs.values()), dtype="<f4").reshape(-1, dim),
+        alive=np.ones(len(blobs), dtype=np.bool_),
     )
 
 

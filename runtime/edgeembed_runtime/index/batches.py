@@ -1,0 +1,59 @@
+"""Reading an index from end to end: documents and vectors of one generation."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_runtime.errors import SearchIndexError
+from edgeembed_runtime.index.catalog import Catalog, SnapshotPurgedError
+from edgeembed_runtime.index.documents import VISIBLE, fetch
+from edgeembed_runtime.index.results import StoredDocument
+from edgeembed_runtime.index.snapshot import Snapshot
+from edgeembed_runtime.index.where import Condition
+
+
+@dataclass(frozen=True, kw_only=True)
+class DocumentBatch:
+    """Some documents and their vectors."""
+
+    documents: Sequence[StoredDocument]
+    """n of them."""
+    vectors: NDArray[np.float32]
+    """(n, dim), unit length."""
+
+
+def read_batches(
+    snapshot: Snapshot, catalog: Catalog, condition: Condition | None, size: int
+) -> Iterator[DocumentBatch]:
+    """Yield all documents that meet a condition, in the order of writing, `size` at a time.
+
+    No transaction stays open in between, so that writers go on.
+
+    Raises:
+        IndexCorruptError: a document's checksum does not match, or it has no vector.
+        SearchIndexError: the generation was purged meanwhile.
+    """
+    at, last = snapshot.generation, -1
+    sql, values = ("1", ()) if condition is None else (condition.sql, condition.values)
+    statement = (
+        f"SELECT docid FROM doc WHERE {VISIBLE} AND {sql} AND docid > ? ORDER BY docid LIMIT ?"
+    )
+    try:
+        while True:
+            with catalog.reading(snapshot.generation) as connection:
+                rows = connection.execute(statement, (at, at, *values, last, size))
+                docids = [docid for (docid,) in rows]
+                found = fetch(connection, docids)
+            if not docids:
+                return
+            yield DocumentBatch(
+                documents=[found[docid] for docid in docids],
+                vectors=snapshot.vectors_of(np.array(docids, np.int64)),
+            )
+            last = docids[-1]
+    except SnapshotPurgedError as error:
+        raise SearchIndexError(
+            f"{catalog.path}: the index was compacted while it was read; read it again"
+        ) from error

@@ -1,0 +1,127 @@
+"""A sound index from what is left of a damaged one; the damaged one is only read."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_runtime.index.catalog import Catalog, meta_int
+from edgeembed_runtime.index.checks import Batch
+from edgeembed_runtime.index.documents import DocumentRow, iterate
+from edgeembed_runtime.index.encoder_protocol import IndexEncoder
+from edgeembed_runtime.index.salvage import Salvaged, salvage
+from edgeembed_runtime.index.segment import read_infos
+from edgeembed_runtime.index.snapshot import sound_tail
+from edgeembed_runtime.index.vector_checks import unit_rows
+
+_BATCH = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepairReport:
+    """What became of the documents of a damaged index, by key where they are not as they were."""
+
+    intact: int
+    encoded: Sequence[str]
+    """Whose vectors were damaged, and made anew from their texts."""
+    approximate: Sequence[str]
+    """Whose vectors were damaged, and are now those of their 8-bit codes, or as they were found."""
+    lost: Sequence[str]
+    """Whose text was damaged, or whose vector was and could not be made anew."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repaired:
+    """Documents to write, and how each got its vector."""
+
+    batch: Batch
+    encoded: Sequence[str]
+    approximate: Sequence[str]
+    lost: Sequence[str]
+
+
+def repair(parts: Iterable[Repaired], write: Callable[[Batch], None]) -> RepairReport:
+    """Write what was saved and say what became of it."""
+    intact = 0
+    encoded: list[str] = []
+    approximate: list[str] = []
+    lost: list[str] = []
+    for part in parts:
+        if part.batch.keys:
+            write(part.batch)
+        intact += len(part.batch.keys) - len(part.encoded) - len(part.approximate)
+        encoded += part.encoded
+        approximate += part.approximate
+        lost += part.lost
+    return RepairReport(intact=intact, encoded=encoded, approximate=approximate, lost=lost)
+
+
+def read_damaged(
+    directory: Path, catalog: Catalog, encoder: IndexEncoder | None
+) -> Iterator[Repaired]:
+    """Yield all documents that can be saved, in the order of writing.
+
+    Raises:
+        IndexCorruptError: the catalog itself cannot be read; only a backup helps.
+    """
+    with catalog.reading() as connection:
+        generation = meta_int(connection, "gen")
+        parts = [
+            salvage(directory, info, catalog.dim) for info in read_infos(connection, directory)
+        ]
+        tail = sound_tail(connection, catalog.dim)
+        every = np.ones(tail.ids.size, np.bool_)
+        parts.append(
+            Salvaged(ids=tail.ids, vectors=tail.vectors, exact=every, near=np.zeros_like(every))
+        )
+        rows = iterate(connection, generation)
+        while some := list(islice(rows, _BATCH)):
+            yield _repaired(some, [part for part in parts if part is not None], encoder)
+
+
+def _repaired(
+    rows: Sequence[DocumentRow], parts: Sequence[Salvaged], encoder: IndexEncoder | None
+) -> Repaired:
+    readable = [row for row in rows if row.is_sound()]
+    docids = np.array([row.docid for row in readable], np.int64)
+    dim = parts[-1].vectors.shape[1]
+    vectors = np.zeros((len(readable), dim), np.float32)
+    exact, near = np.zeros(len(readable), np.bool_), np.zeros(len(readable), np.bool_)
+    for part in parts:
+        here = np.flatnonzero(np.isin(docids, part.ids))
+        at = np.searchsorted(part.ids, docids[here])
+        vectors[here], exact[here], near[here] = part.vectors[at], part.exact[at], part.near[at]
+    encoded = _encode(readable, ~exact, encoder, vectors)
+    kept = np.flatnonzero(exact | near | encoded)
+    return Repaired(
+        batch=Batch(
+            keys=[readable[i].key for i in kept],
+            documents=[readable[i].text for i in kept],
+            metadatas=[readable[i].meta_json for i in kept],
+            vectors=vectors[kept],
+        ),
+        encoded=[readable[i].key for i in np.flatnonzero(encoded)],
+        approximate=[readable[i].key for i in np.flatnonzero(near & ~encoded)],
+        lost=[row.key for row in rows if not row.is_sound()]
+        + [readable[i].key for i in np.flatnonzero(~(exact | near | encoded))],
+    )
+
+
+def _encode(
+    rows: Sequence[DocumentRow],
+    wanted: NDArray[np.bool_],
+    encoder: IndexEncoder | None,
+    vectors: NDArray[np.float32],
+) -> NDArray[np.bool_]:
+    """Put vectors of texts in place where wanted and possible; says where."""
+    done = np.zeros(len(rows), np.bool_)
+    texts = {i: rows[i].text for i in np.flatnonzero(wanted).tolist()}
+    known = {i: text for i, text in texts.items() if text is not None}
+    if encoder is not None and known:
+        found = encoder.encode_document(list(known.values()))
+        vectors[list(known)] = unit_rows(found, dim=vectors.shape[1], what="documents")
+        done[list(known)] = True
+    return done
