@@ -28,7 +28,12 @@ def search(
     min_score: Annotated[
         float | None, typer.Option(help="Leave out results below this score.")
     ] = None,
-    exact: Annotated[bool, typer.Option("--exact", help="Compare with every vector.")] = False,
+    per_file: Annotated[
+        bool, typer.Option("--per-file", help="Show only the best passage of every file.")
+    ] = False,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="The true neighbours, even in a large index.")
+    ] = False,
     full: Annotated[bool, typer.Option("--full", help="Show whole passages.")] = False,
     variant: VariantName = "auto",
     as_json: AsJson = False,
@@ -47,7 +52,15 @@ def search(
         Index.open(index_path, encoder=encoder) as opened,
     ):
         began = time.perf_counter()
-        hits = opened.search(query, k, where=condition, mode=mode, exact=exact, min_score=min_score)
+        hits = opened.search(
+            query,
+            k,
+            where=condition,
+            mode=mode,
+            exact=exact,
+            min_score=min_score,
+            distinct="source" if per_file else None,
+        )
         milliseconds = (time.perf_counter() - began) * 1000
         count = len(opened)
     if as_json:

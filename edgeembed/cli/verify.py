@@ -1,5 +1,6 @@
 """`edgeembed verify`: is every byte what it should be, and does the model still do what it did?"""
 
+import contextlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -8,21 +9,35 @@ import typer
 
 from edgeembed import Encoder, Index
 from edgeembed.cli.output import AsJson, out, print_json, print_table
-from edgeembed.cli.targets import is_index
+from edgeembed.cli.targets import ModelPath, is_index
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.errors import EdgeEmbedError
 from edgeembed_runtime.self_test import SelfTest
 
+_NAMED = 5
+
 
 def verify(
-    path: Annotated[Path, typer.Argument(help="A bundle or an index.")], as_json: AsJson = False
+    path: Annotated[Path, typer.Argument(help="A bundle or an index.")],
+    repair: Annotated[
+        Path | None,
+        typer.Option(help="Save what can be saved of a damaged index into a new one, here."),
+    ] = None,
+    model: ModelPath = None,
+    as_json: AsJson = False,
 ) -> None:
     """Check every file of a bundle or an index; of a bundle, run its golden inputs here as well.
 
-    The exit code is 0 only if nothing is wrong.
+    The exit code is 0 only if nothing is wrong. With --repair, damaged vectors are made anew by the
+    bundle that --model names, or come from their codes; the damaged index stays as it is.
 
-    Example: edgeembed verify minilm.bundle
+    Examples: edgeembed verify minilm.bundle
+
+    edgeembed verify edgeembed.index --repair new.index --model minilm.bundle
     """
+    if repair is not None:
+        _repair(path, repair, model, as_json)
+        return
     tests: list[SelfTest] = []
     if is_index(path):
         with Index.open(path) as index:
@@ -36,6 +51,25 @@ def verify(
         _show(path, problems, tests)
     if problems:
         raise typer.Exit(1)
+
+
+def _repair(path: Path, target: Path, model: Path | None, as_json: bool) -> None:
+    with contextlib.ExitStack() as opened:
+        encoder = None if model is None else opened.enter_context(Encoder.load(model))
+        report = Index.repair(path, target, encoder=encoder)
+    if as_json:
+        print_json(asdict(report))
+        return
+    out.print(f"{target}: {report.intact} documents are as they were", highlight=False)
+    for what, keys in (
+        ("encoded anew", report.encoded),
+        ("with approximate vectors", report.approximate),
+        ("lost", report.lost),
+    ):
+        if keys:
+            more = "" if len(keys) <= _NAMED else f" and {len(keys) - _NAMED} more"
+            shown = ", ".join(keys[:_NAMED])
+            out.print(f"{len(keys)} {what}: {shown}{more}", markup=False, highlight=False)
 
 
 def _verify_bundle(path: Path) -> tuple[list[str], list[SelfTest]]:

@@ -320,3 +320,11 @@ def test_of_two_records_with_one_key_the_last_one_counts(run, tmp_path, tiny_pat
     (tmp_path / "r.jsonl").write_text("\n".join(map(json.dumps, records)))
     assert run("index", "r.jsonl", "-m", tiny_path).exit_code == 0
     assert {key: d.document for key, d in stored("edgeembed.index").items()} == {"k#0": short}
+
+
+def test_only_the_best_passage_of_every_file_is_shown(run_json, indexed):
+    every = run_json("search", "a train", "-i", indexed, "-k", 50)["hits"]
+    best = run_json("search", "a train", "-i", indexed, "-k", 50, "--per-file")["hits"]
+    sources = [hit["metadata"]["source"] for hit in best]
+    assert len(sources) == len(set(sources)) < len(every)
+    assert best[0] == every[0]

@@ -1,6 +1,7 @@
 """`edgeembed inspect` and `edgeembed verify`, on bundles and on indexes, sound and damaged."""
 
 import json
+import sqlite3
 
 import numpy as np
 import pytest
@@ -120,3 +121,19 @@ def test_verifying_a_damaged_index_fails(run, indexed):
     assert result.exit_code == 1
     assert "Traceback" not in result.stderr
     assert result.stderr.startswith("edgeembed: ")
+
+
+def test_a_damaged_index_is_saved_into_a_new_one(run, run_json, indexed, tiny_path, tmp_path):
+    database = sqlite3.connect(indexed / "edgeembed.sqlite3")
+    database.execute("UPDATE tail SET vec = zeroblob(64) WHERE docid = 1")
+    database.commit()
+    database.close()
+    assert run("verify", indexed).exit_code == 1
+    result = run("verify", indexed, "--repair", tmp_path / "new.index")
+    assert result.exit_code == 0, result.stderr
+    assert "documents are as they were" in result.stdout
+    assert "1 lost" in result.stdout
+    report = run_json("verify", indexed, "--repair", tmp_path / "other.index", "-m", tiny_path)
+    assert len(report["encoded"]) == 1
+    assert report["lost"] == []
+    assert run("verify", tmp_path / "other.index").exit_code == 0
