@@ -84,18 +84,6 @@ def test_full_disk_while_a_file_is_copied(monkeypatch, tiny, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
-def test_full_temporary_folder_while_quantizing(monkeypatch, tmp_path, convert_toy):
-    import onnxruntime.quantization
-
-    def full(*args, **options):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(onnxruntime.quantization, "quantize_dynamic", full)
-    with pytest.raises(StorageError, match="disk is full"):
-        convert_toy(tmp_path / "bundle", quantize="int8")
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_taken_place_without_overwrite(existing, convert_toy):
     before, steps = contents(existing.parent), []
     with pytest.raises(StorageError, match="exists already"):

@@ -6,9 +6,10 @@ import onnxruntime
 import pytest
 from onnx import helper, numpy_helper
 
+from edgeembed_converters.quantization.activations import measured_activations
 from edgeembed_converters.quantization.calibration import calibration_texts, token_ids
 from edgeembed_converters.quantization.embedding_rows import quantize_embedding_rows
-from edgeembed_converters.quantization.smoothing import channel_maxima, smoothed
+from edgeembed_converters.quantization.smoothing import smoothed
 from edgeembed_runtime.inputs.tokenizer import TextTokenizer
 
 WIDTH, ROWS = 32, 100
@@ -62,25 +63,40 @@ def error(model, expected):
     )
 
 
-def test_maxima_are_those_of_the_activations(model):
-    maxima = channel_maxima(model, FEEDS)
+def maxima_of(model):
+    return {name: found.maxima for name, found in measured_activations(model, FEEDS).items()}
+
+
+def test_activations_are_those_of_all_inputs(model):
+    found = measured_activations(model, FEEDS)
     table = numpy_helper.to_array(model.graph.initializer[0])
     outliers = numpy_helper.to_array(model.graph.initializer[1])
-    expected = np.abs(np.concatenate([table[ids] * outliers for ids in IDS])).max(axis=0)
-    np.testing.assert_allclose(maxima["found"], expected)
-    assert set(maxima) == {"found", "active"}
+    expected = np.concatenate([table[ids] * outliers for ids in IDS])
+    np.testing.assert_allclose(found["found"].maxima, np.abs(expected).max(axis=0))
+    np.testing.assert_allclose(found["found"].gram, expected.T @ expected, rtol=1e-4, atol=0.1)
+    assert set(found) == {"found", "active"}
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.5, 0.75, 1.0])
 def test_a_smoothed_model_is_the_same_function(model, strength):
     before = model.SerializeToString()
-    copy = smoothed(model, channel_maxima(model, FEEDS), dict.fromkeys(LAYERS, strength))
+    copy = smoothed(model, maxima_of(model), dict.fromkeys(LAYERS, strength)).model
     assert error(copy, outputs(model)) < 1e-6
     assert model.SerializeToString() == before  # the original is not touched
 
 
+def test_scales_are_what_inputs_are_divided_by(model):
+    made = smoothed(model, maxima_of(model), {"hidden": 0.75})
+    before, after = (
+        numpy_helper.to_array(next(t for t in each.graph.initializer if t.name == "first"))
+        for each in (model, made.model)
+    )
+    assert set(made.scales) == {"first"}
+    np.testing.assert_allclose(after, before * made.scales["first"][:, None], rtol=1e-6)
+
+
 def test_layers_that_are_not_named_stay_as_they_are(model):
-    copy = smoothed(model, channel_maxima(model, FEEDS), {"hidden": 0.75})
+    copy = smoothed(model, maxima_of(model), {"hidden": 0.75}).model
     before, after = (
         {tensor.name: numpy_helper.to_array(tensor) for tensor in each.graph.initializer}
         for each in (model, copy)
@@ -90,9 +106,10 @@ def test_layers_that_are_not_named_stay_as_they_are(model):
 
 
 def test_channels_that_are_always_zero_do_no_harm(model):
-    maxima = channel_maxima(model, FEEDS)
+    maxima = maxima_of(model)
     maxima["found"][:] = 0
-    assert error(smoothed(model, maxima, dict.fromkeys(LAYERS, 0.75)), outputs(model)) < 1e-6
+    copy = smoothed(model, maxima, dict.fromkeys(LAYERS, 0.75)).model
+    assert error(copy, outputs(model)) < 1e-6
 
 
 def test_embeddings_have_a_scale_for_every_row(model):
@@ -130,8 +147,8 @@ def test_a_graph_without_linear_layers_has_nothing_to_smooth():
         [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    assert channel_maxima(model, FEEDS) == {}
-    assert smoothed(model, {}, {}).graph.node[0].op_type == "Relu"
+    assert measured_activations(model, FEEDS) == {}
+    assert smoothed(model, {}, {}).model.graph.node[0].op_type == "Relu"
 
 
 def test_calibration_texts_are_of_many_kinds_and_lengths_and_always_the_same():

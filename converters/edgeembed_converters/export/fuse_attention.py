@@ -12,9 +12,9 @@ from onnx import helper, numpy_helper
 
 from edgeembed_converters.export.graph_cleanup import replace_nodes
 from edgeembed_converters.export.inner_values import inner_values
+from edgeembed_converters.export.operators import MICROSOFT, need_microsoft_operators
 from edgeembed_runtime.engine.engine import feeds
 
-_DOMAIN = "com.microsoft"
 _HEADS_FIRST = [0, 2, 1, 3]
 _KEYS_TRANSPOSED = [0, 2, 3, 1]
 # Of the text that shows the shapes; no number of heads or width is likely to be the same.
@@ -47,8 +47,8 @@ def fuse_attention(model: onnx.ModelProto) -> onnx.ModelProto:
         attention = by_output.get(node.output[0]) if node.output else None
         nodes.append(node if attention is None else _fused(attention, heads[attention.output]))
     replace_nodes(model.graph, nodes)
-    if by_output and all(opset.domain != _DOMAIN for opset in model.opset_import):
-        model.opset_import.append(helper.make_opsetid(_DOMAIN, 1))
+    if by_output:
+        need_microsoft_operators(model)
     return model
 
 
@@ -58,7 +58,7 @@ def _fused(attention: _Attention, heads: int) -> onnx.NodeProto:
         [attention.query, attention.key, attention.value],
         [attention.output],
         f"{attention.output}.attention",
-        domain=_DOMAIN,
+        domain=MICROSOFT,
         num_heads=heads,
         scale=attention.scale,
     )

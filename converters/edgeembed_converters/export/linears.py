@@ -1,17 +1,43 @@
 """Linear layers in a graph: products with a matrix of weights."""
 
+from collections import Counter
+from dataclasses import dataclass
+
 import onnx
 
 
-def linear_nodes(graph: onnx.GraphProto) -> list[tuple[onnx.NodeProto, onnx.TensorProto]]:
-    """Every MatMul by an (in, out) matrix of weights that no other node uses, and that matrix."""
-    weights = {tensor.name: tensor for tensor in graph.initializer if len(tensor.dims) == 2}
-    uses: dict[str, int] = {}
+@dataclass(frozen=True, kw_only=True)
+class WeightMatrix:
+    """An (in, out) matrix of weights, and the names of all values that are multiplied by it."""
+
+    tensor: onnx.TensorProto
+    inputs: tuple[str, ...]
+
+
+def weight_matrices(graph: onnx.GraphProto) -> dict[str, WeightMatrix]:
+    """Every matrix that a graph only uses as the right side of MatMul, by its name."""
+    tensors = {tensor.name: tensor for tensor in graph.initializer if len(tensor.dims) == 2}
+    uses = Counter(name for node in graph.node for name in node.input)
+    inputs: dict[str, list[str]] = {}
     for node in graph.node:
-        for name in node.input:
-            uses[name] = uses.get(name, 0) + 1
+        if node.op_type == "MatMul" and node.input[1] in tensors:
+            inputs.setdefault(node.input[1], []).append(node.input[0])
+    return {
+        name: WeightMatrix(tensor=tensors[name], inputs=tuple(found))
+        for name, found in inputs.items()
+        if uses[name] == len(found)
+    }
+
+
+def linear_nodes(graph: onnx.GraphProto) -> list[tuple[onnx.NodeProto, onnx.TensorProto]]:
+    """Every MatMul by a matrix of weights that no other node uses, and that matrix."""
+    own = {
+        name: matrix.tensor
+        for name, matrix in weight_matrices(graph).items()
+        if len(matrix.inputs) == 1
+    }
     return [
-        (node, weights[node.input[1]])
+        (node, own[node.input[1]])
         for node in graph.node
-        if node.op_type == "MatMul" and node.input[1] in weights and uses[node.input[1]] == 1
+        if node.op_type == "MatMul" and node.input[1] in own
     ]

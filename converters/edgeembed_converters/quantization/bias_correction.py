@@ -13,11 +13,10 @@ from onnx import numpy_helper
 
 from edgeembed_converters.export.graph_cleanup import copied
 from edgeembed_converters.export.inner_values import Feeds, inner_values
+from edgeembed_converters.quantization.bits import LEVELS, Bits
 
-_LEVELS = {8: 127, 7: 63}
 
-
-def bias_corrected(model: onnx.ModelProto, inputs: Sequence[Feeds], bits: int) -> onnx.ModelProto:
+def bias_corrected(model: onnx.ModelProto, inputs: Sequence[Feeds], bits: Bits) -> onnx.ModelProto:
     """A copy of the model whose convolutions have other biases, for weights of `bits` bits.
 
     To be quantized with a symmetric scale for each output channel. Borders, where a kernel looks
@@ -55,12 +54,12 @@ def _channel_means(
 
 
 def _shift(
-    kernel: NDArray[np.float64], means: NDArray[np.float64], bits: int
+    kernel: NDArray[np.float64], means: NDArray[np.float64], bits: Bits
 ) -> NDArray[np.float64]:
     """What rounding the (out, in / groups, ...) kernel adds to the output's channels on average."""
     flat = kernel.reshape(*kernel.shape[:2], -1)
     largest = np.abs(flat).max(axis=(1, 2), keepdims=True)
-    scale = np.where(largest > 0, largest / _LEVELS[bits], 1)
+    scale = np.where(largest > 0, largest / LEVELS[bits], 1)
     lost = (np.round(flat / scale) * scale - flat).sum(axis=2)
     groups = len(means) // kernel.shape[1]
     # The channels that each output looks at: those of its group.

@@ -2,20 +2,16 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import onnx
 
+from edgeembed_converters.quantization.bits import Bits
 from edgeembed_runtime.errors import ConversionError
 
-# 8-bit weights saturate on x86 processors without VNNI, where two products are summed in 16 bits
-# (https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html); 7-bit weights
-# are right everywhere. Arm has no such limit.
-Bits = Literal[7, 8]
 _QUANTIZED_OPS = frozenset(
     (
         *("DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger", "MatMulNBits"),
-        *("QLinearConv", "QLinearMatMul", "QuantizeLinear"),
+        *("QAttention", "QLinearConv", "QLinearMatMul", "QuantizeLinear"),
     )
 )
 

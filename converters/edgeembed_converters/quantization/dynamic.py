@@ -1,19 +1,16 @@
 """int8 for CPUs: weights stored in 8 bits, activations scaled while the model runs."""
 
-import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from pathlib import Path
 
-import numpy as np
 import onnx
-from numpy.typing import NDArray
 
-from edgeembed_converters.export.linears import linear_nodes
+from edgeembed_converters.export.linears import linear_nodes, weight_matrices
 from edgeembed_converters.export.unpadded import unpadded
+from edgeembed_converters.quantization.activations import Activations, measured_activations
+from edgeembed_converters.quantization.bits import Bits
 from edgeembed_converters.quantization.candidate import (
-    Bits,
     Candidate,
     counts_of,
     require_unquantized,
@@ -21,18 +18,18 @@ from edgeembed_converters.quantization.candidate import (
 )
 from edgeembed_converters.quantization.embedding_rows import quantize_embedding_rows
 from edgeembed_converters.quantization.errors import quantization_errors
+from edgeembed_converters.quantization.integer_layers import with_integer_layers
 from edgeembed_converters.quantization.residual import with_residual
 from edgeembed_converters.quantization.sensitivity import most_sensitive_first
-from edgeembed_converters.quantization.smoothing import channel_maxima, smoothed
+from edgeembed_converters.quantization.smoothing import Smoothed, smoothed
 from edgeembed_converters.quantization.subject import Subject
-from edgeembed_converters.quiet import quiet_logging
-from edgeembed_runtime import storage
+from edgeembed_converters.quantization.weights import WeightRounder
 from edgeembed_runtime.errors import ConversionError
 
 # Of layers with a second pass: less has to move into the weights where the input loses less.
 _SMOOTHING_WITH_RESIDUAL = 0.4
 # The paper's strength of 0.5 is worse than none where scales are dynamic (docs/quantization.md).
-_STRENGTHS = (None, 0.7, 0.75, 0.8)
+_STRENGTHS = (None, 0.75, 0.8, 0.85)
 # Shares of the layers that get a second pass, when all of that is not enough.
 _SHARES = (1 / 24, 1 / 12, 1 / 6, 1 / 4, 1 / 3, 1 / 2, 2 / 3, 5 / 6, 1)
 _RANKED_BY = 24  # texts; all of them would not change the order
@@ -51,7 +48,7 @@ class DynamicRecipe:
     @property
     def name(self) -> str:
         """How the manifest calls it."""
-        parts = ["dynamic int8", f"{self.bits}-bit weights per channel"]
+        parts = ["dynamic int8", f"{self.bits}-bit weights by GPTQ"]
         if self.smoothing is not None:
             parts.append(f"smoothed {self.smoothing:g}")
         if self.residual_layers:
@@ -89,8 +86,11 @@ class DynamicMaker:
         again: tuple[str, ...] = ()
         if recipe.residual_layers:
             again = self._ranking(recipe.smoothing)[: recipe.residual_layers]
-        model = self._smoothed(recipe.smoothing, again)
-        return _quantized(with_residual(model, again), recipe.bits)
+        found = self._smoothed(recipe.smoothing, again)
+        with quantization_errors():
+            weights = self._rounder.integer_weights(found, recipe.bits)
+            model = with_integer_layers(with_residual(found.model, again), weights)
+            return model.SerializeToString()
 
     def _candidate(self, recipe: DynamicRecipe) -> Candidate:
         return Candidate(
@@ -110,50 +110,36 @@ class DynamicMaker:
         return quantize_embedding_rows(self._graph)
 
     @cached_property
-    def _maxima(self) -> Mapping[str, NDArray[np.float32]]:
+    def _activations(self) -> Mapping[str, Activations]:
         with quantization_errors():
-            return channel_maxima(self._graph, self._calibration)
+            return measured_activations(self._graph, self._calibration)
+
+    @cached_property
+    def _rounder(self) -> WeightRounder:
+        return WeightRounder(self._graph, self._activations)
 
     def _ranking(self, smoothing: float | None) -> tuple[str, ...]:
         if smoothing not in self._rankings:
             step = max(1, len(self._calibration) // _RANKED_BY)
             with quantization_errors():
                 self._rankings[smoothing] = most_sensitive_first(
-                    self._smoothed(smoothing, ()), self._calibration[::step]
+                    self._smoothed(smoothing, ()).model, self._calibration[::step]
                 )
         return self._rankings[smoothing]
 
-    def _smoothed(self, strength: float | None, again: Collection[str]) -> onnx.ModelProto:
+    def _smoothed(self, strength: float | None, again: Collection[str]) -> Smoothed:
         model = self._small_embeddings
         if strength is None:
-            return model
+            return Smoothed(model=model, scales={})
         names = (node.output[0] for node, _ in linear_nodes(model.graph))
         strengths = {n: _SMOOTHING_WITH_RESIDUAL if n in again else strength for n in names}
-        return smoothed(model, self._maxima, strengths)
+        maxima = {name: found.maxima for name, found in self._activations.items()}
+        return smoothed(model, maxima, strengths)
 
     def _check_there_is_something_to_quantize(self) -> None:
         require_unquantized(self._graph)
         unchanged = len(self._small_embeddings.graph.node) == len(self._graph.graph.node)
-        if unchanged and not self._layers:
+        if unchanged and not weight_matrices(self._graph.graph):
             raise ConversionError(
                 "the model has no linear layers and no embedding tables to quantize; use fp32"
             )
-
-
-def _quantized(model: onnx.ModelProto, bits: Bits) -> bytes:
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    with tempfile.TemporaryDirectory() as folder, quiet_logging(), quantization_errors():
-        target = Path(folder) / "int8.onnx"
-        with storage.storage_errors("write", target):
-            quantize_dynamic(
-                model,
-                target,
-                op_types_to_quantize=["MatMul"],
-                per_channel=True,
-                reduce_range=bits == 7,
-                weight_type=QuantType.QInt8,
-                # Of values whose type cannot be inferred, such as those behind fused attention.
-                extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
-            )
-            return target.read_bytes()

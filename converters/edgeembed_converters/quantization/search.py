@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 import onnx
 
 from edgeembed_converters.export.linears import linear_nodes
+from edgeembed_converters.quantization.bits import Bits
 from edgeembed_converters.quantization.budget import Budget
-from edgeembed_converters.quantization.candidate import Bits, Candidate, Fastest
+from edgeembed_converters.quantization.candidate import Candidate, Fastest
 from edgeembed_converters.quantization.dynamic import DynamicMaker
 from edgeembed_converters.quantization.errors import quantization_errors
 from edgeembed_converters.quantization.static import StaticMaker

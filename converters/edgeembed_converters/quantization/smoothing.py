@@ -6,7 +6,8 @@ divided by a number, and the weights that meet it are multiplied by it: the prod
 Source: Xiao et al., ICML 2023, https://arxiv.org/abs/2211.10438.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -14,7 +15,6 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from edgeembed_converters.export.graph_cleanup import copied, replace_nodes
-from edgeembed_converters.export.inner_values import Feeds, inner_values
 from edgeembed_converters.export.linears import linear_nodes
 from edgeembed_converters.quantization.fold_scale import ScaleFolder
 
@@ -22,36 +22,33 @@ from edgeembed_converters.quantization.fold_scale import ScaleFolder
 _LEAST = 1e-5
 
 
-def channel_maxima(
-    model: onnx.ModelProto, inputs: Sequence[Feeds]
-) -> dict[str, NDArray[np.float32]]:
-    """The largest absolute value of every channel of every linear layer's input.
+@dataclass(frozen=True, kw_only=True)
+class Smoothed:
+    """A smoothed model.
 
-    `inputs` are run one by one. The keys are the
-    names of the layers' inputs in the graph; the values are (channels,) float32.
+    `scales` say what the channels of each layer's input are divided by, where they are: (channels,)
+    by the name of the layer's weights.
     """
-    names = list(dict.fromkeys(node.input[0] for node, _ in linear_nodes(model.graph)))
-    maxima: dict[str, NDArray[np.float32]] = {}
-    for values in inner_values(model, names, inputs):
-        for name, value in values.items():
-            largest = np.abs(value).reshape(-1, value.shape[-1]).max(axis=0)
-            maxima[name] = np.maximum(maxima[name], largest) if name in maxima else largest
-    return maxima
+
+    model: onnx.ModelProto
+    scales: Mapping[str, NDArray[np.float32]]
 
 
 def smoothed(
     model: onnx.ModelProto,
     maxima: Mapping[str, NDArray[np.float32]],
     strengths: Mapping[str, float],
-) -> onnx.ModelProto:
+) -> Smoothed:
     """A copy of the model with the outliers of its linear layers' inputs in their weights.
 
-    `strengths` (the paper's alpha), by the names of the layers' outputs, say how much of them
-    moves: 0 nothing, 1 all. Layers that are not named stay as they are.
+    `maxima` are the largest absolute values of every channel of the layers' inputs, by the inputs'
+    names. `strengths` (the paper's alpha), by the names of the layers' outputs, say how much of
+    them moves: 0 nothing, 1 all. Layers that are not named stay as they are.
     """
     copy = copied(model)
     folder = ScaleFolder(copy.graph)
     multiplied: dict[str, onnx.NodeProto] = {}
+    scales: dict[str, NDArray[np.float32]] = {}
     # From the last to the first: what is folded changes the weights of a layer before.
     for node, weight in reversed(linear_nodes(copy.graph)):
         strength = strengths.get(node.output[0])
@@ -59,6 +56,7 @@ def smoothed(
             continue
         values = numpy_helper.to_array(weight)
         scale = _scale(maxima[node.input[0]], np.abs(values).max(axis=1), strength)
+        scales[weight.name] = scale
         inverse = np.reciprocal(scale)
         weight.CopyFrom(numpy_helper.from_array(values * scale[:, None], weight.name))
         if not folder.fold(node.input[0], inverse):
@@ -74,7 +72,7 @@ def smoothed(
             nodes.append(multiplied[node.output[0]])
         nodes.append(node)
     replace_nodes(copy.graph, nodes)
-    return copy
+    return Smoothed(model=copy, scales=scales)
 
 
 def _scale(

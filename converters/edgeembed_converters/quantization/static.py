@@ -16,8 +16,8 @@ import onnx
 
 from edgeembed_converters.export.inner_values import Feeds
 from edgeembed_converters.quantization.bias_correction import bias_corrected
+from edgeembed_converters.quantization.bits import Bits
 from edgeembed_converters.quantization.candidate import (
-    Bits,
     Candidate,
     require_unquantized,
     required_features,

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from edgeembed_converters.quantization.bits import Bits
 from edgeembed_converters.quantization.budget import FAITHFUL, Budget
-from edgeembed_converters.quantization.candidate import Bits
 from edgeembed_converters.quantization.half import half_precision
 from edgeembed_converters.quantization.search import Int8Search
 from edgeembed_converters.quantization.subject import Made, Subject, Trial

@@ -1,0 +1,112 @@
+"""Linear layers in integers: the input is scaled to 8 bits while the model runs.
+
+onnxruntime makes one operator of the nodes that stand for a layer. Source:
+https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html (dynamic).
+"""
+
+from collections.abc import Mapping, Sequence
+
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from edgeembed_converters.export.graph_cleanup import copied, drop_unused, replace_nodes
+from edgeembed_converters.export.operators import MICROSOFT, need_microsoft_operators
+from edgeembed_converters.quantization.projected_attention import (
+    ProjectedAttention,
+    projected_attentions,
+)
+from edgeembed_converters.quantization.rounding import IntegerWeight
+
+
+def with_integer_layers(
+    model: onnx.ModelProto, weights: Mapping[str, IntegerWeight]
+) -> onnx.ModelProto:
+    """A copy of an fp32 model whose products with `weights`, by their names, are in integers.
+
+    Attention with its projections becomes one operator.
+    """
+    copy = copied(model)
+    graph = copy.graph
+    attentions = {a.output: a for a in projected_attentions(graph) if a.weight in weights}
+    inner = {name for attention in attentions.values() for name in attention.inner}
+    rounded = _Rounded(graph.node)
+    nodes: list[onnx.NodeProto] = []
+    for node in graph.node:
+        name = node.output[0] if node.output else ""
+        if name in attentions:
+            nodes += [
+                *rounded.input(attentions[name].source),
+                _attention(attentions[name], rounded),
+            ]
+        elif node.op_type == "MatMul" and node.input[1] in weights and name not in inner:
+            nodes += [*rounded.input(node.input[0]), *_product(node, rounded)]
+        elif name not in inner:
+            nodes.append(node)
+    replace_nodes(graph, nodes)
+    for name, weight in weights.items():
+        graph.initializer.append(numpy_helper.from_array(weight.levels, _levels(name)))
+        graph.initializer.append(numpy_helper.from_array(weight.scales, _scales(name)))
+    if attentions:
+        need_microsoft_operators(copy)
+    drop_unused(graph)
+    return copy
+
+
+class _Rounded:
+    """Inputs of layers in 8 bits: each is rounded once, however many layers read it."""
+
+    def __init__(self, nodes: Sequence[onnx.NodeProto]) -> None:
+        """Those that are rounded in the graph already are not rounded again."""
+        self._outputs = {
+            node.input[0]: tuple(node.output)
+            for node in nodes
+            if node.op_type == "DynamicQuantizeLinear"
+        }
+
+    def input(self, name: str) -> Sequence[onnx.NodeProto]:
+        """The node that rounds a value, the first time that it is asked for."""
+        if name in self._outputs:
+            return ()
+        outputs = (f"{name}.int8", f"{name}.int8_scale", f"{name}.int8_zero")
+        self._outputs[name] = outputs
+        return (helper.make_node("DynamicQuantizeLinear", [name], outputs, outputs[0]),)
+
+    def of(self, name: str) -> tuple[str, ...]:
+        """The names of a value's levels, scale and zero point."""
+        return self._outputs[name]
+
+
+def _product(node: onnx.NodeProto, rounded: _Rounded) -> list[onnx.NodeProto]:
+    """The nodes in place of a product, as onnxruntime looks for them."""
+    weight, name = node.input[1], node.output[0]
+    levels, scale, zero = rounded.of(node.input[0])
+    total, number, factor = f"{name}.integers", f"{name}.numbers", f"{name}.factors"
+    return [
+        helper.make_node("Mul", [scale, _scales(weight)], [factor], factor),
+        helper.make_node("MatMulInteger", [levels, _levels(weight), zero], [total], total),
+        helper.make_node("Cast", [total], [number], number, to=TensorProto.FLOAT),
+        helper.make_node("Mul", [number, factor], [name], name),
+    ]
+
+
+def _attention(attention: ProjectedAttention, rounded: _Rounded) -> onnx.NodeProto:
+    levels, scale, zero = rounded.of(attention.source)
+    weight = attention.weight
+    inputs = [levels, _levels(weight), attention.bias, scale, _scales(weight), "", zero]
+    return helper.make_node(
+        "QAttention",
+        inputs,
+        [attention.output],
+        f"{attention.output}.attention",
+        domain=MICROSOFT,
+        num_heads=attention.heads,
+        scale=attention.scale,
+    )
+
+
+def _levels(weight: str) -> str:
+    return f"{weight}.levels"
+
+
+def _scales(weight: str) -> str:
+    return f"{weight}.scales"

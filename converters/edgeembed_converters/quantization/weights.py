@@ -1,0 +1,49 @@
+"""All weights of a model in integers, rounded for the inputs that its layers were seen to get."""
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from edgeembed_converters.export.linears import weight_matrices
+from edgeembed_converters.quantization.activations import Activations
+from edgeembed_converters.quantization.bits import Bits
+from edgeembed_converters.quantization.rounding import IntegerWeight, rounded_weight
+from edgeembed_converters.quantization.smoothing import Smoothed
+
+
+class WeightRounder:
+    """Rounds the weights of copies of one model; what was rounded before is not done again."""
+
+    def __init__(self, model: onnx.ModelProto, activations: Mapping[str, Activations]) -> None:
+        """Take the model that `activations` were measured on."""
+        self._grams: dict[str, NDArray[np.float32]] = {
+            name: np.sum([activations[each].gram for each in matrix.inputs], axis=0)
+            for name, matrix in weight_matrices(model.graph).items()
+        }
+        self._done: dict[tuple[str, Bits, bytes], IntegerWeight] = {}
+
+    def integer_weights(self, copy: Smoothed, bits: Bits) -> dict[str, IntegerWeight]:
+        """The weights of every linear layer, by name."""
+        return {
+            name: self._rounded(name, numpy_helper.to_array(matrix.tensor), copy.scales, bits)
+            for name, matrix in weight_matrices(copy.model.graph).items()
+        }
+
+    def _rounded(
+        self,
+        name: str,
+        values: NDArray[np.float32],
+        scales: Mapping[str, NDArray[np.float32]],
+        bits: Bits,
+    ) -> IntegerWeight:
+        key = (name, bits, hashlib.sha256(values.tobytes()).digest())
+        if key not in self._done:
+            gram = self._grams[name]
+            if name in scales:
+                gram = gram / np.outer(scales[name], scales[name])
+            self._done[key] = rounded_weight(values, gram, bits)
+        return self._done[key]
