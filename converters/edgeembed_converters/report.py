@@ -15,13 +15,14 @@ class TrialReport:
     """One recipe that was tried.
 
     `chosen` is the name of the variant that it became, or None; `best` says that no other recipe
-    is both faster and closer.
+    is both faster and closer. `left_in_fp32` counts layers that were not quantized: "1 Conv".
     """
 
     recipe: str
     bytes: int
     fidelity: Fidelity
     speedup: float
+    left_in_fp32: tuple[str, ...]
     best: bool
     chosen: str | None
 
@@ -36,6 +37,7 @@ def trial_reports(outcome: Outcome) -> tuple[TrialReport, ...]:
             bytes=trial.size,
             fidelity=trial.fidelity,
             speedup=trial.speedup,
+            left_in_fp32=trial.left_in_fp32,
             best=trial in front,
             chosen=names.get(trial.recipe),
         )

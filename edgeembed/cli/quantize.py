@@ -12,6 +12,7 @@ from edgeembed_runtime.storage import staged_file
 
 if TYPE_CHECKING:
     from edgeembed_converters import QuantizationReport
+    from edgeembed_converters.report import TrialReport
 
 
 def quantize(
@@ -78,7 +79,7 @@ def _show(report: "QuantizationReport") -> None:
         ["recipe", "#size", "#mean cosine", "#min cosine", "#overlap@10", "#speed", "became"],
         [
             (
-                trial.recipe,
+                _what(trial),
                 megabytes(trial.bytes),
                 f"{trial.fidelity.mean_cosine:.5f}",
                 f"{trial.fidelity.min_cosine:.5f}",
@@ -92,3 +93,8 @@ def _show(report: "QuantizationReport") -> None:
     )
     for name, why in report.refused.items():
         err.print(f"Refused: {name}: {why}", highlight=False)
+
+
+def _what(trial: "TrialReport") -> str:
+    left = ", ".join(trial.left_in_fp32)
+    return f"{trial.recipe} ({left} in fp32)" if left else trial.recipe

@@ -1,9 +1,10 @@
-"""Static int8 of a convolution network: ranges, corrected biases, and the gate."""
+"""int8 of image networks: static for convolutions, dynamic for transformers; biases, the gate."""
 
 import numpy as np
 import onnx
 import pytest
 import torch
+import transformers
 
 from edgeembed_converters.export.torch_exporter import quiet_export
 from edgeembed_converters.quantization.bias_correction import bias_corrected
@@ -34,6 +35,22 @@ class ConvolutionNetwork(torch.nn.Module):
         return (self.third(hidden).mean((2, 3)),)
 
 
+class VisionTransformer(torch.nn.Module):
+    """A tiny ViT of transformers, and the mean of its patches."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        config = transformers.ViTConfig(
+            hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
+            image_size=8, patch_size=2,
+        )  # fmt: skip
+        self.vit = transformers.ViTModel(config, add_pooling_layer=False)
+
+    def forward(self, pixel_values):
+        return (self.vit(pixel_values=pixel_values).last_hidden_state[:, 1:].mean(1),)
+
+
 def pictures(count, seed):
     values = np.random.default_rng(seed).normal(size=(count, 1, 3, 8, 8)).astype(np.float32)
     # Smooth spots of colour: pure noise would make all pictures alike.
@@ -48,12 +65,12 @@ def vectors(model):
 
 @pytest.fixture(scope="module")
 def subject_of(tmp_path_factory):
-    def make():
+    def make(network=ConvolutionNetwork):
         path = tmp_path_factory.mktemp("cnn") / "fp32.onnx"
         example = torch.from_numpy(np.concatenate(pictures(2, 2)))
         with quiet_export():
             torch.onnx.export(
-                ConvolutionNetwork().eval(),
+                network().eval(),
                 (example,),
                 path,
                 output_names=["embedding"],
@@ -142,6 +159,16 @@ def test_the_search_takes_the_static_family_for_convolutions(subject_of):
     assert found.recipe.startswith("static int8, 8-bit weights")
     assert found.requires == ("vnni", "neon")
     assert found.padding
+
+
+def test_a_vision_transformer_is_quantized_but_for_its_patches(subject_of):
+    made = Int8Search(subject_of(VisionTransformer), lambda recipe: None).fastest_within(
+        Budget(min_cosine=0.99), 8
+    )
+    assert made.recipe.startswith("dynamic int8")
+    assert made.left_in_fp32 == ("1 Conv",)
+    kinds = [node.op_type for node in onnx.load_from_string(made.model).graph.node]
+    assert kinds.count("MatMulInteger") >= 2 * 4  # what is left of MatMul multiplies no weights
 
 
 def test_a_network_that_no_range_fits_is_refused(subject_of):

@@ -18,7 +18,7 @@ def report(tiny_path, tmp_path_factory):
 def test_the_table_shows_every_recipe_and_what_it_became(run, tiny_path, tmp_path):
     result = run("quantize", tiny_path, tmp_path / "out", "--html", tmp_path / "plot.html")
     assert result.exit_code == 0, result.stderr
-    assert "dynamic int8, 8-bit weights per channel" in result.stdout
+    assert "dynamic int8, 8-bit weights by GPTQ" in result.stdout
     assert "became" in result.stdout
     assert "int8" in [v.name for v in Bundle.open(tmp_path / "out").manifest.text.variants]
     assert "dynamic int8" in (tmp_path / "plot.html").read_text()

@@ -10,6 +10,7 @@ from edgeembed_converters.quantization.budget import Budget
 from edgeembed_converters.quantization.candidate import Candidate, Fastest
 from edgeembed_converters.quantization.dynamic import DynamicMaker
 from edgeembed_converters.quantization.errors import quantization_errors
+from edgeembed_converters.quantization.left_in_fp32 import left_in_fp32
 from edgeembed_converters.quantization.static import StaticMaker
 from edgeembed_converters.quantization.subject import Made, Subject, Trial
 
@@ -58,6 +59,7 @@ class Int8Search:
                 padding=candidate.padding,
                 fidelity=self._subject.fidelity(model),
                 speedup=self._subject.speedup(model),
+                left_in_fp32=left_in_fp32(model),
             )
         return self._trials[candidate.name]
 

@@ -29,7 +29,8 @@ class Trial:
     """One recipe, tried: what was measured of the ONNX model that it gives.
 
     `size` is in bytes. `requires` and `padding` are the manifest's: CPU features or providers of
-    which a machine needs one, and whether texts may be padded.
+    which a machine needs one, and whether texts may be padded. `left_in_fp32` counts the layers
+    that were not quantized, by operator: such as "1 Conv".
     """
 
     recipe: str
@@ -38,6 +39,7 @@ class Trial:
     padding: bool
     fidelity: Fidelity
     speedup: float
+    left_in_fp32: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
