@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from functools import reduce
 
 import numpy as np
 import onnx
@@ -20,8 +21,8 @@ class WeightRounder:
 
     def __init__(self, model: onnx.ModelProto, activations: Mapping[str, Activations]) -> None:
         """Take the model that `activations` were measured on."""
-        self._grams: dict[str, NDArray[np.float32]] = {
-            name: np.sum([activations[each].gram for each in matrix.inputs], axis=0)
+        self._grams = {
+            name: reduce(np.add, (activations[each].gram for each in matrix.inputs))
             for name, matrix in weight_matrices(model.graph).items()
         }
         self._done: dict[tuple[str, Bits, bytes], IntegerWeight] = {}
