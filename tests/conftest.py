@@ -21,6 +21,15 @@ settings.register_profile(
 settings.load_profile("edgeembed")
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--faults",
+        choices=["small", "full"],
+        default="small",
+        help="how many faults tests/faults injects; full takes a quarter of an hour or more",
+    )
+
+
 @pytest.fixture(scope="session")
 def tiny_path(tmp_path_factory):
     """A sound bundle. Nobody writes to it."""

@@ -82,6 +82,18 @@ def write_stream(path: Path, chunks: Iterable[bytes | memoryview]) -> tuple[int,
     return size, digest.hexdigest()
 
 
+def make_folder(path: Path, mode: int = 0o777) -> None:
+    """Make a folder durably, with all that it stands in; the mode is that of the last one.
+
+    A folder that is there already is fine.
+    """
+    with storage_errors("create a folder at", path):
+        missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+        path.mkdir(mode=mode, parents=True, exist_ok=True)
+    for folder in reversed(missing):
+        sync_directory(folder.parent)
+
+
 def sync_file(path: Path) -> None:
     """Make the bytes of a file that something else wrote durable."""
     with storage_errors("sync", path), path.open("rb+") as file:
@@ -161,7 +173,7 @@ def staged_directory(target: Path, *, replace: bool) -> Generator[Path]:
     """
     target = target.absolute()
     with storage_errors("create a folder beside", target):
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         stage = target.parent / f".{target.name}.{uuid.uuid4().hex}.tmp"
         stage.mkdir()
     try:

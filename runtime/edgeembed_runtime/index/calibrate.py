@@ -74,7 +74,7 @@ def measure_ann(
         if found.ms > at_most_ms or effort > _MOST_LOOKS * rows.ids.size:
             return found
         too_little, effort = effort, 2 * effort
-    while found.effort > _CLOSE_ENOUGH * too_little:
+    while found.effort > max(too_little + 1, _CLOSE_ENOUGH * too_little):
         tried = _measure(rows, ann, truth, (too_little + found.effort) // 2)
         if tried.recall >= floor:
             found = tried

@@ -13,6 +13,7 @@ from edgeembed_runtime.errors import (
     IndexNotFoundError,
     IndexReadOnlyError,
     SearchIndexError,
+    StorageError,
 )
 from edgeembed_runtime.index.layout import CATALOG, require_regular
 from edgeembed_runtime.index.schema import check_identity, check_schema
@@ -101,11 +102,30 @@ class Catalog:
 
         Raises:
             SearchIndexError, StorageError: SQLite failed, nothing was committed.
+            StorageError: all of it is there, but the message says that it may not be durable.
         """
-        with self._lock, sqlite_errors(self.path), self._transaction("BEGIN IMMEDIATE"):
-            generation = meta_int(self._connection, "gen") + 1
-            yield self._connection, generation
-            set_meta(self._connection, "gen", generation)
+        with self._lock, sqlite_errors(self.path):
+            generation = 0
+            try:
+                with self._transaction("BEGIN IMMEDIATE"):
+                    generation = meta_int(self._connection, "gen") + 1
+                    yield self._connection, generation
+                    set_meta(self._connection, "gen", generation)
+            except sqlite3.Error as error:
+                if generation and self._has_reached(generation):
+                    raise StorageError(
+                        f"{self.path}: the file system refused ({error}) after the change was in "
+                        f"place: a power cut could still undo it; write again to be sure"
+                    ) from error
+                raise
+
+    def _has_reached(self, generation: int) -> bool:
+        """Whether a commit that failed has happened all the same: its last step is a mere sync."""
+        # The first read after a failed write can repeat that write's error, which FTS5 kept.
+        for _ in range(2):
+            with contextlib.suppress(sqlite3.Error):
+                return meta_int(self._connection, "gen") >= generation
+        return False
 
     @contextlib.contextmanager
     def _transaction(self, begin: str) -> Generator[None, None, None]:

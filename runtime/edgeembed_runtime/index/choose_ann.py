@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from edgeembed_runtime import storage
-from edgeembed_runtime.errors import IndexCorruptError
+from edgeembed_runtime.errors import IndexCorruptError, StorageError
 from edgeembed_runtime.index.ann import AnnBackend, AnnName, AnnShape
 from edgeembed_runtime.index.ann_backends import BACKENDS
 from edgeembed_runtime.index.calibrate import Measured, Truth, measure_ann
@@ -35,8 +35,8 @@ def choose_ann(
     """Build files `name`.* in a folder and keep the fastest that is good enough; None for none.
 
     Raises:
-        StorageError: the file system refused.
-        IndexCorruptError: the disk gave back another file than the one written.
+        StorageError: the file system refused, or gave back another file than the one written.
+        IndexCorruptError: a library stopped working.
     """
     best: ChosenAnn | None = None
     at_most_ms = truth.median_ms if settings.backend == "auto" else np.inf
@@ -69,7 +69,14 @@ def _build(
     shape = AnnShape(n=n, dim=dim, trees=trees)
     if not backend.fits(shape) or not backend.build(path, rows.vectors, shape):
         return None
-    loaded = backend.load(path, path.stat().st_size, shape)
+    try:
+        loaded = backend.load(path, path.stat().st_size, shape)
+    except IndexCorruptError as error:
+        # usearch does not notice that a disk is full.
+        raise StorageError(
+            f"could not write {path}: other bytes are there than were written ({error}); free some "
+            f"space and try again"
+        ) from error
     if loaded is None:
         raise IndexCorruptError(f"{path}: {backend.name} stopped working after it was built")
     try:

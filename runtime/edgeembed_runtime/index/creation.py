@@ -69,8 +69,8 @@ def _info_json(info: Mapping[str, str]) -> str:
 def _make_directory(directory: Path) -> None:
     if directory.exists() and not directory.is_dir():
         raise IndexExistsError(f"{directory}: expected a new or empty folder, found a file")
-    with storage.storage_errors("create", directory):
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    storage.make_folder(directory, mode=0o700)
+    with storage.storage_errors("read", directory):
         foreign = {path.name for path in directory.iterdir()} - _OWN_NAMES
     if foreign:
         raise IndexExistsError(

@@ -13,6 +13,8 @@ Ranking = list[tuple[int, float]]
 """(row id, score), best first."""
 
 
+# Damaged vectors are for verify() to name; numpy's warnings about them would name nothing.
+@np.errstate(over="ignore", invalid="ignore")
 def rank(
     snapshot: Snapshot,
     queries: NDArray[np.float32],

@@ -90,12 +90,12 @@ def insert(connection: sqlite3.Connection, batch: Batch, born: int, *, fts: bool
 
 def mark_dead(connection: sqlite3.Connection, keys: Sequence[str], dead: int) -> int:
     """End the life of the current rows of these keys; returns how many there were."""
-    cursor = connection.executemany(
-        "UPDATE doc SET dead = ? WHERE key = ? AND dead IS NULL", ((dead, key) for key in keys)
+    docids = docids_of(connection, keys, dead - 1).values()
+    connection.executemany(
+        "UPDATE doc SET dead = ? WHERE docid = ?", ((dead, docid) for docid in docids)
     )
-    count = max(0, cursor.rowcount)
-    set_meta(connection, "dead", meta_int(connection, "dead") + count)
-    return count
+    set_meta(connection, "dead", meta_int(connection, "dead") + len(docids))
+    return len(docids)
 
 
 def purge(connection: sqlite3.Connection, docids: Sequence[int], *, fts: bool) -> None:
@@ -114,20 +114,30 @@ def purge(connection: sqlite3.Connection, docids: Sequence[int], *, fts: bool) -
 def docids_of(
     connection: sqlite3.Connection, keys: Iterable[str], generation: int
 ) -> dict[str, int]:
-    """Map each key that exists at a generation to its row."""
+    """Map each key that exists at a generation to its row.
+
+    Raises:
+        IndexCorruptError: SQLite's index of keys leads to a row of another key.
+    """
+    # Joined with itself by row: a damaged index of keys must not lead to another document.
+    select = "SELECT doc.key, doc.docid FROM doc AS named CROSS JOIN doc USING (docid)"
     found: dict[str, int] = {}
     for chunk in _chunks(keys):
         marks = ", ".join("?" * len(chunk))
         # Two queries, because each half is served by an index and an OR would be by none.
-        found.update(
-            connection.execute(
-                f"SELECT key, docid FROM doc WHERE key IN ({marks}) AND dead IS NULL AND born <= ?",
-                (*chunk, generation),
+        named = connection.execute(
+            f"{select} WHERE named.key IN ({marks}) AND named.dead IS NULL AND doc.born <= ?",
+            (*chunk, generation),
+        ).fetchall()
+        if not {key for key, _ in named} <= set(chunk):
+            raise IndexCorruptError(
+                "the catalog is damaged: its index of keys leads to rows of other keys; restore "
+                "the index from a backup"
             )
-        )
+        found.update(named)
         found.update(
             connection.execute(
-                f"SELECT key, docid FROM doc WHERE dead > ? AND born <= ? AND key IN ({marks})",
+                f"{select} WHERE named.dead > ? AND doc.born <= ? AND doc.key IN ({marks})",
                 (generation, generation, *chunk),
             )
         )

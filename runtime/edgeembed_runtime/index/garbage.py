@@ -21,9 +21,14 @@ def collect(directory: Path, catalog: Catalog) -> None:
         with catalog.reading() as connection:
             named = {name for (name,) in connection.execute("SELECT name FROM segfile")}
             dropped = {name for (name,) in connection.execute("SELECT name FROM gc")}
-        for path in sorted((directory / SEGMENTS).iterdir()):
-            if is_segment_file(path.name) and path.name not in named:
-                storage.remove_file(path)
+        paths = sorted((directory / SEGMENTS).iterdir())
+        unused = [p for p in paths if is_segment_file(p.name) and p.name not in named]
+        if unused:
+            # A writer that was killed, or met an error, between the removal of SQLite's journal and
+            # the sync of its folder left a commit that a power cut could undo.
+            storage.sync_directory(directory)
+        for path in unused:
+            storage.remove_file(path)
         if dropped:
             # Not a new generation: nothing that a reader can see changes.
             catalog.forget(sorted(dropped))

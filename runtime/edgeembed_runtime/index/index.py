@@ -178,7 +178,8 @@ class Index:
         Raises:
             InputError: an argument cannot be used; nothing was written.
             IndexReadOnlyError: opened with mode "r", or closed.
-            StorageError: the file system refused; nothing was committed.
+            StorageError: the file system refused; nothing was committed, or, as the message then
+                says, everything was and a power cut could still undo it.
         """
         writer = self._require_writer()
         batch = make_batch(keys, documents, vectors, metadatas, dim=self.dim, encoder=self._encoder)
@@ -415,8 +416,8 @@ class Index:
             if encoder is not None:
                 check_fits(encoder, dim=source.dim, space=source.space)
             with Index.create(dst, dim=source.dim, space=source.space, info=source.info) as target:
-                parts = read_damaged(directory, source, encoder)
-                report = repair(parts, target._require_writer().upsert)
+                with contextlib.closing(read_damaged(directory, source, encoder)) as parts:
+                    report = repair(parts, target._require_writer().upsert)
                 target.compact()
         return report
 

@@ -1,5 +1,6 @@
-"""Keyword search (FTS5, BM25) and its fusion with search by vector."""
+"""Keyword search (FTS5, BM25), its fusion with search by vector, and the check of its table."""
 
+import contextlib
 import re
 import sqlite3
 from collections.abc import Sequence
@@ -64,3 +65,24 @@ def fuse(rankings: Sequence[Ranking], k: int) -> Ranking:
         for rank, (docid, _) in enumerate(ranking, start=1):
             scores[docid] = scores.get(docid, 0.0) + 1 / (_RRF_K + rank)
     return sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))[:k]
+
+
+def find_word_problem(connection: sqlite3.Connection) -> str | None:
+    """Say how the keyword table differs from the texts; None if it does not.
+
+    FTS5 checks by an INSERT, which a reader may not make: so it is made in a copy that SQLite keeps
+    in a temporary file.
+
+    Raises:
+        sqlite3.Error: the catalog could not be copied.
+    """
+    with contextlib.closing(sqlite3.connect("", isolation_level=None)) as copy:
+        connection.backup(copy)
+        copy.execute("PRAGMA journal_mode = OFF")
+        try:
+            # FTS5 expects an entry for every row, and has none for a row without a text.
+            copy.execute("DELETE FROM doc WHERE text IS NULL")
+            copy.execute("INSERT INTO fts(fts, rank) VALUES ('integrity-check', 1)")
+        except (sqlite3.DatabaseError, MemoryError) as error:  # a damaged size asks for too much
+            return f"the keyword table does not match the texts ({error})"
+    return None

@@ -1,6 +1,6 @@
 """A sound index from what is left of a damaged one; the damaged one is only read."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -61,7 +61,7 @@ def repair(parts: Iterable[Repaired], write: Callable[[Batch], None]) -> RepairR
 
 def read_damaged(
     directory: Path, catalog: Catalog, encoder: IndexEncoder | None
-) -> Iterator[Repaired]:
+) -> Generator[Repaired]:
     """Yield all documents that can be saved, in the order of writing.
 
     Raises:

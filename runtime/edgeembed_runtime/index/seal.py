@@ -48,7 +48,7 @@ def write_segment(
 
     Raises:
         StorageError: the disk is full or failed; what was written is collected later.
-        IndexCorruptError: the disk gave back another file than the one written.
+        IndexCorruptError: a library for approximate search stopped working.
     """
     name = uuid.uuid4().hex
     folder = directory / SEGMENTS

@@ -1,5 +1,6 @@
 """Looking for damage: what SQLite, the files, and their relation to each other say."""
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from edgeembed_runtime.index.ann import AnnShape
 from edgeembed_runtime.index.ann_backends import BACKENDS
 from edgeembed_runtime.index.catalog import Catalog, meta_int
 from edgeembed_runtime.index.documents import iterate
+from edgeembed_runtime.index.keywords import find_word_problem
 from edgeembed_runtime.index.layout import CATALOG, require_regular, segment_path
 from edgeembed_runtime.index.results import VerifyReport
 from edgeembed_runtime.index.segment import Rows, SegmentInfo, read_infos
@@ -27,7 +29,8 @@ def verify_index(directory: Path, catalog: Catalog, *, full: bool) -> VerifyRepo
     """Check an index; never raises for damage, which is listed instead.
 
     Quick: SQLite's quick_check, every file's kind and size, that each document has one vector and
-    each vector a row. Full, also: every SHA-256, every tree, every vector, every document.
+    each vector a row. Full, also: SQLite's own indexes, the keyword table, every SHA-256, every
+    tree, every vector, every document.
 
     Everything is read in one read transaction, so a writer elsewhere waits, or times out.
     """
@@ -35,11 +38,7 @@ def verify_index(directory: Path, catalog: Catalog, *, full: bool) -> VerifyRepo
     generation = documents = 0
     try:
         with catalog.reading() as connection:
-            problems += [
-                f"{CATALOG}: {line}"
-                for (line,) in connection.execute(f"PRAGMA quick_check({_MAX_PROBLEMS})")
-                if line != "ok"
-            ]
+            problems += [f"{CATALOG}: {problem}" for problem in _catalog(connection, full=full)]
             generation = meta_int(connection, "gen")
             for row in iterate(connection, generation) if full else ():
                 if not row.is_sound():
@@ -49,6 +48,9 @@ def verify_index(directory: Path, catalog: Catalog, *, full: bool) -> VerifyRepo
             snapshot = load_snapshot(connection, directory, catalog.dim, None)
             documents = snapshot.documents
             docids = connection.execute("SELECT docid, dead IS NULL FROM doc").fetchall()
+            if full and catalog.has_fts:
+                problem = find_word_problem(connection)
+                problems += [f"{CATALOG}: {problem}"] if problem else []
         problems += _relations(snapshot, docids)
         for block in snapshot.blocks if full else ():
             problems += _vectors(block)
@@ -56,6 +58,22 @@ def verify_index(directory: Path, catalog: Catalog, *, full: bool) -> VerifyRepo
         problems.append(str(error))
     unique = tuple(dict.fromkeys(problems))[:_MAX_PROBLEMS]
     return VerifyReport(generation=generation, documents=documents, full=full, problems=unique)
+
+
+def _catalog(connection: sqlite3.Connection, *, full: bool) -> Iterator[str]:
+    check = "integrity_check" if full else "quick_check"
+    for (line,) in connection.execute(f"PRAGMA {check}({_MAX_PROBLEMS})"):
+        if line != "ok":
+            yield line
+    (impossible,) = connection.execute(
+        "SELECT count(*) FROM doc WHERE max(born, coalesce(dead, born)) > ? OR dead < born",
+        (meta_int(connection, "gen"),),
+    ).fetchone()
+    if impossible:
+        yield f"{impossible} document rows are of generations that cannot be"
+    (dead,) = connection.execute("SELECT count(*) FROM doc WHERE dead IS NOT NULL").fetchone()
+    if dead != meta_int(connection, "dead"):
+        yield f"expected {meta_int(connection, 'dead')} dead document rows, found {dead}"
 
 
 def _files(directory: Path, info: SegmentInfo, dim: int, *, full: bool) -> Iterator[str]:
@@ -93,7 +111,8 @@ def _relations(snapshot: Snapshot, docids: list[tuple[int, int]]) -> Iterator[st
 
 def _vectors(rows: Rows) -> Iterator[str]:
     for start in range(0, rows.ids.size, _ROWS):
-        lengths = np.linalg.norm(rows.vectors[start : start + _ROWS], axis=1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            lengths = np.linalg.norm(rows.vectors[start : start + _ROWS], axis=1)
         bad = ~(np.abs(lengths - 1) < _LENGTH_TOLERANCE)  # also true for NaN
         if bad.any():
             docid = rows.ids[start + int(np.argmax(bad))]

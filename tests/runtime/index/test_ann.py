@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from edgeembed_runtime.index import Index, IndexSettings, annoy_probe, choose_ann
-from edgeembed_runtime.index.calibrate import Measured
+from edgeembed_runtime.index.calibrate import Measured, measure_ann, measure_exact
+from edgeembed_runtime.index.segment import Rows
+from edgeembed_runtime.index.vector_checks import unit_rows
 
 pytest.importorskip("annoy")
 pytest.importorskip("usearch")
@@ -161,3 +163,18 @@ def test_without_its_library_a_segment_is_scanned(tmp_path, clustered, monkeypat
 
 
 MODULE = {"annoy": "annoy_module", "usearch": "_module"}
+
+
+@pytest.mark.parametrize("least", [1, 2, 3, 7, 8])
+def test_the_least_effort_ends_the_search_for_less(vectors, least):
+    rows = unit_rows(vectors(30), dim=16, what="rows")
+    block = Rows(ids=np.arange(30), vectors=rows, alive=np.ones(30, np.bool_))
+
+    class Nearest:
+        def query(self, vector, count, effort):
+            return np.argsort(-(rows @ vector))[: count if effort >= least else 0]
+
+    found = measure_ann(
+        block, Nearest(), measure_exact(block), floor=0.9, first_effort=8, at_most_ms=1e9
+    )
+    assert found.effort == least

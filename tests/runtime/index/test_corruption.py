@@ -189,6 +189,47 @@ def test_other_tampering_ends_in_a_result_or_a_typed_error(path, statement, vect
                 use()
 
 
+def test_a_damaged_index_of_keys_never_leads_to_another_document(path):
+    (key_index,) = (
+        sqlite3.connect(path / "edgeembed.sqlite3")
+        .execute("SELECT sql FROM sqlite_master WHERE name = 'doc_key'")
+        .fetchone()
+    )
+    _edit(
+        path,
+        "DROP INDEX doc_key",
+        "CREATE UNIQUE INDEX doc_key ON doc('x' || key) WHERE dead IS NULL",
+        "PRAGMA writable_schema = ON",
+        f"UPDATE sqlite_master SET sql = '{key_index}' WHERE name = 'doc_key'",
+    )
+    with Index.open(path, mode="rw") as index:
+        for use in (index.get, index.vectors, index.delete):
+            with pytest.raises(IndexCorruptError, match="index of keys"):
+                use("x7")
+        assert len(index) == 301
+        assert any("doc_key" in problem for problem in index.verify().problems)
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("INSERT INTO fts(fts, rowid, text) VALUES ('delete', 8, 'text 7')", "keyword table"),
+        ("UPDATE meta SET v = v - 1 WHERE k = 'gen'", "generations that cannot be"),
+        ("UPDATE doc SET born = 0, dead = 1 WHERE key = '3'", "dead document rows"),
+    ],
+)
+def test_verify_finds_what_no_answer_shows(path, statement, problem):
+    _edit(path, statement)
+    with Index.open(path) as index:
+        assert any(problem in found for found in index.verify().problems)
+
+
+def test_a_document_without_a_text_is_no_damage_of_the_keyword_table(path, vectors):
+    with Index.open(path, mode="rw") as index:
+        index.upsert(["silent"], vectors=vectors(1))
+        assert index.verify().ok
+
+
 def test_a_newer_format_is_named_as_such(path):
     _edit(path, "PRAGMA user_version = 2")
     with pytest.raises(IndexVersionError, match="newer edgeembed"):

@@ -1,7 +1,6 @@
 """What a crash, a full disk or a second writer may and may not do."""
 
 import errno
-import random
 import sqlite3
 import threading
 import time
@@ -31,33 +30,6 @@ with Index.open(sys.argv[1], mode="rw", lock_timeout_s=5, settings=settings) as 
         print(batch, flush=True)
         batch += 1
 """
-
-
-def test_a_killed_writer_loses_no_acknowledged_batch_and_leaves_no_half(tmp_path, start_python):
-    path = tmp_path / "i"
-    Index.create(path, dim=8).close()
-    chance = random.Random(7)
-    acknowledged = set()
-    batch = 0
-    for kills in range(1, 21):
-        child = start_python(WRITER, path, batch)
-        assert child.stdout.readline() == "ready\n", child.stderr.read()
-        time.sleep(chance.uniform(0.0, 0.12))
-        child.kill()
-        lines = child.communicate()[0].split()
-        acknowledged |= {int(line) for line in lines}
-        with Index.open(path) as index:
-            found = {}
-            for key in list(index.keys()):
-                if key != "shared":
-                    found.setdefault(int(key.split(":")[0]), []).append(key)
-            assert all(len(keys) == 7 for keys in found.values()), "half a batch"
-            assert acknowledged <= found.keys(), "an acknowledged batch is gone"
-            assert len(found.keys() - acknowledged) <= kills, "more than the batches in flight"
-            report = index.verify()
-            assert report.ok, report.problems
-        batch = max(found, default=-1) + 1
-    assert len(acknowledged) > 10
 
 
 def test_the_lock_is_free_after_its_holder_was_killed(tmp_path, start_python):

@@ -1,0 +1,37 @@
+"""The size of a run, and the counts at its end."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parent))
+
+from harness.sizes import SIZES
+
+_COUNTS = pytest.StashKey[Counter]()
+
+
+def pytest_configure(config):
+    config.stash[_COUNTS] = Counter()
+
+
+@pytest.fixture(scope="session")
+def size(request):
+    """How much this run does."""
+    return SIZES[request.config.getoption("faults")]
+
+
+@pytest.fixture(scope="session")
+def counts(request):
+    """What was done, by name; printed at the end."""
+    return request.config.stash[_COUNTS]
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    counts = config.stash[_COUNTS]
+    if counts:
+        terminalreporter.section("injected faults")
+        for name, count in sorted(counts.items()):
+            terminalreporter.write_line(f"{count:8,} {name}")

@@ -1,0 +1,48 @@
+"""How much of everything one run does."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """Numbers of cases."""
+
+    every: int
+    """Of the operations that can fail, every how-many-th does."""
+    kills_at: int
+    """Kills at a chosen operation."""
+    kills_after: int
+    """Kills after a random time."""
+    lost_every: int
+    """After every how-many-th operation the power fails."""
+    lost_states: int
+    """Random states after each power failure, besides all lost and all kept."""
+    fuzzed: int
+    """Damaged files."""
+    examples: int
+    """Of random operations."""
+    examples_steps: int
+
+
+SIZES = {
+    "small": Size(
+        every=7,
+        kills_at=60,
+        kills_after=20,
+        lost_every=11,
+        lost_states=2,
+        fuzzed=600,
+        examples=30,
+        examples_steps=20,
+    ),
+    "full": Size(
+        every=1,
+        kills_at=1000,
+        kills_after=200,
+        lost_every=1,
+        lost_states=8,
+        fuzzed=12_000,
+        examples=2000,
+        examples_steps=50,
+    ),
+}

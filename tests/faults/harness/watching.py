@@ -1,0 +1,25 @@
+"""Both reports together: everything that an index does to files."""
+
+import contextlib
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from harness.operations import Observer
+from harness.python_files import python_reports
+from harness.sqlite_files import can_report, sqlite_reports
+
+needs_reports = pytest.mark.skipif(
+    not can_report(), reason="watching files needs Linux and a shared SQLite library"
+)
+
+
+@contextlib.contextmanager
+def watching(root: Path, observer: Observer) -> Generator[None]:
+    """Tell the observer of every operation on files below a folder, before it happens.
+
+    Open the index inside, or SQLite's part of it goes unseen.
+    """
+    with sqlite_reports(root, observer), python_reports(root, observer):
+        yield

@@ -1,0 +1,61 @@
+"""A process whose children write batches until they are killed.
+
+Each line it reads orders one child, forked so that it starts at once. The child opens the index (or
+makes it), takes step after step of harness.batches, and acknowledges each with a line.
+
+Run as: python -m harness.writer_process
+"""
+
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+
+from edgeembed_runtime.index import Index
+from harness.batches import DIM, SETTINGS, steps
+from harness.operations import Death
+from harness.watching import watching
+
+MOST_STEPS = 100
+
+
+def main() -> None:
+    for line in sys.stdin:
+        order = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            _live(Path(order["path"]), order["step"], order["death"])
+        _tell(f"started {child}")
+        _, status = os.waitpid(child, 0)
+        _tell(f"ended {status}")
+
+
+def _live(path: Path, first: int, death: int | None) -> None:
+    """Take the steps from a number on; never returns. Step 0 is to make the index."""
+    try:
+        with watching(path.parent, Death(death)):
+            if first == 0:
+                index = Index.create(path, dim=DIM, settings=SETTINGS, lock_timeout_s=0)
+                _tell("done 0")
+            else:
+                index = Index.open(path, mode="rw", settings=SETTINGS, lock_timeout_s=0)
+                _tell("opened")
+            with index:
+                for number, step in enumerate(steps(MOST_STEPS), start=1):
+                    if number >= max(1, first):
+                        step.run(index)
+                        _tell(f"done {number}")
+    except BaseException:
+        _tell("failed " + json.dumps(traceback.format_exc()))
+    finally:
+        os._exit(1)
+
+
+def _tell(line: str) -> None:
+    # One write each: nothing of it stays in a buffer of a process that is killed.
+    os.write(1, f"{line}\n".encode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""A disk that is really full: a small file system in memory, with more and more room left on it.
+
+Unlike faults that Python raises, this meets the C and C++ code of SQLite, Annoy and usearch too.
+"""
+
+import dataclasses
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from harness.batches import DIM, SETTINGS, compact_step, steps, upsert_step
+from harness.contents import assert_sound, assert_writable, contents, same
+
+from edgeembed_runtime.errors import StorageError
+from edgeembed_runtime.index import Index
+
+pytestmark = pytest.mark.slow
+DISK_BYTES = 4 << 20
+PAGE = 4096
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A file system of 4 MB."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("mounting a small file system needs Linux and root")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", folder]
+    mounted = subprocess.run(command, capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"mounting is not allowed here: {mounted.stderr.strip()}")
+    yield folder
+    # Lazily: a closed index is mapped until Python has collected it.
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def with_ann(backend):
+    return dataclasses.replace(
+        SETTINGS, backend=backend, ann_min_rows=20, annoy_trees=3, recall_floor=0.1
+    )
+
+
+# What is done on the full disk, after how many batches, and with which settings.
+CHANGES = {
+    "an upsert that seals": (upsert_step(2), 2, SETTINGS),
+    "a compaction": (compact_step(), 6, SETTINGS),
+    "a compaction that builds trees": (compact_step(), 6, with_ann("annoy")),
+    "a compaction that builds a graph": (compact_step(), 6, with_ann("usearch")),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_full_disk_stops_a_change_as_a_whole(name, disk, size, counts):
+    step, before, settings = CHANGES[name]
+    if settings.backend != "exact":
+        pytest.importorskip(f"edgeembed_runtime.index.{settings.backend}_file")
+    state = {}
+    base = disk.parent / "base"
+    with Index.create(base, dim=DIM, settings=SETTINGS) as index:
+        for earlier in steps(before):
+            earlier.run(index)
+            state = earlier.change(state)
+    after = step.change(state)
+    failed = 0
+    for pages in range(0, 400, max(1, size.every // 2)):
+        path = disk / "i"
+        shutil.copytree(base, path)
+        with Index.open(path, mode="rw", settings=settings) as index:
+            _leave_room(disk, pages)
+            try:
+                step.run(index)
+                done = True
+            except StorageError:
+                done = False
+            assert same(contents(index), after if done else state)
+            (disk / "ballast").unlink()
+            assert index.verify().ok
+        assert_sound(path, [after if done else state])
+        with Index.open(path, mode="rw", settings=settings) as index:
+            step.run(index)
+        assert_sound(path, [after])
+        assert_writable(path)
+        shutil.rmtree(path)
+        counts["full disks"] += 1
+        if done:
+            break
+        failed += 1
+    assert done, "the most room was not enough"
+    assert failed > 1
+
+
+def test_a_full_disk_leaves_no_part_of_a_backup(disk, size, counts):
+    with Index.create(disk / "i", dim=DIM, settings=SETTINGS) as index:
+        state = {}
+        for step in steps(6):
+            step.run(index)
+            state = step.change(state)
+        for pages in range(0, 400, max(1, size.every // 2)):
+            _leave_room(disk, pages)
+            try:
+                index.backup(disk / "copy")
+                done = True
+            except StorageError:
+                done = False
+            (disk / "ballast").unlink()
+            assert sorted(p.name for p in disk.iterdir()) == (["copy", "i"] if done else ["i"])
+            if done:
+                assert_sound(disk / "copy", [state])
+                shutil.rmtree(disk / "copy")
+            counts["full disks"] += 1
+            if done:
+                break
+        assert done
+
+
+def _leave_room(disk, pages: int) -> None:
+    free = shutil.disk_usage(disk).free
+    (disk / "ballast").write_bytes(bytes(max(0, free - pages * PAGE)))
