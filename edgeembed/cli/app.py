@@ -12,6 +12,7 @@ from edgeembed.cli import (
     doctor,
     embed,
     eval,  # noqa: A004
+    export,
     index,
     inspect,
     map,  # noqa: A004
@@ -58,6 +59,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "index": index.index,
     "search": search.search,
     "map": map.map_,
+    "export": export.export,
     "eval": eval.eval_,
     "bench": bench.bench,
     "doctor": doctor.doctor,

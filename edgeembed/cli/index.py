@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress, TaskID
 
 from edgeembed import Encoder, Index
-from edgeembed.cli.output import AsJson, bar_progress, err, print_json
+from edgeembed.cli.index_report import print_report, show_failures, show_report
+from edgeembed.cli.index_watch import follow, run_with_bar
+from edgeembed.cli.output import AsJson
 from edgeembed.cli.targets import (
     DEFAULT_INDEX,
     IndexPath,
@@ -16,9 +17,10 @@ from edgeembed.cli.targets import (
     is_index,
     load_model,
 )
-from edgeembed.ingest.folders import FoundFile, find_files
-from edgeembed.ingest.indexing import IndexingReport, PassageIndexer
+from edgeembed.ingest.folders import look_through
+from edgeembed.ingest.indexing import PassageIndexer
 from edgeembed.ingest.passages import ChunkSettings, PassageReader
+from edgeembed.ingest.watching import watched_folders
 
 _USUAL_OVERLAP = 32
 
@@ -40,72 +42,51 @@ def index(
         ),
     ] = None,
     field: Annotated[str, typer.Option(help="Where a JSON record has its text.")] = "text",
+    everything: Annotated[
+        bool, typer.Option("--all", help="Index all files again, also those that did not change.")
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Stay, and index what changes, until Ctrl-C.")
+    ] = False,
     variant: VariantName = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Index the texts of files and folders, for `edgeembed search`.
+    """Bring an index up to date with files and folders, for `edgeembed search`.
 
-    Texts are cut into passages that the model takes whole. A file that was indexed before is
-    replaced. Every batch is committed: after Ctrl-C what was done stays, and running the command
-    again completes it.
+    Texts are cut into passages that the model takes whole. Only files that changed since are read
+    again, and files that are gone from a folder leave the index; JSON records that have a key of
+    their own stay. After Ctrl-C what was done stays, and running the command again completes it.
 
-    Example: edgeembed index ~/notes --model minilm.bundle
+    Examples: edgeembed index ~/notes --model minilm.bundle
+
+    edgeembed index ~/notes --watch
     """
-    files = list(find_files(sources))
+    folders = watched_folders(sources) if watch else []
+    found = look_through(sources)
     with _open(index_path, model, variant) as opened:
         reader = PassageReader(
             encoder=opened.encoder,
             chunks=_chunk_settings(chunk_tokens, overlap, opened.encoder),
             text_field=field,
         )
-        report = _run(PassageIndexer(index=opened.index, reader=reader), files)
-        stats = opened.index.stats()
-    if as_json:
-        print_json(
-            {
-                "index": stats.path,
-                "files": report.files,
-                "passages": report.passages,
-                "removed": report.removed,
-                "skipped": reader.skipped,
-                "documents": stats.documents,
-                "bytes": stats.bytes,
-                "seconds": round(report.seconds, 2),
-            }
-        )
-        return
-    _remark(report, reader, stats.documents, index_path)
+        if watch:
+            follow(folders, opened.index, reader, everything=everything, as_json=as_json)
+            return
+        report = run_with_bar(PassageIndexer(opened.index, reader), found, everything=everything)
+        if as_json:
+            print_report(report, opened.index)
+            show_failures(report)
+        else:
+            show_report(report, opened.index, str(index_path))
+    if report.failed:
+        raise typer.Exit(1)
 
 
 def _chunk_settings(size: int | None, overlap: int | None, encoder: Encoder) -> ChunkSettings:
     if overlap is None:
         overlap = min(_USUAL_OVERLAP, (size or encoder.max_tokens) // 4, encoder.max_tokens // 4)
+    encoder.chunk("a", max_tokens=size, overlap_tokens=overlap)  # refuses what cannot work
     return ChunkSettings(max_tokens=size, overlap_tokens=overlap)
-
-
-def _run(indexer: PassageIndexer, files: list[FoundFile]) -> IndexingReport:
-    with bar_progress() as progress:
-        task = progress.add_task("Indexing files", total=len(files))
-        return indexer.run(files, on_file=lambda: _advance(progress, task))
-
-
-def _advance(progress: Progress, task: TaskID) -> None:
-    progress.advance(task)
-
-
-def _remark(
-    report: IndexingReport, reader: PassageReader, documents: int, index_path: Path
-) -> None:
-    rate = report.passages / max(report.seconds, 1e-9)
-    err.print(
-        f"{index_path}: {report.passages} passages of {report.files} files in "
-        f"{report.seconds:.1f} s ({rate:.0f}/s); it holds {documents} now",
-        highlight=False,
-    )
-    if reader.skipped:
-        shown = ", ".join(reader.skipped[:3])
-        more = "" if len(reader.skipped) <= 3 else f" and {len(reader.skipped) - 3} more"
-        err.print(f"Passed over, no text in them: {shown}{more}", markup=False, highlight=False)
 
 
 class _Opened:

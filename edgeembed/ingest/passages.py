@@ -1,5 +1,6 @@
 """Passages: pieces of documents that a model takes whole, with keys that say where they are."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,9 +9,11 @@ from edgeembed.ingest.folders import FoundFile, read_text_file
 from edgeembed.ingest.texts import format_of, read_records, text_of
 from edgeembed_runtime.encoder import Encoder
 from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.index.checks import check_keys, check_metadatas
 from edgeembed_runtime.storage import storage_errors
 
 KEY_FIELDS = ("key", "id", "_id")
+_MAX_NUMBER = 10**9  # room for it is left in keys
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +84,12 @@ class PassageReader:
 
     def _read_records(self, file: FoundFile) -> Iterator[Passage]:
         with storage_errors("read", file.path), file.path.open("rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            done = 0
             for number, record in read_records(stream, str(file.path)):
+                if done >= size:  # whoever appends may be faster than the model
+                    return
+                done = stream.tell()
                 text = text_of(record, self.text_field, str(file.path), number)
                 key = next((record[k] for k in KEY_FIELDS if k in record), f"{file.name}:{number}")
                 if not isinstance(key, str | int):
@@ -90,4 +98,14 @@ class PassageReader:
                         f"got {type(key).__name__}"
                     )
                 rest = {k: v for k, v in record.items() if k not in (*KEY_FIELDS, self.text_field)}
+                _check(f"{key}#{_MAX_NUMBER}", rest, f"{file.path}, line {number}")
                 yield from self.split(str(key), text, rest)
+
+
+def _check(key: str, metadata: dict[str, Any], place: str) -> None:
+    """Refuse what the index would refuse, while it is known where it is."""
+    try:
+        check_keys([key], what="key")
+        check_metadatas([metadata])
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from error

@@ -38,7 +38,8 @@ def storage_errors(action: str, path: Path) -> Generator[None]:
 
 
 def _storage_error(action: str, path: Path, error: OSError) -> StorageError:
-    reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
+    reasons = {} if action == "read" else _REASONS
+    reason = reasons.get(error.errno or 0, error.strerror or str(error))
     return StorageError(f"could not {action} {path}: {reason}")
 
 

@@ -59,12 +59,12 @@ def _encoded(
 ) -> NDArray[np.float32]:
     if texts is None:
         raise InputError("upsert: expected documents or vectors, got neither")
+    if not texts:
+        return np.empty((0, dim), dtype=np.float32)
     if encoder is None:
         raise InputError(
             "upsert: expected vectors, because the index was opened without an encoder"
         )
-    if not texts:
-        return np.empty((0, dim), dtype=np.float32)
     rows = unit_rows(encoder.encode_document(texts), dim=dim, what="encoder")
     check_lengths(len(texts), encoder=len(rows))
     return rows

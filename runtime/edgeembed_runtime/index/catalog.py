@@ -16,6 +16,7 @@ from edgeembed_runtime.errors import (
     StorageError,
 )
 from edgeembed_runtime.index.layout import CATALOG, require_regular
+from edgeembed_runtime.index.notes import NO_NOTE
 from edgeembed_runtime.index.schema import check_identity, check_schema
 from edgeembed_runtime.index.sqlite_errors import sqlite_errors
 
@@ -65,7 +66,7 @@ class Catalog:
                 raise
 
     def _identity(self) -> tuple[int, str, bool, dict[str, str]]:
-        meta = dict(self._connection.execute("SELECT k, v FROM meta"))
+        meta = dict(self._connection.execute(f"SELECT k, v FROM meta WHERE {NO_NOTE}"))
         dim, space, info = meta.get("dim"), meta.get("space"), _parse_info(meta.get("info"))
         sound = (
             isinstance(dim, int)

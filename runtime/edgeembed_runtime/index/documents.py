@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgeembed_runtime.errors import IndexCorruptError
 from edgeembed_runtime.index.catalog import meta_int, set_meta
-from edgeembed_runtime.index.checks import Batch
+from edgeembed_runtime.index.checks import MAX_KEY_CHARS, Batch
 from edgeembed_runtime.index.results import StoredDocument
 
 T = TypeVar("T")
@@ -21,6 +21,7 @@ VISIBLE = "doc.born <= ? AND (doc.dead IS NULL OR doc.dead > ?)"
 """SQL condition of rows that exist at a generation; bind the generation twice."""
 # Older SQLite allows 999 bound values in one statement.
 _CHUNK = 500
+_LAST_CHARACTER = "\U0010ffff"
 _NEVER = -1  # no CRC-32: of a row that holds no text
 
 
@@ -167,12 +168,23 @@ def iterate(connection: sqlite3.Connection, generation: int) -> Iterator[Documen
     return _rows(connection, f"WHERE {VISIBLE} ORDER BY docid", (generation, generation))
 
 
-def keys_at(connection: sqlite3.Connection, generation: int) -> list[str]:
-    """All keys at a generation, oldest row first."""
-    cursor = connection.execute(
-        f"SELECT key FROM doc WHERE {VISIBLE} ORDER BY docid", (generation, generation)
-    )
-    return [key for (key,) in cursor]
+def keys_at(connection: sqlite3.Connection, generation: int, prefix: str = "") -> list[str]:
+    """The keys at a generation that start with `prefix`, oldest row first."""
+    if not prefix:
+        cursor = connection.execute(
+            f"SELECT key FROM doc WHERE {VISIBLE} ORDER BY docid", (generation, generation)
+        )
+        return [key for (key,) in cursor]
+    # No key that starts with the prefix is greater: none is longer than that.
+    last = prefix + _LAST_CHARACTER * MAX_KEY_CHARS
+    rows: list[tuple[int, str]] = []
+    # Two queries, as in docids_of.
+    for condition in ("dead IS NULL", f"dead > {generation:d}"):
+        rows += connection.execute(
+            f"SELECT docid, key FROM doc WHERE {condition} AND born <= ? AND key BETWEEN ? AND ?",
+            (generation, prefix, last),
+        )
+    return [key for _, key in sorted(rows)]
 
 
 def dead_docids(connection: sqlite3.Connection, since: int = -1) -> NDArray[np.int64]:

@@ -22,6 +22,7 @@ from edgeembed_runtime.index.describe import gather_stats
 from edgeembed_runtime.index.documents import docids_of, fetch, keys_at
 from edgeembed_runtime.index.encoder_protocol import IndexEncoder, check_fits
 from edgeembed_runtime.index.lock import WriterLock
+from edgeembed_runtime.index.notes import check_notes, read_notes
 from edgeembed_runtime.index.queries import Mode, Queries, many_queries, one_query
 from edgeembed_runtime.index.recommend import direction_between, listed_keys
 from edgeembed_runtime.index.repair import RepairReport, read_damaged, repair
@@ -166,6 +167,9 @@ class Index:
         documents: Sequence[str] | None = None,
         vectors: ArrayLike | None = None,
         metadatas: Sequence[Mapping[str, Any] | None] | None = None,
+        *,
+        delete: Iterable[str] = (),
+        notes: Mapping[str, str | None] | None = None,
     ) -> None:
         """Insert or replace documents, all of them in one durable commit or none.
 
@@ -174,6 +178,8 @@ class Index:
             documents: n texts, or None.
             vectors: (n, dim) numbers of any length but zero; None encodes the documents.
             metadatas: n dicts of JSON values (or None each), or None.
+            delete: keys of documents that leave in the same commit, unless they are in `keys`.
+            notes: texts by name to keep from the same commit on, None to drop one; see notes().
 
         Raises:
             InputError: an argument cannot be used; nothing was written.
@@ -183,8 +189,9 @@ class Index:
         """
         writer = self._require_writer()
         batch = make_batch(keys, documents, vectors, metadatas, dim=self.dim, encoder=self._encoder)
-        if batch.keys:
-            writer.upsert(batch)
+        gone, noted = check_keys(delete, what="delete"), check_notes(notes or {})
+        if batch.keys or gone or noted:
+            writer.upsert(batch, gone, noted)
 
     def delete(self, keys: str | Iterable[str]) -> int:
         """Delete documents in one durable commit; returns how many of the keys existed.
@@ -237,12 +244,17 @@ class Index:
     def __len__(self) -> int:
         return self._current().documents
 
-    def keys(self) -> Iterator[str]:
-        """All keys of one generation, in the order in which they were last written."""
+    def notes(self) -> dict[str, str]:
+        """The texts by name that upsert() was given to keep, as of the newest generation."""
+        with self._catalog.reading() as connection:
+            return read_notes(connection)
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """The keys that start with `prefix`, in the order in which they were last written."""
 
         def read(snapshot: Snapshot) -> list[str]:
             with self._catalog.reading(snapshot.generation) as connection:
-                return keys_at(connection, snapshot.generation)
+                return keys_at(connection, snapshot.generation, prefix)
 
         return iter(self._at_current(read))
 

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.vectors import normalize
 
 
 def unit_rows(vectors: ArrayLike, *, dim: int, what: str) -> NDArray[np.float32]:
@@ -31,7 +30,10 @@ def unit_rows(vectors: ArrayLike, *, dim: int, what: str) -> NDArray[np.float32]
     largest = np.abs(rows).max(axis=1, keepdims=True, initial=0.0)
     _require_rows(largest[:, 0] > 0, what, "a direction, found only zeros")
     # Dividing by the largest component first keeps tiny and huge rows from under- or overflowing.
-    return np.ascontiguousarray(normalize((rows / largest).astype(np.float32)))
+    # In float64, so that a row of unit length stays as it is, however often it is written.
+    rows /= largest
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.ascontiguousarray(rows.astype(np.float32))
 
 
 def unit_row(vector: ArrayLike, *, dim: int, what: str) -> NDArray[np.float32]:

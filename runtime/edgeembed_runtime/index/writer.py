@@ -2,8 +2,9 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from edgeembed_runtime.errors import EdgeEmbedError, IndexCorruptError, SearchIndexError
 from edgeembed_runtime.index.catalog import Catalog, meta_int
@@ -13,12 +14,14 @@ from edgeembed_runtime.index.garbage import collect
 from edgeembed_runtime.index.layout import SEGMENTS
 from edgeembed_runtime.index.lock import WriterLock
 from edgeembed_runtime.index.merge_policy import Plan, maintenance_plan
+from edgeembed_runtime.index.notes import write_notes
 from edgeembed_runtime.index.rewrite import rewrite
 from edgeembed_runtime.index.schema import has_fts5
 from edgeembed_runtime.index.settings import IndexSettings
 from edgeembed_runtime.index.snapshot import Snapshot
 
 _LOG = logging.getLogger(__name__)
+_NO_NOTES: Mapping[str, str | None] = MappingProxyType({})
 
 
 class Writer:
@@ -61,15 +64,19 @@ class Writer:
             )
         collect(directory, catalog)
 
-    def upsert(self, batch: Batch) -> None:
-        """Commit a batch; when this returns it is durable.
+    def upsert(
+        self, batch: Batch, delete: Sequence[str] = (), notes: Mapping[str, str | None] = _NO_NOTES
+    ) -> None:
+        """Commit a batch, the end of some keys and notes at once; when this returns it is durable.
 
         Raises:
             StorageError, SearchIndexError: nothing was committed.
         """
         with self._one_at_a_time:
             with self._catalog.writing() as (connection, generation):
+                mark_dead(connection, delete, generation)
                 insert(connection, batch, generation, fts=self._catalog.has_fts)
+                write_notes(connection, notes)
             self._maintain()
 
     def delete(self, keys: Sequence[str]) -> int:

@@ -1,0 +1,1 @@
+"""Export: what is in an index, as files that other tools read."""

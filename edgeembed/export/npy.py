@@ -1,0 +1,40 @@
+"""An index as vectors in a .npy file, and the rest in a .jsonl file beside it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgeembed import Index
+from edgeembed.export.rows import OnRows, read_rows
+from edgeembed_runtime.storage import staged_file
+
+
+def export_npy(index: Index, target: Path, on_rows: OnRows) -> tuple[Path, ...]:
+    """Write (n, dim) float32 vectors to `target`, and keys, documents and metadata beside it.
+
+    Both have the same order, and both are put in place at the end.
+
+    Raises:
+        SearchIndexError: the index cannot be read; nothing is in place.
+        StorageError: the file system refused.
+    """
+    beside = target.with_suffix(".jsonl")
+    header: dict[str, Any] = {
+        "descr": "<f4",
+        "fortran_order": False,
+        "shape": (len(index), index.dim),
+    }
+    with staged_file(beside) as lines, staged_file(target) as vectors:
+        np.lib.format.write_array_header_1_0(vectors, header)
+        for batch in read_rows(index, on_rows):
+            vectors.write(batch.vectors.astype("<f4", copy=False).tobytes())
+            for found in batch.documents:
+                record = {
+                    "key": found.key,
+                    "document": found.document,
+                    "metadata": found.metadata,
+                }
+                lines.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+    return target, beside

@@ -1,0 +1,47 @@
+"""An index as one Parquet file."""
+
+from pathlib import Path
+
+from edgeembed import Index
+from edgeembed.export.rows import OnRows, metadata_json, read_rows
+from edgeembed_runtime.errors import MissingExtraError
+from edgeembed_runtime.storage import staged_file
+
+
+def export_parquet(index: Index, target: Path, on_rows: OnRows) -> tuple[Path, ...]:
+    """Write the columns key, document, metadata (JSON) and vector (a list of `dim` float32).
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+        SearchIndexError: the index cannot be read; nothing is in place.
+        StorageError: the file system refused.
+    """
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ModuleNotFoundError as error:
+        raise MissingExtraError.for_extra("Parquet", "parquet") from error
+    schema = pa.schema(
+        [
+            pa.field("key", pa.string(), nullable=False),
+            pa.field("document", pa.string()),
+            pa.field("metadata", pa.string()),
+            pa.field("vector", pa.list_(pa.float32(), index.dim), nullable=False),
+        ],
+        metadata={"edgeembed.space": index.space},
+    )
+    with (
+        staged_file(target) as file,
+        # A dictionary of numbers that are all different would only make it larger.
+        pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=False) as writer,
+    ):
+        for batch in read_rows(index, on_rows):
+            numbers = pa.array(batch.vectors.ravel(), pa.float32())
+            columns = [
+                pa.array([found.key for found in batch.documents], pa.string()),
+                pa.array([found.document for found in batch.documents], pa.string()),
+                pa.array([metadata_json(found) for found in batch.documents], pa.string()),
+                pa.FixedSizeListArray.from_arrays(numbers, index.dim),
+            ]
+            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+    return (target,)
