@@ -1,0 +1,25 @@
+"""Encoders with a cache and without."""
+
+import pytest
+
+from edgeembed_runtime.cache import EmbeddingCache
+from edgeembed_runtime.encoder import Encoder
+
+
+@pytest.fixture
+def cache(tmp_path):
+    made = EmbeddingCache(tmp_path / "vectors.sqlite")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def cached(tiny_path, cache):
+    with Encoder.load(tiny_path, cache=cache) as made:
+        yield made
+
+
+@pytest.fixture
+def plain(tiny_path):
+    with Encoder.load(tiny_path) as made:
+        yield made
