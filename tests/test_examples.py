@@ -12,7 +12,7 @@ pytest.importorskip("sentence_transformers", reason="the examples compare with i
 
 def run(*arguments):
     done = subprocess.run(
-        [sys.executable, *map(str, arguments)], capture_output=True, text=True, timeout=300
+        [sys.executable, *map(str, arguments)], capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
