@@ -29,7 +29,7 @@ def test_outputs_are_nearer_than_by_rounding_each_weight(bits, channels):
     seen, unseen = inputs(2, 8000, channels)[:4000], inputs(2, 8000, channels)[4000:]
     nearest = rounded_weight(weight, None, bits)
     made = rounded_weight(weight, seen.T @ seen, bits)
-    assert output_error(unseen, weight, made) < 0.9 * output_error(unseen, weight, nearest)
+    assert output_error(unseen, weight, made) < 0.97 * output_error(unseen, weight, nearest)
     np.testing.assert_array_equal(made.scales, nearest.scales)
 
 
