@@ -1,9 +1,10 @@
 """Linear layers in a graph: products with a matrix of weights."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 import onnx
+
+from edgeembed_converters.export.uses import value_uses
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +18,7 @@ class WeightMatrix:
 def weight_matrices(graph: onnx.GraphProto) -> dict[str, WeightMatrix]:
     """Every matrix that a graph only uses as the right side of MatMul, by its name."""
     tensors = {tensor.name: tensor for tensor in graph.initializer if len(tensor.dims) == 2}
-    uses = Counter(name for node in graph.node for name in node.input)
+    uses = value_uses(graph)
     inputs: dict[str, list[str]] = {}
     for node in graph.node:
         if node.op_type == "MatMul" and node.input[1] in tensors:

@@ -5,6 +5,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from edgeembed_converters.export.uses import value_uses
+
 
 class ScaleFolder:
     """The weights of one graph, ready to be scaled."""
@@ -13,10 +15,7 @@ class ScaleFolder:
         """Look at a graph; `fold` changes its weights."""
         self._weights = {tensor.name: tensor for tensor in graph.initializer}
         self._made_by = {name: node for node in graph.node for name in node.output}
-        self._uses: dict[str, int] = {value.name: 1 for value in graph.output}
-        for node in graph.node:
-            for name in node.input:
-                self._uses[name] = self._uses.get(name, 0) + 1
+        self._uses = value_uses(graph)
 
     def fold(self, name: str, factors: NDArray[np.float32]) -> bool:
         """Multiply the (..., channels) value `name` by (channels,) factors, and say if that went.

@@ -7,6 +7,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from edgeembed_converters.export.uses import value_uses
+
 
 @dataclass(frozen=True, kw_only=True)
 class ProjectedAttention:
@@ -28,10 +30,7 @@ def projected_attentions(graph: onnx.GraphProto) -> Iterator[ProjectedAttention]
     """Every attention of a graph that has this form."""
     made_by = {name: node for node in graph.node for name in node.output}
     constants = {tensor.name: tensor for tensor in graph.initializer}
-    uses: dict[str, int] = {value.name: 1 for value in graph.output}
-    for node in graph.node:
-        for name in node.input:
-            uses[name] = uses.get(name, 0) + 1
+    uses = value_uses(graph)
     for attention in graph.node:
         split = made_by.get(attention.input[0]) if attention.input else None
         if (

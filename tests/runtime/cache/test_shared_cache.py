@@ -13,6 +13,17 @@ from edgeembed_runtime.cache import EmbeddingCache
 TEXTS = ["the cat", "a train", "", "東京", "running " * 40]
 
 
+def run(code, *arguments, timeout):
+    """A Python process of its own, when it has ended."""
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 def test_processes_share_it_and_a_child_opens_its_own_connection(tmp_path, tiny_path):
     code = """if True:
@@ -34,13 +45,7 @@ def test_processes_share_it_and_a_child_opens_its_own_connection(tmp_path, tiny_
         print(codes, len(cache))
     """
     arguments = [str(tiny_path), str(tmp_path / "shared.sqlite")]
-    found = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    found = run(code, *arguments, timeout=60)
     assert found.stdout == "[0, 0, 0, 0] 201\n", found.stderr
 
 
@@ -75,13 +80,7 @@ def test_a_child_never_uses_its_parent_s_connection(tmp_path):
         assert len(cache) == 0
         print("fine")
     """
-    found = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, str(tmp_path / "c.sqlite")],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    found = run(code, str(tmp_path / "c.sqlite"), timeout=60)
     assert found.stdout == "fine\n", found.stderr
 
 
@@ -124,13 +123,7 @@ def test_a_fork_while_another_thread_writes_leaves_both_sides_a_working_cache(tm
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), len(cache))
     """
     arguments = [str(tiny_path), str(tmp_path / "forked.sqlite")]
-    found = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    found = run(code, *arguments, timeout=30)
     assert (found.stdout, found.stderr) == ("0 3\n", "")
 
 
