@@ -113,11 +113,17 @@ def find_files(
             raise InputError(f"{source}: expected a file or a folder, found nothing")
 
 
+def binary_beginning(path: Path) -> bytes | None:
+    """The first bytes of a file, if they show that it holds no text: there is a NUL."""
+    with path.open("rb") as file:
+        beginning = file.read(_PROBE_BYTES)
+    return beginning if b"\0" in beginning else None
+
+
 def read_text_file(path: Path) -> str | None:
     """The text of a file, or None where it holds none: NUL bytes, or no UTF-8."""
-    with path.open("rb") as file:
-        if b"\0" in file.read(_PROBE_BYTES):
-            return None
+    if binary_beginning(path) is not None:
+        return None
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:

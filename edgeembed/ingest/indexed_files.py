@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from edgeembed import Encoder, Index
-from edgeembed.ingest.folders import FoundFile, FoundFiles
+from edgeembed.ingest.folders import FoundFile, FoundFiles, binary_beginning
 from edgeembed.ingest.passages import PassageReader
 from edgeembed_runtime.storage import sha256_file, sha256_of, storage_errors
 
 _NOTE = "file:"
-_PROBE_BYTES = 8192
 # Counts up when passages are cut in another way, so that all files are cut again.
 _CUT_VERSION = 1
 # The coarsest clock of a file system (FAT's): a file that changed so short a time ago can change
@@ -99,9 +98,8 @@ def content_hash(path: Path) -> str:
         StorageError: it cannot be read.
     """
     with storage_errors("read", path):
-        with path.open("rb") as stream:
-            beginning = stream.read(_PROBE_BYTES)
-        return sha256_of(beginning) if b"\0" in beginning else sha256_file(path)
+        beginning = binary_beginning(path)
+        return sha256_file(path) if beginning is None else sha256_of(beginning)
 
 
 def read_indexed_files(index: Index) -> dict[str, IndexedFile]:
