@@ -4,7 +4,7 @@ The runtime runs one text at a time on a CPU, where the mask only adds zeros to 
 attention.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -13,6 +13,7 @@ from onnx import helper, numpy_helper
 from edgeembed_converters.export.fuse_attention import fuse_attention
 from edgeembed_converters.export.graph_cleanup import copied, drop_unused, replace_nodes
 from edgeembed_converters.export.inner_values import inner_values
+from edgeembed_converters.export.same_for_all_texts import fold_same_for_all_texts
 from edgeembed_runtime.engine.engine import feeds
 
 # The name of the node is what onnxruntime's message shows of a run that fails.
@@ -26,19 +27,21 @@ def unpadded(model: onnx.ModelProto, max_tokens: int) -> onnx.ModelProto | None:
     sliding windows and of relative positions stay. A run with a mask that is not all ones fails.
     """
     copy = copied(model)
-    skipped = _masks_that_add_nothing(copy, max_tokens)
+    lengths = sorted({1, 2, 7, 64, max_tokens})
+    skipped = _masks_that_add_nothing(copy, lengths)
     if not skipped:
         return None
     for node in copy.graph.node:
         for place, name in enumerate(node.input):
             node.input[place] = skipped.get(name, name)
+    fold_same_for_all_texts(copy, lengths)
     fuse_attention(copy)
     _refuse_padding(copy.graph)
     drop_unused(copy.graph)
     return copy
 
 
-def _masks_that_add_nothing(model: onnx.ModelProto, max_tokens: int) -> Mapping[str, str]:
+def _masks_that_add_nothing(model: onnx.ModelProto, lengths: Sequence[int]) -> Mapping[str, str]:
     """Names of masked scores, and of the scores alone.
 
     A mask is added to scores, or says where they are replaced.
@@ -50,7 +53,6 @@ def _masks_that_add_nothing(model: onnx.ModelProto, max_tokens: int) -> Mapping[
     constant = {tensor.name for tensor in model.graph.initializer}
     sides = {name for node in sums for name in node.input} | {node.input[0] for node in choices}
     sides -= constant
-    lengths = sorted({1, 2, 7, 64, max_tokens})
     texts = (feeds(np.zeros((1, length), np.int64)) for length in lengths)
     nothing = set(sides)
     for values in inner_values(model, sorted(sides), texts):
@@ -74,11 +76,10 @@ def _refuse_padding(graph: onnx.GraphProto) -> None:
     constants = {"zero_row": np.zeros(1, np.int64), "one": np.array(1, np.int64)}
     for name, value in constants.items():
         graph.initializer.append(numpy_helper.from_array(value, f"{REFUSAL}.{name}"))
-    least, row, zero = f"{REFUSAL}.least", f"{REFUSAL}.row", f"{REFUSAL}.zero"
+    rows, zeros = f"{REFUSAL}.rows", f"{REFUSAL}.zeros"
     check = [
-        helper.make_node("ReduceMin", [mask], [least], f"{REFUSAL}.least", keepdims=0),
-        helper.make_node("Sub", [f"{REFUSAL}.one", least], [row], f"{REFUSAL}.row"),
-        helper.make_node("Gather", [f"{REFUSAL}.zero_row", row], [zero], REFUSAL),
-        helper.make_node("Add", [ids, zero], [checked], f"{REFUSAL}.ids"),
+        helper.make_node("Sub", [f"{REFUSAL}.one", mask], [rows], rows),
+        helper.make_node("Gather", [f"{REFUSAL}.zero_row", rows], [zeros], REFUSAL),
+        helper.make_node("Add", [ids, zeros], [checked], f"{REFUSAL}.ids"),
     ]
     replace_nodes(graph, [*check, *graph.node])

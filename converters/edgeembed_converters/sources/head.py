@@ -22,7 +22,8 @@ class Normalize(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, d) to (n, d)."""
-        return nn.functional.normalize(x, p=2, dim=-1)
+        # As torch.nn.functional.normalize, which spreads the norms to the shape of x beforehand.
+        return x / torch.linalg.vector_norm(x, dim=-1, keepdim=True).clamp(min=1e-12)
 
     def __str__(self) -> str:
         """The name that model cards use."""
