@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgeembed_runtime.index.ann import LoadedAnn
 from edgeembed_runtime.index.segment import Rows
 from edgeembed_runtime.index.topk import TopK, cosines, scan
 
-# Recall of 200 x 10 neighbours has a standard error of about 0.002 at 0.99.
-_QUERIES = 200
+# Recall of 400 x 10 neighbours has a standard error of about 0.0015 at 0.99.
+_QUERIES = 400
 _NEIGHBOURS = 10
 # Candidates beyond those asked for, against rows that turn out dead.
 SPARE = 16
@@ -26,9 +27,9 @@ _SEED = 0
 
 @dataclass(frozen=True, kw_only=True)
 class Truth:
-    """Rows of a segment that were searched for exactly, what was found, and how fast."""
+    """Queries to a segment, (m, d) unit vectors, that were answered exactly: what, and how fast."""
 
-    positions: Sequence[int]
+    queries: NDArray[np.float32]
     neighbours: Sequence[frozenset[int]]
     median_ms: float
 
@@ -43,22 +44,40 @@ class Measured:
 
 
 def measure_exact(rows: Rows) -> Truth:
-    """Search for sampled rows of a segment exactly."""
+    """Answer queries like those to come exactly: what they ask for is in no row.
+
+    An approximate search was built around its own rows and finds them, and what is near them, too
+    easily: with 100,000 vectors of texts a graph had a recall of 0.990 for its rows, 0.981 for
+    other texts, and 0.981 for the queries made here. Each is a row that was moved away in a random
+    direction, by as much as rows are away from their nearest neighbours.
+    """
+    rng = np.random.default_rng(_SEED)
     count = min(_QUERIES, rows.ids.size)
-    sample = np.random.default_rng(_SEED).choice(rows.ids.size, size=count, replace=False)
-    positions: list[int] = sample.tolist()
+    positions = rng.choice(rows.ids.size, size=count, replace=False)
+    samples = np.array(rows.vectors[positions])
+    nearest = np.median([_nearest_other(rows, int(p)) for p in positions]) if count > 1 else 1.0
+    queries = moved_away(samples, float(np.clip(nearest, 0.0, 1.0)), rng)
     neighbours: list[frozenset[int]] = []
     times: list[float] = []
-    for position in positions:
-        query = np.array(rows.vectors[position])
-        top = TopK(_NEIGHBOURS + 1)
+    for query in queries:
+        top = TopK(_NEIGHBOURS)
         started = time.perf_counter()
         scan(rows, rows.alive, query[None], [top])
         times.append(time.perf_counter() - started)
-        neighbours.append(_others(top, int(rows.ids[position])))
-    return Truth(
-        positions=positions, neighbours=neighbours, median_ms=statistics.median(times) * 1e3
-    )
+        neighbours.append(_ids(top))
+    return Truth(queries=queries, neighbours=neighbours, median_ms=statistics.median(times) * 1e3)
+
+
+def moved_away(
+    rows: NDArray[np.float32], cosine: float, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """(n, d) unit vectors, each of a given cosine with one of (n, d) unit rows, else at random."""
+    noise = rng.normal(size=rows.shape)
+    noise -= (noise * rows).sum(axis=1, keepdims=True) * rows
+    noise /= np.maximum(np.linalg.norm(noise, axis=1, keepdims=True), 1e-12)
+    moved = cosine * rows + np.sqrt(1 - cosine**2) * noise
+    lengths = np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-12)
+    return (moved / lengths).astype(np.float32)
 
 
 def measure_ann(
@@ -86,18 +105,22 @@ def measure_ann(
 def _measure(rows: Rows, ann: LoadedAnn, truth: Truth, effort: int) -> Measured:
     times: list[float] = []
     found = wanted = 0
-    for position, neighbours in zip(truth.positions, truth.neighbours, strict=True):
-        query = np.array(rows.vectors[position])
-        top = TopK(_NEIGHBOURS + 1)
+    for query, neighbours in zip(truth.queries, truth.neighbours, strict=True):
+        top = TopK(_NEIGHBOURS)
         started = time.perf_counter()
         near = ann.query(query, MEASURED_ASK, effort)
         top.offer(cosines(rows.take(near), query), rows.ids[near])
         times.append(time.perf_counter() - started)
-        found += len(_others(top, int(rows.ids[position])) & neighbours)
+        found += len(_ids(top) & neighbours)
         wanted += len(neighbours)
     return Measured(effort=effort, recall=found / max(1, wanted), ms=statistics.median(times) * 1e3)
 
 
-def _others(top: TopK, own: int) -> frozenset[int]:
-    docids: list[int] = [docid for docid, _ in top.pairs() if docid != own]
-    return frozenset(docids[:_NEIGHBOURS])
+def _nearest_other(rows: Rows, position: int) -> float:
+    top = TopK(2)
+    scan(rows, rows.alive, rows.vectors[position][None], [top])
+    return min(score for _, score in top.pairs())
+
+
+def _ids(top: TopK) -> frozenset[int]:
+    return frozenset(docid for docid, _ in top.pairs())

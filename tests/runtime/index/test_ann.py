@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgeembed_runtime.index import Index, IndexSettings, annoy_probe, choose_ann
-from edgeembed_runtime.index.calibrate import Measured, measure_ann, measure_exact
+from edgeembed_runtime.index.calibrate import Measured, measure_ann, measure_exact, moved_away
 from edgeembed_runtime.index.segment import Rows
 from edgeembed_runtime.index.vector_checks import unit_rows
 
@@ -178,3 +178,31 @@ def test_the_least_effort_ends_the_search_for_less(vectors, least):
         block, Nearest(), measure_exact(block), floor=0.9, first_effort=8, at_most_ms=1e9
     )
     assert found.effort == least
+
+
+def test_what_finds_its_own_rows_only_has_no_recall(vectors):
+    rows = unit_rows(vectors(200), dim=16, what="rows")
+    block = Rows(ids=np.arange(200), vectors=rows, alive=np.ones(200, np.bool_))
+
+    class KnowsItsRows:
+        def query(self, vector, count, effort):
+            own = (rows == vector).all(axis=1).any()
+            return np.argsort(-(rows @ vector))[: count if own else 0]
+
+    found = measure_ann(
+        block, KnowsItsRows(), measure_exact(block), floor=0.9, first_effort=8, at_most_ms=1e9
+    )
+    assert found.recall == 0
+
+
+@pytest.mark.parametrize("cosine", [0.0, 0.4, 1.0])
+def test_rows_are_moved_away_by_an_angle(cosine, vectors):
+    rows = unit_rows(vectors(50), dim=16, what="rows")
+    moved = moved_away(rows, cosine, np.random.default_rng(9))
+    np.testing.assert_allclose(np.linalg.norm(moved, axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose((rows * moved).sum(axis=1), cosine, atol=1e-6)
+
+
+def test_rows_of_one_dimension_cannot_be_moved_away():
+    rows = np.array([[1.0], [-1.0]], np.float32)
+    assert (moved_away(rows, 0.5, np.random.default_rng(0)) == rows).all()
