@@ -22,6 +22,9 @@ class Size:
     examples: int
     """Of random operations."""
     examples_steps: int
+    crowd_seconds: float
+    """How long many processes work at one index."""
+    crowd_readers: int
 
 
 SIZES = {
@@ -34,6 +37,8 @@ SIZES = {
         fuzzed=600,
         examples=30,
         examples_steps=20,
+        crowd_seconds=4,
+        crowd_readers=4,
     ),
     "full": Size(
         every=1,
@@ -44,5 +49,7 @@ SIZES = {
         fuzzed=12_000,
         examples=2000,
         examples_steps=50,
+        crowd_seconds=300,
+        crowd_readers=8,
     ),
 }
