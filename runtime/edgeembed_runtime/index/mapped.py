@@ -1,5 +1,6 @@
 """Files mapped into memory, whose pages leave the process again."""
 
+import errno
 import mmap
 import threading
 from typing import Any, BinaryIO
@@ -16,8 +17,18 @@ class MappedFile:
     """A file mapped for reading; the system's cache keeps its bytes when the process lets go."""
 
     def __init__(self, file: BinaryIO) -> None:
-        """Map all of a file, which may be closed then."""
-        self.bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        """Map all of a file, which may be closed then.
+
+        Raises:
+            MemoryError: there is no room for it in the process.
+            OSError: it cannot be read.
+        """
+        try:
+            self.bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except OSError as error:
+            if error.errno == errno.ENOMEM:
+                raise MemoryError(f"{file.name}: no memory is left to map it") from error
+            raise
         self._lock = threading.Lock()
         self._touched = 0
 

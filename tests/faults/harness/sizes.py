@@ -25,6 +25,8 @@ class Size:
     crowd_seconds: float
     """How long many processes work at one index."""
     crowd_readers: int
+    memory_steps: int
+    """Limits of memory, for each operation."""
 
 
 SIZES = {
@@ -39,6 +41,7 @@ SIZES = {
         examples_steps=20,
         crowd_seconds=4,
         crowd_readers=4,
+        memory_steps=8,
     ),
     "full": Size(
         every=1,
@@ -51,5 +54,6 @@ SIZES = {
         examples_steps=50,
         crowd_seconds=300,
         crowd_readers=8,
+        memory_steps=64,
     ),
 }
