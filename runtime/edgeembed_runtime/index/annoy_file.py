@@ -18,6 +18,7 @@ from edgeembed_runtime.index.ann import AnnName, AnnShape
 from edgeembed_runtime.index.annoy_probe import annoy_module
 from edgeembed_runtime.index.catalog import MAX_DIM
 from edgeembed_runtime.index.layout import require_regular
+from edgeembed_runtime.index.mapped import mapped_array
 
 _HEADER_WORDS = 3
 _WORD_BYTES = 4
@@ -98,7 +99,7 @@ class Annoy:
         size = path.stat().st_size
         if size % (words * _WORD_BYTES) or size // (words * _WORD_BYTES) < n + trees:
             return f"{size} bytes do not make a forest of {n} items"
-        nodes: NDArray[np.int32] = np.memmap(path, dtype="<i4", mode="r").reshape(-1, words)
+        nodes: NDArray[np.int32] = mapped_array(path, "<i4").reshape(-1, words)
         return _items_and_roots(nodes, n, trees) or _tree_nodes(nodes, n, trees)
 
 

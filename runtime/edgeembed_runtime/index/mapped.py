@@ -2,7 +2,9 @@
 
 import errno
 import mmap
+import os
 import threading
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -49,3 +51,17 @@ class MappedFile:
         """Let all pages go, where the system can (Windows decides by itself)."""
         if hasattr(self.bytes, "madvise"):
             self.bytes.madvise(mmap.MADV_DONTNEED)
+
+
+def mapped_array(path: Path, dtype: str) -> NDArray[Any]:
+    """All of a file as numbers, (n,), mapped for reading; an empty file is an empty array.
+
+    Raises:
+        MemoryError: there is no room for it in the process.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if not size:  # which cannot be mapped
+            return np.empty(0, dtype)
+        return MappedFile(file).array(dtype, size // np.dtype(dtype).itemsize)

@@ -14,6 +14,7 @@ from edgeembed_runtime.index.choose_ann import ChosenAnn, choose_ann
 from edgeembed_runtime.index.code_scan import CodeScan
 from edgeembed_runtime.index.codes import write_codes
 from edgeembed_runtime.index.layout import SEGMENTS
+from edgeembed_runtime.index.mapped import mapped_array
 from edgeembed_runtime.index.segment import Rows, SegmentFile
 from edgeembed_runtime.index.settings import IndexSettings
 
@@ -61,7 +62,7 @@ def write_segment(
         "f32": _entry(path, *storage.write_stream(path, _pieces(sources, owner, position, dim))),
         "ids": _entry(ids_path, *storage.write_stream(ids_path, [ids.astype("<i8").tobytes()])),
     }
-    vectors: NDArray[np.float32] = np.memmap(path, dtype="<f4", mode="r", shape=(ids.size, dim))
+    vectors: NDArray[np.float32] = mapped_array(path, "<f4").reshape(ids.size, dim)
     codes = None
     exact_ms = None
     if ids.size >= _CODED_ROWS:

@@ -20,6 +20,7 @@ from edgeembed_runtime.engine.cpu import available_cpus
 from edgeembed_runtime.errors import IndexCorruptError
 from edgeembed_runtime.index.ann import AnnName, AnnShape
 from edgeembed_runtime.index.layout import require_regular
+from edgeembed_runtime.index.mapped import mapped_array
 
 # Neighbours of a node, twice as many on level 0, and candidates while it is built.
 _CONNECTIVITY = 16
@@ -91,7 +92,7 @@ class Usearch:
         Checked: every size and kind in the heads; each node's level; that the nodes end where the
         file ends; that keys are positions of rows; and that each neighbour exists on its level.
         """
-        data = np.memmap(path, dtype=np.uint8, mode="r")
+        data = mapped_array(path, "u1")
         matrix_end = 8 + shape.n * shape.dim
         graph_start = matrix_end + _HEAD_BYTES
         levels_start = graph_start + 40
