@@ -20,7 +20,8 @@ EdgeEmbedError
 ├── ConversionError
 │   ├── UnsupportedModelError    a model kind, module or option that cannot be converted
 │   ├── ExportError              the exporter failed
-│   └── ParityError              the exported model does not reproduce the original
+│   ├── ParityError              the exported model does not reproduce the original
+│   └── TrainingError            a student could not be trained, or its checkpoints are damaged
 ├── StorageError                 (OSError)  disk full, no permission, I/O error
 └── MissingExtraError            (ImportError)  an optional dependency is not installed
 
@@ -112,6 +113,10 @@ class ExportError(ConversionError):
 
 class ParityError(ConversionError):
     """The exported model does not reproduce the original's vectors."""
+
+
+class TrainingError(ConversionError):
+    """A student could not be trained, or what was saved of its training cannot be used."""
 
 
 class TruncationWarning(UserWarning):

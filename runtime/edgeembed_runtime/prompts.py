@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal, cast
 
-from edgeembed_runtime.bundle.manifest import TextTower
+from edgeembed_runtime.bundle.towers import TextTower
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.texts import checked_text
 
@@ -15,9 +15,9 @@ _NAMES: Mapping[Role, tuple[str, ...]] = {
 }
 
 
-def usual_prompt(tower: TextTower, role: Role) -> str | None:
+def usual_prompt(prompts: Mapping[str, str], role: Role) -> str | None:
     """The name of the model's prompt for a role, or None."""
-    return next((name for name in _NAMES[role] if name in tower.prompts), None)
+    return next((name for name in _NAMES[role] if name in prompts), None)
 
 
 def prompt_text(
@@ -34,7 +34,7 @@ def prompt_text(
     if prompt is not None:
         return checked_text(prompt, "prompt")
     if prompt_name is None and role is not None:
-        usual = usual_prompt(tower, role)
+        usual = usual_prompt(tower.prompts, role)
         return tower.prompts[usual] if usual else ""
     name = tower.default_prompt_name if prompt_name is None else prompt_name
     if name is None:

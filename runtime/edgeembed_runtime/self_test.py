@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed_runtime.bundle import Modality, Variant
+
 # A variant's own measured distance is allowed for; this is what another processor may add to it.
 TOLERANCE = {"fp32": 1e-5}
 DEFAULT_TOLERANCE = 5e-3
@@ -12,13 +14,14 @@ DEFAULT_TOLERANCE = 5e-3
 
 @dataclass(frozen=True, kw_only=True)
 class SelfTest:
-    """The outcome of running the golden inputs: cosines to the original model's vectors.
+    """The outcome of running a tower's golden inputs: cosines to the original model's vectors.
 
-    `expected_min_cosine` is the bound: what was measured when the bundle was made, less a
-    tolerance for other processors.
+    `texts` is how many inputs there were: pictures, for an image tower. `expected_min_cosine` is
+    the bound: what was measured when the bundle was made, less a tolerance for other processors.
     """
 
     texts: int
+    modality: Modality = "text"
     variant: str
     mean_cosine: float
     min_cosine: float
@@ -31,17 +34,21 @@ class SelfTest:
 
 
 def compare_golden(
-    reference: NDArray[np.float32], found: NDArray[np.float32], variant: str, measured_min: float
+    reference: NDArray[np.float32],
+    found: NDArray[np.float32],
+    modality: Modality,
+    variant: Variant,
 ) -> SelfTest:
     """Compare (n, d) vectors of this machine with the golden ones, row by row."""
     cosines = rowwise_cosine(reference, found)
-    tolerance = TOLERANCE.get(variant, DEFAULT_TOLERANCE)
+    tolerance = TOLERANCE.get(variant.name, DEFAULT_TOLERANCE)
     return SelfTest(
         texts=len(cosines),
-        variant=variant,
+        modality=modality,
+        variant=variant.name,
         mean_cosine=float(cosines.mean()),
         min_cosine=float(cosines.min()),
-        expected_min_cosine=measured_min - tolerance,
+        expected_min_cosine=variant.fidelity.min_cosine - tolerance,
     )
 
 

@@ -2,26 +2,29 @@
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_runtime import vectors as vec
-from edgeembed_runtime.bundle import Bundle, Golden, Variant
+from edgeembed_runtime.bundle import Bundle, Variant
 from edgeembed_runtime.cache import EmbeddingCache
-from edgeembed_runtime.engine.engine import EncodeMany, NumberedText, at_position
+from edgeembed_runtime.engine.engine import EncodeMany, Engine, NumberedText, at_position
 from edgeembed_runtime.engine.handle import EngineHandle
 from edgeembed_runtime.errors import BundleCorruptError, EdgeEmbedError
+from edgeembed_runtime.finishing import Finishing, Shape
 from edgeembed_runtime.inputs.texts import checked_texts
-from edgeembed_runtime.inputs.truncation import CutTexts, Truncation, check_truncation
+from edgeembed_runtime.inputs.truncation import (
+    CutTexts,
+    Truncation,
+    allow_cut,
+    check_truncation,
+)
 from edgeembed_runtime.long_texts import Chunker
 from edgeembed_runtime.progress import OnProgress, with_progress
-
-# Ranges from a bundle's few dozen golden vectors are too narrow for all texts: by this share.
-_GOLDEN_MARGIN = 0.25
+from edgeembed_runtime.self_test import SelfTest, compare_golden
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +35,10 @@ class EncodeOptions:
     """
 
     prefix: str
-    truncate_dim: int | None
-    precision: vec.Precision
-    ranges: NDArray[Any] | None
-    truncation: Truncation
-    chunk: bool
-    progress: bool | OnProgress
+    shape: Shape = field(default_factory=Shape)
+    truncation: Truncation = "truncate"
+    chunk: bool = False
+    progress: bool | OnProgress = False
     stop: threading.Event | None = None
 
     def __post_init__(self) -> None:
@@ -51,16 +52,16 @@ class TextEncoding:
 
     bundle: Bundle
     variant: Variant
-    engine: EngineHandle
+    engine: EngineHandle[Engine]
     cache: EmbeddingCache | None
 
     def encode(self, inputs: str | Sequence[str], options: EncodeOptions) -> NDArray[Any]:
         """One text to (d,), or n texts to (n, d); of equal texts only one is run."""
         dim = self.bundle.manifest.dim
-        # A wrong option is refused before any work.
-        self._finish(np.zeros((0, dim), np.float32), options)
+        finish, shape = self._finishing.finish, options.shape
+        self._finishing.check(shape)
         if isinstance(inputs, str):
-            return self._finish(self._encode_one(inputs, options), options)
+            return finish(self._encode_one(inputs, options), shape)
         texts = checked_texts(inputs)
         rows: dict[str, int] = {}
         distinct: list[NumberedText] = []
@@ -75,7 +76,7 @@ class TextEncoding:
                 raise EdgeEmbedError("encoding was cancelled")
         if len(distinct) < len(texts):
             found = found[[rows[text] for text in texts]]
-        return self._finish(found, options)
+        return finish(found, shape)
 
     def stream(
         self, texts: Iterable[NumberedText], prefix: str, truncation: Truncation, chunk: bool
@@ -90,19 +91,25 @@ class TextEncoding:
             return cuts.warn_after(chunker.pooled(texts, encode_many, unit=unit))
         return cuts.warn_after(encode_many((at, prefix + text) for at, text in texts))
 
-    def golden(self) -> Golden:
-        """The bundle's golden texts and vectors.
+    def count_tokens(self, texts: str | Sequence[str]) -> int | list[int]:
+        """How many tokens a text, or each of a list, has before truncation."""
+        tokenizer = self.engine.get().tokenizer
+        if isinstance(texts, str):
+            return tokenizer.count(texts)
+        counts: list[int] = []
+        for position, text in enumerate(checked_texts(texts)):
+            with at_position(position):
+                counts.append(tokenizer.count(text))
+        return counts
 
-        Raises:
-            BundleCorruptError: they are damaged, or of another length than the manifest says.
-        """
-        manifest = self.bundle.manifest
-        golden = Golden.from_json(self.bundle.read(manifest.golden))
-        if golden.vectors.shape[1] != manifest.dim:
-            raise BundleCorruptError(
-                f"golden.json: expected vectors of {manifest.dim}, found {golden.vectors.shape[1]}"
-            )
-        return golden
+    def self_test(self) -> SelfTest:
+        """Run the golden texts here and compare with the original model's vectors."""
+        golden = self._finishing.golden()
+        if not golden.texts:
+            raise BundleCorruptError("golden.json: expected texts, found none; convert again")
+        # Not through a cache: it is this machine that is tested.
+        found = np.stack(list(self.engine.get().encode_many(enumerate(golden.texts), allow_cut)))
+        return compare_golden(golden.vectors, found, "text", self.variant)
 
     def _vectors(
         self, texts: Sequence[NumberedText], options: EncodeOptions
@@ -140,18 +147,5 @@ class TextEncoding:
         return partial(self.cache.through, model, encode_many=encode_many, window=engine.window)
 
     @cached_property
-    def _golden_vectors(self) -> NDArray[np.float32]:
-        return self.golden().vectors
-
-    def _finish(self, found: NDArray[np.float32], options: EncodeOptions) -> NDArray[Any]:
-        ranges = options.ranges
-        if ranges is None and options.precision in ("int8", "uint8"):
-            golden = self._shortened(self._golden_vectors, options.truncate_dim)
-            ranges = vec.calibration_ranges(golden, margin=_GOLDEN_MARGIN)
-        short = self._shortened(found, options.truncate_dim)
-        return vec.to_precision(short, options.precision, ranges)
-
-    def _shortened(self, found: NDArray[np.float32], dim: int | None) -> NDArray[np.float32]:
-        if dim is None:
-            return found
-        return vec.truncate(found, dim, unit=self.bundle.manifest.normalized)
+    def _finishing(self) -> Finishing:
+        return Finishing(bundle=self.bundle)

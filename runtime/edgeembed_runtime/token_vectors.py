@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed_runtime.engine.engine import Engine
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.texts import checked_text
+from edgeembed_runtime.inputs.truncation import allow_cut
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,3 +79,13 @@ class TokenVectors:
                 f"word: expected occurrence 0 to {len(places) - 1} of {word!r}, got {occurrence!r}"
             )
         return self.span(*places[occurrence])
+
+
+def token_vectors_of(engine: Engine, text: str) -> TokenVectors:
+    """The tokens of a text and their vectors, by an engine whose graph gives them."""
+    tokens, vectors = engine.encode_tokens(text, allow_cut)
+    encoding = tokens.encoding
+    assert encoding is not None  # whole words have no contextual vectors
+    places = zip(encoding.tokens, encoding.offsets, strict=True)
+    found = tuple(Token(token=token, start=start, end=end) for token, (start, end) in places)
+    return TokenVectors(text=text, cut=tokens.cut, tokens=found, vectors=vectors)

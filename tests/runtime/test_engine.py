@@ -90,7 +90,7 @@ def test_this_machine_s_features_are_known_names():
 
 @pytest.fixture
 def tower(tiny_path):
-    return Bundle.open(tiny_path).manifest.text
+    return Bundle.open(tiny_path).manifest.text_tower()
 
 
 @pytest.mark.parametrize(

@@ -24,10 +24,10 @@ def test_the_bundle_of_format_1_says_what_it_said():
     manifest = Bundle.open(FORMAT_1).manifest
     assert Bundle.open(FORMAT_1).problems() == []
     assert (manifest.name, manifest.space, manifest.dim) == ("bundle format 1", "tiny", 16)
-    assert manifest.text.max_tokens == 32
-    assert manifest.text.prompts["query"] == "query: "
-    assert [variant.name for variant in manifest.text.variants] == ["fp32", "int8"]
-    assert manifest.text.variants[1].requires == ("vnni", "neon")
+    assert manifest.text_tower().max_tokens == 32
+    assert manifest.text_tower().prompts["query"] == "query: "
+    assert [variant.name for variant in manifest.text_tower().variants] == ["fp32", "int8"]
+    assert manifest.text_tower().variants[1].requires == ("vnni", "neon")
     assert manifest.source.license == "apache-2.0"
 
 

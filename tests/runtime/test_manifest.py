@@ -187,7 +187,7 @@ def test_keys_that_it_does_not_know_are_ignored(tree):
     before = load(tree)
     for path in ((), ("source",), TEXT, FIRST, (*FIRST, "fidelity"), ("files", "golden.json")):
         change(tree, (*path, "from_the_future"), {"a": [1, 2.5, None]})
-    tree["towers"]["image"] = {"anything": True}
+    tree["towers"]["audio"] = {"anything": True}
     assert load(tree) == before
 
 
@@ -253,7 +253,7 @@ def test_numbers_and_truth_values_are_not_mixed_up(tree, path, value):
 
 def test_a_whole_number_may_stand_for_a_fraction(tree):
     change(tree, (*FIRST, "speedup"), 3)
-    assert load(tree).text.variants[0].speedup == 3.0
+    assert load(tree).text_tower().variants[0].speedup == 3.0
 
 
 @pytest.mark.parametrize(

@@ -194,6 +194,16 @@ def test_token_vectors_leave_the_padding_out(opened):
     engine.close()
 
 
+@pytest.mark.parametrize("fixed", [False, True])
+def test_tokens_by_themselves_are_their_rows(fixed, opened):
+    engine = padded(opened, fixed=fixed)
+    table = tiny_bundle.table()
+    unit = table / np.linalg.norm(table, axis=1, keepdims=True)
+    ids = np.array([9, 30, 7, 9], np.int64)
+    np.testing.assert_allclose(engine.encode_ids(ids), unit[ids], atol=1e-6)
+    engine.close()
+
+
 def test_binding_gives_what_a_plain_run_gives(opened):
     plain = opened(replace(SessionSettings(), io_binding=False))
     bound = opened(replace(SessionSettings(), io_binding=True))

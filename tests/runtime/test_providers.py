@@ -123,7 +123,7 @@ def test_every_node_of_a_graph_is_counted(tiny_path):
 
 @pytest.fixture
 def tower(tiny_path):
-    tower = Bundle.open(tiny_path).manifest.text
+    tower = Bundle.open(tiny_path).manifest.text_tower()
     half = replace(tower.variants[0], name="fp16", requires=("cuda", "coreml"), speedup=9.0)
     return replace(tower, variants=(*tower.variants, half))
 

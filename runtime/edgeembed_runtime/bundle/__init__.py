@@ -2,14 +2,17 @@
 
 from edgeembed_runtime.bundle.files import MANIFEST_NAME, Bundle, write_bundle
 from edgeembed_runtime.bundle.golden import Golden
-from edgeembed_runtime.bundle.manifest import (
+from edgeembed_runtime.bundle.manifest import FileEntry, Manifest, Source
+from edgeembed_runtime.bundle.preprocess import Preprocess
+from edgeembed_runtime.bundle.towers import (
     Fidelity,
-    FileEntry,
-    Manifest,
-    Source,
+    ImageTower,
+    Modality,
     TextTower,
+    Tower,
     Variant,
 )
+from edgeembed_runtime.bundle.words import Subwords, UnknownWord, Words
 
 __all__ = [
     "MANIFEST_NAME",
@@ -17,9 +20,16 @@ __all__ = [
     "Fidelity",
     "FileEntry",
     "Golden",
+    "ImageTower",
     "Manifest",
+    "Modality",
+    "Preprocess",
     "Source",
+    "Subwords",
     "TextTower",
+    "Tower",
+    "UnknownWord",
     "Variant",
+    "Words",
     "write_bundle",
 ]

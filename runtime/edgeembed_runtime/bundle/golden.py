@@ -2,8 +2,8 @@
 
 import base64
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,17 +12,41 @@ from numpy.typing import NDArray
 from edgeembed_runtime.errors import BundleCorruptError
 
 
+def _none() -> NDArray[np.float32]:
+    return np.zeros((0, 0), np.float32)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Golden:
-    """Inputs, as given to the model with no prompt, and their (n, d) float32 reference vectors."""
+    """Inputs and their reference vectors, (n, d) float32 for either kind.
 
-    texts: tuple[str, ...]
-    vectors: NDArray[np.float32]
+    `texts` are as given to the model with no prompt; `images` are names of files in the bundle.
+    """
+
+    texts: tuple[str, ...] = ()
+    vectors: NDArray[np.float32] = field(default_factory=_none)
+    images: tuple[str, ...] = ()
+    image_vectors: NDArray[np.float32] = field(default_factory=_none)
+
+    @property
+    def dim(self) -> int:
+        """The length of a vector."""
+        return int((self.vectors if self.texts else self.image_vectors).shape[1])
+
+    @property
+    def all_vectors(self) -> NDArray[np.float32]:
+        """The vectors of the texts and those of the images: (n + m, d)."""
+        found = [v for v in (self.vectors, self.image_vectors) if len(v)]
+        return np.concatenate(found)
 
     def to_json(self) -> bytes:
         """Encode as UTF-8 JSON; the vectors are base64 of little-endian float32, row by row."""
-        packed = base64.b64encode(np.ascontiguousarray(self.vectors, "<f4").tobytes()).decode()
-        tree = {"texts": list(self.texts), "dim": int(self.vectors.shape[1]), "vectors": packed}
+        tree: dict[str, Any] = {}
+        if self.texts:
+            tree |= {"texts": list(self.texts), "dim": self.dim, "vectors": _packed(self.vectors)}
+        if self.images:
+            packed = _packed(self.image_vectors)
+            tree |= {"images": list(self.images), "dim": self.dim, "image_vectors": packed}
         return (json.dumps(tree, ensure_ascii=True, indent=1) + "\n").encode()
 
     @classmethod
@@ -30,19 +54,35 @@ class Golden:
         """Decode what `to_json` wrote.
 
         Raises:
-            BundleCorruptError: it is not that, or texts and vectors do not match.
+            BundleCorruptError: it is not that, or inputs and vectors do not match.
         """
         try:
             tree: Any = json.loads(data)
-            texts: Sequence[str] = tree["texts"]
-            flat = np.frombuffer(base64.b64decode(tree["vectors"], validate=True), "<f4")
-            vectors = flat.reshape(len(texts), int(tree["dim"])).astype(np.float32)
+            texts, vectors = _inputs(tree, "texts", "vectors")
+            images, image_vectors = _inputs(tree, "images", "image_vectors")
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise BundleCorruptError(
-                f"golden.json: expected texts and their vectors: {error}"
+                f"golden.json: expected inputs and their vectors: {error}"
             ) from error
-        if type(texts) is not list or not texts or not all(type(text) is str for text in texts):
-            raise BundleCorruptError("golden.json: expected a list of strings, at least one")
-        if not np.isfinite(vectors).all():
-            raise BundleCorruptError("golden.json: expected finite vectors")
-        return cls(texts=tuple(texts), vectors=vectors)
+        if not texts and not images:
+            raise BundleCorruptError("golden.json: expected texts or images, at least one")
+        return cls(texts=texts, vectors=vectors, images=images, image_vectors=image_vectors)
+
+
+def _packed(vectors: NDArray[np.float32]) -> str:
+    return base64.b64encode(np.ascontiguousarray(vectors, "<f4").tobytes()).decode()
+
+
+def _inputs(
+    tree: Mapping[str, Any], kind: str, vectors: str
+) -> tuple[tuple[str, ...], NDArray[np.float32]]:
+    if kind not in tree:
+        return (), _none()
+    inputs = tree[kind]
+    if type(inputs) is not list or not inputs or not all(type(each) is str for each in inputs):
+        raise BundleCorruptError(f"golden.json: {kind}: expected a list of strings, at least one")
+    flat = np.frombuffer(base64.b64decode(tree[vectors], validate=True), "<f4")
+    rows = flat.reshape(len(inputs), int(tree["dim"])).astype(np.float32)
+    if not np.isfinite(rows).all():
+        raise BundleCorruptError("golden.json: expected finite vectors")
+    return tuple(inputs), rows

@@ -1,15 +1,15 @@
 """The manifest of a bundle (`edgeembed.json`) as frozen dataclasses. See docs/bundle-format.md."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from dataclasses import dataclass
 
-from edgeembed_runtime.errors import BundleCorruptError
+from edgeembed_runtime.bundle.expect import expect
+from edgeembed_runtime.bundle.towers import ImageTower, Modality, TextTower, Tower
+from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.vectors import SIMILARITIES, Similarity
 
 KIND = "edgeembed-bundle"
 FORMAT_VERSION = 1
-_MOST_TOKENS = (1 << 31) - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,69 +31,13 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fidelity:
-    """How close a variant's vectors are to the original model's, over `texts` real inputs.
-
-    Cosines are between the two vectors of one text; `max_abs_difference` is over components;
-    `pairs_spearman` compares the rankings of all pairwise similarities; `retrieval_overlap` is the
-    mean share of each text's ten nearest neighbours that both find.
-    """
-
-    texts: int
-    mean_cosine: float
-    min_cosine: float
-    max_abs_difference: float
-    pairs_spearman: float
-    retrieval_overlap: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Variant:
-    """One ONNX file of a tower.
-
-    `requires` names CPU features (engine/cpu.py) of which a machine needs one for this variant to
-    be chosen by itself; empty means any machine. Without `padding` every text must be run at its
-    own length. `speedup` is the texts per second relative to
-    the fp32 variant on the machine that `measured_on` describes.
-    """
-
-    name: str
-    file: str
-    requires: tuple[str, ...] = ()
-    padding: bool = True
-    recipe: str = ""
-    fidelity: Fidelity
-    speedup: float = 1.0
-    measured_on: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TextTower:
-    """How text becomes the inputs of the graph.
-
-    `max_tokens` counts special tokens. `prompts` maps a name to the text put before an input.
-    `pooling` and `head` only inform: both are inside the graph.
-    """
-
-    tokenizer: str
-    max_tokens: int
-    prompts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    default_prompt_name: str | None = None
-    pooling: str = ""
-    head: tuple[str, ...] = ()
-    outputs: tuple[str, ...] = ("embedding",)
-    variants: tuple[Variant, ...]
-
-    def variant(self, name: str) -> Variant | None:
-        """The variant of this name, or None."""
-        return next((variant for variant in self.variants if variant.name == name), None)
-
-
-@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """Everything a bundle says of itself.
 
     `space` is the fingerprint of the vector space: vectors may be compared only where it is equal.
+    There is a tower for texts, for images, or one for each: then both give vectors of one space.
+    `logit_scale` and `logit_bias` are what CLIP and SigLIP multiply a cosine by, and add to it, to
+    make a logit of it (the multiplier itself, not its logarithm).
     """
 
     name: str
@@ -103,49 +47,75 @@ class Manifest:
     normalized: bool
     matryoshka_dims: tuple[int, ...] = ()
     source: Source
-    text: TextTower
+    text: TextTower | None = None
+    image: ImageTower | None = None
+    logit_scale: float | None = None
+    logit_bias: float | None = None
     golden: str = "golden.json"
     made_by: str = ""
     files: Mapping[str, FileEntry]
 
     def __post_init__(self) -> None:
         """Refuse a manifest whose parts contradict each other."""
-        text, dim = self.text, self.dim
-        names = [variant.name for variant in text.variants]
-        _expect(dim >= 1, "dim", "a positive number", dim)
-        _expect(
+        dim = self.dim
+        expect(dim >= 1, "dim", "a positive number", dim)
+        expect(
             all(1 <= shorter <= dim for shorter in self.matryoshka_dims),
             "matryoshka_dims",
             f"numbers of 1 to {dim}",
             self.matryoshka_dims,
         )
-        _expect(
+        expect(
             self.similarity in SIMILARITIES,
             "similarity",
             f"one of {', '.join(SIMILARITIES)}",
             self.similarity,
         )
-        _expect(
-            1 <= text.max_tokens <= _MOST_TOKENS,
-            "towers.text.max_tokens",
-            f"a number of 1 to {_MOST_TOKENS}",
-            text.max_tokens,
-        )
-        _expect(
-            text.default_prompt_name is None or text.default_prompt_name in text.prompts,
-            "towers.text.default_prompt_name",
-            f"one of {', '.join(text.prompts) or 'no prompts'}",
-            text.default_prompt_name,
-        )
-        _expect(
-            "embedding" in text.outputs, "towers.text.outputs", "'embedding' in it", text.outputs
-        )
+        expect(bool(self.towers), "towers", "text, image, or both", tuple(self.towers))
+        for modality, tower in self.towers.items():
+            tower.check(f"towers.{modality}")
+        scale = self.logit_scale
+        expect(scale is None or scale > 0, "logit_scale", "a positive number", scale)
         for name, entry in self.files.items():
-            _expect(entry.bytes >= 0, f"files.{name}.bytes", "0 or more", entry.bytes)
-        _expect(bool(names), "towers.text.variants", "at least one", names)
-        _expect(len(set(names)) == len(names), "variant names", "each once", names)
+            expect(entry.bytes >= 0, f"files.{name}.bytes", "0 or more", entry.bytes)
 
+    @property
+    def towers(self) -> Mapping[Modality, Tower]:
+        """The towers that the bundle has, by the kind of their input."""
+        found: dict[Modality, Tower] = {}
+        if self.text is not None:
+            found["text"] = self.text
+        if self.image is not None:
+            found["image"] = self.image
+        return found
 
-def _expect(right: bool, where: str, expected: str, found: object) -> None:
-    if not right:
-        raise BundleCorruptError(f"manifest: {where}: expected {expected}, got {found!r:.200}")
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """What the bundle encodes: "text", "image", or both."""
+        return tuple(self.towers)
+
+    def text_tower(self) -> TextTower:
+        """The tower for texts.
+
+        Raises:
+            InputError: the bundle has none.
+        """
+        if self.text is None:
+            raise InputError(
+                f"bundle {self.name}: expected one that encodes texts, got one for images only; "
+                "give it pictures, or use a bundle with a text tower"
+            )
+        return self.text
+
+    def image_tower(self) -> ImageTower:
+        """The tower for images.
+
+        Raises:
+            InputError: the bundle has none.
+        """
+        if self.image is None:
+            raise InputError(
+                f"bundle {self.name}: expected one that encodes images, got one for texts only; "
+                "give it texts, or use a bundle with an image tower"
+            )
+        return self.image

@@ -5,32 +5,22 @@ version; a change that an older reader would misread raises `format_version` ins
 """
 
 import json
-import math
 import typing
 from collections.abc import Mapping
 from typing import Any
 
-from edgeembed_runtime.bundle.manifest import (
-    FORMAT_VERSION,
-    KIND,
-    Fidelity,
-    FileEntry,
-    Manifest,
-    Source,
-    TextTower,
-    Variant,
-)
+from edgeembed_runtime.bundle.json_node import JsonNode
+from edgeembed_runtime.bundle.manifest import FORMAT_VERSION, KIND, FileEntry, Manifest, Source
+from edgeembed_runtime.bundle.towers_json import image_tower, text_tower, tower_to_tree
 from edgeembed_runtime.errors import BundleCorruptError, BundleVersionError
 from edgeembed_runtime.vectors import Similarity
 
 MAX_MANIFEST_BYTES = 1 << 20
-_EXACT_IN_A_FLOAT = 1 << 53
-_REQUIRED: Any = object()
+_LOGITS = ("logit_scale", "logit_bias")
 
 
 def manifest_to_json(manifest: Manifest) -> bytes:
     """Encode a manifest as UTF-8 JSON, ending in a newline. Equal manifests give equal bytes."""
-    text = manifest.text
     tree: dict[str, Any] = {
         "kind": KIND,
         "format_version": FORMAT_VERSION,
@@ -42,24 +32,13 @@ def manifest_to_json(manifest: Manifest) -> bytes:
         "matryoshka_dims": list(manifest.matryoshka_dims),
         "made_by": manifest.made_by,
         "source": vars(manifest.source),
-        "towers": {
-            "text": {
-                "tokenizer": text.tokenizer,
-                "max_tokens": text.max_tokens,
-                "prompts": dict(text.prompts),
-                "default_prompt_name": text.default_prompt_name,
-                "pooling": text.pooling,
-                "head": list(text.head),
-                "outputs": list(text.outputs),
-                "variants": [
-                    {**vars(v), "requires": list(v.requires), "fidelity": vars(v.fidelity)}
-                    for v in text.variants
-                ],
-            }
-        },
+        "towers": {name: tower_to_tree(tower) for name, tower in manifest.towers.items()},
         "golden": manifest.golden,
         "files": {name: vars(entry) for name, entry in sorted(manifest.files.items())},
     }
+    for name in _LOGITS:
+        if (value := getattr(manifest, name)) is not None:
+            tree[name] = value
     return (json.dumps(tree, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
@@ -82,6 +61,8 @@ def manifest_from_json(data: bytes) -> Manifest:
         )
     if version < 1:
         raise BundleCorruptError(f"manifest: format_version: expected 1 or more, got {version}")
+    towers = tree.child("towers")
+    no_image = not towers.has("image")
     manifest = Manifest(
         name=tree.get("name", str),
         space=tree.get("space", str),
@@ -90,78 +71,31 @@ def manifest_from_json(data: bytes) -> Manifest:
         normalized=tree.get("normalized", bool),
         matryoshka_dims=tree.list_of("matryoshka_dims", int),
         source=_source(tree.child("source")),
-        text=_text_tower(tree.child("towers").child("text")),
+        text=text_tower(towers.child("text")) if towers.has("text") or no_image else None,
+        image=image_tower(towers.child("image")) if not no_image else None,
+        logit_scale=tree.optional("logit_scale", float),
+        logit_bias=tree.optional("logit_bias", float),
         golden=tree.get("golden", str),
         made_by=tree.get("made_by", str, ""),
         files=_files(tree.child("files")),
     )
-    text = manifest.text
-    for name in (text.tokenizer, manifest.golden, *(variant.file for variant in text.variants)):
+    used = [variant.file for tower in manifest.towers.values() for variant in tower.variants]
+    if manifest.text is not None:
+        used.append(manifest.text.tokenizer)
+    for name in (*used, manifest.golden):
         if name not in manifest.files:
             raise BundleCorruptError(f"manifest: {name!r} is used but not listed under files")
     return manifest
 
 
-class _Node:
-    """A JSON object that knows its path, so that an error can name the place."""
-
-    def __init__(self, value: object, path: str) -> None:
-        if not isinstance(value, dict):
-            raise BundleCorruptError(
-                f"manifest: {path or 'top level'}: expected an object, got {value!r:.80}"
-            )
-        self.value = typing.cast(dict[str, Any], value)
-        self._path = path
-
-    def get(self, key: str, kind: type, default: Any = _REQUIRED) -> Any:
-        value = self.value.get(key, default)
-        if value is _REQUIRED:
-            raise BundleCorruptError(
-                f"manifest: {self._at(key)}: expected {kind.__name__}, got nothing"
-            )
-        if value is default:
-            return default
-        if kind is float and type(value) is int:
-            value = float(value) if abs(value) < _EXACT_IN_A_FLOAT else math.inf
-        if type(value) is not kind or (kind is float and not math.isfinite(value)):
-            raise BundleCorruptError(
-                f"manifest: {self._at(key)}: expected {kind.__name__}, got {value!r:.80}"
-            )
-        return value
-
-    def optional(self, key: str, kind: type) -> Any:
-        return None if self.value.get(key) is None else self.get(key, kind)
-
-    def list_of(self, key: str, kind: type) -> tuple[Any, ...]:
-        values = self.get(key, list, [])
-        if not all(type(value) is kind for value in values):
-            raise BundleCorruptError(
-                f"manifest: {self._at(key)}: expected a list of {kind.__name__}, got {values!r:.80}"
-            )
-        return tuple(values)
-
-    def child(self, key: str) -> "_Node":
-        return _Node(self.get(key, dict), self._at(key))
-
-    def children(self, key: str) -> list["_Node"]:
-        return [_Node(item, f"{self._at(key)}[{i}]") for i, item in enumerate(self.get(key, list))]
-
-    def map_of(self, key: str, kind: type) -> dict[str, Any]:
-        node = _Node(self.get(key, dict, {}), self._at(key))
-        return {name: node.get(name, kind) for name in node.value}
-
-    def _at(self, key: str) -> str:
-        return f"{self._path}.{key}" if self._path else key
-
-
-def _parse(data: bytes) -> _Node:
+def _parse(data: bytes) -> JsonNode:
     if len(data) > MAX_MANIFEST_BYTES:
         raise BundleCorruptError(
             f"manifest: expected at most {MAX_MANIFEST_BYTES} bytes, got {len(data)}"
         )
     try:
         tree = json.loads(data, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
-        return _Node(tree, "")
+        return JsonNode(tree, "")
     except (ValueError, RecursionError) as error:
         raise BundleCorruptError(f"manifest: expected valid JSON, got: {error}") from error
 
@@ -177,7 +111,7 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
 
 
-def _source(node: _Node) -> Source:
+def _source(node: JsonNode) -> Source:
     return Source(
         id=node.get("id", str),
         revision=node.optional("revision", str),
@@ -186,41 +120,7 @@ def _source(node: _Node) -> Source:
     )
 
 
-def _text_tower(node: _Node) -> TextTower:
-    return TextTower(
-        tokenizer=node.get("tokenizer", str),
-        max_tokens=node.get("max_tokens", int),
-        prompts=node.map_of("prompts", str),
-        default_prompt_name=node.optional("default_prompt_name", str),
-        pooling=node.get("pooling", str, ""),
-        head=node.list_of("head", str),
-        outputs=node.list_of("outputs", str) or ("embedding",),
-        variants=tuple(_variant(child) for child in node.children("variants")),
-    )
-
-
-def _variant(node: _Node) -> Variant:
-    fidelity = node.child("fidelity")
-    return Variant(
-        name=node.get("name", str),
-        file=node.get("file", str),
-        requires=node.list_of("requires", str),
-        padding=node.get("padding", bool, True),
-        recipe=node.get("recipe", str, ""),
-        fidelity=Fidelity(
-            texts=fidelity.get("texts", int),
-            mean_cosine=fidelity.get("mean_cosine", float),
-            min_cosine=fidelity.get("min_cosine", float),
-            max_abs_difference=fidelity.get("max_abs_difference", float),
-            pairs_spearman=fidelity.get("pairs_spearman", float),
-            retrieval_overlap=fidelity.get("retrieval_overlap", float),
-        ),
-        speedup=node.get("speedup", float, 1.0),
-        measured_on=node.get("measured_on", str, ""),
-    )
-
-
-def _files(node: _Node) -> Mapping[str, FileEntry]:
+def _files(node: JsonNode) -> Mapping[str, FileEntry]:
     entries = {name: node.child(name) for name in node.value}
     return {
         name: FileEntry(bytes=entry.get("bytes", int), sha256=entry.get("sha256", str))

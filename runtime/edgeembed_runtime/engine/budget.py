@@ -12,12 +12,19 @@ _ARENA_SLACK = 2
 
 
 def threads_within(
-    budget_mb: int, threads: int, *, base: int, max_tokens: int, run: Callable[[int], object]
+    budget_mb: int,
+    threads: int,
+    *,
+    base: int,
+    max_tokens: int,
+    run: Callable[[int], object],
+    what: str = "a text of {} tokens (it takes up to {})",
 ) -> int:
     """How many of `threads` runs at once stay within `budget_mb` MB of resident memory.
 
     Measured: `run(tokens)` is called with ever longer inputs, up to `max_tokens`, until one breaks
     the budget. `base` is what this process had in memory, in bytes, before the model was loaded.
+    `what` is how a message calls an input of a length, and of the longest one.
 
     Raises:
         InputError: not even one run of the longest input fits.
@@ -31,7 +38,7 @@ def threads_within(
         if fitting < 1:
             raise InputError(
                 f"max_memory_mb: expected at least {-(-(model + one_run) // _MB)} for the model "
-                f"and a text of {length} tokens (it takes up to {max_tokens}), got {budget_mb}"
+                f"and {what.format(length, max_tokens)}, got {budget_mb}"
             )
         if length == max_tokens:
             return min(threads, fitting)

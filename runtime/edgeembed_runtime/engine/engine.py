@@ -68,6 +68,10 @@ class Engine(Protocol):
         """The tokens of one text and their contextual vectors: (t, width) float32."""
         ...
 
+    def encode_ids(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The vector of each token, taken for a text by itself: (n,) ids to (n, dim) float32."""
+        ...
+
     def close(self) -> None:
         """Stop the threads; jobs that have not started are dropped."""
         ...
@@ -86,6 +90,12 @@ def feeds(
 ) -> dict[str, NDArray[np.int64]]:
     """What a graph takes: (n, t) ids, and their mask where some are padding."""
     return {"input_ids": ids, "attention_mask": np.ones_like(ids) if mask is None else mask}
+
+
+def feeds_of(tokens: TokenizedText) -> dict[str, NDArray[np.int64]]:
+    """What a graph takes for one text at its own length."""
+    weights = tokens.weights
+    return feeds(tokens.ids[None, :], None if weights is None else weights[None, :])
 
 
 @contextmanager

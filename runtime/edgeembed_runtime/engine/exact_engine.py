@@ -16,6 +16,7 @@ from edgeembed_runtime.engine.engine import (
     OpenSession,
     at_position,
     feeds,
+    feeds_of,
     tokenized,
 )
 from edgeembed_runtime.engine.pool import WorkerPool
@@ -88,7 +89,7 @@ class ExactEngine:
             position, text = item
             with at_position(position):
                 tokens = tokenized(self.tokenizer, text, on_cut)
-                return session.run(feeds(tokens.ids[None, :]), EMBEDDING)[0]
+                return session.run(feeds_of(tokens), EMBEDDING)[0]
 
         return self._pool.map(encode, texts)
 
@@ -97,12 +98,16 @@ class ExactEngine:
         tokens = tokenized(self.tokenizer, text, on_cut)
         return tokens, self._single_run(tokens, TOKEN_EMBEDDINGS)[0]
 
+    def encode_ids(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """See `Engine`."""
+        return self._single.run(feeds(ids[:, None]), EMBEDDING)
+
     def close(self) -> None:
         """See `Engine`."""
         self._pool.close()
 
     def _single_run(self, tokens: TokenizedText, output: str) -> NDArray[np.float32]:
-        inputs = feeds(tokens.ids[None, :])
+        inputs = feeds_of(tokens)
         if self._callers_help:
             return self._single.run(inputs, output)
         return self._pool.call(partial(self._single.run, inputs), output)

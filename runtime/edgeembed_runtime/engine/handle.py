@@ -2,25 +2,36 @@
 
 import threading
 from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
 
-from edgeembed_runtime.engine.engine import Engine
 from edgeembed_runtime.engine.memory import give_back_freed_memory
 from edgeembed_runtime.errors import EdgeEmbedError
 from edgeembed_runtime.forks import never_delete, tell_of_forks
 
 
-class EngineHandle:
+class Closable(Protocol):
+    """An engine of any kind, as far as holding it goes."""
+
+    def close(self) -> None:
+        """Stop its threads."""
+        ...
+
+
+E = TypeVar("E", bound=Closable)
+
+
+class EngineHandle(Generic[E]):
     """An engine that is there until it is closed; after a fork it is opened anew when needed."""
 
-    def __init__(self, open_engine: Callable[[], Engine]) -> None:
+    def __init__(self, open_engine: Callable[[], E]) -> None:
         """Open the engine; what `open_engine` raises comes through."""
         self._open_engine = open_engine
         self._lock = threading.Lock()
-        self._engine: Engine | None = open_engine()
+        self._engine: E | None = open_engine()
         self._closed = False
         tell_of_forks(self)
 
-    def get(self) -> Engine:
+    def get(self) -> E:
         """The engine.
 
         Raises:

@@ -1,74 +1,100 @@
 """From a bundle on disk to a running engine; every file is checked before it is used."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
-from edgeembed_runtime.bundle import Bundle, Variant
+from edgeembed_runtime.bundle import Bundle, Tower, Variant
 from edgeembed_runtime.bundle.files import Check
 from edgeembed_runtime.bundle.graph import check_graph
 from edgeembed_runtime.engine.engine import EMBEDDING, Engine
 from edgeembed_runtime.engine.exact_engine import ExactEngine
+from edgeembed_runtime.engine.image_engine import PIXEL_VALUES, ImageEngine
 from edgeembed_runtime.engine.memory import give_back_freed_memory, resident_bytes
 from edgeembed_runtime.engine.padded_engine import PaddedEngine
 from edgeembed_runtime.engine.providers import Providers, input_shapes, short_name
 from edgeembed_runtime.engine.schedule import Schedule
 from edgeembed_runtime.engine.session import Session, SessionSettings
+from edgeembed_runtime.engine.static_engine import StaticEngine
 from edgeembed_runtime.errors import BundleCorruptError, InputError
-from edgeembed_runtime.inputs.tokenizer import TextTokenizer
+from edgeembed_runtime.inputs.word_tokenizer import load_tokenizer
 
 
-def open_engine(
-    bundle: Bundle, variant: Variant, *, providers: Providers, schedule: Schedule, check: Check
-) -> Engine:
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """What an engine is opened from and with."""
+
+    bundle: Bundle
+    variant: Variant
+    providers: Providers
+    schedule: Schedule
+    check: Check
+
+
+def open_text_engine(opening: Opening) -> Engine:
     """Load one variant of a bundle's text tower.
 
     Raises:
         BundleCorruptError, BundleUnsafeError: a file is damaged, or the graph may not be run.
         ProviderError: a provider did not load.
-        InputError: the variant cannot run on the provider.
+        InputError: the bundle has no such tower, or the variant cannot run on the provider.
     """
     give_back_freed_memory()  # or the model would seem to need less than it does
     resident_before = resident_bytes()
-    tower = bundle.manifest.text
-    data = bundle.read(tower.tokenizer, check=check)
+    bundle, variant = opening.bundle, opening.variant
+    tower = bundle.manifest.text_tower()
+    data = bundle.read(tower.tokenizer, check=opening.check)
     name = f"bundle {bundle.path}: {tower.tokenizer}"
-    tokenizer = TextTokenizer.from_bytes(data, tower.max_tokens, name)
-    open_session = partial(_open_graph, bundle, variant.file, check, providers)
-    match input_shapes(providers):
+    tokenizer = load_tokenizer(data, tower, name)
+    open_session = partial(_open_graph, opening, tower, ("input_ids", "attention_mask"))
+    match input_shapes(opening.providers):
         case "exact":
-            return ExactEngine(
+            return (StaticEngine if tower.static else ExactEngine)(
                 tokenizer=tokenizer,
                 open_session=open_session,
-                schedule=schedule,
+                schedule=opening.schedule,
                 resident_before=resident_before,
             )
         case _ if not variant.padding:
             raise InputError(
                 f"variant: {variant.name} takes no padding and runs on the CPU only, got the "
-                f"provider {short_name(providers[0][0])}; name another variant"
+                f"provider {short_name(opening.providers[0][0])}; name another variant"
             )
         case shapes:
             return PaddedEngine(
                 tokenizer=tokenizer,
                 open_session=open_session,
-                schedule=schedule,
+                schedule=opening.schedule,
                 fixed=shapes == "fixed",
             )
 
 
+def open_image_engine(opening: Opening) -> ImageEngine:
+    """Load one variant of a bundle's image tower; raises as `open_text_engine` does."""
+    give_back_freed_memory()
+    resident_before = resident_bytes()
+    tower = opening.bundle.manifest.image_tower()
+    return ImageEngine(
+        preprocess=tower.preprocess,
+        open_session=partial(_open_graph, opening, tower, (PIXEL_VALUES,)),
+        schedule=opening.schedule,
+        deterministic=input_shapes(opening.providers) == "exact",
+        resident_before=resident_before,
+    )
+
+
 def _open_graph(
-    bundle: Bundle, file: str, check: Check, providers: Providers, settings: SessionSettings
+    opening: Opening, tower: Tower, inputs: tuple[str, ...], settings: SessionSettings
 ) -> Session:
+    bundle, file = opening.bundle, opening.variant.file
     name = f"bundle {bundle.path}: {file}"
-    model = bundle.read(file, check=check)
+    model = bundle.read(file, check=opening.check)
     check_graph(model, name)
-    session = Session(model, name, replace(settings, providers=providers))
-    if set(session.inputs) != {"input_ids", "attention_mask"}:
+    session = Session(model, name, replace(settings, providers=opening.providers))
+    if set(session.inputs) != set(inputs):
         raise BundleCorruptError(
-            f"{name}: expected the inputs input_ids and attention_mask, "
-            f"found {', '.join(session.inputs)}"
+            f"{name}: expected the inputs {' and '.join(inputs)}, found {', '.join(session.inputs)}"
         )
-    expected = {output: 2 if output == EMBEDDING else 3 for output in bundle.manifest.text.outputs}
+    expected = {output: 2 if output == EMBEDDING else 3 for output in tower.outputs}
     dim = bundle.manifest.dim
     for output, axes in expected.items():
         shape = session.outputs.get(output, ())

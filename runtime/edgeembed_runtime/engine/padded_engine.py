@@ -109,6 +109,12 @@ class PaddedEngine:
         tokens = tokenized(self.tokenizer, text, on_cut)
         return tokens, self._run([tokens], TOKEN_EMBEDDINGS)[0][: len(tokens.ids)]
 
+    def encode_ids(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """See `Engine`."""
+        texts = [TokenizedText(ids=ids[at : at + 1], cut=False) for at in range(len(ids))]
+        batches = [[text] for text in texts] if self._fixed else [texts]
+        return np.concatenate([self._run(batch, EMBEDDING) for batch in batches])
+
     def close(self) -> None:
         """See `Engine`."""
         self._pool.close()
@@ -138,7 +144,7 @@ class PaddedEngine:
         mask = np.zeros_like(ids)
         for row, tokens in enumerate(texts):
             ids[row, : len(tokens.ids)] = tokens.ids
-            mask[row, : len(tokens.ids)] = 1
+            mask[row, : len(tokens.ids)] = 1 if tokens.weights is None else tokens.weights
         return self._session(length).run(feeds(ids, mask), output)
 
     def _session(self, length: int) -> Session:

@@ -34,15 +34,22 @@ class WorkerPool:
         """function(item) on one of the threads."""
         return next(self.map(function, [item]))
 
-    def map(self, function: Callable[[T], R], items: Iterable[T], *, ahead: int = 0) -> Iterator[R]:
+    def map(
+        self,
+        function: Callable[[T], R],
+        items: Iterable[T],
+        *,
+        first: int | None = None,
+        ahead: int = 0,
+    ) -> Iterator[R]:
         """Yield function(item) for every item, in order; see `map_ordered`.
 
-        `ahead` is how many jobs may wait; a few for each thread always may.
+        `first` jobs always may wait, by default a few for each thread, and up to `ahead`.
 
         Raises:
             EdgeEmbedError: the pool was closed meanwhile, or the process was forked.
         """
-        few = self.threads * _AHEAD_PER_THREAD
+        few = first or self.threads * _AHEAD_PER_THREAD
         try:
             yield from map_ordered(
                 function, items, self._executor, first=few, ahead=max(few, ahead)

@@ -97,7 +97,7 @@ class Session:
         """The shapes of the graph's outputs by name; a free axis is a name or None."""
         return {str(node.name): tuple(node.shape) for node in self._session.get_outputs()}
 
-    def run(self, feeds: Mapping[str, NDArray[np.int64]], output: str) -> NDArray[np.float32]:
+    def run(self, feeds: Mapping[str, NDArray[Any]], output: str) -> NDArray[np.float32]:
         """Run one batch and return the named output.
 
         Raises:
@@ -114,10 +114,10 @@ class Session:
             )
         return result
 
-    def _run_plain(self, feeds: Mapping[str, NDArray[np.int64]], output: str) -> Any:
+    def _run_plain(self, feeds: Mapping[str, NDArray[Any]], output: str) -> Any:
         return self._session.run([output], dict(feeds))[0]
 
-    def _run_bound(self, feeds: Mapping[str, NDArray[np.int64]], output: str) -> Any:
+    def _run_bound(self, feeds: Mapping[str, NDArray[Any]], output: str) -> Any:
         binding = self._session.io_binding()
         for name, array in feeds.items():
             binding.bind_cpu_input(name, array)

@@ -1,12 +1,12 @@
 """Which of a bundle's variants this machine should run."""
 
-from edgeembed_runtime.bundle.manifest import TextTower, Variant
+from edgeembed_runtime.bundle.towers import Tower, Variant
 from edgeembed_runtime.engine.cpu import cpu_features
 from edgeembed_runtime.engine.providers import CPU, short_name
 from edgeembed_runtime.errors import InputError
 
 
-def choose_variant(tower: TextTower, wanted: str, provider: str) -> Variant:
+def choose_variant(tower: Tower, wanted: str, provider: str) -> Variant:
     """The variant named `wanted`, or for "auto" the first of `ranked_variants`.
 
     Raises:
@@ -15,7 +15,7 @@ def choose_variant(tower: TextTower, wanted: str, provider: str) -> Variant:
     return ranked_variants(tower, wanted, provider)[0]
 
 
-def ranked_variants(tower: TextTower, wanted: str, provider: str) -> tuple[Variant, ...]:
+def ranked_variants(tower: Tower, wanted: str, provider: str) -> tuple[Variant, ...]:
     """The variant named `wanted`, or for "auto" all that suit the first provider, the best first.
 
     On the CPU the best is the one with the highest measured speed-up among those whose `requires`

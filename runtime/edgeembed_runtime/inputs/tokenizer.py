@@ -1,13 +1,14 @@
 """Text to token ids, truncated to what the model takes."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from edgeembed_runtime.errors import BundleCorruptError, InputError
+from edgeembed_runtime.inputs.tokenizer_threads import TOKENIZER_THREADS
 
 MAX_TOKENIZER_BYTES = 64 << 20
 # A text is cut to this many characters per token it may keep before it is tokenised, so that a
@@ -18,7 +19,7 @@ _FEWEST_CHARACTERS = 2_000
 # Tokens beyond the cut that must be there for the kept ones to be what the whole text would give.
 _MARGIN_TOKENS = 64
 # Of a text with almost no tokens (megabytes of white space, one endless word) no more is looked at.
-_MOST_CHARACTERS = 1_000_000
+MOST_CHARACTERS = 1_000_000
 # Where a text may be cut: what every tokenizer takes for white space. str.isspace() says so of
 # more characters, and some of those BERT's removes, so that the words beside them are one.
 _SPACES = frozenset(" \t\r\n")
@@ -26,31 +27,31 @@ _SPACES = frozenset(" \t\r\n")
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizedText:
-    """A text as a model takes it; `cut` says that not all of it is in.
+    """A text as a model takes it: (t,) int64 ids; `cut` says that not all of it is in.
 
-    Every token has an id, its string, and its place in the text: (start, end) in characters,
-    (0, 0) for a special token.
+    `weights`, (t,) int64, are the attention mask where tokens do not count alike. In `encoding`
+    every token has its string and its place in the text: (start, end) in characters, (0, 0) for a
+    special token. It is None where tokens are whole words.
     """
 
-    encoding: Encoding
+    ids: NDArray[np.int64]
     cut: bool
-
-    @property
-    def ids(self) -> NDArray[np.int64]:
-        """The token ids, special tokens included: (t,) int64."""
-        return np.array(self.encoding.ids, dtype=np.int64)
+    weights: NDArray[np.int64] | None = None
+    encoding: Encoding | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class TextTokenizer:
     """A tokenizer and the number of tokens, special ones included, that its model takes.
 
+    A text without tokens is an error, unless there is an `empty_id` to stand for it.
     Nothing about it changes after loading, so any number of threads may use it at once.
     """
 
     tokenizer: Tokenizer
     max_tokens: int
     special_tokens: int
+    empty_id: int | None = None
 
     @classmethod
     def from_bytes(cls, data: bytes, max_tokens: int, name: str) -> "TextTokenizer":
@@ -91,7 +92,7 @@ class TextTokenizer:
         room = self.max_tokens - self.special_tokens
         encoding = Encoding()
         size = max(_FEWEST_CHARACTERS, self.max_tokens * _CHARACTERS_PER_TOKEN)
-        most = max(_MOST_CHARACTERS, 4 * size)
+        most = max(MOST_CHARACTERS, 4 * size)
         for part in _prefixes(text[:most], size):
             encoding = self._encode(part)
             if len(encoding) >= room + _MARGIN_TOKENS:
@@ -99,9 +100,32 @@ class TextTokenizer:
         cut = len(encoding) > room or len(text) > most
         encoding.truncate(room)
         encoding = self.tokenizer.post_process(encoding)
+        if not len(encoding) and self.empty_id is not None:
+            return TokenizedText(ids=np.array([self.empty_id], np.int64), cut=cut)
         if not len(encoding):
             raise InputError("text: expected at least one token, got none; leave empty texts out")
-        return TokenizedText(encoding=encoding, cut=cut)
+        ids = np.array(encoding.ids, dtype=np.int64)
+        return TokenizedText(ids=ids, cut=cut, encoding=encoding)
+
+    def plain_ids(self, texts: Sequence[str]) -> Sequence[list[int] | None]:
+        """The ids of many texts, on all processors at once; None for those to ask `encode` about.
+
+        These are texts that are too long or have no tokens, and all of them if one is no valid
+        Unicode, or where this process must do without the tokenizers library's threads.
+        """
+        size = max(_FEWEST_CHARACTERS, self.max_tokens * _CHARACTERS_PER_TOKEN)
+        if max(map(len, texts)) > size or not TOKENIZER_THREADS.use():
+            return [None] * len(texts)
+        try:
+            encodings = self.tokenizer.encode_batch_fast(list(texts))
+        except BaseException as error:  # see from_bytes
+            if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
+                raise
+            return [None] * len(texts)
+        ids = [encoding.ids for encoding in encodings]
+        return [
+            each if self.special_tokens < len(each) <= self.max_tokens else None for each in ids
+        ]
 
     def count(self, text: str) -> int:
         """How many tokens `text` has, special ones included, before any truncation."""
@@ -114,14 +138,37 @@ class TextTokenizer:
                 if end > start:
                     yield offset + start, offset + end
 
+    def taking_empty_texts(self) -> "TextTokenizer":
+        """The same, where a text without tokens is one unknown token, if there is such a thing."""
+        return replace(self, empty_id=self.unknown_id)
+
+    @property
+    def unknown_id(self) -> int | None:
+        """The id of the token that stands for what the vocabulary lacks, or None."""
+        token = getattr(self.tokenizer.model, "unk_token", None)
+        return None if token is None else self.tokenizer.token_to_id(token)
+
+    def vocabulary(self) -> dict[str, int]:
+        """The ids of all tokens that stand for a piece of text, in the order of their ids."""
+        added = self.tokenizer.get_added_tokens_decoder()
+        left_out = {number for number, token in added.items() if token.special}
+        left_out.add(-1 if (unknown := self.unknown_id) is None else unknown)
+        ids: dict[str, int] = self.tokenizer.get_vocab()
+        return {
+            token: ids[token]
+            for token in sorted(ids, key=ids.__getitem__)
+            if ids[token] not in left_out
+        }
+
     def _encode(self, text: str) -> Encoding:
         try:
             return self.tokenizer.encode(text, add_special_tokens=False)
         except BaseException as error:  # see from_bytes
-            raise _unless_interrupt(error, InputError(_unusable(text, error))) from error
+            raise _unless_interrupt(error, InputError(unusable_text(text, error))) from error
 
 
-def _unusable(text: str, error: BaseException) -> str:
+def unusable_text(text: str, error: BaseException) -> str:
+    """Why a text cannot be tokenised, in words."""
     lone = next((n for n, letter in enumerate(text) if "\ud800" <= letter <= "\udfff"), None)
     if lone is None:
         return f"text: expected one that the tokenizer takes, got: {error}"

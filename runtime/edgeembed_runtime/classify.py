@@ -1,0 +1,76 @@
+"""Naming what a picture shows, among labels that the model never saw as classes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_runtime.bundle import Manifest
+from edgeembed_runtime.errors import InputError
+
+TEMPLATE = "a photo of a {}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classification:
+    """What a picture shows: the most likely label, and the probability of every label, best first.
+
+    They add up to 1, unless the model was trained to judge each label by itself (SigLIP: its
+    bundle has a `logit_bias`).
+    """
+
+    label: str
+    probability: float
+    probabilities: Mapping[str, float]
+
+
+def label_texts(labels: Sequence[str], template: str) -> list[str]:
+    """The labels as texts for the model.
+
+    Raises:
+        InputError: no labels, one twice, something else than texts, or a template without {}.
+    """
+    if not isinstance(cast(object, template), str) or "{}" not in template:
+        raise InputError(f"template: expected a text with {{}} in it, got {template!r}")
+    if isinstance(labels, str) or not all(isinstance(cast(object, x), str) for x in labels):
+        raise InputError("labels: expected a list of texts")
+    if not labels or len(set(labels)) < len(labels):
+        raise InputError(f"labels: expected at least one, each once, got {list(labels)!r:.200}")
+    return [template.replace("{}", label) for label in labels]
+
+
+def classifications(
+    cosines: NDArray[np.float32], labels: Sequence[str], manifest: Manifest
+) -> list[Classification]:
+    """From (n, m) cosines of pictures and labels to what each picture shows.
+
+    Logits are `cosine * logit_scale + logit_bias`; their softmax are the probabilities (CLIP,
+    https://arxiv.org/abs/2103.00020), or with a bias their sigmoid (SigLIP,
+    https://arxiv.org/abs/2303.15343).
+
+    Raises:
+        InputError: the bundle has no `logit_scale`.
+    """
+    if manifest.logit_scale is None:
+        raise InputError(
+            f"bundle {manifest.name}: expected a logit_scale in its manifest, found none, so that "
+            "no probabilities can be given; compare vectors by similarity() instead"
+        )
+    logits = cosines.astype(np.float64) * manifest.logit_scale
+    if manifest.logit_bias is not None:
+        odds = 1 / (1 + np.exp(-(logits + manifest.logit_bias)))
+    else:
+        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+        odds = weights / weights.sum(axis=1, keepdims=True)
+    return [_classification(row, list(labels)) for row in odds]
+
+
+def _classification(odds: NDArray[np.float64], labels: list[str]) -> Classification:
+    order = np.argsort(-odds, kind="stable")
+    return Classification(
+        label=labels[int(order[0])],
+        probability=float(odds[order[0]]),
+        probabilities={labels[i]: float(odds[i]) for i in map(int, order)},
+    )

@@ -1,0 +1,160 @@
+"""One picture a run: on the CPU, a vector then depends on its own picture only.
+
+Each thread decodes a picture, prepares it and runs it; while one decodes, another is in the
+network. Pillow, numpy's copies and onnxruntime let go of the interpreter while they work.
+"""
+
+import threading
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_runtime.bundle import Preprocess
+from edgeembed_runtime.engine.budget import threads_within
+from edgeembed_runtime.engine.engine import EMBEDDING, OpenSession, at_position
+from edgeembed_runtime.engine.pool import WorkerPool
+from edgeembed_runtime.engine.schedule import Schedule
+from edgeembed_runtime.engine.session import Session, SessionSettings
+from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.inputs.decoding import decode, plan_decoding
+from edgeembed_runtime.inputs.pictures import Picture, open_picture
+from edgeembed_runtime.inputs.preprocess import longest_wanted_side, pixel_values
+
+PIXEL_VALUES = "pixel_values"
+# A picture, and its position among all inputs, by which an error names it.
+NumberedPicture = tuple[int, Picture]
+Outcome = NDArray[np.float32] | InputError
+
+
+class ImageEngine:
+    """One variant of an image tower, ready to run. Any number of threads may use it at once.
+
+    Many pictures go one to a thread, each run on one thread of a session. One picture alone gets
+    all threads of another session. Pictures that are decoded at one time take no more memory
+    together than the largest that is allowed; a large one waits for the others.
+    """
+
+    def __init__(
+        self,
+        *,
+        preprocess: Preprocess,
+        open_session: OpenSession,
+        schedule: Schedule,
+        deterministic: bool,
+        resident_before: int = 0,
+    ) -> None:
+        """Open the session for single pictures, so that a graph that cannot run is found out now.
+
+        `resident_before` is what the process had in memory, in bytes, before anything was loaded.
+
+        Raises:
+            InputError: the schedule's limit on memory is too low for this model.
+        """
+        self.deterministic = deterministic
+        self._preprocess = preprocess
+        self._schedule = schedule
+        self._open_session = open_session
+        self._opening = threading.Lock()
+        self._sessions: dict[int, Session] = {}
+        self._single = self._session(schedule.single_threads)
+        self.threads = schedule.threads
+        if schedule.max_memory_mb is not None:
+            blank = np.zeros((3, *preprocess.size), np.float32)
+            self.threads = threads_within(
+                schedule.max_memory_mb,
+                schedule.threads,
+                base=resident_before,
+                max_tokens=1,
+                run=lambda _: self._run(self._single, blank),
+                what="one picture",
+            )
+        self._pool = WorkerPool(self.threads, low_priority=schedule.low_priority)
+        self._decoding = _Memory()
+
+    @property
+    def nodes_by_provider(self) -> Mapping[str, int]:
+        """How many nodes of the graph each provider that loaded runs, in order of preference."""
+        return self._single.nodes_by_provider
+
+    def encode_one(self, picture: Picture, max_pixels: int) -> NDArray[np.float32]:
+        """The vector of one picture, as soon as can be: (dim,) float32.
+
+        Raises:
+            InputError: it cannot be used; the message names its file.
+        """
+        work = partial(self._vector, self._single, max_pixels=max_pixels)
+        return work(picture) if self._schedule.callers_help else self._pool.call(work, picture)
+
+    def encode_many(
+        self, pictures: Iterable[NumberedPicture], max_pixels: int
+    ) -> Iterator[Outcome]:
+        """What becomes of each picture, in order: its vector, (dim,) float32, or what is wrong.
+
+        Reads only a little ahead.
+        """
+        session = self._session(1)
+
+        def encode(item: NumberedPicture) -> Outcome:
+            position, picture = item
+            try:
+                with at_position(position):
+                    return self._vector(session, picture, max_pixels)
+            except InputError as error:
+                return error
+
+        return self._pool.map(encode, pictures)
+
+    def close(self) -> None:
+        """Stop the threads; jobs that have not started are dropped."""
+        self._pool.close()
+
+    def _vector(self, session: Session, picture: Picture, max_pixels: int) -> NDArray[np.float32]:
+        return self._run(session, self._pixels(picture, max_pixels))
+
+    def _pixels(self, picture: Picture, max_pixels: int) -> NDArray[np.float32]:
+        side = longest_wanted_side(self._preprocess)
+        with open_picture(picture, max_pixels) as opened:
+            plan = plan_decoding(opened, max_pixels, side)
+            with self._decoding.hold(plan.bytes):
+                return pixel_values(decode(opened, plan, side), self._preprocess)
+
+    def _run(self, session: Session, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        return session.run({PIXEL_VALUES: pixels[None]}, EMBEDDING)[0]
+
+    def _session(self, threads: int) -> Session:
+        with self._opening:
+            if threads not in self._sessions:
+                settings = SessionSettings(
+                    threads=threads, spin=self._schedule.spin and threads > 1
+                )
+                self._sessions[threads] = self._open_session(settings)
+            return self._sessions[threads]
+
+
+@dataclass
+class _Memory:
+    """Bytes of pictures that are decoded at one time."""
+
+    most: int = 200_000_000
+
+    def __post_init__(self) -> None:
+        self._free = self.most
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def hold(self, wanted: int) -> Generator[None]:
+        """Wait until so many bytes are free, and take them; more than all there are is all."""
+        taken = min(wanted, self.most)
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= taken)
+            self._free -= taken
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += taken
+                self._changed.notify_all()

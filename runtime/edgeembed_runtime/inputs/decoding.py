@@ -1,0 +1,149 @@
+"""An opened picture to upright RGB of 8 bits, in bounded memory.
+
+What the libraries do that models are trained with is done here too: of an animation the first
+frame counts, alpha is dropped (the colours below it show), CMYK is converted without a profile,
+and embedded profiles are ignored. Two things are done better: a picture is turned as its EXIF
+orientation says, and 16-bit grey is scaled to 8 bits, where Pillow would clip it to white.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.inputs.pictures import Opened, reason, too_large
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from PIL.JpegImagePlugin import JpegImageFile
+
+# Pillow holds a pixel in four bytes, whatever its mode; converting or turning makes a copy.
+_PIXEL_BYTES = 4
+# Above this a picture is first averaged over blocks, so that no copy of the whole is needed.
+_LARGE_PIXELS = 24_000_000
+# Pillow's WebP decoder has two canvases, and gives a copy of one.
+_WEBP_BYTES = 12
+# libjpeg keeps all coefficients of a progressive JPEG, two bytes for each channel of a pixel.
+_COEFFICIENT_BYTES = 2
+# Averaging leaves at least so many times what the resizing makes of it: Pillow's documentation
+# calls the difference to plain resizing "indistinguishable" from 3 on (`reducing_gap`).
+_GAP = 3
+_BAND_PIXELS = 1_000_000
+_JPEG_SCALES = (1, 2, 4, 8)
+_ORIENTATION = 0x0112
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodePlan:
+    """How a picture will be decoded, and the bytes that takes.
+
+    `scale` is the divisor of its sides while it is decoded (JPEG only). Where it is `averaged`, it
+    is made smaller before anything else, so that there is no second copy of the whole.
+    """
+
+    scale: int
+    averaged: bool
+    bytes: int
+
+
+def plan_decoding(opened: Opened, max_pixels: int, wanted_side: int) -> DecodePlan:
+    """Decide by the header alone how to decode a picture within the memory for `max_pixels`.
+
+    A JPEG with more is decoded at 1/2, 1/4 or 1/8 (libjpeg scales while it decodes) as long as
+    its shorter side keeps three times the `wanted_side`.
+
+    Raises:
+        InputError: it would be too large at any scale.
+    """
+    width, height = opened.image.size
+    most = _PIXEL_BYTES * max(max_pixels, 2 * _LARGE_PIXELS)
+    is_jpeg = opened.image.format in ("JPEG", "MPO")
+    kept = _WEBP_BYTES * width * height if opened.image.format == "WEBP" else 0
+    if is_jpeg and opened.image.info.get("progressive"):
+        kept = _COEFFICIENT_BYTES * len(opened.image.getbands()) * width * height
+    for scale in _JPEG_SCALES if is_jpeg and opened.ours else _JPEG_SCALES[:1]:
+        if scale > 1 and min(width, height) < scale * _GAP * wanted_side:
+            break
+        pixels = (width // scale) * (height // scale)
+        for averaged in (False, True) if pixels <= _LARGE_PIXELS else (True,):
+            needed = kept + pixels * _PIXEL_BYTES * (1 if averaged else 2)
+            if pixels <= max_pixels and needed <= most:
+                return DecodePlan(scale=scale, averaged=averaged, bytes=needed)
+    raise too_large(opened.name, (width, height), max_pixels)
+
+
+def decode(opened: Opened, plan: DecodePlan, wanted_side: int) -> "Image":
+    """The picture as upright RGB; one that takes much memory comes out smaller.
+
+    Raises:
+        InputError: it is truncated or damaged; the message names the file.
+    """
+    image = opened.image
+    try:
+        if plan.scale > 1:
+            size = (image.width // plan.scale, image.height // plan.scale)
+            cast("JpegImageFile", image).draft(None, size)
+        image.load()
+        turned = _orientation(image)
+        if plan.averaged:
+            factor = max(1, min(image.size) // (_GAP * wanted_side))
+            image = _averaged(image, factor)
+        return _upright(_rgb(image), turned)
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's plugins raise whatever their parsers come across
+        raise InputError(
+            f"{opened.name}: expected a whole picture, but it is truncated or damaged: "
+            f"{reason(error)}"
+        ) from error
+
+
+def _rgb(image: "Image") -> "Image":
+    from PIL import Image
+
+    if image.mode == "RGB":
+        return image
+    if image.mode.startswith("I;16"):
+        high_bytes = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
+        return Image.fromarray(high_bytes).convert("RGB")
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.copy()  # or Pillow warns that it drops what is meant to be dropped
+        del image.info["transparency"]
+    return image.convert("RGB")
+
+
+def _averaged(image: "Image", factor: int) -> "Image":
+    """The means of blocks of factor x factor pixels as RGB, made band by band: no whole copy."""
+    from PIL import Image
+
+    whole = Image.new("RGB", (-(-image.width // factor), -(-image.height // factor)))
+    rows = factor * max(1, _BAND_PIXELS // (image.width * factor))
+    for top in range(0, image.height, rows):
+        bottom = min(top + rows, image.height)
+        band = _rgb(image.crop((0, top, image.width, bottom)))
+        whole.paste(band.reduce(factor), (0, top // factor))
+    return whole
+
+
+def _orientation(image: "Image") -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # what is no EXIF turns nothing
+        return 1
+
+
+def _upright(image: "Image", orientation: int) -> "Image":
+    from PIL.Image import Transpose
+
+    turns = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }
+    turn = turns.get(orientation)
+    return image if turn is None else image.transpose(turn)

@@ -1,0 +1,225 @@
+"""Pictures as a user gives them, opened without trust: formats, sizes and bytes are bounded."""
+
+import io
+import os
+import stat
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypeGuard, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_runtime.errors import InputError, MissingExtraError
+
+# What `Encoder.encode_image` takes: a path, a file's bytes, an open file, a PIL image, or an
+# array of (height, width, 3 or 4 or 1) or (height, width) uint8.
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    Picture = str | os.PathLike[str] | bytes | bytearray | IO[bytes] | Image | NDArray[np.uint8]
+else:  # Pillow need not be there
+    Picture = Any
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+DEFAULT_MAX_PIXELS = 50_000_000
+# A compressed file of as many pixels is smaller; what is larger may hide something that Pillow
+# keeps in memory.
+_BYTES_PER_PIXEL = 2
+_SMALL_FILE_BYTES = 8 << 20
+# Pillow's decoder of these takes the whole file, and a copy of it.
+_WHOLE_FILE_BYTES = 64 << 20
+_CHANNELS = (1, 3, 4)
+_MAGIC = (
+    (b"%PDF", "a PDF document"),
+    (b"%!PS", "an EPS drawing"),
+    (b"\xc5\xd0\xd3\xc6", "an EPS drawing"),
+    (b"SIMPLE  =", "a FITS file"),
+    (b"PK\x03\x04", "a ZIP archive"),
+)
+_PROBE_BYTES = 512
+# A PIL image that is not loaded reads its file when it is asked for pixels, not for two threads.
+_loading = threading.Lock()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A picture of which only the header was read, unless it was in memory before.
+
+    `ours` says that it may be changed: nobody else holds it.
+    """
+
+    image: "Image"
+    name: str
+    ours: bool
+
+
+@contextmanager
+def open_picture(picture: Picture, max_pixels: int = DEFAULT_MAX_PIXELS) -> Generator[Opened]:
+    """Open a picture; nothing is decoded yet. Its file is closed at the end.
+
+    Raises:
+        InputError: it is no picture of a known format, or too large a file; the message names
+            the file, where there is one.
+        MissingExtraError: Pillow is not installed.
+    """
+    pil = _pillow()
+    if isinstance(picture, pil.Image):
+        image = cast("Image", picture)
+        with _loading:
+            _loaded(image, max_pixels)
+        yield Opened(image=image, name="a PIL image", ours=False)
+    elif isinstance(picture, np.ndarray):
+        yield Opened(image=_from_array(picture, pil), name="an array", ours=True)
+    else:
+        name = picture_name(picture)
+        with _stream(picture, name) as stream, _open(stream, name, max_pixels) as image:
+            yield Opened(image=image, name=name, ours=True)
+
+
+def picture_name(picture: Picture) -> str:
+    """How messages call a picture: its path, or what it is."""
+    if isinstance(picture, str | os.PathLike):
+        return os.fsdecode(picture)
+    if isinstance(picture, bytes | bytearray | memoryview):
+        return f"a picture of {len(picture)} bytes"
+    name = getattr(picture, "name", None)
+    return name if isinstance(name, str) else f"a picture in a {type(picture).__name__}"
+
+
+def is_one_picture(value: object) -> TypeGuard[Picture]:
+    """Whether a value is one picture, and no list of them."""
+    return (
+        isinstance(value, str | os.PathLike | bytes | bytearray | memoryview | np.ndarray)
+        or hasattr(value, "read")
+        or (hasattr(value, "getexif") and hasattr(value, "convert"))
+    )
+
+
+def reason(error: Exception) -> str:
+    """The first line of what a library said."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
+def too_large(name: str, size: tuple[int, int], max_pixels: int) -> InputError:
+    """What is said of a picture that has too many pixels."""
+    return InputError(
+        f"{name}: expected a picture of at most {max_pixels / 1e6:g} million pixels (fewer in a "
+        f"format that takes more memory), got {size[0]} x {size[1]}; make it smaller, save it as "
+        "plain JPEG, or pass a higher max_pixels"
+    )
+
+
+def _pillow() -> Any:
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise MissingExtraError.for_extra("encoding pictures", "image") from error
+    return Image
+
+
+def _loaded(image: "Image", max_pixels: int) -> None:
+    if image.width * image.height > max_pixels:
+        raise too_large("a PIL image", image.size, max_pixels)
+    try:
+        image.load()
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's plugins raise whatever their parsers come across
+        raise InputError(
+            f"a PIL image: expected one that can be read, got: {reason(error)}"
+        ) from error
+
+
+def _from_array(array: NDArray[Any], pil: Any) -> "Image":
+    right = array.dtype == np.uint8 and array.size > 0 and array.ndim in (2, 3)
+    if not right or (array.ndim == 3 and array.shape[2] not in _CHANNELS):
+        raise InputError(
+            "expected an array of (height, width, 3) uint8, got "
+            f"{array.shape} {array.dtype}; values of 0 to 255, colours last"
+        )
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    return pil.fromarray(np.ascontiguousarray(array))
+
+
+@contextmanager
+def _stream(picture: object, name: str) -> Generator[IO[bytes]]:
+    if isinstance(picture, bytes | bytearray | memoryview):
+        yield io.BytesIO(picture)
+    elif isinstance(picture, str | os.PathLike):
+        with _open_file(Path(cast("str | os.PathLike[str]", picture)), name) as file:
+            yield file
+    elif hasattr(picture, "read"):
+        file = cast("IO[bytes]", picture)
+        if not (hasattr(file, "seekable") and file.seekable()):
+            raise InputError(f"{name}: expected a file that can seek; read it, and give the bytes")
+        yield file
+    else:
+        raise InputError(
+            "expected a picture: a path, bytes, a file, a PIL image or an array of "
+            f"(height, width, 3) uint8, got {type(picture).__name__}"
+        )
+
+
+def _open_file(path: Path, name: str) -> IO[bytes]:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            found = "a directory" if path.is_dir() else "no regular file"
+            raise InputError(f"{name}: expected a picture file, got {found}")
+        # It may be another file by now, and opening a FIFO would wait for a writer for ever.
+        flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+        return os.fdopen(os.open(path, flags), "rb")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{name}: expected a picture file, found nothing") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise InputError(f"{name}: expected a picture file, got: {reason(error)}") from error
+
+
+def _open(stream: IO[bytes], name: str, max_pixels: int) -> "Image":
+    from PIL import Image, UnidentifiedImageError
+
+    beginning = _checked_beginning(stream, name, max_pixels)
+    try:
+        image = Image.open(stream, formats=FORMATS)
+    except UnidentifiedImageError as error:
+        raise InputError(
+            f"{name}: expected a picture ({', '.join(FORMATS)}), got {_looks_like(beginning)}"
+        ) from error
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's plugins raise whatever their parsers come across
+        raise InputError(f"{name}: expected a picture, got: {reason(error)}") from error
+    return image
+
+
+def _checked_beginning(stream: IO[bytes], name: str, max_pixels: int) -> bytes:
+    try:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
+        beginning = stream.read(_PROBE_BYTES)
+        stream.seek(0)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{name}: could not be read: {reason(error)}") from error
+    if not beginning:
+        raise InputError(f"{name}: expected a picture, got 0 bytes")
+    is_webp = beginning[8:12] == b"WEBP"
+    most = _WHOLE_FILE_BYTES if is_webp else max(_SMALL_FILE_BYTES, _BYTES_PER_PIXEL * max_pixels)
+    if size > most:
+        raise InputError(
+            f"{name}: expected a picture of at most {most / 1e6:.0f} MB, got {size / 1e6:.0f} MB; "
+            "save it smaller, or as JPEG"
+        )
+    return beginning
+
+
+def _looks_like(beginning: bytes) -> str:
+    for magic, what in _MAGIC:
+        if beginning.startswith(magic):
+            return what
+    if b"<svg" in beginning:
+        return "an SVG drawing"
+    return f"something that begins with {beginning[:8]!r}"

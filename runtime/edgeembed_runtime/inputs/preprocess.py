@@ -1,0 +1,125 @@
+"""An RGB picture to what a network takes, by the settings of its bundle: Pillow and numpy only.
+
+Pillow's own filters are used, as in torchvision on PIL images, timm and the PIL-based processors
+of transformers: there the pixels are equal to the bit.
+"""
+
+import functools
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_runtime.bundle import Preprocess
+from edgeembed_runtime.bundle.preprocess import Interpolation
+
+if TYPE_CHECKING:
+    from PIL.Image import Image, Resampling
+
+Size = tuple[int, int]  # width, height: as Pillow has it
+# A strip of 60,000 x 1 pixels would become millions wide: above this only its middle is made.
+_MOST_RESIZED_PIXELS = 8_000_000
+
+
+def pixel_values(picture: "Image", settings: Preprocess) -> NDArray[np.float32]:
+    """The input of the network: (3, height, width) float32."""
+    fitted = np.asarray(_fitted(_resized(picture, settings), settings))
+    table = _table(settings.rescale, settings.mean, settings.std)
+    values = np.empty((3, *settings.size), np.float32)
+    for channel in range(3):
+        np.take(table[channel], fitted[:, :, channel], out=values[channel], mode="clip")
+    return values
+
+
+def longest_wanted_side(settings: Preprocess) -> int:
+    """The most pixels that a side of a picture is resized to, as far as can be said beforehand."""
+    return max(*settings.size, settings.resize_to or 1)
+
+
+def resized_size(size: Size, settings: Preprocess) -> Size:
+    """The width and height that a picture of `size` is resized to."""
+    height, width = settings.size
+    match settings.resize:
+        case "squash":
+            side = settings.resize_to
+            return (width, height) if side is None else (side, side)
+        case "none":
+            return size
+        case "shortest":
+            target, side = settings.resize_to or min(width, height), min(size)
+        case "longest":
+            target, side = settings.resize_to or max(width, height), max(size)
+    if settings.rounding == "timm":
+        return _scaled(size[0], target, side), _scaled(size[1], target, side)
+    return max(1, target * size[0] // side), max(1, target * size[1] // side)
+
+
+def _scaled(length: int, target: int, side: int) -> int:
+    return max(1, round(length / (side / target)))
+
+
+def _resized(picture: "Image", settings: Preprocess) -> "Image":
+    size = resized_size(picture.size, settings)
+    if size == picture.size:
+        return picture
+    filter_ = _filter(settings.interpolation)
+    if size[0] * size[1] <= _MOST_RESIZED_PIXELS:
+        return picture.resize(size, filter_)
+    height, width = settings.size
+    kept = min(size[0], width), min(size[1], height)
+    left, top = ((size[0] - kept[0]) / 2, (size[1] - kept[1]) / 2)
+    across, down = picture.width / size[0], picture.height / size[1]
+    box = (left * across, top * down, (left + kept[0]) * across, (top + kept[1]) * down)
+    return picture.resize(kept, filter_, box=box)
+
+
+def _fitted(picture: "Image", settings: Preprocess) -> "Image":
+    """The middle of the picture, with a border where it is too small."""
+    height, width = settings.size
+    if picture.size == (width, height):
+        return picture
+    left = _margin(picture.width, width, settings.rounding == "transformers")
+    top = _margin(picture.height, height, settings.rounding == "transformers")
+    cut = picture.crop(
+        (
+            max(left, 0),
+            max(top, 0),
+            min(left + width, picture.width),
+            min(top + height, picture.height),
+        )
+    )
+    if cut.size == (width, height):
+        return cut
+    from PIL import Image
+
+    whole = Image.new("RGB", (width, height), settings.pad)
+    whole.paste(cut, (max(-left, 0), max(-top, 0)))
+    return whole
+
+
+def _margin(length: int, wanted: int, rounds_down: bool) -> int:
+    """How many pixels are cut off before the middle; negative where a border is added."""
+    spare = length - wanted
+    if spare < 0:
+        return -(-spare // 2) if not rounds_down else -math.ceil(-spare / 2)
+    return spare // 2 if rounds_down else round(spare / 2)
+
+
+@functools.lru_cache(maxsize=16)
+def _table(rescale: float, mean: tuple[float, ...], std: tuple[float, ...]) -> NDArray[np.float32]:
+    """What each of 256 values becomes in each channel: (3, 256) float32."""
+    values = (np.arange(256) * rescale).astype(np.float32)
+    shift, scale = np.array(mean, np.float32)[:, None], np.array(std, np.float32)[:, None]
+    return (values - shift) / scale
+
+
+def _filter(interpolation: Interpolation) -> "Resampling":
+    from PIL.Image import Resampling
+
+    return {
+        "nearest": Resampling.NEAREST,
+        "bilinear": Resampling.BILINEAR,
+        "bicubic": Resampling.BICUBIC,
+        "lanczos": Resampling.LANCZOS,
+    }[interpolation]

@@ -1,0 +1,116 @@
+"""Nearest words and analogies, on the vocabulary of a static model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_runtime.bundle import Bundle
+from edgeembed_runtime.engine.engine import Engine
+from edgeembed_runtime.engine.handle import EngineHandle
+from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.inputs.texts import checked_texts
+from edgeembed_runtime.inputs.truncation import allow_cut
+from edgeembed_runtime.vectors import normalize
+
+_IDS_AT_ONCE = 4096
+
+
+class Neighbour(NamedTuple):
+    """A word of the vocabulary, and its cosine to what was asked for."""
+
+    word: str
+    score: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class NearestWords:
+    """The vocabulary of a static model: every token that stands for text, and its own vector.
+
+    The vectors are made when they are first asked for, and kept: 4 bytes x words x dim.
+    """
+
+    bundle: Bundle
+    engine: EngineHandle[Engine]
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """The words, in the order of their ids.
+
+        Raises:
+            InputError: the model is not static.
+        """
+        return tuple(self._ids)
+
+    def most_similar(
+        self, positive: str | Sequence[str], negative: str | Sequence[str], k: int
+    ) -> list[Neighbour]:
+        """The `k` words nearest to the mean of unit vectors, those of `negative` turned round.
+
+        The words that were asked about are left out. Source: 3CosAdd of Mikolov, Yih & Zweig, NAACL
+        2013, https://aclanthology.org/N13-1090, as gensim's `most_similar` does it.
+
+        Raises:
+            InputError: the model is not static, has no vector for a word, or none was given.
+        """
+        if type(k) is not int or k < 1:
+            raise InputError(f"k: expected 1 or more, got {k!r}")
+        words, weights = _with_weights(positive, negative)
+        ids = np.fromiter(self._ids.values(), np.int64, len(self._ids))
+        asked = [self._asked(word) for word in words]
+        places = [np.isin(ids, tokens) for _, tokens in asked]
+        target = (weights @ normalize(np.stack([vector for vector, _ in asked]))).astype(np.float32)
+        scores = self._unit @ normalize(target)
+        for place in places:
+            if place.sum() == 1:  # a word of several tokens is none of them
+                scores[place] = -np.inf
+        count = min(k, int(np.isfinite(scores).sum()))
+        best = np.argsort(-scores, kind="stable")[:count] if count else np.empty(0, np.intp)
+        names = self.vocabulary
+        return [Neighbour(names[at], float(scores[at])) for at in best.tolist()]
+
+    def _asked(self, word: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The vector of a word, and its ids."""
+        engine = self.engine.get()
+        ids = engine.tokenizer.encode(word).ids
+        if not word.strip() or engine.tokenizer.unknown_id in ids.tolist():
+            raise InputError(f"most_similar: expected words of the vocabulary, got {word!r:.80}")
+        return engine.encode_one(word, allow_cut), ids
+
+    @cached_property
+    def _ids(self) -> Mapping[str, int]:
+        text = self.bundle.manifest.text_tower()
+        if not text.static:
+            raise InputError(
+                f"bundle {self.bundle.path}: expected a static model, of word vectors or distilled "
+                "to a table; this one has vectors for texts only: encode the words, and search them"
+            )
+        return self.engine.get().tokenizer.vocabulary()
+
+    @cached_property
+    def _unit(self) -> NDArray[np.float32]:
+        ids = np.fromiter(self._ids.values(), np.int64, len(self._ids))
+        engine = self.engine.get()
+        found = np.empty((len(ids), self.bundle.manifest.dim), np.float32)
+        for start in range(0, len(ids), _IDS_AT_ONCE):
+            part = slice(start, start + _IDS_AT_ONCE)
+            found[part] = normalize(engine.encode_ids(ids[part]))
+        return found
+
+
+def _with_weights(
+    positive: str | Sequence[str], negative: str | Sequence[str]
+) -> tuple[list[str], NDArray[np.float32]]:
+    """All words that were given, and 1 or -1 for each."""
+    sides = [
+        checked_texts([given] if isinstance(cast(object, given), str) else given)
+        for given in (positive, negative)
+    ]
+    words = [*sides[0], *sides[1]]
+    if not words:
+        raise InputError("most_similar: expected a word or more, got none")
+    signs = np.array([1, -1], np.float32)
+    return words, np.repeat(signs, [len(side) for side in sides])

@@ -1,0 +1,40 @@
+"""Bundles with an image tower, and pictures on disk."""
+
+import pytest
+
+pytest.importorskip("PIL")
+import tiny_images
+
+from edgeembed_runtime.encoder import Encoder
+
+
+@pytest.fixture(scope="session")
+def image_path(tmp_path_factory):
+    """A sound bundle for images only. Nobody writes to it."""
+    return tiny_images.write_image_bundle(tmp_path_factory.mktemp("bundles") / "image.bundle")
+
+
+@pytest.fixture(scope="session")
+def dual_path(tmp_path_factory, tiny_path):
+    """A sound bundle for texts and images. Nobody writes to it."""
+    target = tmp_path_factory.mktemp("bundles") / "dual.bundle"
+    return tiny_images.write_dual_bundle(target, tiny_path)
+
+
+@pytest.fixture(scope="session")
+def encoder(image_path):
+    """The image bundle, loaded in fp32."""
+    with Encoder.load(image_path, variant="fp32", threads=2) as loaded:
+        yield loaded
+
+
+@pytest.fixture
+def save(tmp_path):
+    """Save a picture under a name, and give its path."""
+
+    def save(picture, name, **options):
+        path = tmp_path / name
+        picture.save(path, **options)
+        return path
+
+    return save
