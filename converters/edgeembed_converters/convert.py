@@ -1,41 +1,37 @@
 """From a trained model to a proven bundle."""
 
-import contextlib
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from edgeembed_converters.build import BuiltModel, Exporter, build_model, notes_of, write_built
+from edgeembed_converters.build import build_model
+from edgeembed_converters.build_report import report_of
 from edgeembed_converters.output import check_target, ignore_step
+from edgeembed_converters.pictures import Pictures
 from edgeembed_converters.quantization.budget import Budget
 from edgeembed_converters.quantization.variants import (
     OnStep,
     Quantization,
     checked_quantizations,
 )
-from edgeembed_converters.report import ConversionReport, trial_reports
-from edgeembed_converters.sources.directory import SourceOptions, load_directory
-from edgeembed_converters.sources.hub import download_model, is_hub_id
-from edgeembed_converters.sources.live_module import (
-    is_sentence_transformer,
-    kept_modes,
-    load_module,
-    saved_sentence_transformer,
-)
-from edgeembed_converters.sources.source import POOLINGS, Pooling, TextSource
+from edgeembed_converters.report import ConversionReport
+from edgeembed_converters.rotation import RotationKind, check_rotation, rotated
+from edgeembed_converters.sources.live_module import dummy_ids
+from edgeembed_converters.sources.open_source import ModelSource, opened_source
+from edgeembed_converters.sources.options import SourceOptions
+from edgeembed_converters.sources.source import POOLINGS, Pooling
+from edgeembed_converters.towers.built import BuildOptions, Exporter
+from edgeembed_converters.write import prove, write_built
 from edgeembed_runtime import storage
-from edgeembed_runtime.bundle import Manifest
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.bundle import Preprocess
 from edgeembed_runtime.errors import InputError
 
 
 def convert(
-    source: str | Path | nn.Module,
+    source: ModelSource,
     output: str | Path,
     *,
     quantize: Quantization | Sequence[Quantization] | None = None,
@@ -45,20 +41,27 @@ def convert(
     normalize: bool | None = None,
     max_tokens: int | None = None,
     prompts: Mapping[str, str] | None = None,
+    rotate: RotationKind | None = None,
+    rotate_on: Sequence[str] | None = None,
     name: str | None = None,
     exporter: Exporter = "torch",
     tokenizer: str | Path | Any = None,
+    preprocess: Preprocess | Any = None,
+    calibration_images: Pictures | None = None,
     example_inputs: Sequence[Tensor] | None = None,
     revision: str | None = None,
     trust_remote_code: bool = False,
     overwrite: bool = False,
     on_step: OnStep | None = None,
 ) -> ConversionReport:
-    """Turn a trained text encoder into a bundle, and prove that it gives the same vectors.
+    """Turn a trained encoder into a bundle, and prove that it gives the same vectors.
+
+    Of texts, of pictures (docs/image-models.md), or of both in one space (CLIP, SigLIP).
 
     Args:
-        source: a sentence-transformers or transformers directory, a Hub id (needs the extra 'hub'
-            and a network), a SentenceTransformer, or any live module.
+        source: a sentence-transformers, transformers or timm directory, a Hub id (needs the extra
+            'hub' and a network), a live model of sentence-transformers, open_clip or timm, any
+            live module, or two of them (`ModulePair`).
         output: the directory to write. It appears whole, at the end, or not at all.
         quantize: variants to add to the fp32 one, by name or a list of names: "int8" for CPUs,
             "int8-faithful" (closer, slower), "int8-portable" (for x86 without VNNI too), "fp16"
@@ -70,9 +73,18 @@ def convert(
         normalize: whether vectors get unit length, in place of what the model does.
         max_tokens: in place of the model's own limit; needed for a live module.
         prompts: by name, in place of the model's own.
+        rotate: turn the space so that cut vectors (`truncate_dim`) keep more; whole vectors keep
+            all their cosines. "learned" keeps more than "pca" (docs/matryoshka.md).
+        rotate_on: texts like those that will be encoded, to fit the rotation on, in place of the
+            built-in ones and words of the model's own vocabulary.
         name: of the bundle; by default the source's.
         exporter: "torch" (torch.onnx) or "optimum" (needs the extra 'optimum').
-        tokenizer: for a live module: a tokenizer.json path, or a tokenizers.Tokenizer.
+        tokenizer: for a live module: a tokenizer.json path, or a tokenizers.Tokenizer; for a
+            model of open_clip, its own.
+        preprocess: how pictures are prepared, for a live module, or in place of the model's own: a
+            Preprocess, or a transform of torchvision (a Compose, or `weights.transforms()`).
+        calibration_images: a folder of pictures, or a list of them, like those that will be
+            encoded: "int8" of convolution networks is calibrated on them. By default, made by code.
         example_inputs: for a live module: input_ids and attention_mask of two texts or more; by
             default, small made-up ids.
         revision: of a Hub id.
@@ -93,39 +105,40 @@ def convert(
     target = Path(output)
     quantizations = checked_quantizations(quantize)
     _check_options(pooling, exporter, max_tokens)
+    check_rotation(rotate, rotate_on)
     check_target(target, overwrite)
-    options = SourceOptions(
+    sourced = SourceOptions(
         name=name,
         pooling=pooling,
         normalize=normalize,
         max_tokens=max_tokens,
         prompts=prompts,
+        preprocess=preprocess,
+        tokenizer=tokenizer,
+        example_inputs=example_inputs,
         trust_remote_code=trust_remote_code,
     )
+    options = BuildOptions(
+        exporter=exporter,
+        quantize=quantizations,
+        budget=budget or Budget(),
+        mobile=mobile,
+        example_inputs=dummy_ids() if example_inputs is None else example_inputs,
+        calibration_images=calibration_images,
+        on_step=on_step,
+    )
     on_step("Loading the model")
-    examples = _dummy_ids() if example_inputs is None else example_inputs
-    with contextlib.ExitStack() as until_done:
-        if isinstance(source, nn.Module):
-            until_done.enter_context(kept_modes(source))
-        if is_sentence_transformer(source):
-            folder = until_done.enter_context(tempfile.TemporaryDirectory())
-            source = saved_sentence_transformer(source, Path(folder))
-        if isinstance(source, nn.Module):
-            loaded = load_module(
-                source, tokenizer=tokenizer, example_inputs=examples, options=options
-            )
-        else:
-            loaded = _load(source, revision, options)
-        built = build_model(
-            loaded, exporter, quantizations, budget or Budget(), mobile, examples, on_step
-        )
-        on_step("Writing the bundle")
-        stage = until_done.enter_context(storage.staged_directory(target, replace=overwrite))
+    with opened_source(source, revision, sourced) as loaded:
+        if rotate is not None:
+            on_step(f"Fitting the {rotate} rotation")
+            loaded = rotated(loaded, rotate, rotate_on)
+        built = build_model(loaded, options)
+    on_step("Writing the bundle")
+    with storage.staged_directory(target, replace=overwrite) as stage:
         manifest = write_built(stage, built)
         on_step("Proving the bundle on its golden vectors")
-        for variant in manifest.text.variants:
-            Encoder.load(stage, variant=variant.name, verify="golden").close()
-    return _report(target, built, manifest, exporter, time.perf_counter() - began)
+        prove(stage, manifest)
+    return report_of(target, built, manifest, options, time.perf_counter() - began)
 
 
 def _check_options(pooling: str | None, exporter: str, max_tokens: int | None) -> None:
@@ -135,42 +148,3 @@ def _check_options(pooling: str | None, exporter: str, max_tokens: int | None) -
         raise InputError(f"pooling: expected one of {', '.join(POOLINGS)}, got {pooling!r}")
     if exporter not in ("torch", "optimum"):
         raise InputError(f"exporter: expected 'torch' or 'optimum', got {exporter!r}")
-
-
-def _load(source: str | Path, revision: str | None, options: SourceOptions) -> TextSource:
-    path = Path(source)
-    if path.is_dir():
-        return load_directory(path, options, source_id=None, revision=revision)
-    if isinstance(source, str) and is_hub_id(source) and not path.exists():
-        directory, commit = download_model(source, revision)
-        return load_directory(directory, options, source_id=source, revision=commit)
-    found = "a file" if path.exists() else "nothing"
-    raise InputError(f"source {source}: expected a model directory or a Hub id, found {found}")
-
-
-def _dummy_ids() -> tuple[Tensor, Tensor]:
-    # Two texts of unlike length: an axis of size 1, or a mask of ones, would become a constant.
-    mask = torch.ones(2, 13, dtype=torch.int64)
-    mask[1, 9:] = 0
-    return torch.arange(26).reshape(2, 13) % 7 + 3, mask
-
-
-def _report(
-    target: Path, built: BuiltModel, manifest: Manifest, exporter: Exporter, seconds: float
-) -> ConversionReport:
-    return ConversionReport(
-        path=target,
-        name=manifest.name,
-        source=manifest.source,
-        space=manifest.space,
-        dim=manifest.dim,
-        max_tokens=manifest.text.max_tokens,
-        pooling=manifest.text.pooling,
-        head=manifest.text.head,
-        exporter=exporter,
-        variants=manifest.text.variants,
-        sizes={name: made.size for name, made in built.models.items()},
-        trials=trial_reports(built.outcome),
-        seconds=round(seconds, 1),
-        notes=notes_of(built),
-    )

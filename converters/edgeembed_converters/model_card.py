@@ -1,56 +1,123 @@
 """README.md of a bundle: where it comes from, what it is worth, how to use it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from edgeembed_runtime.bundle import Manifest
+from edgeembed_converters.truncation import Truncation
+from edgeembed_runtime.bundle import ImageTower, Manifest, TextTower, Tower
+
+_KINDS = {"text": "texts", "image": "pictures"}
 
 
-def model_card(manifest: Manifest, sizes: Mapping[str, int], notes: tuple[str, ...]) -> str:
-    """The model card as Markdown; `sizes` is bytes by variant name."""
-    text, source = manifest.text, manifest.source
+def model_card(
+    manifest: Manifest,
+    sizes: Mapping[str, int],
+    notes: Sequence[str],
+    truncations: Sequence[Truncation],
+) -> str:
+    """The model card as Markdown; `sizes` is bytes by the variants' files."""
+    source = manifest.source
+    license_name = source.license or "not stated by the source: ask its authors"
+    lines = [
+        f"# {manifest.name}",
+        "",
+        "An [edgeembed](https://pypi.org/project/edgeembed/) bundle.",
+        "",
+        f"- source: `{source.id}`" + (f" at `{source.revision}`" if source.revision else ""),
+        f"- SHA-256 of the source weights: `{source.weights_sha256}`",
+        f"- licence: {license_name}",
+        f"- vectors: {manifest.dim} components, compared by {manifest.similarity}, "
+        + ("unit length" if manifest.normalized else "length not fixed"),
+    ]
+    if manifest.text is not None:
+        lines += _text_facts(manifest.text)
+    if manifest.image is not None:
+        lines += _image_facts(manifest.image)
+    if manifest.logit_scale is not None:
+        bias = "" if manifest.logit_bias is None else f", logit bias {manifest.logit_bias:.4g}"
+        lines += [f"- logit scale {manifest.logit_scale:.4g}{bias}"]
+    if manifest.text is not None and manifest.text.prompts:
+        lines += ["", "Prompts:", ""]
+        lines += [f"- `{name}`: `{prompt!r}`" for name, prompt in manifest.text.prompts.items()]
+    lines += ["", "## Variants", ""]
+    for modality, tower in manifest.towers.items():
+        lines += _variants(tower, _KINDS[modality], sizes)
+    if truncations:
+        lines += _shorter(manifest, truncations)
+    if notes:
+        lines += ["Notes:", "", *(f"- {note}" for note in notes), ""]
+    return "\n".join([*lines, "## Use", "", *_use(manifest), ""])
+
+
+def _text_facts(text: TextTower) -> list[str]:
+    head = ", ".join(text.head) or "none"
+    return [
+        f"- input: text, up to {text.max_tokens} tokens; the rest is cut off",
+        f"- pooling: {text.pooling or 'inside the model'}; head: {head}",
+    ]
+
+
+def _image_facts(image: ImageTower) -> list[str]:
+    settings = image.preprocess
+    height, width = settings.size
+    how = {"squash": "squashed", "none": "not resized"}.get(
+        settings.resize,
+        f"{settings.resize} side to {settings.resize_to or 'this'}, then the middle",
+    )
+    return [
+        f"- input: pictures, {height}x{width} pixels ({how}, {settings.interpolation}); turned as "
+        "EXIF says, RGB, without alpha",
+    ]
+
+
+def _variants(tower: Tower, kind: str, sizes: Mapping[str, int]) -> list[str]:
+    first = tower.variants[0]
     rows = [
-        f"| {v.name} | {sizes[v.name] / 1e6:.1f} MB | {v.fidelity.mean_cosine:.6f} "
+        f"| {v.name} | {sizes[v.file] / 1e6:.1f} MB | {v.fidelity.mean_cosine:.6f} "
         f"| {v.fidelity.min_cosine:.6f} | {v.fidelity.retrieval_overlap:.3f} | {v.speedup:g}x "
         f"| {v.recipe} |"
-        for v in text.variants
+        for v in tower.variants
     ]
-    prompts = [f"- `{name}`: `{prompt!r}`" for name, prompt in text.prompts.items()]
-    license_name = source.license or "not stated by the source: ask its authors"
-    head = ", ".join(text.head) or "none"
-    pooling = text.pooling or "inside the model"
-    return "\n".join(
-        [
-            f"# {manifest.name}",
-            "",
-            "An [edgeembed](https://pypi.org/project/edgeembed/) bundle.",
-            "",
-            f"- source: `{source.id}`" + (f" at `{source.revision}`" if source.revision else ""),
-            f"- SHA-256 of the source weights: `{source.weights_sha256}`",
-            f"- licence: {license_name}",
-            f"- vectors: {manifest.dim} components, compared by {manifest.similarity}, "
-            + ("unit length" if manifest.normalized else "length not fixed"),
-            f"- input: text, up to {text.max_tokens} tokens; the rest is cut off",
-            f"- pooling: {pooling}; head: {head}",
-            *(["", "Prompts:", "", *prompts] if prompts else []),
-            "",
-            "## Variants",
-            "",
-            f"Compared with the original PyTorch model on {text.variants[0].fidelity.texts} texts, "
-            f"on {text.variants[0].measured_on}. Overlap: shared 10 nearest neighbours.",
-            "",
-            "| variant | size | mean cosine | min cosine | overlap | speed | made by |",
-            "|---|---|---|---|---|---|---|",
-            *rows,
-            *(["", "Notes:", "", *(f"- {note}" for note in notes)] if notes else []),
-            "",
-            "## Use",
-            "",
-            "```python",
-            "from edgeembed import Encoder",
-            "",
-            'encoder = Encoder.load("path/of/this/directory")',
-            'vector = encoder.encode("some text")',
-            "```",
-            "",
-        ]
-    )
+    return [
+        f"Compared with the original PyTorch model on {first.fidelity.texts} {kind}, "
+        f"on {first.measured_on}. Overlap: shared 10 nearest neighbours.",
+        "",
+        "| variant | size | mean cosine | min cosine | overlap | speed | made by |",
+        "|---|---|---|---|---|---|---|",
+        *rows,
+        "",
+    ]
+
+
+def _use(manifest: Manifest) -> list[str]:
+    lines = [
+        "```python",
+        "from edgeembed import Encoder",
+        "",
+        'encoder = Encoder.load("path/of/this/directory")',
+    ]
+    if manifest.text is not None:
+        lines += ['vector = encoder.encode("some text")']
+    if manifest.image is not None:
+        lines += ['vector = encoder.encode_image("photo.jpg")']
+    if manifest.text is not None and manifest.image is not None:
+        lines += ['hits = encoder.classify("photo.jpg", ["cat", "dog"])']
+    return [*lines, "```"]
+
+
+def _shorter(manifest: Manifest, truncations: Sequence[Truncation]) -> list[str]:
+    rows = [
+        f"| {t.dim} | {t.pairs_spearman:.3f} | {t.retrieval_overlap:.3f} "
+        f"| {'yes' if t.dim in manifest.matryoshka_dims else 'no'} |"
+        for t in truncations
+    ]
+    return [
+        "## Shorter vectors",
+        "",
+        "What the first components alone (`truncate_dim`) keep of the whole vectors, on the same "
+        "texts: the ranking of all pairs, and shared 10 nearest neighbours.",
+        "",
+        "| components | pairs | overlap | worth using |",
+        "|---|---|---|---|",
+        *rows,
+        "",
+    ]

@@ -1,15 +1,15 @@
 """From a bundle to one with smaller variants, each through its gate."""
 
-import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from edgeembed_converters.measure import as_variant, text_subject
+from edgeembed_converters.measure import as_variant
 from edgeembed_converters.model_card import model_card
 from edgeembed_converters.output import check_target, ignore_step
+from edgeembed_converters.pictures import Pictures
 from edgeembed_converters.quantization.budget import Budget
 from edgeembed_converters.quantization.calibration import calibration_texts
 from edgeembed_converters.quantization.variants import (
@@ -17,17 +17,17 @@ from edgeembed_converters.quantization.variants import (
     Outcome,
     Quantization,
     checked_quantizations,
-    make_variants,
 )
-from edgeembed_converters.report import QuantizationReport, trial_reports
+from edgeembed_converters.report import QuantizationReport, TowerReport, trial_reports
+from edgeembed_converters.towers.again import base_variant, image_again, text_again
+from edgeembed_converters.truncation import measured_truncations
+from edgeembed_converters.write import prove
 from edgeembed_runtime import storage
-from edgeembed_runtime.bundle import Bundle, Golden, Manifest, write_bundle
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.bundle import Bundle, Golden, Manifest, Modality, Variant, write_bundle
 from edgeembed_runtime.errors import ConversionError, InputError
-from edgeembed_runtime.inputs.tokenizer import TextTokenizer
 
-_BASE = "fp32"
 _CARD = "README.md"
+Outcomes = Mapping[Modality, Outcome]
 
 
 def quantize(
@@ -37,13 +37,14 @@ def quantize(
     target: Quantization | Sequence[Quantization] = "int8",
     budget: Budget | None = None,
     calibration: Sequence[str] | None = None,
+    calibration_images: Pictures | None = None,
     overwrite: bool = False,
     on_step: OnStep | None = None,
 ) -> QuantizationReport:
-    """Make smaller variants of a bundle's fp32 model, and write them with it as a new bundle.
+    """Make smaller variants of a bundle's fp32 models, and write them with it as a new bundle.
 
     Recipes are tried from the fastest to the most faithful one, until what is wanted is met. They
-    are measured on the bundle's golden texts, which are never calibrated on.
+    are measured on the bundle's golden inputs, which are never calibrated on.
 
     Args:
         bundle: the directory of a bundle with an fp32 variant; it is not changed.
@@ -51,12 +52,14 @@ def quantize(
         target: as `quantize` of `convert`; a variant of the same name is replaced.
         budget: what "int8" and "int8-portable" may lose.
         calibration: texts like those that will be encoded, in place of the built-in ones.
+        calibration_images: a folder or a list of pictures like those that will be encoded, in place
+            of pictures made by code.
         overwrite: replace a bundle that stands at `output`; anything else is never replaced.
         on_step: called with a few words as each step begins.
 
     Raises:
         ConversionError: no recipe meets the budget, or the model cannot be quantized.
-        InputError: an option is unknown, the bundle has no fp32 variant, or there are no texts to
+        InputError: an option is unknown, the bundle has no fp32 variant, or there is nothing to
             calibrate on.
         BundleError: the bundle is damaged.
         StorageError: the disk is full, or `output` is taken.
@@ -72,24 +75,32 @@ def quantize(
     if out.exists() and out.resolve() == source.path.resolve():
         raise InputError(f"output: {out} is the bundle itself, which is never changed")
     check_target(out, overwrite)
-    outcome = _make(source, wanted, budget or Budget(), texts, on_step)
-    if not outcome.made:
-        refused = "; ".join(f"{name}: {why}" for name, why in outcome.refused.items())
-        raise ConversionError(f"nothing was made of bundle {source.path}: {refused}")
+    outcomes: dict[Modality, Outcome] = {}
+    if source.manifest.text is not None:
+        outcomes["text"] = text_again(source, wanted, budget or Budget(), texts, on_step)
+    if source.manifest.image is not None:
+        outcomes["image"] = image_again(
+            source, wanted, budget or Budget(), calibration_images, on_step
+        )
+    refused = _refused(outcomes)
+    if not any(outcome.made for outcome in outcomes.values()):
+        why = "; ".join(f"{name}: {why}" for name, why in refused.items())
+        raise ConversionError(f"nothing was made of bundle {source.path}: {why}")
     on_step("Writing the bundle")
     with storage.staged_directory(out, replace=overwrite) as stage:
-        manifest = _write(stage, source, outcome)
+        manifest = _write(stage, source, outcomes)
         on_step("Proving the bundle on its golden vectors")
-        for name in outcome.made:
-            Encoder.load(stage, variant=name, verify="golden").close()
+        prove(stage, manifest, only={name for each in outcomes.values() for name in each.made})
+    reports = [_tower_report(manifest, modality, each) for modality, each in outcomes.items()]
     return QuantizationReport(
         path=out,
         name=manifest.name,
-        variants=manifest.text.variants,
-        refused=outcome.refused,
-        trials=trial_reports(outcome),
+        variants=reports[0].variants,
+        refused=refused,
+        trials=reports[0].trials,
         calibrated_on=len(texts),
         seconds=round(time.perf_counter() - began, 1),
+        image=reports[1] if len(reports) > 1 else None,
     )
 
 
@@ -108,49 +119,59 @@ def checked_calibration(texts: Sequence[str] | None) -> Sequence[str]:
     return texts
 
 
-def _make(
-    source: Bundle,
-    wanted: Sequence[Quantization],
-    budget: Budget,
-    texts: Sequence[str],
-    on_step: OnStep,
-) -> Outcome:
-    tower = source.manifest.text
-    base = tower.variant(_BASE)
-    if base is None:
-        names = ", ".join(variant.name for variant in tower.variants)
-        raise InputError(
-            f"bundle {source.path}: expected an {_BASE} variant to start from, found {names}"
-        )
-    name = f"bundle {source.path}: {tower.tokenizer}"
-    tokenizer = TextTokenizer.from_bytes(source.read(tower.tokenizer), tower.max_tokens, name)
-    golden = Golden.from_json(source.read(source.manifest.golden))
-    # Texts that are measured on must not be calibrated on.
-    kept = [text for text in texts if text not in set(golden.texts)]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{_BASE}.onnx"
-        storage.write_file(path, source.read(base.file))
-        subject = text_subject(path, tokenizer, golden, kept)
-        if not subject.calibration:
-            raise InputError(
-                "calibration: the model's tokenizer finds no token in any of the texts"
-            )
-        return make_variants(subject, wanted, budget, on_step)
+def _refused(outcomes: Outcomes) -> dict[str, str]:
+    """Why variants were refused, by name; of two towers, by name and tower."""
+    return {
+        f"{name} ({modality})" if len(outcomes) > 1 else name: why
+        for modality, outcome in outcomes.items()
+        for name, why in outcome.refused.items()
+    }
 
 
-def _write(stage: Path, source: Bundle, outcome: Outcome) -> Manifest:
-    made = {name: as_variant(name, trial) for name, trial in outcome.made.items()}
-    old = source.manifest.text.variants
-    variants = (*(v for v in old if v.name not in made), *made.values())
-    replaced = {v.file for v in old if v.name in made}
-    files: dict[str, bytes | Path] = {
-        name: source.path / name for name in source.manifest.files if name not in replaced
-    }
-    files |= {made[name].file: each.model for name, each in outcome.made.items()}
-    manifest = replace(source.manifest, text=replace(source.manifest.text, variants=variants))
-    sizes = {
-        v.name: outcome.made[v.name].size if v.name in made else source.manifest.files[v.file].bytes
-        for v in variants
-    }
-    files[_CARD] = model_card(manifest, sizes, ()).encode()
+def _tower_report(manifest: Manifest, modality: Modality, outcome: Outcome) -> TowerReport:
+    variants = manifest.towers[modality].variants
+    return TowerReport(
+        variants=variants,
+        sizes={v.name: manifest.files[v.file].bytes for v in variants},
+        trials=trial_reports(outcome),
+    )
+
+
+def _write(stage: Path, source: Bundle, outcomes: Outcomes) -> Manifest:
+    manifest = source.manifest
+    files: dict[str, bytes | Path] = {name: source.path / name for name in manifest.files}
+    sizes = {name: entry.bytes for name, entry in manifest.files.items()}
+    for modality, outcome in outcomes.items():
+        made = _named(source, modality, outcome)
+        for old in manifest.towers[modality].variants:
+            if old.name in made:
+                files.pop(old.file)
+        files |= {made[name].file: each.model for name, each in outcome.made.items()}
+        sizes |= {made[name].file: each.size for name, each in outcome.made.items()}
+        manifest = _with_variants(manifest, modality, made)
+    golden = Golden.from_json(source.read(manifest.golden))
+    truncations = measured_truncations(golden.vectors)
+    files[_CARD] = model_card(manifest, sizes, (), truncations).encode()
     return write_bundle(stage, manifest, files).manifest
+
+
+def _named(source: Bundle, modality: Modality, outcome: Outcome) -> dict[str, Variant]:
+    """The new variants; their files are called as the fp32 one's is."""
+    base = base_variant(source, modality)
+    prefix = (
+        base.file.removesuffix(f"{base.name}.onnx")
+        if base.file.endswith(f"{base.name}.onnx")
+        else ""
+    )
+    return {
+        name: replace(as_variant(name, each), file=f"{prefix}{name}.onnx")
+        for name, each in outcome.made.items()
+    }
+
+
+def _with_variants(manifest: Manifest, modality: Modality, made: Mapping[str, Variant]) -> Manifest:
+    kept = (v for v in manifest.towers[modality].variants if v.name not in made)
+    variants = (*kept, *made.values())
+    if modality == "text":
+        return replace(manifest, text=replace(manifest.text_tower(), variants=variants))
+    return replace(manifest, image=replace(manifest.image_tower(), variants=variants))

@@ -7,6 +7,7 @@ from typing import Any
 
 from edgeembed_converters.quantization.search import pareto_front
 from edgeembed_converters.quantization.variants import Outcome
+from edgeembed_converters.truncation import Truncation
 from edgeembed_runtime.bundle import Fidelity, Source, Variant
 
 
@@ -46,8 +47,21 @@ def trial_reports(outcome: Outcome) -> tuple[TrialReport, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TowerReport:
+    """One tower: its variants, their bytes by name, and the recipes that were tried."""
+
+    variants: tuple[Variant, ...]
+    sizes: dict[str, int]
+    trials: tuple[TrialReport, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class QuantizationReport:
-    """The outcome of `quantize`. `refused` says why, by variant name."""
+    """The outcome of `quantize`. `refused` says why, by variant name.
+
+    `variants` and `trials` are of the text tower, or of the only one; `image` is of the image tower
+    of a bundle that has both.
+    """
 
     path: Path
     name: str
@@ -56,6 +70,7 @@ class QuantizationReport:
     trials: tuple[TrialReport, ...]
     calibrated_on: int
     seconds: float
+    image: TowerReport | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain JSON types."""
@@ -66,8 +81,11 @@ class QuantizationReport:
 class ConversionReport:
     """The outcome of `convert`.
 
-    `sizes` is bytes by variant name, `trials` the recipes that were tried. `notes` is what was
-    assumed, and what the user should know.
+    `sizes` is bytes by variant name, `trials` the recipes that were tried; these and `variants` are
+    of the text tower, or of the only one. `image` is the image tower of a bundle that has both.
+    `max_tokens` is None, and `pixels` (height, width) is not, where pictures are the input.
+    `truncations` is what shorter vectors of texts keep. `notes` is what was assumed, and what the
+    user should know.
     """
 
     path: Path
@@ -75,15 +93,18 @@ class ConversionReport:
     source: Source
     space: str
     dim: int
-    max_tokens: int
+    max_tokens: int | None
     pooling: str
     head: tuple[str, ...]
     exporter: str
     variants: tuple[Variant, ...]
     sizes: dict[str, int]
     trials: tuple[TrialReport, ...] = ()
+    truncations: tuple[Truncation, ...] = ()
     seconds: float
     notes: tuple[str, ...] = ()
+    pixels: tuple[int, int] | None = None
+    image: TowerReport | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain JSON types."""

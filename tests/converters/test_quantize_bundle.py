@@ -39,9 +39,9 @@ def contents(path):
 
 def test_the_new_bundle_has_both_variants_and_the_same_space(bundle, report):
     old, new = Bundle.open(bundle).manifest, Bundle.open(report.path).manifest
-    assert [variant.name for variant in new.text.variants] == ["fp32", "int8"]
+    assert [variant.name for variant in new.text_tower().variants] == ["fp32", "int8"]
     assert new.space == old.space
-    assert new.text.variant("fp32") == old.text.variant("fp32")
+    assert new.text_tower().variant("fp32") == old.text_tower().variant("fp32")
     assert not Bundle.open(report.path).problems()
     with Encoder.load(report.path, variant="int8", verify="golden") as encoder:
         assert encoder.encode(TEXTS).shape == (3, 32)

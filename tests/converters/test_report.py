@@ -42,7 +42,7 @@ def test_report_agrees_with_the_bundle(toy_report):
     manifest = Bundle.open(toy_report.path).manifest
     assert manifest.space == toy_report.space
     assert manifest.dim == toy_report.dim == 16
-    assert manifest.text.variants == toy_report.variants
+    assert manifest.text_tower().variants == toy_report.variants
     assert manifest.source == toy_report.source
     assert Bundle.open(toy_report.path).problems() == []
 

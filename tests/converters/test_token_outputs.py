@@ -28,7 +28,9 @@ def test_token_vectors_equal_the_original_s_last_hidden_state(kind, tiny, conver
 
 def test_a_module_that_pools_by_itself_has_no_token_vectors(toy_report):
     bundle = Bundle.open(toy_report.path)
-    assert ("token_embeddings" in bundle.manifest.text.outputs) == (toy_report.pooling != "")
+    assert ("token_embeddings" in bundle.manifest.text_tower().outputs) == (
+        toy_report.pooling != ""
+    )
 
 
 def test_the_free_axes_have_the_names_of_the_format(toy_report):

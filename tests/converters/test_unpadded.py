@@ -104,7 +104,7 @@ def test_a_variant_without_padding_is_for_the_cpu_only(tiny, converted):
     with Encoder.load(report.path, variant="int8") as encoder:
         assert encoder.encode(["the cat", "a longer text " * 3]).shape == (2, 32)
     bundle = Bundle.open(report.path)
-    int8 = bundle.manifest.text.variant("int8")
+    int8 = bundle.manifest.text_tower().variant("int8")
     with pytest.raises(InputError, match=r"int8 takes no padding and runs on the CPU only.*coreml"):
         open_engine.open_engine(
             bundle,
@@ -114,6 +114,6 @@ def test_a_variant_without_padding_is_for_the_cpu_only(tiny, converted):
             check="hash",
         )
     anywhere = dataclasses.replace(int8, requires=())
-    tower = dataclasses.replace(bundle.manifest.text, variants=(anywhere,))
+    tower = dataclasses.replace(bundle.manifest.text_tower(), variants=(anywhere,))
     with pytest.raises(InputError, match="none of int8 suits"):
         choose_variant(tower, "auto", "CUDAExecutionProvider")

@@ -79,6 +79,9 @@ def _rename_value(graph: onnx.GraphProto, old: str, new: str) -> None:
             for position, name in enumerate(names):
                 if name == old:
                     names[position] = new
+    for tensor in graph.initializer:
+        if tensor.name == old:
+            tensor.name = new
 
 
 def drop_input(model: onnx.ModelProto, name: str, like: str) -> onnx.ModelProto:

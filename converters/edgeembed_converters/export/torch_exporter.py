@@ -25,19 +25,21 @@ def export_module(
     example_inputs: Sequence[Tensor],
     input_names: Sequence[str],
     outputs: Sequence[str],
+    *,
+    free_axes: int = 2,
 ) -> onnx.ModelProto:
-    """Export a module from tensors (n, t, ...) to a tuple of tensors; n and t stay free.
+    """Export a module from tensors to a tuple of tensors; their first axes stay free.
 
     Args:
         module: in evaluation mode.
-        example_inputs: tensors with n >= 2 and t >= 2; a size of 1 would be taken for a constant.
+        example_inputs: with free axes of 2 or more; a size of 1 would be taken for a constant.
         input_names: names of the graph's inputs, in order.
         outputs: names of the graph's outputs, in order.
+        free_axes: how many axes of each input are free: two of texts, (n, t), one of pictures.
 
     Raises:
         ExportError: torch.onnx could not export it.
     """
-    free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     try:
         with quiet_export(), torch.no_grad():
             program = torch.onnx.export(
@@ -46,7 +48,7 @@ def export_module(
                 input_names=list(input_names),
                 output_names=[f"{_RAW}{name}" for name in outputs],
                 dynamic_shapes=tuple(
-                    free if tensor.ndim > 1 else {0: torch.export.Dim.DYNAMIC}
+                    dict.fromkeys(range(min(free_axes, tensor.ndim)), torch.export.Dim.DYNAMIC)
                     for tensor in example_inputs
                 ),
                 opset_version=OPSET,

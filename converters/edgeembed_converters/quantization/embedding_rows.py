@@ -5,6 +5,7 @@ One scale for a whole table is set by its longest row, and wastes the steps of a
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from edgeembed_converters.export.graph_cleanup import copied, replace_nodes
@@ -54,10 +55,17 @@ def _looked_up(node: onnx.NodeProto) -> list[onnx.NodeProto]:
     ]
 
 
-def _add_rows(graph: onnx.GraphProto, name: str, table: np.ndarray) -> None:
+def rows_with_scales(
+    table: NDArray[np.float32],
+) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """A table (rows, width) in 8 bits, and the scale of each row: (rows, 1)."""
     largest = np.abs(table).max(axis=1, keepdims=True)
     scales = np.where(largest > 0, largest / _LEVELS, 1).astype(np.float32)
-    rows = np.round(table / scales).astype(np.int8)
+    return np.round(table / scales).astype(np.int8), scales
+
+
+def _add_rows(graph: onnx.GraphProto, name: str, table: NDArray[np.float32]) -> None:
+    rows, scales = rows_with_scales(table)
     graph.initializer.append(numpy_helper.from_array(rows, f"{name}.rows"))
     graph.initializer.append(numpy_helper.from_array(scales, f"{name}.scales"))
 

@@ -105,6 +105,7 @@ class StaticMaker:
                     activation_type=QuantType.QUInt8,
                     weight_type=QuantType.QInt8,
                     calibrate_method=methods[recipe.ranges],
+                    nodes_to_exclude=_choice_of_labels(corrected.graph),
                 )
                 return target.read_bytes()
 
@@ -116,3 +117,19 @@ class StaticMaker:
             make=partial(self.make, recipe),
             closer=lambda: iter(()),
         )
+
+
+def _choice_of_labels(graph: onnx.GraphProto) -> list[str]:
+    """Names of the nodes that choose the likeliest labels, and of all behind them.
+
+    Probabilities of a thousand classes have no range that 8 bits could hold, and cost no time.
+    """
+    chosen = {name for node in graph.node if node.op_type == "TopK" for name in node.input}
+    reached = {name for node in graph.node if node.op_type == "TopK" for name in node.output}
+    names: list[str] = []
+    for node in graph.node:  # in the order in which they run
+        if reached.intersection(node.input):
+            reached.update(node.output)
+        if reached.intersection(node.output) or chosen.intersection(node.output):
+            names.append(node.name)
+    return [name for name in names if name]

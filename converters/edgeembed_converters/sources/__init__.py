@@ -1,1 +1,1 @@
-"""Sources: where a trained encoder comes from, read into one form, `TextSource`."""
+"""Sources: where a trained encoder comes from, read into `TextSource`, `ImageSource` or both."""

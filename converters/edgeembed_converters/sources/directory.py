@@ -18,6 +18,7 @@ from edgeembed_converters.sources.model_files import (
     read_json,
     weights_sha256,
 )
+from edgeembed_converters.sources.options import SourceOptions
 from edgeembed_converters.sources.source import Pooling, TextSource
 from edgeembed_converters.sources.transformers_model import load_backbone
 from edgeembed_runtime.bundle import Source
@@ -41,18 +42,6 @@ _POOLING_NAMES: Mapping[str, Pooling] = {
     "weightedmean": "weightedmean",
     "lasttoken": "last",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class SourceOptions:
-    """What the user says of a source, in place of what its files say; None leaves it to them."""
-
-    name: str | None = None
-    pooling: Pooling | None = None
-    normalize: bool | None = None
-    max_tokens: int | None = None
-    prompts: Mapping[str, str] | None = None
-    trust_remote_code: bool = False
 
 
 def load_directory(

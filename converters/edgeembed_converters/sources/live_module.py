@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeGuard, cast
 
+import torch
 from torch import Tensor, nn
 
 from edgeembed_converters.messages import first_line
-from edgeembed_converters.sources.directory import SourceOptions
 from edgeembed_converters.sources.head import Normalize
+from edgeembed_converters.sources.options import SourceOptions
 from edgeembed_converters.sources.source import Pooling, TextSource
 from edgeembed_runtime import storage
 from edgeembed_runtime.bundle import Source
@@ -72,20 +73,15 @@ def kept_modes(module: nn.Module) -> Generator[None]:
             part.training = training
 
 
-def load_module(
-    module: nn.Module,
-    *,
-    tokenizer: str | Path | Any,
-    example_inputs: Sequence[Tensor],
-    options: SourceOptions,
-) -> TextSource:
+def load_module(module: nn.Module, options: SourceOptions) -> TextSource:
     """Take a live module: its output (n, t, h) is pooled, an output (n, h) is taken as it is.
 
     Args:
         module: takes input_ids and attention_mask, (n, t) int64 each.
-        tokenizer: a tokenizer.json path, a `tokenizers.Tokenizer`, or a fast transformers one.
-        example_inputs: ids and mask that the module can be run on.
-        options: `max_tokens` is needed; `pooling` for token vectors, mean where not given.
+        options: `max_tokens` and `tokenizer` are needed: a tokenizer.json path, a
+            `tokenizers.Tokenizer`, or a fast transformers one. `example_inputs` are ids and mask
+            that the module can be run on; by default, small made-up ids. `pooling` is for token
+            vectors, mean where not given.
 
     Raises:
         InputError: something that only the caller knows is missing.
@@ -94,7 +90,8 @@ def load_module(
     if options.max_tokens is None:
         raise InputError("max_tokens: expected a number for a live module, got None")
     backbone = FirstOutput(module).eval()
-    output = _try(backbone, example_inputs)
+    examples = dummy_ids() if options.example_inputs is None else options.example_inputs
+    output = _try(backbone, examples)
     notes: tuple[str, ...] = ()
     pooling: tuple[Pooling, ...] = ()
     if output.ndim == 3:
@@ -103,10 +100,10 @@ def load_module(
             notes = ("the module returns token vectors: mean pooling was assumed",)
     head = nn.Sequential(Normalize()) if options.normalize else nn.Sequential()
     name = options.name or type(module).__name__
-    tokenizer_json = _tokenizer_json(tokenizer)
+    tokenizer_json = _tokenizer_json(options.tokenizer)
     return TextSource(
         name=name,
-        source=Source(id=name, weights_sha256=_state_sha256(module)),
+        source=Source(id=name, weights_sha256=state_sha256(module)),
         backbone=backbone,
         model_type=type(module).__name__,
         tokenizer_json=tokenizer_json,
@@ -118,6 +115,16 @@ def load_module(
         prompts=dict(options.prompts or {}),
         notes=notes,
     )
+
+
+def dummy_ids() -> tuple[Tensor, Tensor]:
+    """Ids and mask of two texts of unlike length.
+
+    An axis of size 1, or a mask of ones, would become a constant of an exported graph.
+    """
+    mask = torch.ones(2, 13, dtype=torch.int64)
+    mask[1, 9:] = 0
+    return torch.arange(26).reshape(2, 13) % 7 + 3, mask
 
 
 def _try(backbone: nn.Module, example_inputs: Sequence[Tensor]) -> Tensor:
@@ -140,7 +147,8 @@ def _try(backbone: nn.Module, example_inputs: Sequence[Tensor]) -> Tensor:
     return output
 
 
-def _state_sha256(module: nn.Module) -> str:
+def state_sha256(module: nn.Module) -> str:
+    """SHA-256 over the names, types, shapes and numbers of a module's weights."""
     digest = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())

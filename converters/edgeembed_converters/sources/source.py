@@ -1,17 +1,21 @@
-"""A trained text encoder in the one form that the exporters take."""
+"""Trained encoders in the form that the exporters take: of texts, of pictures, of both."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from torch import nn
+from torch import Tensor, nn
 
-from edgeembed_runtime.bundle import Source
+from edgeembed_runtime.bundle import Preprocess, Source
 from edgeembed_runtime.vectors import Similarity
 
 Pooling = Literal["cls", "mean", "max", "last", "mean_sqrt_len", "weightedmean"]
 POOLINGS: tuple[Pooling, ...] = ("cls", "mean", "max", "last", "mean_sqrt_len", "weightedmean")
+# A library's own way from an RGB picture of Pillow to (1, 3, h, w) float32.
+OriginalPixels = Callable[[Any], Tensor]
+# A library's own way from texts to their (n, d) vectors.
+OriginalVectors = Callable[[list[str]], Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,8 +24,9 @@ class TextSource:
 
     `backbone(input_ids, attention_mask)` returns token vectors (n, t, h), or, where `pooling` is
     empty, sentence vectors (n, h). The modules of `head` then map (n, h) to (n, d) in order.
-    `tokenizer_sha256` is of the source's own files. `notes` tells the user what was assumed.
-    `card_files` are licence texts to carry along.
+    `tokenizer_sha256` is of the source's own files. `original_vectors` is the library's own way,
+    where it is not the backbone on what `tokenizer_json` gives. `notes` tells the user what was
+    assumed. `card_files` are licence texts to carry along.
     """
 
     name: str
@@ -34,6 +39,7 @@ class TextSource:
     pooling: tuple[Pooling, ...]
     head: nn.Sequential
     normalized: bool
+    original_vectors: OriginalVectors | None = None
     similarity: Similarity = "cosine"
     prompts: Mapping[str, str] = field(default_factory=dict)
     default_prompt_name: str | None = None
@@ -45,3 +51,82 @@ class TextSource:
     def head_names(self) -> tuple[str, ...]:
         """What the head does, for people: such as ("Dense 384x128 Tanh", "Normalize")."""
         return tuple(str(module) for module in self.head)
+
+    @property
+    def pooling_name(self) -> str:
+        """How it is pooled, for people; empty where that is inside the backbone."""
+        return "+".join(self.pooling)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageSource:
+    """A trained encoder of pictures, ready to export.
+
+    `backbone(pixel_values)` maps (n, 3, h, w) float32 to (n, c), pooled; the modules of `head` then
+    map that to (n, d) in order. `pooling` says how it was pooled, for people. `original_pixels` is
+    the original library's own processor, or None where there is no other than `preprocess`.
+    """
+
+    name: str
+    source: Source
+    backbone: nn.Module
+    model_type: str
+    preprocess: Preprocess
+    pooling: str
+    head: nn.Sequential
+    normalized: bool
+    original_pixels: OriginalPixels | None = None
+    similarity: Similarity = "cosine"
+    notes: tuple[str, ...] = ()
+    card_files: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def head_names(self) -> tuple[str, ...]:
+        """What the head does, for people."""
+        return tuple(str(module) for module in self.head)
+
+    @property
+    def pooling_name(self) -> str:
+        """How it is pooled, for people; empty where that is inside the backbone."""
+        return self.pooling
+
+
+@dataclass(frozen=True, kw_only=True)
+class DualSource:
+    """Two trained encoders of one space, for texts and for pictures.
+
+    The bundle's name and origin are those of `image`. `logit_scale` is what a cosine is multiplied
+    by to make a logit of it, `logit_bias` what is added then.
+    """
+
+    text: TextSource
+    image: ImageSource
+    logit_scale: float | None = None
+    logit_bias: float | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was assumed of either, each once."""
+        return tuple(dict.fromkeys((*self.text.notes, *self.image.notes)))
+
+
+AnySource = TextSource | ImageSource | DualSource
+
+
+def text_of(source: AnySource) -> TextSource | None:
+    """The part of a source that takes texts, if there is one."""
+    if isinstance(source, DualSource):
+        return source.text
+    return source if isinstance(source, TextSource) else None
+
+
+def image_of(source: AnySource) -> ImageSource | None:
+    """The part of a source that takes pictures, if there is one."""
+    if isinstance(source, DualSource):
+        return source.image
+    return source if isinstance(source, ImageSource) else None
+
+
+def shown_of(source: AnySource) -> TextSource | ImageSource:
+    """The part whose name, origin and licence are the bundle's."""
+    return source.image if isinstance(source, DualSource) else source

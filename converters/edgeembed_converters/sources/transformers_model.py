@@ -66,9 +66,13 @@ def load_backbone(
         UnsupportedModelError: not an encoder of text that transformers knows.
         ConversionError: weights are missing or damaged, or there is no tokenizer.
     """
-    config = _load_config(directory, trust_remote_code)
-    model = _load_model(directory, trust_remote_code)
-    tokenizer = _load_tokenizer(directory, trust_remote_code)
+    config = load_config(directory, trust_remote_code)
+    if getattr(config, "is_encoder_decoder", False) or not hasattr(config, "vocab_size"):
+        raise UnsupportedModelError(
+            f"{directory}: expected a text encoder, got model type {config.model_type!r}"
+        )
+    model = load_model(directory, trust_remote_code).model
+    tokenizer = load_tokenizer(directory, trust_remote_code)
     limit = min(_positions(config), int(tokenizer.model_max_length))
     if max_tokens is None and limit >= _NO_LIMIT:
         raise ConversionError(
@@ -78,31 +82,44 @@ def load_backbone(
         module=TokenVectors(model).eval(),
         model_type=str(config.model_type),
         hidden_size=int(config.hidden_size),
-        tokenizer_json=_tokenizer_json(tokenizer, lower_case, directory),
-        tokenizer_sha256=_tokenizer_sha256(directory, lower_case),
+        tokenizer_json=tokenizer_json(tokenizer, lower_case, directory),
+        tokenizer_sha256=tokenizer_sha256(directory, lower_case),
         max_tokens=min(max_tokens or limit, _positions(config)),
     )
 
 
-def _load_config(directory: Path, trust_remote_code: bool) -> Any:
+def load_config(directory: Path, trust_remote_code: bool) -> Any:
+    """The configuration of a transformers directory.
+
+    Raises:
+        UnsupportedModelError: it is of no model that this transformers knows.
+    """
     from transformers import AutoConfig
 
     try:
-        config = AutoConfig.from_pretrained(
+        return AutoConfig.from_pretrained(
             directory, local_files_only=True, trust_remote_code=trust_remote_code
         )
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise UnsupportedModelError(
             f"{directory}: expected a model that this transformers knows: {first_line(error)}"
         ) from error
-    if getattr(config, "is_encoder_decoder", False) or not hasattr(config, "vocab_size"):
-        raise UnsupportedModelError(
-            f"{directory}: expected a text encoder, got model type {config.model_type!r}"
-        )
-    return config
 
 
-def _load_model(directory: Path, trust_remote_code: bool) -> nn.Module:
+@dataclass(frozen=True, kw_only=True)
+class LoadedModel:
+    """A transformers model in float32, and whether its files have the weights of its pooler."""
+
+    model: nn.Module
+    has_pooler: bool
+
+
+def load_model(directory: Path, trust_remote_code: bool) -> LoadedModel:
+    """Load the weights of a transformers directory, from local files only.
+
+    Raises:
+        ConversionError: weights are missing or damaged.
+    """
     from safetensors import SafetensorError
     from transformers import AutoModel
 
@@ -120,13 +137,14 @@ def _load_model(directory: Path, trust_remote_code: bool) -> nn.Module:
         raise ConversionError(
             f"{directory}: could not load the weights: {first_line(error)}"
         ) from error
-    missing = sorted(str(key) for key in info["missing_keys"] if "pooler" not in str(key))
+    absent = sorted(map(str, info["missing_keys"]))
+    missing = [key for key in absent if "pooler" not in key]
     if missing:
         raise ConversionError(
             f"{directory}: {len(missing)} weights are missing from its files, the first is "
             f"{missing[0]}; a model with random layers is not converted"
         )
-    return model.eval()
+    return LoadedModel(model=model.eval(), has_pooler=len(missing) == len(absent))
 
 
 @contextlib.contextmanager
@@ -144,7 +162,12 @@ def _no_progress_bar() -> Generator[None]:
             logging.enable_progress_bar()
 
 
-def _load_tokenizer(directory: Path, trust_remote_code: bool) -> Any:
+def load_tokenizer(directory: Path, trust_remote_code: bool) -> Any:
+    """The fast tokenizer of a transformers directory.
+
+    Raises:
+        ConversionError: there is no vocabulary, or it cannot be loaded.
+    """
     from transformers import AutoTokenizer
 
     # Without any, transformers 5 makes up a tokenizer that knows no words.
@@ -162,7 +185,12 @@ def _load_tokenizer(directory: Path, trust_remote_code: bool) -> Any:
         ) from error
 
 
-def _tokenizer_json(tokenizer: Any, lower_case: bool, directory: Path) -> bytes:
+def tokenizer_json(tokenizer: Any, lower_case: bool, directory: Path) -> bytes:
+    """A fast tokenizer as the tokenizers library saves it, without padding and truncation.
+
+    Raises:
+        UnsupportedModelError: it is not of the tokenizers library.
+    """
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if not isinstance(backend, Tokenizer):
         raise UnsupportedModelError(
@@ -178,6 +206,11 @@ def _tokenizer_json(tokenizer: Any, lower_case: bool, directory: Path) -> bytes:
     return copy.to_str().encode()
 
 
+def has_tokenizer(directory: Path) -> bool:
+    """Whether a transformers directory has a vocabulary of texts."""
+    return bool(_tokenizer_parts(directory))
+
+
 def _tokenizer_parts(directory: Path) -> list[Path]:
     """The files that make the tokenizer; none where there is no vocabulary."""
     whole = directory / "tokenizer.json"
@@ -188,7 +221,7 @@ def _tokenizer_parts(directory: Path) -> list[Path]:
     return vocabularies + settings if vocabularies else []
 
 
-def _tokenizer_sha256(directory: Path, lower_case: bool) -> str:
+def tokenizer_sha256(directory: Path, lower_case: bool) -> str:
     """A hash of the tokenizer's own files: one transformers writes its JSON unlike another."""
     digest = hashlib.sha256(f"lower_case={lower_case}\n".encode())
     for path in _tokenizer_parts(directory):

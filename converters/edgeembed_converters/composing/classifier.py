@@ -1,0 +1,227 @@
+"""A classifier of pictures and a bundle of texts as one bundle, in the texts' own space."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from edgeembed_converters.composing.label_vectors import label_vectors
+from edgeembed_converters.composing.probability_mean import ProbabilityMean
+from edgeembed_converters.composing.projection import trained_projection
+from edgeembed_converters.composing.write import report_of, write_composed
+from edgeembed_converters.output import check_target, ignore_step
+from edgeembed_converters.pictures import Pictures
+from edgeembed_converters.quantization.budget import Budget
+from edgeembed_converters.quantization.variants import (
+    OnStep,
+    Quantization,
+    checked_quantizations,
+)
+from edgeembed_converters.report import ConversionReport
+from edgeembed_converters.sources.head import Normalize
+from edgeembed_converters.sources.live_image import load_image_module
+from edgeembed_converters.sources.live_module import dummy_ids, kept_modes, state_sha256
+from edgeembed_converters.sources.options import SourceOptions
+from edgeembed_converters.sources.source import ImageSource
+from edgeembed_converters.sources.timm_model import is_timm_model, own_transform
+from edgeembed_converters.towers.built import BuildOptions
+from edgeembed_converters.towers.image import build_image_tower
+from edgeembed_converters.write import prove
+from edgeembed_runtime import storage
+from edgeembed_runtime.bundle import Bundle, Manifest, Preprocess, Source
+from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.errors import InputError
+
+TEMPLATE = "a photo of a {}"
+_LIMITS = (
+    "pictures are placed by the {classes} classes that the classifier tells apart: what they do "
+    "not name is found by what is near to them, and how many, where and what is done is not seen"
+)
+_LICENSE = "the licence is the text model's; the classifier and its labels have their own"
+_TRAINED = "a projection was trained on pictures of {names} names: others are found a little worse"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Composition:
+    """How a picture's labels become its vector.
+
+    The likeliest `top` labels count, by the classifier's probabilities at `temperature`. `template`
+    is how a label is said. A projection that is trained on `examples` learns the less, the higher
+    `strength` is. `logit_scale` is what cosines are multiplied by before the softmax of
+    `Encoder.classify`. The numbers are those that did best in benchmarks/photo_search.py.
+    """
+
+    top: int = 50
+    temperature: float = 1.5
+    template: str = TEMPLATE
+    strength: float = 3.0
+    logit_scale: float = 20.0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        if type(self.top) is not int or self.top < 1:
+            raise InputError(f"top: expected a positive number, got {self.top!r}")
+        for name in ("temperature", "strength", "logit_scale"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name}: expected more than 0, got {getattr(self, name)!r}")
+        if "{}" not in self.template:
+            raise InputError(f"template: expected a text with {{}} in it, got {self.template!r}")
+
+
+def compose_classifier(
+    classifier: nn.Module,
+    labels: Sequence[str],
+    text_bundle: str | Path,
+    output: str | Path,
+    *,
+    preprocess: Preprocess | Any = None,
+    composition: Composition | None = None,
+    examples: Mapping[str, Pictures] | None = None,
+    quantize: Quantization | Sequence[Quantization] | None = None,
+    budget: Budget | None = None,
+    calibration_images: Pictures | None = None,
+    name: str | None = None,
+    overwrite: bool = False,
+    on_step: OnStep | None = None,
+) -> ConversionReport:
+    """Make photo search out of a classifier: texts find pictures, in the text model's own space.
+
+    A picture's vector is the probability-weighted mean of its likeliest labels' vectors (ConSE), in
+    one ONNX graph; the text tower is the text bundle's own, unchanged. It knows what the classifier
+    was trained to tell apart, and little else: docs/image-models.md has figures. The bundle has a
+    space of its own, so that an index of texts alone has to be made anew.
+
+    Args:
+        classifier: a live module from (n, 3, h, w) float32 to (n, classes) logits.
+        labels: one for each class, in order; names that mean the same with commas between.
+        text_bundle: the directory of a bundle of texts.
+        output: the directory to write. It appears whole, at the end, or not at all.
+        preprocess: how the classifier's pictures are prepared: a Preprocess, or a transform of
+            torchvision. A timm model brings its own.
+        composition: how labels become a vector.
+        examples: pictures of your own by their names, a folder or a list each: a small projection
+            is trained on them. What they name is found far better, anything else a little worse.
+        quantize: variants to add to the image tower, as in `convert`.
+        budget: what "int8" and "int8-portable" may lose.
+        calibration_images: as in `convert`.
+        name: of the bundle.
+        overwrite: replace a bundle that stands at `output`; anything else is never replaced.
+        on_step: called with a few words as each step begins.
+
+    Raises:
+        InputError: labels and classes do not match, or an option is unknown.
+        UnsupportedModelError: the classifier cannot be run on pictures.
+        ExportError: the exporter failed.
+        ParityError: the exported model does not give PyTorch's vectors.
+        BundleError: the text bundle is damaged.
+        StorageError: the disk is full, or `output` is taken.
+    """
+    began = time.perf_counter()
+    target, composition = Path(output), composition or Composition()
+    options = BuildOptions(
+        exporter="torch",
+        quantize=checked_quantizations(quantize),
+        budget=budget or Budget(),
+        mobile=False,
+        example_inputs=dummy_ids(),
+        calibration_images=calibration_images,
+        on_step=on_step or ignore_step,
+    )
+    check_target(target, overwrite)
+    texts = Bundle.open(text_bundle)
+    tower = texts.manifest.text_tower()
+    base = "fp32" if tower.variant("fp32") else tower.variants[0].name
+    options.on_step("Loading the text bundle")
+    with kept_modes(classifier), Encoder.load(text_bundle, variant=base) as encoder:
+        plain = _classifier_source(classifier, preprocess)
+        options.on_step("Encoding the labels")
+        model = _composed(plain, labels, encoder, composition)
+        if examples is not None:
+            options.on_step("Training the projection")
+            model = _trained(model, plain, examples, encoder, composition)
+        source = _source(plain, model, texts.manifest, name, len(examples or ()))
+        built, golden = build_image_tower(source, options)
+    options.on_step("Writing the bundle")
+    with storage.staged_directory(target, replace=overwrite) as stage:
+        manifest = write_composed(stage, texts, source, built, golden, composition.logit_scale)
+        options.on_step("Proving the bundle on its golden vectors")
+        prove(stage, manifest)
+    return report_of(target, manifest, built, source, time.perf_counter() - began)
+
+
+def _classifier_source(classifier: nn.Module, preprocess: Any) -> ImageSource:
+    if preprocess is None and is_timm_model(classifier):
+        preprocess = own_transform(classifier)
+    return load_image_module(classifier.eval(), SourceOptions(preprocess=preprocess))
+
+
+def _composed(
+    plain: ImageSource, labels: Sequence[str], encoder: Encoder, composition: Composition
+) -> ProbabilityMean:
+    with torch.no_grad():
+        classes = plain.backbone(torch.zeros(1, 3, *plain.preprocess.size)).shape[1]
+    if isinstance(labels, str) or len(labels) != classes:
+        raise InputError(
+            f"labels: expected a list of {classes}, one for each class, got {len(labels)}"
+        )
+    vectors = label_vectors(encoder, labels, composition.template)
+    return ProbabilityMean(
+        plain.backbone,
+        torch.from_numpy(vectors),
+        top=min(composition.top, classes),
+        temperature=composition.temperature,
+    ).eval()
+
+
+def _trained(
+    model: ProbabilityMean,
+    plain: ImageSource,
+    examples: Mapping[str, Pictures],
+    encoder: Encoder,
+    composition: Composition,
+) -> ProbabilityMean:
+    with torch.no_grad():
+        projection = trained_projection(
+            model,
+            examples,
+            encoder,
+            plain.preprocess,
+            composition.template,
+            composition.strength,
+        )
+    return ProbabilityMean(
+        plain.backbone,
+        model.label_vectors,
+        top=model.top,
+        temperature=model.temperature,
+        projection=projection,
+    ).eval()
+
+
+def _source(
+    plain: ImageSource,
+    model: ProbabilityMean,
+    texts: Manifest,
+    name: str | None,
+    examples: int,
+) -> ImageSource:
+    """The image tower; its weights are known by all that decides a picture's vector."""
+    both = f"{state_sha256(model)} {model.top} {model.temperature} {texts.space}"
+    return replace(
+        plain,
+        name=name or f"{plain.name}-{texts.name}",
+        source=Source(
+            id=f"{plain.name} + {texts.source.id}",
+            weights_sha256=storage.sha256_of(both.encode()),
+            license=texts.source.license,
+        ),
+        backbone=model,
+        head=nn.Sequential(Normalize()),
+        normalized=True,
+        notes=(*plain.notes, _LIMITS.format(classes=len(model.label_vectors)), _LICENSE)
+        + ((_TRAINED.format(names=examples),) if examples else ()),
+    )

@@ -1,0 +1,1 @@
+"""Students: small models that learn the vectors of a large one."""

@@ -1,0 +1,216 @@
+"""From a teacher and unlabelled texts to the bundle of a student."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from torch import nn
+
+from edgeembed_converters.build import BuiltModel, build_model
+from edgeembed_converters.distill.layers import Keep
+from edgeembed_converters.distill.learning_curve import require_plots, write_learning_curve
+from edgeembed_converters.distill.material import Material, prepare
+from edgeembed_converters.distill.student import (
+    Student,
+    StudentShape,
+    check_shape,
+    finished,
+    make_student,
+)
+from edgeembed_converters.distill.student_report import StudentReport
+from edgeembed_converters.distill.text_course import LossWeights
+from edgeembed_converters.distill.text_training import train_text_student
+from edgeembed_converters.distill.training import Progress
+from edgeembed_converters.distill.training_settings import TrainingSettings
+from edgeembed_converters.distill.training_texts import split_texts
+from edgeembed_converters.output import check_target, ignore_step
+from edgeembed_converters.quantization.budget import Budget
+from edgeembed_converters.quantization.variants import (
+    OnStep,
+    Quantization,
+    checked_quantizations,
+)
+from edgeembed_converters.sources.live_module import dummy_ids
+from edgeembed_converters.sources.open_source import opened_source
+from edgeembed_converters.sources.options import SourceOptions
+from edgeembed_converters.sources.source import TextSource
+from edgeembed_converters.towers.built import BuildOptions
+from edgeembed_converters.write import prove, write_built
+from edgeembed_runtime import storage
+from edgeembed_runtime.bundle import MANIFEST_NAME, Manifest
+from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.progress import OnProgress
+
+
+def distill_student(
+    teacher: str | Path,
+    texts: Iterable[str],
+    output: str | Path,
+    *,
+    layers: Keep | None = 3,
+    width: int | None = None,
+    embedding_rank: int | None = None,
+    dim: int | None = None,
+    losses: LossWeights | None = None,
+    settings: TrainingSettings | None = None,
+    train_tables: bool = False,
+    held_out: int = 1000,
+    quantize: Quantization | Sequence[Quantization] | None = "int8",
+    budget: Budget | None = None,
+    work_dir: str | Path | None = None,
+    learning_curve: str | Path | None = None,
+    name: str | None = None,
+    trust_remote_code: bool = False,
+    overwrite: bool = False,
+    on_step: OnStep | None = None,
+    on_teacher: OnProgress | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> StudentReport:
+    """Train a smaller encoder to give its teacher's vectors, and write it as a bundle.
+
+    The student begins with the teacher's own layers and learns from unlabelled texts alone. What
+    is computed is kept in `work_dir`, so that a call that was killed, made again with the same
+    arguments, goes on where it was, to the same result.
+
+    Args:
+        teacher: a sentence-transformers or transformers directory, or a Hub id.
+        texts: what to learn from, like what will be encoded; thousands at least.
+        output: the bundle directory to write. It appears whole, at the end, or not at all.
+        layers: how many of the teacher's layers to keep, evenly, or which, by number or name.
+        width: of the token vectors inside, by PCA; for BERT's family. The vectors that come out
+            have the teacher's dim all the same.
+        embedding_rank: of the token table, which becomes two smaller ones.
+        dim: of the vectors that come out, by PCA of the teacher's.
+        losses: what counts how much; mostly the cosine to the teacher by default.
+        settings: of the optimiser, the device, the early stop.
+        train_tables: train the tables of token and position vectors too, which cost much.
+        held_out: how many texts, at most a tenth, are kept apart to measure on.
+        quantize: as for `convert`.
+        budget: as for `convert`.
+        work_dir: for teacher vectors and checkpoints; by default `output` with ".work" at its end.
+        learning_curve: a PNG to draw the training in (needs the extra 'distill').
+        name: of the bundle; by default the output's.
+        trust_remote_code: run Python code that comes with the teacher.
+        overwrite: replace a bundle that stands at `output`; anything else is never replaced.
+        on_step: called with a few words as each step begins.
+        on_teacher: called with how many teacher vectors are there, and how many are needed.
+        on_progress: called after every step of the training.
+
+    Raises:
+        InputError: too few texts, a student not smaller than its teacher, an unknown option.
+        TrainingError: the loss is not a number, or every checkpoint is damaged.
+        UnsupportedModelError: a teacher whose layers are not known.
+        ConversionError: its files are damaged, or the student could not be exported.
+        StorageError: the disk is full, or `output` is taken.
+    """
+    began = time.perf_counter()
+    on_step = on_step or ignore_step
+    target = Path(output)
+    folder = Path(work_dir) if work_dir is not None else target.with_name(f"{target.name}.work")
+    quantizations = checked_quantizations(quantize)
+    check_target(target, overwrite)
+    if learning_curve is not None:
+        require_plots()
+    settings, losses = settings or TrainingSettings(), losses or LossWeights()
+    split = split_texts(texts, held_out, settings.seed)
+    on_step("Loading the teacher")
+    source = _load_teacher(teacher, trust_remote_code)
+    shape = StudentShape(layers=layers, width=width, embedding_rank=embedding_rank, dim=dim)
+    check_shape(source, shape)
+    material = prepare(teacher, source, split, folder, on_step, on_teacher)
+    on_step("Cutting the student")
+    student = make_student(source, shape, material.sample(), name or target.stem)
+    counts = _checked_size(student.source, source)
+    _check_dims(losses, student, material)
+    on_step("Training")
+    outcome = train_text_student(
+        student,
+        source,
+        material.train.through(student.target, source.normalized),
+        material.held_out.through(student.target, source.normalized),
+        losses=losses,
+        settings=settings,
+        train_tables=train_tables,
+        folder=folder,
+        identity=repr((split, material.space, shape)),
+        on_progress=on_progress,
+    )
+    if learning_curve is not None:
+        write_learning_curve(Path(learning_curve), outcome.trained.points, student.source.name)
+    options = BuildOptions(
+        exporter="torch",
+        quantize=quantizations,
+        budget=budget or Budget(),
+        mobile=False,
+        example_inputs=dummy_ids(),
+        calibration_images=None,
+        on_step=on_step,
+    )
+    built = build_model(finished(student, source), options)
+    manifest = _write(target, built, overwrite, on_step)
+    return StudentReport(
+        path=target,
+        name=manifest.name,
+        teacher=source.name,
+        space=manifest.space,
+        dim=manifest.dim,
+        layers=student.kept,
+        parameters=counts[0],
+        teacher_parameters=counts[1],
+        texts=len(split.train),
+        held_out=len(split.held_out),
+        cosine=outcome.cosine,
+        trained=outcome.trained,
+        variants=manifest.text_tower().variants,
+        sizes={variant: made.size for variant, made in built.towers["text"].models.items()},
+        seconds=round(time.perf_counter() - began, 1),
+        notes=built.notes,
+    )
+
+
+def _load_teacher(teacher: str | Path, trust_remote_code: bool) -> TextSource:
+    if (Path(teacher) / MANIFEST_NAME).is_file():
+        raise InputError(
+            f"teacher {teacher}: expected a PyTorch model, got a bundle, whose layers cannot be "
+            "trained; give the model directory that it was converted from"
+        )
+    with opened_source(teacher, None, SourceOptions(trust_remote_code=trust_remote_code)) as found:
+        if not isinstance(found, TextSource):
+            raise InputError(
+                f"teacher {teacher}: expected an encoder of texts, got one of pictures; train a "
+                "student of pictures with distill_features"
+            )
+        return found
+
+
+def _checked_size(student: TextSource, teacher: TextSource) -> tuple[int, int]:
+    counts = [
+        sum(p.numel() for p in nn.ModuleList([each.backbone, each.head]).parameters())
+        for each in (student, teacher)
+    ]
+    if counts[0] >= counts[1]:
+        raise InputError(
+            f"student: expected fewer parameters than the teacher's {counts[1]:,}, got "
+            f"{counts[0]:,}; keep fewer layers, or take a lower width or embedding_rank"
+        )
+    return counts[0], counts[1]
+
+
+def _check_dims(losses: LossWeights, student: Student, material: Material) -> None:
+    found = material.train.wanted if student.target is None else student.target
+    dim = int(found.shape[1])
+    wrong = [each for each in losses.matryoshka_dims if not 1 <= each < dim]
+    if wrong:
+        raise InputError(
+            f"losses: expected matryoshka_dims from 1 to {dim - 1}, below the student's dim, "
+            f"got {wrong}"
+        )
+
+
+def _write(target: Path, built: BuiltModel, overwrite: bool, on_step: OnStep) -> Manifest:
+    on_step("Writing the bundle")
+    with storage.staged_directory(target, replace=overwrite) as stage:
+        manifest = write_built(stage, built)
+        on_step("Proving the bundle on its golden vectors")
+        prove(stage, manifest)
+    return manifest

@@ -1,0 +1,212 @@
+"""Features to features: a student of any teacher that is a module over pixels.
+
+The two take the same (n, c, h, w) batches and give (n, d) vectors each. What comes out is a trained
+module; a bundle is made of it as of any other.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from edgeembed_converters.distill import losses
+from edgeembed_converters.distill.figures import neighbour_ndcg
+from edgeembed_converters.distill.training import Course, Progress, Trained, train
+from edgeembed_converters.distill.training_settings import TrainingSettings
+from edgeembed_converters.sources.live_module import state_sha256
+from edgeembed_runtime import storage
+from edgeembed_runtime.errors import InputError, TrainingError
+
+FEWEST_IMAGES = 32
+_HELD_OUT_SHARE = 10
+_BATCH = 32
+Pixels = Sequence[Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureStudent:
+    """A trained student: `module` gives vectors of the teacher's dim.
+
+    `cosine` is the mean over held-out inputs between its vectors and the teacher's.
+    """
+
+    module: nn.Module
+    trained: Trained
+    cosine: float
+    held_out: int
+
+
+class WithHead(nn.Module):
+    """A backbone whose features a linear layer brings to the teacher's dim."""
+
+    def __init__(self, backbone: nn.Module, width: int, dim: int) -> None:
+        """Put a new layer behind `backbone`, which gives (n, width)."""
+        super().__init__()
+        self.backbone = backbone
+        self.head = nn.Linear(width, dim)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """(n, c, h, w) to (n, dim)."""
+        return self.head(self.backbone(pixels))
+
+
+def distill_features(
+    teacher: nn.Module,
+    student: nn.Module,
+    pixels: Pixels,
+    *,
+    work_dir: str | Path,
+    settings: TrainingSettings | None = None,
+    similarity: float = 0.1,
+    held_out: int = 500,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> FeatureStudent:
+    """Train a small image encoder to give a large one's vectors, from unlabelled images.
+
+    Args:
+        teacher: gives (n, d) features of (n, c, h, w) float32 pixels; it is not changed.
+        student: a smaller module of the same inputs; it is trained in place. Where its features
+            have another width than the teacher's, a linear layer is put behind it.
+        pixels: images (c, h, w), all of one size, preprocessed as the teacher wants them: a list,
+            or anything of a length that gives the i-th.
+        work_dir: for the teacher's features and the checkpoints; a call that was killed goes on
+            from there when it is made again.
+        settings: of the optimiser, the device, the early stop.
+        similarity: the weight of the batch's similarity structure, beside the cosine's 1.
+        held_out: how many images, at most a tenth, are kept apart to measure on.
+        on_progress: called after every step.
+
+    Raises:
+        InputError: too few images, features that are no (n, d) vectors, or a student that is not
+            smaller than its teacher.
+        TrainingError: the loss or a feature is not a number, or the checkpoints are damaged.
+        StorageError: `work_dir` cannot be written.
+    """
+    settings, folder = settings or TrainingSettings(), Path(work_dir)
+    if len(pixels) < FEWEST_IMAGES:
+        raise InputError(f"pixels: expected at least {FEWEST_IMAGES} images, got {len(pixels)}")
+    counts = [sum(p.numel() for p in each.parameters()) for each in (student, teacher)]
+    if counts[0] >= counts[1]:
+        raise InputError(
+            f"student: expected fewer parameters than the teacher's {counts[1]:,}, "
+            f"got {counts[0]:,}"
+        )
+    device = settings.device
+    wanted = teacher_features(teacher, pixels, folder, device)
+    torch.manual_seed(settings.seed)
+    module = _with_dim(student, wanted.shape[1], pixels[0]).to(device)
+    order = np.random.default_rng(settings.seed).permutation(len(pixels)).tolist()
+    apart = max(3, min(held_out, len(order) // _HELD_OUT_SHARE))
+    measured, learned = order[:apart], order[apart:]
+    goal = wanted[measured]
+
+    def loss(places: Sequence[int]) -> Tensor:
+        found = module(_stack(pixels, places).to(device))
+        target = torch.from_numpy(wanted[list(places)]).to(device)
+        structure = losses.similarity_kl(found, target) if similarity else 0.0
+        return losses.cosine_to_teacher(found, target) + similarity * structure
+
+    def figure() -> float:
+        return neighbour_ndcg(features(module, pixels, measured, device), goal)
+
+    course = Course(
+        batches=lambda epoch: _batches(learned, settings, epoch),
+        loss=loss,
+        figure=figure,
+        identity=f"{storage.sha256_of(wanted.tobytes())} {type(student).__name__} {similarity}",
+    )
+    module.train()
+    trained = train(module, course, settings, folder / "student", on_progress)
+    found = torch.from_numpy(features(module, pixels, measured, device))
+    module.eval().to("cpu")
+    cosine = float(1 - losses.cosine_to_teacher(found, torch.from_numpy(goal)))
+    return FeatureStudent(module=module, trained=trained, cosine=cosine, held_out=apart)
+
+
+def _batches(places: Sequence[int], settings: TrainingSettings, epoch: int) -> list[list[int]]:
+    dice = np.random.default_rng((settings.seed, epoch))
+    order = [places[number] for number in dice.permutation(len(places)).tolist()]
+    size = settings.batch_size
+    return [order[at : at + size] for at in range(0, len(order), size)]
+
+
+def _with_dim(student: nn.Module, dim: int, example: Tensor) -> nn.Module:
+    width = int(features(student, [example], [0], "cpu").shape[1])
+    return student if width == dim else WithHead(student, width, dim)
+
+
+def teacher_features(
+    teacher: nn.Module, pixels: Pixels, folder: Path, device: str
+) -> NDArray[np.float32]:
+    """The teacher's features of every image, (n, d) float32; from the disk if they are there.
+
+    The file is named after the teacher's weights and the images.
+    """
+    digest = storage.sha256_of(state_sha256(teacher).encode() + _fingerprint(pixels).encode())
+    path = folder / f"features-{digest[:16]}.npy"
+    if path.is_file():
+        try:
+            found = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError):  # damaged: computed again
+            found = None
+        if found is not None and found.ndim == 2 and len(found) == len(pixels):
+            return found
+    found = features(teacher, pixels, range(len(pixels)), device)
+    teacher.to("cpu")
+    if not np.isfinite(found).all():
+        raise TrainingError("teacher: expected features that are numbers, got NaN or infinity")
+    storage.make_folder(folder)
+    with storage.staged_file(path) as file:
+        np.save(file, found)
+    return found
+
+
+@torch.no_grad()
+def features(
+    module: nn.Module, pixels: Pixels, places: Sequence[int], device: str
+) -> NDArray[np.float32]:
+    """What a module gives for the images at `places`: (n, d) float32; its mode is kept.
+
+    Raises:
+        InputError: it does not give (n, d) vectors, or cannot be run on the images.
+    """
+    before = module.training
+    module.eval().to(device)
+    try:
+        parts = [
+            module(_stack(pixels, places[at : at + _BATCH]).to(device))
+            for at in range(0, len(places), _BATCH)
+        ]
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise InputError(
+            f"{type(module).__name__}: could not be run on images of shape "
+            f"{tuple(pixels[0].shape)}: {str(error).splitlines()[0]}"
+        ) from error
+    finally:
+        module.train(before)
+    if not all(isinstance(part, Tensor) and part.ndim == 2 for part in parts):
+        shape = getattr(parts[0], "shape", type(parts[0]).__name__)
+        raise InputError(
+            f"{type(module).__name__}: expected features (n, d), got {shape}; wrap the module so "
+            "that it returns pooled features"
+        )
+    return torch.cat(parts).float().cpu().numpy()
+
+
+def _stack(pixels: Pixels, places: Sequence[int]) -> Tensor:
+    images = [pixels[place] for place in places]
+    if len({tuple(image.shape) for image in images}) > 1:
+        raise InputError("pixels: expected images of one shape, got several")
+    return torch.stack(images)
+
+
+def _fingerprint(pixels: Pixels) -> str:
+    parts = [
+        storage.sha256_of(pixels[place].contiguous().numpy().tobytes())
+        for place in range(len(pixels))
+    ]
+    return storage.sha256_of(f"{len(pixels)} {''.join(parts)}".encode())

@@ -1,0 +1,77 @@
+"""What a student learns from: texts as token ids, with the teacher's vectors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from edgeembed_converters.distill.student import Sample
+from edgeembed_converters.distill.teacher import Teacher, open_teacher
+from edgeembed_converters.distill.text_course import EncodedTexts
+from edgeembed_converters.distill.training_texts import TrainingTexts
+from edgeembed_converters.quantization.variants import OnStep
+from edgeembed_converters.sources.source import TextSource
+from edgeembed_runtime.inputs.tokenizer import TextTokenizer
+from edgeembed_runtime.progress import OnProgress
+
+# Texts that the first shape is taken from: ids for what is inside, vectors for what comes out.
+_SAMPLE_IDS, _SAMPLE_VECTORS = 2_000, 50_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """The texts as the student takes them, with the teacher's vectors; the space of these."""
+
+    train: EncodedTexts
+    held_out: EncodedTexts
+    space: str
+
+    def sample(self) -> Sample:
+        """What the first shape is taken from."""
+        return Sample(
+            ids=[torch.from_numpy(ids.astype(np.int64)) for ids in self.train.ids[:_SAMPLE_IDS]],
+            vectors=torch.from_numpy(self.train.wanted[:_SAMPLE_VECTORS]),
+        )
+
+
+def prepare(
+    teacher: str | Path,
+    source: TextSource,
+    split: TrainingTexts,
+    folder: Path,
+    on_step: OnStep,
+    on_teacher: OnProgress | None,
+) -> Material:
+    """Run the teacher over the texts; what it gave before comes from `folder`."""
+    tokenizer = TextTokenizer.from_bytes(source.tokenizer_json, source.max_tokens, source.name)
+    prefix = source.prompts.get(source.default_prompt_name or "", "")
+    pad_id = _pad_id(source)
+    with open_teacher(teacher, folder, on_step=on_step) as opened:
+        on_step("Running the teacher")
+        parts = [
+            _encoded(opened, tokenizer, texts, prefix, pad_id, on_teacher)
+            for texts in (split.train, split.held_out)
+        ]
+        space = f"{opened.manifest.space} {opened.encoder.variant}"
+    return Material(train=parts[0], held_out=parts[1], space=space)
+
+
+def _encoded(
+    teacher: Teacher,
+    tokenizer: TextTokenizer,
+    texts: Sequence[str],
+    prefix: str,
+    pad_id: int,
+    on_teacher: OnProgress | None,
+) -> EncodedTexts:
+    vectors: NDArray[np.float32] = teacher.vectors(texts, on_teacher)
+    ids = [tokenizer.encode(prefix + text).ids.astype(np.int32) for text in texts]
+    return EncodedTexts(ids=ids, wanted=vectors, pad_id=pad_id)
+
+
+def _pad_id(source: TextSource) -> int:
+    config = getattr(getattr(source.backbone, "model", None), "config", None)
+    return int(getattr(config, "pad_token_id", None) or 0)

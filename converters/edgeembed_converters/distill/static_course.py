@@ -1,0 +1,152 @@
+"""A static table in training: a text's vector is the weighted sum of its tokens' vectors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from edgeembed_converters.distill import losses
+from edgeembed_runtime.errors import InputError
+
+# The logarithms of the weights move so much faster than the vectors.
+_WEIGHT_RATE = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class StaticLosses:
+    """How much each loss counts: the distance to the teacher's vector, and to its neighbourhoods.
+
+    `temperature` is that of the neighbourhoods; see `losses.similarity_kl`.
+    """
+
+    cosine: float = 1.0
+    similarity: float = 0.3
+    temperature: float = 0.05
+
+    def __post_init__(self) -> None:
+        """Refuse weights that nothing can be learned with.
+
+        Raises:
+            InputError: negative, or both 0; no temperature.
+        """
+        both = (self.cosine, self.similarity)
+        if not all(0 <= weight < float("inf") for weight in both) or not any(both):
+            raise InputError(f"losses: expected weights of 0 or more, one above 0, got {both}")
+        if not 0 < self.temperature < float("inf"):
+            raise InputError(f"losses: expected a temperature above 0, got {self.temperature}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BagBatch:
+    """The ids of some texts end to end, where each begins, and what to give: (n, d) float32."""
+
+    ids: Tensor
+    starts: Tensor
+    wanted: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class BagTexts:
+    """Texts as token ids, and the vectors that the table is to give them: (n, d) float32."""
+
+    ids: Sequence[NDArray[np.int32]]
+    wanted: NDArray[np.float32]
+
+    @cached_property
+    def flat(self) -> NDArray[np.int32]:
+        """All ids end to end."""
+        return np.concatenate(self.ids)
+
+    @cached_property
+    def lengths(self) -> NDArray[np.int64]:
+        """How many ids each text has."""
+        return np.array([len(each) for each in self.ids], np.int64)
+
+    @cached_property
+    def ends(self) -> NDArray[np.int64]:
+        """Where in `flat` each text ends."""
+        return np.cumsum(self.lengths)
+
+    def batch(self, places: NDArray[np.int64], device: str) -> BagBatch:
+        """The texts at these places."""
+        lengths = self.lengths[places]
+        ends = np.cumsum(lengths)
+        inside = np.arange(ends[-1]) - np.repeat(ends - lengths, lengths)
+        at = np.repeat(self.ends[places] - lengths, lengths) + inside
+        return BagBatch(
+            ids=torch.from_numpy(self.flat[at].astype(np.int64)).to(device),
+            starts=torch.from_numpy(ends - lengths).to(device),
+            wanted=torch.from_numpy(self.wanted[places]).to(device),
+        )
+
+
+class BagBatches:
+    """The batches of an epoch, a function of seed and epoch alone; each is made when asked for."""
+
+    def __init__(
+        self, texts: BagTexts, batch_size: int, seed: int, epoch: int, device: str
+    ) -> None:
+        """Put the texts in this epoch's order."""
+        self.texts, self.device = texts, device
+        order = np.random.default_rng((seed, epoch)).permutation(len(texts.ids)).astype(np.int64)
+        full = len(order) // batch_size * batch_size
+        # A small last batch would have neighbourhoods of another kind.
+        self.places = np.split(order[:full], full // batch_size) if full else [order]
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.places)
+
+    def __getitem__(self, number: int) -> BagBatch:
+        """Batch `number`."""
+        return self.texts.batch(self.places[number], self.device)
+
+
+class StaticTable(nn.Module):
+    """A vector and a weight for each token."""
+
+    def __init__(self, vectors: NDArray[np.float32], weights: NDArray[np.float32]) -> None:
+        """Begin with (tokens, d) vectors and (tokens,) weights above 0."""
+        super().__init__()
+        self.vectors = nn.Parameter(torch.from_numpy(vectors.copy()))
+        self.slow_logs = nn.Parameter(torch.from_numpy(np.log(weights) / _WEIGHT_RATE))
+
+    @property
+    def weights(self) -> Tensor:
+        """How much each token counts: (tokens,)."""
+        return torch.exp(self.slow_logs * _WEIGHT_RATE)
+
+    def forward(self, ids: Tensor, starts: Tensor) -> Tensor:
+        """Texts end to end, and where each begins, to (n, d) of unit length."""
+        summed = F.embedding_bag(
+            ids, self.vectors, starts, mode="sum", per_sample_weights=self.weights[ids]
+        )
+        return F.normalize(summed, dim=-1)
+
+    def loss(self, batch: BagBatch, weights: StaticLosses) -> Tensor:
+        """The weighted sum of the losses of a batch, with a gradient."""
+        found = self(batch.ids, batch.starts)
+        terms: list[Tensor] = []
+        if weights.cosine:
+            terms.append(weights.cosine * losses.cosine_to_teacher(found, batch.wanted))
+        if weights.similarity:
+            apart = losses.similarity_kl(found, batch.wanted, temperature=weights.temperature)
+            terms.append(weights.similarity * apart)
+        return torch.stack(terms).sum()
+
+    @torch.no_grad()
+    def encode(self, texts: BagTexts, device: str) -> NDArray[np.float32]:
+        """The vectors of texts, in order: (n, d) float32."""
+        batch = texts.batch(np.arange(len(texts.ids)), device)
+        return self(batch.ids, batch.starts).cpu().numpy()
+
+    @torch.no_grad()
+    def rows(self) -> NDArray[np.float32]:
+        """The vectors times their weights, on a scale where the longest is 1: (tokens, d)."""
+        rows = (self.vectors * self.weights[:, None]).cpu()
+        return (rows / rows.norm(dim=1).max().clamp(min=1e-12)).numpy()

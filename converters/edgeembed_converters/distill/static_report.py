@@ -1,0 +1,39 @@
+"""What the distillation of a static table did, for people and for machines."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from edgeembed_converters.distill.training import Trained
+from edgeembed_runtime.bundle import Variant
+
+
+@dataclass(frozen=True, kw_only=True)
+class StaticReport:
+    """The outcome of `distill_static`.
+
+    `tokens` is how many the vocabulary has, `teacher_tokens` how many the teacher's. `trained` has
+    the curve: the mean loss, and the nDCG@10 of held-out texts against the teacher's own ranking.
+    `cosine` is the mean cosine of held-out texts to the teacher's vectors, after PCA. `sizes` is
+    bytes by variant.
+    """
+
+    path: Path
+    name: str
+    teacher: str
+    space: str
+    dim: int
+    tokens: int
+    teacher_tokens: int
+    texts: int
+    held_out: int
+    cosine: float
+    trained: Trained
+    variants: tuple[Variant, ...]
+    sizes: dict[str, int]
+    seconds: float
+    notes: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as plain JSON types."""
+        return {**asdict(self), "path": str(self.path)}

@@ -1,0 +1,118 @@
+"""A text student in training: its towers, what of it is trained, and what is measured."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+from torch.nn import functional as F
+
+from edgeembed_converters.distill.figures import neighbour_ndcg
+from edgeembed_converters.distill.student import Student, freeze_tables
+from edgeembed_converters.distill.text_course import (
+    EncodedTexts,
+    Hiding,
+    LossWeights,
+    TextBatch,
+    TextLosses,
+    encode,
+)
+from edgeembed_converters.distill.training import Course, Progress, Trained, train
+from edgeembed_converters.distill.training_settings import TrainingSettings
+from edgeembed_converters.export.text_tower import TextTower
+from edgeembed_converters.sources.source import TextSource
+from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.storage import sha256_of
+
+_MASK_TOKENS = ("[MASK]", "<mask>")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How the training went, and the mean cosine of held-out texts to their teacher's vectors."""
+
+    trained: Trained
+    cosine: float
+
+
+def train_text_student(
+    student: Student,
+    teacher: TextSource,
+    texts: EncodedTexts,
+    held_out: EncodedTexts,
+    *,
+    losses: LossWeights,
+    settings: TrainingSettings,
+    train_tables: bool,
+    folder: Path,
+    identity: str,
+    on_progress: Callable[[Progress], None] | None,
+) -> Outcome:
+    """Train a student in place, on `settings.device`; it is back on the CPU afterwards.
+
+    Its checkpoints stand in a folder of `folder` that is named after all that decides the result.
+    Dropout stays off: a student has a target for every text, and no need to be held back.
+
+    Raises:
+        TrainingError, InputError, StorageError: as `train`.
+    """
+    device = settings.device
+    tower = TextTower(student.source).to(device)
+    if not train_tables:
+        freeze_tables(tower)
+    with_losses = TextLosses(
+        student=tower,
+        weights=losses,
+        teacher=TextTower(teacher).to(device) if losses.hidden_states else None,
+        hiding=_hiding(student.source) if losses.masked_tokens else None,
+    )
+    identity = sha256_of(repr((identity, losses, settings, train_tables)).encode())
+    course: Course[TextBatch] = Course(
+        batches=lambda epoch: Batches(texts, settings, epoch),
+        loss=with_losses,
+        figure=lambda: neighbour_ndcg(encode(tower, held_out, device).numpy(), held_out.wanted),
+        identity=identity,
+    )
+    try:
+        trained = train(tower, course, settings, folder / f"student-{identity[:16]}", on_progress)
+        found = encode(tower, held_out, device)
+    finally:
+        tower.to("cpu")
+        teacher.backbone.to("cpu")
+    wanted = torch.from_numpy(held_out.wanted)
+    cosine = float(F.cosine_similarity(found, wanted, dim=-1).mean())
+    return Outcome(trained=trained, cosine=cosine)
+
+
+class Batches:
+    """The batches of an epoch; each is made when it is asked for."""
+
+    def __init__(self, texts: EncodedTexts, settings: TrainingSettings, epoch: int) -> None:
+        """Put the texts in this epoch's order."""
+        self.texts, self.device = texts, settings.device
+        self.places = texts.places(settings.batch_size, settings.seed, epoch)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.places)
+
+    def __getitem__(self, number: int) -> TextBatch:
+        """Batch `number`."""
+        return self.texts.batch(self.places[number], self.device)
+
+
+def _hiding(source: TextSource) -> Hiding:
+    tokenizer = Tokenizer.from_str(source.tokenizer_json.decode())
+    ids = [found for each in _MASK_TOKENS if (found := tokenizer.token_to_id(each)) is not None]
+    if not ids:
+        raise InputError(
+            f"losses: masked_tokens needs a tokenizer with {' or '.join(_MASK_TOKENS)}, "
+            f"{source.name}'s has none"
+        )
+    special = [n for n, token in tokenizer.get_added_tokens_decoder().items() if token.special]
+    model: Any = source.backbone
+    return Hiding(
+        table=model.model.get_input_embeddings(), mask_id=ids[0], special_ids=tuple(special)
+    )

@@ -1,0 +1,276 @@
+"""Training a student: AdamW, warm-up, early stop, and going on after a kill to the same bits."""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from edgeembed_converters.distill.checkpoints import Checkpoint, last_checkpoint, save_checkpoint
+from edgeembed_converters.distill.training_settings import TrainingSettings
+from edgeembed_runtime import storage
+from edgeembed_runtime.errors import InputError, TrainingError
+
+Batch = TypeVar("Batch")
+BatchOut = TypeVar("BatchOut", covariant=True)
+_BEST, _MODEL, _OPTIMIZER = "best.", "model.", "optimizer."
+_RNG, _CUDA_RNG = "rng", "cuda_rng"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One measurement: the mean loss since the one before (None at the start), and the figure."""
+
+    step: int
+    loss: float | None
+    figure: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """What a training tells of itself after every step."""
+
+    step: int
+    steps: int
+    loss: float
+    best: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """How a training went. `resumed_at` is the step it went on from, or None."""
+
+    points: tuple[Point, ...]
+    steps: int
+    best_step: int
+    stopped_early: bool
+    resumed_at: int | None
+
+    @property
+    def before(self) -> float:
+        """The figure before the first step."""
+        return self.points[0].figure
+
+    @property
+    def best(self) -> float:
+        """The figure of the state that was taken."""
+        return max(point.figure for point in self.points)
+
+
+class BatchList(Protocol[BatchOut]):
+    """A list of batches, or something that makes each when it is asked for."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+        ...
+
+    def __getitem__(self, number: int, /) -> BatchOut:
+        """One of them."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course(Generic[Batch]):
+    """What is trained on: for each epoch its batches, their loss, and the figure to raise.
+
+    `batches(epoch)` must give the same batches whenever it is asked, each epoch as many. `loss` is
+    a scalar with a gradient; `figure` needs none, and higher is better. `identity` names all that
+    the result depends on besides the settings: a checkpoint of another identity is refused.
+    """
+
+    batches: Callable[[int], "BatchList[Batch]"]
+    loss: Callable[[Batch], Tensor]
+    figure: Callable[[], float]
+    identity: str
+
+
+def train(
+    module: nn.Module,
+    course: Course[Batch],
+    settings: TrainingSettings,
+    work_dir: Path,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Trained:
+    """Train the parameters of `module` that want a gradient; leave it in its best state.
+
+    A checkpoint stands in `work_dir` after each measurement. A training that was killed goes on
+    from there when it is started again, to the same bits as one that was not.
+
+    Raises:
+        TrainingError: the loss or the figure is not a number, or the checkpoints are damaged or
+            from another training.
+        InputError: there is nothing to train.
+        StorageError: `work_dir` cannot be written.
+    """
+    storage.make_folder(work_dir)
+    run = _Run(module, course, settings, work_dir)
+    resumed_at = run.resume()
+    while run.step < run.steps and not run.stale:
+        loss = run.advance()
+        if on_progress is not None:
+            best = max(point.figure for point in run.points)
+            on_progress(Progress(step=run.step, steps=run.steps, loss=loss, best=best))
+    run.take_best()
+    return Trained(
+        points=tuple(run.points),
+        steps=run.step,
+        best_step=run.best_point.step,
+        stopped_early=run.step < run.steps,
+        resumed_at=resumed_at,
+    )
+
+
+class _Run(Generic[Batch]):
+    """The state of a training between two steps."""
+
+    def __init__(
+        self, module: nn.Module, course: Course[Batch], settings: TrainingSettings, work_dir: Path
+    ) -> None:
+        self.module, self.course = module, course
+        self.settings, self.work_dir = settings, work_dir
+        self.parameters = {n: p for n, p in module.named_parameters() if p.requires_grad}
+        if not self.parameters:
+            raise InputError("the student: expected parameters to train, found none")
+        self.optimizer = torch.optim.AdamW(
+            self.parameters.values(),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+        )
+        self.epoch, self.epoch_batches = 0, course.batches(0)
+        if not self.epoch_batches:
+            raise InputError("the course: expected at least one batch, got none")
+        self.steps = settings.epochs * len(self.epoch_batches)
+        self.step, self.points = 0, list[Point]()
+        self.loss_sum, self.loss_count = 0.0, 0
+        self.best: dict[str, Tensor] = {}
+
+    @property
+    def best_point(self) -> Point:
+        """The first of the measurements with the highest figure."""
+        return max(self.points, key=lambda point: point.figure)
+
+    @property
+    def stale(self) -> bool:
+        """Whether the last measurements brought nothing better."""
+        since = len(self.points) - 1 - self.points.index(self.best_point)
+        return since >= self.settings.patience
+
+    def resume(self) -> int | None:
+        """Take up the last checkpoint, or begin with a first measurement."""
+        found = last_checkpoint(self.work_dir)
+        if found is None:
+            torch.manual_seed(self.settings.seed)
+            self.measure()
+            return None
+        if found.facts["identity"] != self.identity:
+            raise TrainingError(
+                f"{self.work_dir}: expected checkpoints of this training, found those of another "
+                "(other texts, teacher, student or settings); use another folder, or remove them"
+            )
+        self.restore(found)
+        return self.step
+
+    @property
+    def identity(self) -> str:
+        """What a checkpoint must agree with."""
+        shapes = {name: list(p.shape) for name, p in self.parameters.items()}
+        return storage.sha256_of(
+            repr((self.course.identity, asdict(self.settings), shapes)).encode()
+        )
+
+    def advance(self) -> float:
+        """One step, and a measurement where one is due; returns the step's loss."""
+        epoch, place = divmod(self.step, len(self.epoch_batches))
+        if epoch != self.epoch:
+            self.epoch, self.epoch_batches = epoch, self.course.batches(epoch)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.settings.learning_rate * self.rate_at(self.step)
+        self.optimizer.zero_grad()
+        device = torch.device(self.settings.device).type
+        with torch.autocast(device, torch.bfloat16, enabled=self.settings.precision == "bf16"):
+            loss = self.course.loss(self.epoch_batches[place])
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"the loss of step {self.step + 1} is {value}: expected a number; use a lower "
+                f"learning rate than {self.settings.learning_rate:g}, or precision 'fp32'"
+            )
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.parameters.values(), self.settings.gradient_clip)
+        self.optimizer.step()
+        self.step += 1
+        self.loss_sum, self.loss_count = self.loss_sum + value, self.loss_count + 1
+        if self.step % self.settings.evaluate_every == 0 or self.step == self.steps:
+            self.measure()
+        return value
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of a step, as a share of the highest."""
+        warm = max(1, round(self.settings.warmup * self.steps))
+        if step < warm:
+            return (step + 1) / warm
+        return (self.steps - step) / max(1, self.steps - warm)
+
+    def measure(self) -> None:
+        """Measure the figure, remember the state if it is the best, write a checkpoint."""
+        with torch.no_grad():
+            figure = self.course.figure()
+        if not math.isfinite(figure):
+            raise TrainingError(f"the figure after step {self.step} is {figure}, not a number")
+        loss = self.loss_sum / self.loss_count if self.loss_count else None
+        self.points.append(Point(step=self.step, loss=loss, figure=figure))
+        self.loss_sum, self.loss_count = 0.0, 0
+        if self.best_point is self.points[-1]:
+            self.best = {name: each.detach().clone() for name, each in self.state().items()}
+        save_checkpoint(self.work_dir, self.step, self.checkpoint())
+
+    def state(self) -> dict[str, Tensor]:
+        """What the training changes of the module: its trained parameters and its buffers."""
+        return {**self.parameters, **dict(self.module.named_buffers())}
+
+    def checkpoint(self) -> Checkpoint:
+        """All that `restore` needs."""
+        tensors = {_MODEL + name: each for name, each in self.state().items()}
+        tensors |= {_BEST + name: each for name, each in self.best.items()}
+        for name, parameter in self.parameters.items():
+            for part, value in self.optimizer.state[parameter].items():
+                tensors[f"{_OPTIMIZER}{part}.{name}"] = value
+        tensors[_RNG] = torch.get_rng_state()
+        if torch.cuda.is_available():
+            tensors[_CUDA_RNG] = torch.cuda.get_rng_state()
+        points = [asdict(point) for point in self.points]
+        return Checkpoint(
+            tensors=tensors,
+            facts={"identity": self.identity, "step": self.step, "points": points},
+        )
+
+    def restore(self, found: Checkpoint) -> None:
+        """Become what was saved."""
+        _load_into(self.state(), found.tensors, _MODEL)
+        device = self.settings.device
+        self.best = {name: found.tensors[_BEST + name].to(device) for name in self.state()}
+        for name, parameter in self.parameters.items():
+            parts: dict[str, Any] = {}
+            for part in ("step", "exp_avg", "exp_avg_sq"):
+                value = found.tensors.get(f"{_OPTIMIZER}{part}.{name}")
+                if value is not None:
+                    parts[part] = value if part == "step" else value.to(device)
+            self.optimizer.state[parameter] = parts
+        torch.set_rng_state(found.tensors[_RNG])
+        if torch.cuda.is_available() and _CUDA_RNG in found.tensors:
+            torch.cuda.set_rng_state(found.tensors[_CUDA_RNG])
+        self.step = int(found.facts["step"])
+        self.points = [Point(**point) for point in found.facts["points"]]
+
+    def take_best(self) -> None:
+        """Put the module into the best state that was measured."""
+        _load_into(self.state(), self.best, "")
+
+
+@torch.no_grad()
+def _load_into(state: dict[str, Tensor], tensors: Any, prefix: str) -> None:
+    for name, tensor in state.items():
+        tensor.copy_(tensors[prefix + name])

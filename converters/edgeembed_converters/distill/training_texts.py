@@ -1,0 +1,50 @@
+"""The texts that a student learns from: checked, distinct, some held out."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.inputs.texts import checked_texts
+
+# Fewer cannot be learned from, and their neighbours say nothing.
+FEWEST_TEXTS = 64
+_FEWEST_WORDS = 16
+_HELD_OUT_SHARE = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingTexts:
+    """Distinct texts to train on, and others to measure on."""
+
+    train: tuple[str, ...]
+    held_out: tuple[str, ...]
+
+
+def split_texts(texts: Iterable[str], held_out: int, seed: int) -> TrainingTexts:
+    """Leave out what is empty or came before, and hold out at most a tenth, chosen by `seed`.
+
+    Raises:
+        InputError: something that is no text, too few texts, or hardly any words in them.
+    """
+    distinct = list(dict.fromkeys(t for text in checked_texts(texts) if (t := text.strip())))
+    if len(distinct) < FEWEST_TEXTS:
+        raise InputError(
+            f"texts: expected at least {FEWEST_TEXTS} distinct ones that are not empty, "
+            f"got {len(distinct)}; thousands are needed for a good student"
+        )
+    words = {word for text in distinct[:10_000] for word in text.lower().split()}
+    if len(words) < _FEWEST_WORDS:
+        raise InputError(
+            f"texts: expected at least {_FEWEST_WORDS} different words, got {len(words)}; "
+            "a student learns only what its texts are about"
+        )
+    if held_out < 3:
+        raise InputError(f"held_out: expected at least 3 texts to measure on, got {held_out}")
+    order = np.random.default_rng(seed).permutation(len(distinct)).tolist()
+    count = min(held_out, len(distinct) // _HELD_OUT_SHARE)
+    return TrainingTexts(
+        train=tuple(distinct[place] for place in sorted(order[count:])),
+        held_out=tuple(distinct[place] for place in sorted(order[:count])),
+    )

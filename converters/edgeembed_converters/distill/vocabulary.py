@@ -1,0 +1,92 @@
+"""A tokenizer for a table: no special tokens around a text, and only tokens that texts use."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_runtime.errors import InputError, UnsupportedModelError
+
+FEWEST_TOKENS = 100
+
+
+def plain_tokenizer(tokenizer_json: bytes) -> bytes:
+    """A tokenizer.json that puts nothing around a text: a table cannot use what is in all texts."""
+    tree = json.loads(tokenizer_json)
+    tree.update(post_processor=None, padding=None, truncation=None)
+    return json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def pruned_tokenizer(
+    tokenizer_json: bytes, counts: NDArray[np.int64], most: int | None
+) -> tuple[bytes, NDArray[np.int64]]:
+    """A tokenizer.json with at most `most` tokens, and the old id of each of them: (n,) int64.
+
+    `counts` says how often texts have each token: (old tokens,). The most frequent ones stay, the
+    lower id first among equals, with all special ones; they keep their order. A word whose token
+    goes is cut into shorter ones that stay, as the tokenizer does with any word that it lacks.
+
+    Raises:
+        InputError: `most` is too low.
+        UnsupportedModelError: a kind of tokenizer whose tokens cannot be taken away one by one.
+    """
+    tree = json.loads(tokenizer_json)
+    if most is None or most >= len(counts):
+        return tokenizer_json, np.arange(len(counts))
+    needed = _needed(tree)
+    if most < max(FEWEST_TOKENS, len(needed)):
+        raise InputError(
+            f"vocabulary: expected at least {max(FEWEST_TOKENS, len(needed))} tokens, got {most}"
+        )
+    ranked = np.lexsort((np.arange(len(counts)), -counts)).tolist()
+    others = [token for token in ranked if token not in needed]
+    kept = np.array(sorted([*needed, *others[: most - len(needed)]]), np.int64)
+    new_ids = {int(old): new for new, old in enumerate(kept)}
+    _prune_model(tree["model"], new_ids)
+    for token in tree.get("added_tokens", []):
+        token["id"] = new_ids[token["id"]]
+    return json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode(), kept
+
+
+def token_counts(ids: Iterable[NDArray[np.int32]], vocabulary: int) -> NDArray[np.int64]:
+    """How often texts, as token ids, have each token: (vocabulary,)."""
+    return np.bincount(np.concatenate(list(ids)), minlength=vocabulary).astype(np.int64)
+
+
+def _needed(tree: Mapping[str, Any]) -> set[int]:
+    """The ids of special tokens, of the unknown one, and of single characters of the alphabet."""
+    model = tree["model"]
+    needed = {int(token["id"]) for token in tree.get("added_tokens", [])}
+    if model.get("type") == "Unigram":
+        if model.get("unk_id") is not None:
+            needed.add(int(model["unk_id"]))
+        return needed
+    vocabulary: Mapping[str, int] = model.get("vocab", {})
+    if model.get("unk_token") in vocabulary:
+        needed.add(vocabulary[model["unk_token"]])
+    prefix = model.get("continuing_subword_prefix") or ""
+    # Without the letters, a word that is cut would become unknown as a whole.
+    for letter in (chr(code) for code in range(33, 127)):
+        for token in (letter, prefix + letter):
+            if token in vocabulary:
+                needed.add(vocabulary[token])
+    return needed
+
+
+def _prune_model(model: dict[str, Any], new_ids: Mapping[int, int]) -> None:
+    match model.get("type"):
+        case "WordPiece" | "WordLevel":
+            model["vocab"] = {
+                token: new_ids[old] for token, old in model["vocab"].items() if old in new_ids
+            }
+        case "Unigram":
+            model["vocab"] = [pair for old, pair in enumerate(model["vocab"]) if old in new_ids]
+            if model.get("unk_id") is not None:
+                model["unk_id"] = new_ids[model["unk_id"]]
+        case kind:
+            raise UnsupportedModelError(
+                f"vocabulary: expected a tokenizer of WordPiece, WordLevel or Unigram to take "
+                f"tokens from, got {kind}; leave `vocabulary` out"
+            )

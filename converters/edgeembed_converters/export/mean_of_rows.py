@@ -1,0 +1,100 @@
+"""A table of vectors as a graph: rows by ids, their weighted mean, and unit length if asked for."""
+
+from typing import Literal, get_args
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from edgeembed_converters.export.graph_cleanup import AXES, PRODUCER
+from edgeembed_converters.export.torch_exporter import OPSET
+from edgeembed_converters.quantization.embedding_rows import rows_with_scales
+from edgeembed_runtime.engine.engine import EMBEDDING
+
+Rows = Literal["fp32", "fp16", "int8"]
+ROWS: tuple[Rows, ...] = get_args(Rows)
+_BYTES: dict[Rows, int] = {"fp32": 4, "fp16": 2, "int8": 1}
+# What one ONNX file can hold, less what is in it beside the table.
+_MOST_BYTES = (1 << 31) - (1 << 20)
+# Keeps a division by the length of a vector of zeros finite.
+_TINY = 1e-12
+
+
+def table_fits(shape: tuple[int, int], rows: Rows) -> bool:
+    """Whether one ONNX file can hold a table of this shape."""
+    scales = 4 if rows == "int8" else 0
+    return shape[0] * (shape[1] * _BYTES[rows] + scales) <= _MOST_BYTES
+
+
+def mean_of_rows(table: NDArray[np.float32], rows: Rows, *, normalize: bool) -> bytes:
+    """An ONNX model from ids and weights, (n, t) int64 each, to the weighted means: (n, d) float32.
+
+    The weights are the input attention_mask: 0 for padding, and otherwise 1, unless some tokens
+    count less than others.
+
+    Args:
+        table: (ids, d) float32.
+        rows: how it is stored: as it is, in 16 bits, or in 8 bits with a scale for each row.
+        normalize: to unit length; a vector of zeros stays one.
+    """
+    looked_up, tensors = _looked_up(table, rows)
+    share = "share" if rows != "int8" else "plain_share"
+    nodes = [
+        *looked_up,
+        helper.make_node("Cast", ["attention_mask"], ["weights"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceSum", ["weights", "one"], ["total"], keepdims=1),
+        helper.make_node("Div", ["weights", "total"], [share]),
+        # Scales belong to rows as shares do: one product for a row, not one for each number in it.
+        *([helper.make_node("Mul", [share, "scale"], ["share"])] if rows == "int8" else []),
+        helper.make_node("Unsqueeze", ["share", "one"], ["share_row"]),
+        helper.make_node("MatMul", ["share_row", "vectors"], ["mean_row"]),
+        helper.make_node("Squeeze", ["mean_row", "one"], ["mean" if normalize else EMBEDDING]),
+        *(_unit_length() if normalize else []),
+    ]
+    tensors.append(numpy_helper.from_array(np.array([1], np.int64), "one"))
+    tensors.append(numpy_helper.from_array(np.array(_TINY, np.float32), "tiny"))
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes,
+        PRODUCER,
+        [value(name, TensorProto.INT64, list(AXES)) for name in ("input_ids", "attention_mask")],
+        [value(EMBEDDING, TensorProto.FLOAT, [AXES[0], table.shape[1]])],
+        tensors,
+    )
+    model = helper.make_model(
+        graph,
+        producer_name=PRODUCER,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=10,
+    )
+    return model.SerializeToString(deterministic=True)
+
+
+def _looked_up(
+    table: NDArray[np.float32], rows: Rows
+) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
+    """Nodes that give the value "vectors", (n, t, d), and for int8 "scale", (n, t)."""
+    if rows == "fp32":
+        stored = [numpy_helper.from_array(table, "table")]
+        return [helper.make_node("Gather", ["table", "input_ids"], ["vectors"])], stored
+    nodes = [
+        helper.make_node("Gather", ["table", "input_ids"], ["stored"]),
+        helper.make_node("Cast", ["stored"], ["vectors"], to=TensorProto.FLOAT),
+    ]
+    if rows == "fp16":
+        return nodes, [numpy_helper.from_array(table.astype(np.float16), "table")]
+    levels, scales = rows_with_scales(table)
+    nodes.append(helper.make_node("Gather", ["scales", "input_ids"], ["scale"]))
+    return nodes, [
+        numpy_helper.from_array(levels, "table"),
+        numpy_helper.from_array(scales[:, 0], "scales"),
+    ]
+
+
+def _unit_length() -> list[onnx.NodeProto]:
+    return [
+        helper.make_node("ReduceL2", ["mean", "one"], ["length"], keepdims=1),
+        helper.make_node("Max", ["length", "tiny"], ["divisor"]),
+        helper.make_node("Div", ["mean", "divisor"], [EMBEDDING]),
+    ]

@@ -1,0 +1,110 @@
+"""A rotation of a space after which its first components alone say the most.
+
+Turning all vectors alike changes no cosine and no distance between whole vectors; it decides what
+is left when they are cut.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal, cast, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from edgeembed_converters.parity import reference_vectors
+from edgeembed_converters.quantization.calibration import calibration_texts
+from edgeembed_converters.rotation_fit import learned_rotation, pca_rotation
+from edgeembed_converters.sources.head import Normalize
+from edgeembed_converters.sources.source import AnySource, TextSource
+from edgeembed_runtime.errors import InputError, UnsupportedModelError
+from edgeembed_runtime.inputs.tokenizer import TextTokenizer
+
+RotationKind = Literal["pca", "learned"]
+ROTATIONS: tuple[RotationKind, ...] = get_args(RotationKind)
+# Of the model's own vocabulary, beside the built-in texts.
+_MOST_WORDS = 3000
+_TEXTS_AT_ONCE = 32
+_FEWEST_LETTERS = 3
+_FEWEST_TEXTS = 32
+
+
+class Rotate(nn.Module):
+    """Turns vectors by an orthogonal matrix."""
+
+    def __init__(self, matrix: NDArray[np.float32], kind: RotationKind) -> None:
+        """`matrix` is (d, d), its columns the new components, the most telling first."""
+        super().__init__()
+        self.kind = kind
+        self.register_buffer("matrix", torch.from_numpy(matrix.copy()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, d) to (n, d)."""
+        return x @ cast(Tensor, self.matrix)
+
+    def __str__(self) -> str:
+        """The name that model cards use; it holds a hash, as another matrix is another space."""
+        matrix = cast(Tensor, self.matrix).numpy()
+        digest = hashlib.sha256(np.ascontiguousarray(matrix, "<f4").tobytes()).hexdigest()
+        return f"Rotate {matrix.shape[0]} {self.kind} {digest[:12]}"
+
+
+def rotated(source: AnySource, kind: RotationKind, texts: Sequence[str] | None) -> TextSource:
+    """The source with a rotation in its head, fitted on `texts` or on built-in ones.
+
+    Raises:
+        InputError: it is no source of texts alone.
+        UnsupportedModelError: the model's similarity changes when vectors are turned.
+        ConversionError: the model cannot be run on the texts.
+    """
+    if not isinstance(source, TextSource):
+        raise InputError("rotate: expected a model of texts, got one of pictures; leave it out")
+    if source.similarity == "manhattan":
+        raise UnsupportedModelError(
+            f"{source.name}: a rotation changes manhattan distances; leave rotate out"
+        )
+    tokenizer = TextTokenizer.from_bytes(source.tokenizer_json, source.max_tokens, source.name)
+    chosen = fit_texts(tokenizer) if texts is None else _distinct(texts)
+    # Texts of one length together waste nothing on padding.
+    vectors = reference_vectors(source, sorted(chosen, key=len), _TEXTS_AT_ONCE)
+    fit = pca_rotation if kind == "pca" else learned_rotation
+    rotation = Rotate(fit(vectors), kind)
+    modules = list(source.head)
+    # The rotation of a unit vector has unit length but for rounding: normalising comes last.
+    place = len(modules) - 1 if modules and isinstance(modules[-1], Normalize) else len(modules)
+    modules.insert(place, rotation)
+    note = f"rotated by {kind}, fitted on {len(chosen)} texts"
+    return replace(source, head=nn.Sequential(*modules), notes=(*source.notes, note))
+
+
+def check_rotation(kind: str | None, texts: Sequence[str] | None) -> None:
+    """Refuse a rotation that cannot be, before any work.
+
+    Raises:
+        InputError: an unknown kind, or texts that are none, too few, or for nothing.
+    """
+    if kind is not None and kind not in ROTATIONS:
+        raise InputError(f"rotate: expected one of {', '.join(ROTATIONS)} or None, got {kind!r}")
+    if texts is None:
+        return
+    if kind is None:
+        raise InputError("rotate_on: expected a rotation to fit on these texts, got rotate=None")
+    if isinstance(texts, str) or not all(isinstance(cast(object, text), str) for text in texts):
+        raise InputError("rotate_on: expected a list of texts")
+    if (count := len(_distinct(texts))) < _FEWEST_TEXTS:
+        raise InputError(f"rotate_on: expected {_FEWEST_TEXTS} texts or more, got {count}")
+
+
+def _distinct(texts: Sequence[str]) -> list[str]:
+    return [text for text in dict.fromkeys(texts) if text.strip()]
+
+
+def fit_texts(tokenizer: TextTokenizer) -> list[str]:
+    """Texts that every model has: the built-in ones, and whole words of its own vocabulary."""
+    decode = tokenizer.tokenizer.decode
+    words = (str(decode([number])).strip() for number in tokenizer.vocabulary().values())
+    whole = [word for word in words if word.isalpha() and len(word) >= _FEWEST_LETTERS]
+    spread = whole[:: max(1, len(whole) // _MOST_WORDS)][:_MOST_WORDS]
+    return list(dict.fromkeys((*calibration_texts(), *spread)))

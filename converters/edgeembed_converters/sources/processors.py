@@ -1,0 +1,150 @@
+"""transformers' image processors, read as the settings of a bundle."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from edgeembed_converters.messages import first_line
+from edgeembed_converters.sources.model_files import read_json
+from edgeembed_converters.sources.source import OriginalPixels
+from edgeembed_runtime.bundle.preprocess import Interpolation, Preprocess
+from edgeembed_runtime.errors import ConversionError, UnsupportedModelError
+
+PROCESSOR_FILE = "preprocessor_config.json"
+# Where newer versions of transformers save it when a processor of texts is beside it.
+_TOGETHER = "processor_config.json"
+_FILTERS: Mapping[int, Interpolation] = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
+# ConvNeXT's processors cut the middle out below this size, and squash from it on.
+_CONVNEXT_WHOLE = 384
+
+
+def has_processor(directory: Path) -> bool:
+    """Whether a directory says how its pictures are prepared."""
+    together = read_json(directory / _TOGETHER)
+    return (directory / PROCESSOR_FILE).is_file() or "image_processor" in together
+
+
+def load_processor(directory: Path, trust_remote_code: bool) -> Any:
+    """The image processor of a transformers directory, the one that works on Pillow's pictures.
+
+    Raises:
+        ConversionError: there is none, or it cannot be loaded.
+    """
+    from transformers import AutoImageProcessor
+
+    if not has_processor(directory):
+        raise ConversionError(
+            f"{directory}: expected {PROCESSOR_FILE}, which says how pictures are prepared, found "
+            "none; pass preprocess="
+        )
+    which = _pillow_backend()
+    try:
+        return AutoImageProcessor.from_pretrained(
+            directory, local_files_only=True, trust_remote_code=trust_remote_code, **which
+        )
+    except Exception as error:  # whatever a damaged file makes transformers raise
+        raise ConversionError(
+            f"{directory}: could not load {PROCESSOR_FILE}: {first_line(error)}"
+        ) from error
+
+
+def pixels_by_processor(processor: Any) -> OriginalPixels:
+    """The processor as a library's own way from a picture to pixels; always red, green, blue."""
+
+    def original(picture: Any) -> Tensor:
+        pixels = processor(images=picture, return_tensors="pt")["pixel_values"]
+        return pixels.flip(1) if flips_channels(processor) else pixels
+
+    return original
+
+
+def preprocess_of_processor(processor: Any, where: str) -> Preprocess:
+    """The settings that do what an image processor does.
+
+    Raises:
+        UnsupportedModelError: it does something that a bundle cannot describe.
+    """
+    filter_id = int(getattr(processor, "resample", None) or 0)
+    if filter_id not in _FILTERS:
+        raise UnsupportedModelError(f"{where}: resample {filter_id}: expected 0 to 3")
+    geometry = _geometry(processor)
+    if geometry.get("size") is None:
+        raise UnsupportedModelError(
+            f"{where}: size {_sides(processor, 'size')}, crop {_sides(processor, 'crop_size')}: "
+            "expected a height and a width, or the shortest edge and a crop; pass preprocess="
+        )
+    return Preprocess(
+        **geometry,
+        interpolation=_FILTERS[filter_id],
+        rounding="transformers",
+        **_values(processor),
+    )
+
+
+def flips_channels(processor: Any) -> bool:
+    """Whether the processor gives blue, green, red."""
+    return bool(getattr(processor, "do_flip_channel_order", False))
+
+
+def _pillow_backend() -> dict[str, Any]:
+    from importlib.metadata import version
+
+    if int(version("transformers").split(".")[0]) >= 5:
+        return {"backend": "pil"}
+    return {"use_fast": False}
+
+
+def _geometry(processor: Any) -> dict[str, Any]:
+    """resize, resize_to, size and crop; without a size where they cannot be described."""
+    size, crop = _sides(processor, "size"), _both(_sides(processor, "crop_size"))
+    cropped = bool(getattr(processor, "do_center_crop", False))
+    if not getattr(processor, "do_resize", True):
+        return {"resize": "none", "size": crop if cropped else None, "crop": "center"}
+    if set(size) == {"shortest_edge"}:
+        return _by_shortest(processor, size["shortest_edge"], crop if cropped else None)
+    square = _both(size)
+    if cropped and crop != square:
+        return {}
+    return {"resize": "squash", "size": square, "crop": "none"}
+
+
+def _by_shortest(processor: Any, shortest: int, crop: tuple[int, int] | None) -> dict[str, Any]:
+    fraction = getattr(processor, "crop_pct", None)
+    if fraction is None:
+        return {"resize": "shortest", "resize_to": shortest, "size": crop, "crop": "center"}
+    square = (shortest, shortest)
+    if shortest >= _CONVNEXT_WHOLE:
+        return {"resize": "squash", "size": square, "crop": "none"}
+    side = int(shortest / fraction)
+    return {"resize": "shortest", "resize_to": side, "size": square, "crop": "center"}
+
+
+def _values(processor: Any) -> dict[str, Any]:
+    """rescale, mean and std; EfficientNet's processor has two rules of its own."""
+    rescale = float(processor.rescale_factor) if processor.do_rescale else 1.0
+    mean, std = (0.0,) * 3, (1.0,) * 3
+    if processor.do_normalize:
+        mean, std = _three(processor.image_mean), _three(processor.image_std)
+        if getattr(processor, "include_top", False):
+            std = tuple(value * value for value in std)
+    if getattr(processor, "rescale_offset", False):
+        mean = tuple(value + 1 for value in mean)
+    return {"rescale": rescale, "mean": mean, "std": std}
+
+
+def _sides(processor: Any, name: str) -> dict[str, int]:
+    size = getattr(processor, name, None)
+    if size is None:
+        return {}
+    items = dict(size) if isinstance(size, Mapping) else dict(vars(size))
+    return {str(key): int(value) for key, value in items.items() if value is not None}
+
+
+def _both(size: Mapping[str, int]) -> tuple[int, int] | None:
+    return (size["height"], size["width"]) if {"height", "width"} <= size.keys() else None
+
+
+def _three(values: Any) -> tuple[float, ...]:
+    return (float(values),) * 3 if isinstance(values, int | float) else tuple(map(float, values))

@@ -1,0 +1,191 @@
+"""A transformers directory with a text and a vision tower of one space: CLIP, SigLIP, their kin."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from torch import Tensor, nn
+
+from edgeembed_converters.export.fixed_length import PaddedTo
+from edgeembed_converters.sources.head import Normalize
+from edgeembed_converters.sources.model_files import (
+    card_files,
+    license_of,
+    weights_sha256,
+)
+from edgeembed_converters.sources.options import SourceOptions
+from edgeembed_converters.sources.processors import (
+    load_processor,
+    pixels_by_processor,
+    preprocess_of_processor,
+)
+from edgeembed_converters.sources.source import (
+    DualSource,
+    ImageSource,
+    OriginalVectors,
+    TextSource,
+)
+from edgeembed_converters.sources.transformers_model import (
+    load_config,
+    load_model,
+    load_tokenizer,
+    tokenizer_json,
+    tokenizer_sha256,
+)
+from edgeembed_runtime.bundle import Source
+from edgeembed_runtime.errors import UnsupportedModelError
+
+# Trained on texts padded to the full length, without a mask: padding is part of what they read.
+_PADDED_TYPES = frozenset(("siglip", "siglip2"))
+
+
+class TextFeatures(nn.Module):
+    """The text tower with its projection."""
+
+    def __init__(self, model: nn.Module, masked: bool) -> None:
+        """Wrap `model`; where it is not `masked`, it takes no attention mask."""
+        super().__init__()
+        self.model = model
+        self.masked = masked
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """(n, t) int64 ids and mask to (n, d)."""
+        masks = {"attention_mask": attention_mask} if self.masked else {}
+        return _features(cast(Any, self.model).get_text_features(input_ids=input_ids, **masks))
+
+
+class ImageFeatures(nn.Module):
+    """The vision tower with its projection."""
+
+    def __init__(self, model: nn.Module) -> None:
+        """Wrap `model`."""
+        super().__init__()
+        self.model = model
+
+    def forward(self, pixel_values: Tensor) -> Tensor:
+        """(n, 3, h, w) float32 to (n, d)."""
+        return _features(cast(Any, self.model).get_image_features(pixel_values=pixel_values))
+
+
+def is_dual_config(config: Mapping[str, Any]) -> bool:
+    """Whether a config.json is of a model with two towers."""
+    return {"text_config", "vision_config"} <= config.keys()
+
+
+def load_dual_directory(
+    directory: Path, options: SourceOptions, *, source_id: str | None, revision: str | None
+) -> DualSource:
+    """Read a transformers model that gives features of texts and of pictures.
+
+    Raises:
+        UnsupportedModelError: its towers give no vectors of one space.
+        ConversionError: files are missing or damaged.
+    """
+    config = load_config(directory, options.trust_remote_code)
+    model = load_model(directory, options.trust_remote_code).model
+    if not (hasattr(model, "get_text_features") and hasattr(model, "get_image_features")):
+        raise UnsupportedModelError(
+            f"{directory}: expected a model with features of texts and of pictures (CLIP, SigLIP), "
+            f"got {type(model).__name__}"
+        )
+    identity = source_id or directory.absolute().name
+    source = Source(
+        id=identity,
+        revision=revision,
+        weights_sha256=weights_sha256(directory),
+        license=license_of(directory),
+    )
+    name = options.name or identity.rpartition("/")[2]
+    return DualSource(
+        text=_text(directory, model, config, options, name, source),
+        image=_image(directory, model, config, options, name, source),
+        **logit_numbers(model),
+    )
+
+
+def logit_numbers(model: nn.Module) -> dict[str, float]:
+    """`logit_scale`, the multiplier itself, and `logit_bias`, as far as the model has them."""
+    numbers: dict[str, float] = {}
+    scale, bias = getattr(model, "logit_scale", None), getattr(model, "logit_bias", None)
+    if scale is not None:
+        numbers["logit_scale"] = float(scale.detach().exp())
+    if bias is not None:
+        numbers["logit_bias"] = float(bias.detach())
+    return numbers
+
+
+def _text(
+    directory: Path,
+    model: nn.Module,
+    config: Any,
+    options: SourceOptions,
+    name: str,
+    source: Source,
+) -> TextSource:
+    tokenizer = load_tokenizer(directory, options.trust_remote_code)
+    length = int(config.text_config.max_position_embeddings)
+    padded = str(config.model_type) in _PADDED_TYPES
+    features: nn.Module = TextFeatures(model, masked=not padded)
+    if padded:
+        features = PaddedTo(features, length, int(tokenizer.pad_token_id))
+    return TextSource(
+        name=name,
+        source=source,
+        backbone=features.eval(),
+        model_type=str(config.model_type),
+        tokenizer_json=tokenizer_json(tokenizer, False, directory),
+        tokenizer_sha256=tokenizer_sha256(directory, False),
+        max_tokens=min(options.max_tokens or length, length),
+        pooling=(),
+        head=nn.Sequential(Normalize()),
+        normalized=True,
+        original_vectors=_original_texts(model, tokenizer, length, padded)
+        if options.max_tokens is None
+        else None,
+        prompts=dict(options.prompts or {}),
+        directory=directory,
+    )
+
+
+def _original_texts(model: nn.Module, tokenizer: Any, length: int, padded: bool) -> OriginalVectors:
+    def original(texts: list[str]) -> Tensor:
+        batch = tokenizer(
+            texts,
+            padding="max_length" if padded else True,
+            truncation=True,
+            max_length=length,
+            return_tensors="pt",
+        )
+        masks = {} if padded else {"attention_mask": batch["attention_mask"]}
+        found = cast(Any, model).get_text_features(input_ids=batch["input_ids"], **masks)
+        return nn.functional.normalize(_features(found), dim=-1)
+
+    return original
+
+
+def _image(
+    directory: Path,
+    model: nn.Module,
+    config: Any,
+    options: SourceOptions,
+    name: str,
+    source: Source,
+) -> ImageSource:
+    processor = load_processor(directory, options.trust_remote_code)
+    return ImageSource(
+        name=name,
+        source=source,
+        backbone=ImageFeatures(model).eval(),
+        model_type=str(config.model_type),
+        preprocess=preprocess_of_processor(processor, str(directory)),
+        pooling="",
+        head=nn.Sequential(Normalize()),
+        normalized=True,
+        original_pixels=pixels_by_processor(processor),
+        card_files=card_files(directory),
+    )
+
+
+def _features(output: Any) -> Tensor:
+    # A tensor in transformers 4, in 5 an object that holds it.
+    return output if isinstance(output, Tensor) else output.pooler_output

@@ -1,0 +1,269 @@
+"""From a file of word vectors to a bundle that is used like any other."""
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_converters.export.mean_of_rows import Rows
+from edgeembed_converters.measure import as_variant
+from edgeembed_converters.model_card import model_card
+from edgeembed_converters.output import check_target, ignore_step
+from edgeembed_converters.quantization.variants import OnStep
+from edgeembed_converters.report import ConversionReport
+from edgeembed_converters.truncation import matryoshka_dims, measured_truncations
+from edgeembed_converters.word_vectors.open_file import read_word_vectors
+from edgeembed_converters.word_vectors.probes import golden_of
+from edgeembed_converters.word_vectors.table import BadWords, WordTable, checked_bad_words
+from edgeembed_converters.word_vectors.variants import TableVariants, fitting, table_variants
+from edgeembed_converters.word_vectors.vocabulary import is_lowercase, word_tokenizer_json
+from edgeembed_converters.write import prove
+from edgeembed_runtime import storage
+from edgeembed_runtime.bundle import (
+    Golden,
+    Manifest,
+    Source,
+    Subwords,
+    TextTower,
+    UnknownWord,
+    Words,
+    write_bundle,
+)
+from edgeembed_runtime.bundle.words import UNKNOWN_WORDS
+from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.inputs.word_tokenizer import load_tokenizer
+from edgeembed_runtime.vectors import normalize as unit_length
+from edgeembed_runtime.version import __version__
+
+SmallRows = Literal["int8", "fp16"]
+_MAX_TOKENS = 8192
+_POOLING = "mean of words"
+_TOKENIZER = "tokenizer.json"
+
+
+def import_word_vectors(
+    path: str | Path,
+    output: str | Path,
+    *,
+    unknown: UnknownWord | None = None,
+    max_words: int | None = None,
+    quantize: SmallRows | Sequence[SmallRows] | None = None,
+    normalize: bool = False,
+    lowercase: bool | None = None,
+    split_punctuation: bool = True,
+    max_tokens: int | None = None,
+    bad_words: BadWords = "error",
+    name: str | None = None,
+    overwrite: bool = False,
+    on_step: OnStep | None = None,
+) -> ConversionReport:
+    """Turn word vectors into a bundle: a text's vector is the mean of its words'.
+
+    Args:
+        path: a file of word2vec (text or binary), GloVe (text) or fastText (.vec or .bin); which
+            of them is told by its content. Text is read line by line, binary files are mapped.
+        output: the directory to write. It appears whole, at the end, or not at all.
+        unknown: what a word becomes that is not in the file: "subword", the mean of fastText's
+            vectors for its n-grams (the default for fastText's .bin, which has them); "zero" (the
+            default for others); the "mean" of all words; an "error".
+        max_words: read no more; files have their most frequent words first.
+        quantize: variants beside fp32, with rows in 8 ("int8") or 16 bits ("fp16").
+        normalize: give vectors unit length; otherwise they are as the file has them.
+        lowercase: look a word that the file lacks up in lower case too; by default where all of
+            the file's words are lower case.
+        split_punctuation: cut a piece of text that the file lacks at punctuation, as in "end.".
+        max_tokens: rows of a text that count; 8192 by default.
+        bad_words: a line or word that cannot be read, or comes twice, is an "error", or is left
+            out with a note ("skip").
+        name: of the bundle; by default the file's.
+        overwrite: replace a bundle that stands at `output`; anything else is never replaced.
+        on_step: called with a few words as each step begins.
+
+    Raises:
+        InputError: an option is unknown, does not suit the file, or there is no file.
+        ConversionError: the file is damaged, or of another kind; the message says where.
+        UnsupportedModelError: a supervised, quantized or newer fastText model.
+        StorageError: the disk is full, or `output` is taken.
+    """
+    began = time.perf_counter()
+    on_step = on_step or ignore_step
+    file, target = Path(path), Path(output)
+    wanted = _checked(unknown, max_words, quantize, max_tokens, bad_words)
+    check_target(target, overwrite)
+    on_step("Reading the word vectors")
+    table = read_word_vectors(file, max_words, bad_words)
+    words = _words_of(table, unknown, lowercase, split_punctuation)
+    tokenizer_json = word_tokenizer_json(table.words, words.lowercase)
+    tower = TextTower(
+        tokenizer=_TOKENIZER,
+        max_tokens=max_tokens or _MAX_TOKENS,
+        pooling=_POOLING,
+        head=("Normalize",) if normalize else (),
+        static=True,
+        words=words,
+        variants=(),
+    )
+    tokenizer = load_tokenizer(tokenizer_json, tower, f"{file}: its words as {_TOKENIZER}")
+    rows = _all_rows(table, words, wanted)
+    golden = golden_of(table.words, rows, tokenizer)
+    if normalize:
+        golden = Golden(texts=golden.texts, vectors=unit_length(golden.vectors))
+    variants = table_variants(rows, wanted, golden, tokenizer, normalize=normalize, on_step=on_step)
+    on_step("Writing the bundle")
+    imported = _Imported(
+        file=file,
+        name=name or file.stem,
+        tower=tower,
+        tokenizer_json=tokenizer_json,
+        golden=golden,
+        variants=variants,
+        notes=_notes(table, words, variants),
+        max_words=max_words,
+    )
+    with storage.staged_directory(target, replace=overwrite) as stage:
+        manifest = _write(stage, imported)
+        on_step("Proving the bundle on its golden vectors")
+        prove(stage, manifest)
+    return ConversionReport(
+        path=target,
+        name=manifest.name,
+        source=manifest.source,
+        space=manifest.space,
+        dim=manifest.dim,
+        max_tokens=tower.max_tokens,
+        pooling=_POOLING,
+        head=tower.head,
+        exporter="word vectors",
+        variants=manifest.text_tower().variants,
+        sizes={kind: made.size for kind, made in variants.made.items()},
+        truncations=measured_truncations(golden.vectors),
+        seconds=round(time.perf_counter() - began, 1),
+        notes=imported.notes,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Imported:
+    """All that goes into the bundle."""
+
+    file: Path
+    name: str
+    tower: TextTower
+    tokenizer_json: bytes
+    golden: Golden
+    variants: TableVariants
+    notes: tuple[str, ...]
+    max_words: int | None
+
+
+def _checked(
+    unknown: str | None,
+    max_words: int | None,
+    quantize: SmallRows | Sequence[SmallRows] | None,
+    max_tokens: int | None,
+    bad_words: str,
+) -> tuple[Rows, ...]:
+    """The kinds of rows that are wanted; refuses options that cannot be."""
+    checked_bad_words(bad_words)
+    if unknown is not None and unknown not in UNKNOWN_WORDS:
+        raise InputError(f"unknown: expected one of {', '.join(UNKNOWN_WORDS)}, got {unknown!r}")
+    for option, number in (("max_words", max_words), ("max_tokens", max_tokens)):
+        if number is not None and (type(number) is not int or number < 1):
+            raise InputError(f"{option}: expected a positive number, got {number!r}")
+    small = () if quantize is None else (quantize,) if isinstance(quantize, str) else quantize
+    for rows in small:
+        if rows not in ("int8", "fp16"):
+            raise InputError(f"quantize: expected int8 or fp16 for word vectors, got {rows!r}")
+    return ("fp32", *dict.fromkeys(small))
+
+
+def _words_of(
+    table: WordTable, unknown: UnknownWord | None, lowercase: bool | None, split: bool
+) -> Words:
+    policy = unknown or ("zero" if table.buckets is None else "subword")
+    subwords = None
+    if policy == "subword":
+        if table.buckets is None:
+            raise InputError(
+                "unknown: expected zero, mean or error for a file without vectors of n-grams, got "
+                "'subword'; fastText's .bin files have them"
+            )
+        subwords = Subwords(
+            first_row=len(table.words) + 1,
+            buckets=len(table.buckets.vectors),
+            min_n=table.buckets.min_n,
+            max_n=table.buckets.max_n,
+        )
+    return Words(
+        lowercase=is_lowercase(table.words) if lowercase is None else lowercase,
+        split_punctuation=split,
+        unknown=policy,
+        subwords=subwords,
+    )
+
+
+def _all_rows(table: WordTable, words: Words, wanted: Sequence[Rows]) -> NDArray[np.float32]:
+    """The words' rows, that of unknown words, and those of n-grams: (ids, d) float32."""
+    count, dim = table.vectors.shape
+    grams = table.buckets.vectors if words.subwords and table.buckets else table.vectors[:0]
+    fitting((count + 1 + len(grams), dim), wanted)  # or there is no need to copy
+    unknown = np.zeros((1, dim), np.float32)
+    if words.unknown == "mean":
+        unknown[0] = table.vectors.mean(axis=0, dtype=np.float64)
+    return np.concatenate([table.vectors, unknown, grams])
+
+
+def _notes(table: WordTable, words: Words, variants: TableVariants) -> tuple[str, ...]:
+    skipped = (f"{count} left out: {reason}" for reason, count in table.skipped.items())
+    what = f"{len(table.words)} words"
+    if words.subwords:
+        what += f", {words.subwords.buckets} rows for n-grams"
+    return (f"{what}; unknown words: {words.unknown}", *skipped, *variants.notes)
+
+
+def _write(stage: Path, imported: _Imported) -> Manifest:
+    variants = tuple(as_variant(name, made) for name, made in imported.variants.made.items())
+    tower = replace(imported.tower, variants=variants)
+    sha256 = storage.sha256_file(imported.file)
+    truncations = measured_truncations(imported.golden.vectors)
+    manifest = Manifest(
+        name=imported.name,
+        space=_space(sha256, imported.tower, imported.max_words),
+        dim=int(imported.golden.vectors.shape[1]),
+        normalized="Normalize" in tower.head,
+        matryoshka_dims=matryoshka_dims(truncations),
+        source=Source(id=imported.file.name, weights_sha256=sha256),
+        text=tower,
+        made_by=f"edgeembed {__version__}",
+        files={},
+    )
+    sizes = {variant.file: imported.variants.made[variant.name].size for variant in variants}
+    files: dict[str, bytes | Path] = {
+        _TOKENIZER: imported.tokenizer_json,
+        "golden.json": imported.golden.to_json(),
+        **{variant.file: imported.variants.made[variant.name].model for variant in variants},
+        "README.md": model_card(manifest, sizes, imported.notes, truncations).encode(),
+    }
+    return write_bundle(stage, manifest, files).manifest
+
+
+def _space(sha256: str, tower: TextTower, max_words: int | None) -> str:
+    """SHA-256 over all that decides a vector: the file, and how texts become words of it."""
+    words = tower.words
+    assert words is not None
+    parts: Mapping[str, object] = {
+        "weights": sha256,
+        "max_words": max_words,
+        "max_tokens": tower.max_tokens,
+        "pooling": tower.pooling,
+        "head": list(tower.head),
+        "words": {**vars(words), "subwords": words.subwords and vars(words.subwords)},
+    }
+    canonical = json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()
+    return f"sha256:{hashlib.sha256(canonical).hexdigest()}"

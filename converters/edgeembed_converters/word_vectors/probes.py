@@ -1,0 +1,46 @@
+"""What a bundle of word vectors is proven on: its own words, alone and together, and real texts."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_converters.probe_texts import probe_texts
+from edgeembed_runtime.bundle import Golden
+from edgeembed_runtime.errors import ConversionError, InputError
+from edgeembed_runtime.inputs.tokenizer import TextTokenizer
+
+_WORDS_ALONE = 24
+_WORDS_TOGETHER = (2, 3, 5, 8, 13, 21)
+_TOKENS = 256  # of the longest real text
+
+
+def golden_of(words: Sequence[str], table: NDArray[np.float32], tokenizer: TextTokenizer) -> Golden:
+    """Texts, and the means of their words' rows of `table` in float64, as unit vectors or not.
+
+    Texts whose words are all unknown say nothing of a model, and are left out.
+    """
+    texts: list[str] = []
+    vectors: list[NDArray[np.float32]] = []
+    for text in dict.fromkeys((*_own_words(words), *probe_texts(_TOKENS))):
+        try:
+            tokens = tokenizer.encode(text)
+        except InputError:  # a word is unknown, and that is an error
+            continue
+        weights = np.ones(len(tokens.ids)) if tokens.weights is None else tokens.weights
+        mean = np.average(table[tokens.ids].astype(np.float64), axis=0, weights=weights)
+        if mean.any():
+            texts.append(text)
+            vectors.append(mean.astype(np.float32))
+    if not texts:
+        raise ConversionError("the word vectors: expected some other than zeros, found none")
+    return Golden(texts=tuple(texts), vectors=np.stack(vectors))
+
+
+def _own_words(words: Sequence[str]) -> Iterator[str]:
+    spread = words[:: max(1, len(words) // _WORDS_ALONE)][:_WORDS_ALONE]
+    yield from words[:_WORDS_ALONE]
+    yield from spread
+    for count in _WORDS_TOGETHER:
+        yield " ".join(spread[:count])
+        yield " ".join(words[count : 2 * count])

@@ -1,0 +1,91 @@
+"""The variants of a table of word vectors: its rows in 32, 16 or 8 bits, each through its gate."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_converters import parity
+from edgeembed_converters.export.mean_of_rows import Rows, mean_of_rows, table_fits
+from edgeembed_converters.measure import measured_fidelity, measured_speedup
+from edgeembed_converters.quantization.budget import Budget
+from edgeembed_converters.quantization.subject import Made
+from edgeembed_converters.quantization.variants import OnStep
+from edgeembed_runtime.bundle import Golden
+from edgeembed_runtime.errors import ConversionError
+from edgeembed_runtime.inputs.tokenizer import TextTokenizer
+
+_RECIPES: Mapping[Rows, str] = {
+    "fp32": "word vectors, float32",
+    "fp16": "rows in 16 bits",
+    "int8": "rows in 8 bits, each with a scale",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableVariants:
+    """What was made, by variant name, and why others were not, in words."""
+
+    made: Mapping[str, Made]
+    notes: tuple[str, ...]
+
+
+def fitting(shape: tuple[int, int], wanted: Sequence[Rows]) -> tuple[Rows, ...]:
+    """The wanted kinds of rows that one ONNX file can hold.
+
+    Raises:
+        ConversionError: it can hold none of them.
+    """
+    found: tuple[Rows, ...] = tuple(rows for rows in wanted if table_fits(shape, rows))
+    if not found:
+        raise ConversionError(
+            f"the word vectors: expected at most 2 GB, all that an ONNX file holds, got {shape[0]} "
+            f"rows of {shape[1]} numbers; take fewer words (max_words), smaller rows "
+            "(quantize='int8'), or do without subwords (unknown='zero')"
+        )
+    return found
+
+
+def table_variants(
+    table: NDArray[np.float32],
+    wanted: Sequence[Rows],
+    golden: Golden,
+    tokenizer: TextTokenizer,
+    *,
+    normalize: bool,
+    on_step: OnStep,
+) -> TableVariants:
+    """Make every kind of rows that is wanted and fits, and measure it on the golden texts.
+
+    Raises:
+        ParityError: the fp32 graph does not give the golden vectors.
+        ConversionError: nothing fits, or everything missed the budget.
+    """
+    kinds = fitting(table.shape, wanted)
+    notes = [f"{rows} was left out: it is more than 2 GB" for rows in wanted if rows not in kinds]
+    made: dict[str, Made] = {}
+    base: bytes | None = None
+    for rows in kinds:
+        on_step(f"Writing and measuring {rows} rows")
+        model = mean_of_rows(table, rows, normalize=normalize)
+        fidelity = measured_fidelity(model, tokenizer, golden)
+        if rows == "fp32":
+            parity.require_parity(fidelity)
+        elif misses := Budget().misses(fidelity):
+            notes.append(f"{rows} was refused: it has {', '.join(misses)}")
+            continue
+        speed = measured_speedup(model, base, tokenizer, golden.texts) if base else 1.0
+        base = base or model
+        made[rows] = Made(
+            recipe=_RECIPES[rows],
+            size=len(model),
+            requires=(),
+            padding=True,
+            fidelity=fidelity,
+            speedup=speed,
+            model=model,
+        )
+    if not made:
+        raise ConversionError(f"nothing was made of the word vectors: {'; '.join(notes)}")
+    return TableVariants(made=made, notes=tuple(notes))
