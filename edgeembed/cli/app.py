@@ -8,7 +8,10 @@ import typer
 from edgeembed.cli import (
     bench,
     convert,
+    dedupe,
     demo,
+    distill_static,
+    distill_student,
     doctor,
     embed,
     eval,  # noqa: A004
@@ -58,6 +61,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "embed": embed.embed,
     "index": index.index,
     "search": search.search,
+    "dedupe": dedupe.dedupe,
     "map": map.map_,
     "export": export.export,
     "eval": eval.eval_,
@@ -66,3 +70,13 @@ _COMMANDS: dict[str, Callable[..., None]] = {
 }
 for name, command in _COMMANDS.items():
     app.command(name)(guarded(command))
+
+_distill = typer.Typer(
+    name="distill",
+    no_args_is_help=True,
+    help="Smaller encoders from large ones.\n\n"
+    "Example: edgeembed distill static minilm.bundle texts.txt tiny.bundle",
+)
+_distill.command("static")(guarded(distill_static.static))
+_distill.command("student")(guarded(distill_student.student))
+app.add_typer(_distill)

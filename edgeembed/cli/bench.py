@@ -31,9 +31,9 @@ def bench(
     Example: edgeembed bench minilm.bundle
     """
     manifest = Bundle.open(bundle).manifest
-    chosen = [v for v in manifest.text.variants if suits(v, CPU)]
+    chosen = [v for v in manifest.text_tower().variants if suits(v, CPU)]
     if variants:
-        known = {variant.name: variant for variant in manifest.text.variants}
+        known = {variant.name: variant for variant in manifest.text_tower().variants}
         for name in variants:
             if name not in known:
                 raise InputError(f"variant: expected one of {', '.join(known)}, got {name!r}")

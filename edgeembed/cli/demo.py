@@ -46,25 +46,36 @@ def demo(
         typer.Option(envvar="EDGEEMBED_CACHE", help="Where to keep it; by default the user cache."),
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="Answers per question.")] = 3,
+    convert: Annotated[
+        bool,
+        typer.Option(
+            "--convert", help="Convert all-MiniLM-L6-v2 and use it (needs the extra 'demo')."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Convert a real model, index the Python standard library's functions, and ask questions.
+    """Index the Python standard library's functions, and ask questions.
 
-    Needs no network: the model comes in a package, the texts are Python's own documentation. What
-    it makes is kept, so that a second run starts at the questions.
+    Needs no network: the model is the one in the package, the texts are Python's own documentation.
+    What it makes is kept, so that a second run starts at the questions.
 
-    Example: edgeembed demo
+    Examples: edgeembed demo
+
+    edgeembed demo --convert
     """
     root = folder or Path(platformdirs.user_cache_dir("edgeembed", appauthor=False))
     with storage_errors("create", root):
         root.mkdir(parents=True, exist_ok=True)
-    bundle = _bundle(root / f"{_NAME}.bundle", quiet=as_json)
-    with Encoder.load(bundle) as encoder, _index(root / "stdlib.index", encoder) as index:
+    if convert:
+        bundle, name = _bundle(root / f"{_NAME}.bundle", quiet=as_json), f"stdlib-{_NAME}.index"
+    else:
+        bundle, name = None, "stdlib.index"
+    with Encoder.load(bundle) as encoder, _index(root / name, encoder) as index:
         index.search(QUESTIONS[0])  # the first search reads the index from disk
         answers = [_ask(index, question, k) for question in QUESTIONS]
         times = statistics.median(milliseconds for _, milliseconds in answers)
         if as_json:
-            print_json(_summary(bundle, index, answers, times))
+            print_json(_summary(encoder.path, index, answers, times))
             return
         for question, (hits, milliseconds) in zip(QUESTIONS, answers, strict=True):
             _show(question, hits, milliseconds)
@@ -75,7 +86,8 @@ def demo(
         )
         _converse(index, k)
         out.print(
-            f"\nTry your own files:\n  edgeembed index FOLDER --model {bundle}\n"
+            "\nTry your own files:\n  edgeembed index FOLDER"
+            f"{f' --model {bundle}' if bundle else ''}\n"
             '  edgeembed search "your question"',
             markup=False,
             highlight=False,

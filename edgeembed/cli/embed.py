@@ -1,6 +1,7 @@
 """`edgeembed embed`: texts in, vectors out."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from edgeembed import Encoder
 from edgeembed.cli.output import bar_progress, err, json_text, print_json
-from edgeembed.cli.targets import VariantName
+from edgeembed.cli.targets import MODEL_VARIABLE, VariantName, load_model
 from edgeembed.ingest.texts import TextFormat, format_of, read_texts, texts_in
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.storage import staged_file
@@ -22,7 +23,10 @@ _SUFFIXES = (".npy", ".jsonl")
 
 
 def embed(
-    model: Annotated[Path, typer.Argument(help="The bundle to encode with.")],
+    model: Annotated[
+        Path | None,
+        typer.Argument(help="The bundle to encode with; by default the one in the package."),
+    ] = None,
     files: Annotated[
         list[Path] | None, typer.Argument(help="Files of texts; standard input without any.")
     ] = None,
@@ -45,14 +49,18 @@ def embed(
     """Encode texts: one a line, or one a record of a .jsonl file, in order.
 
     Examples:
-    echo "one text" | edgeembed embed minilm.bundle
+    echo "one text" | edgeembed embed
+
+    edgeembed embed notes.txt -o vectors.npy
 
     edgeembed embed minilm.bundle notes.txt records.jsonl -o vectors.npy
     """
     if output is not None and output.suffix not in _SUFFIXES:
         raise InputError(f"output {output}: expected a name in .npy or .jsonl")
     stdin_format: TextFormat = "jsonl" if jsonl else "lines"
-    with Encoder.load(model, variant=variant) as encoder:
+    if model is not None and model.is_file():  # a bundle is a directory
+        model, files = None, [model, *(files or [])]
+    with load_model(model, os.environ.get(MODEL_VARIABLE), variant) as encoder:
         texts = list(_read(files or [], stdin_format, field))
         name = _prompt_name(encoder, query)
         vectors = encoder.encode_iter(texts, prompt_name=name, prompt=None if name else "")

@@ -1,4 +1,4 @@
-"""`edgeembed index`: files, folders and records into an index."""
+"""`edgeembed index`: files, folders, records and pictures into an index."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from edgeembed import Encoder, Index
+from edgeembed.cli.index_pictures import index_picture_files
 from edgeembed.cli.index_report import print_report, show_failures, show_report
 from edgeembed.cli.index_watch import follow, run_with_bar
 from edgeembed.cli.output import AsJson
@@ -14,6 +15,7 @@ from edgeembed.cli.targets import (
     IndexPath,
     ModelPath,
     VariantName,
+    bundle_path,
     is_index,
     load_model,
 )
@@ -21,6 +23,9 @@ from edgeembed.ingest.folders import look_through
 from edgeembed.ingest.indexing import PassageIndexer
 from edgeembed.ingest.passages import ChunkSettings, PassageReader
 from edgeembed.ingest.watching import watched_folders
+from edgeembed_runtime.bundle import Bundle
+from edgeembed_runtime.bundle.default_bundle import default_bundle
+from edgeembed_runtime.errors import InputError
 
 _USUAL_OVERLAP = 32
 
@@ -57,13 +62,26 @@ def index(
     again, and files that are gone from a folder leave the index; JSON records that have a key of
     their own stay. After Ctrl-C what was done stays, and running the command again completes it.
 
+    With a bundle for images it is pictures that go into the index: their paths are their keys, and
+    those that cannot be read are named and skipped.
+
     Examples: edgeembed index ~/notes --model minilm.bundle
 
     edgeembed index ~/notes --watch
+
+    edgeembed index ~/photos --model image.bundle -i photos.index
     """
     folders = watched_folders(sources) if watch else []
     found = look_through(sources)
     with _open(index_path, model, variant) as opened:
+        if "image" in opened.encoder.modalities:
+            if watch:
+                raise InputError("watch: expected a bundle for texts; pictures are not watched yet")
+            if not index_picture_files(
+                opened.index, opened.encoder, sources, everything=everything, as_json=as_json
+            ):
+                raise typer.Exit(1)
+            return
         reader = PassageReader(
             encoder=opened.encoder,
             chunks=_chunk_settings(chunk_tokens, overlap, opened.encoder),
@@ -106,14 +124,22 @@ class _Opened:
 
 def _open(path: Path, model: Path | None, variant: str) -> _Opened:
     if not is_index(path):
-        encoder = load_model(model, None, variant)
+        encoder = _load(model, None, variant)
         return _Opened(Index.create(path, encoder=encoder, info=bundle_info(encoder)), encoder)
     with Index.open(path) as existing:
         hint = existing.info.get("bundle")
-    encoder = load_model(model, hint, variant)
+    encoder = _load(model, hint, variant)
     return _Opened(Index.open(path, encoder=encoder, mode="rw"), encoder)
+
+
+def _load(model: Path | None, hint: str | None, variant: str) -> Encoder:
+    """Load what encodes documents: of a bundle for texts and images, the half for images."""
+    modalities = Bundle.open(bundle_path(model, hint)).manifest.modalities
+    return load_model(model, hint, variant, modalities[-1])
 
 
 def bundle_info(encoder: Encoder) -> dict[str, str]:
     """What an index remembers of the bundle that it was made with."""
-    return {"bundle": str(encoder.path.absolute())}
+    # The default bundle may stand elsewhere tomorrow, in another installation.
+    default = encoder.path == default_bundle()
+    return {"bundle": "" if default else str(encoder.path.absolute())}

@@ -9,7 +9,7 @@ import typer
 from edgeembed import Index
 from edgeembed.cli.output import AsJson, megabytes, print_facts, print_json, print_table
 from edgeembed.cli.targets import is_index
-from edgeembed_runtime.bundle import Bundle
+from edgeembed_runtime.bundle import Bundle, ImageTower, TextTower
 from edgeembed_runtime.bundle.manifest_json import manifest_to_json
 
 
@@ -31,8 +31,7 @@ def _inspect_bundle(path: Path, as_json: bool) -> None:
     if as_json:
         typer.echo(manifest_to_json(manifest).decode(), nl=False)
         return
-    text, source = manifest.text, manifest.source
-    prompts = ", ".join(f"{name}={prompt!r}" for name, prompt in text.prompts.items())
+    source = manifest.source
     print_facts(
         [
             ("bundle", manifest.name),
@@ -42,10 +41,8 @@ def _inspect_bundle(path: Path, as_json: bool) -> None:
                 f"{manifest.dim} components, compared by {manifest.similarity}"
                 + (", unit length" if manifest.normalized else ""),
             ),
-            ("input", f"text, up to {text.max_tokens} tokens"),
-            ("pooling", text.pooling or "inside the model"),
-            ("head", ", ".join(text.head) or "none"),
-            ("prompts", prompts or "none"),
+            *_text_facts(manifest.text),
+            *_image_facts(manifest.image),
             ("source", f"{source.id} (weights {source.weights_sha256[:16]}...)"),
             ("licence", source.license or "not stated by the source"),
             ("made by", manifest.made_by),
@@ -55,16 +52,38 @@ def _inspect_bundle(path: Path, as_json: bool) -> None:
         ["variant", "#size", "#mean cosine", "#min cosine", "#speed", "chosen on"],
         [
             (
-                v.name,
+                v.name if modality == "text" else f"{modality} {v.name}",
                 megabytes(manifest.files[v.file].bytes),
                 f"{v.fidelity.mean_cosine:.6f}",
                 f"{v.fidelity.min_cosine:.6f}",
                 f"{v.speedup:g}x",
                 " or ".join(v.requires) or "any processor",
             )
-            for v in text.variants
+            for modality, tower in manifest.towers.items()
+            for v in tower.variants
         ],
     )
+
+
+def _text_facts(tower: TextTower | None) -> list[tuple[str, str]]:
+    if tower is None:
+        return []
+    prompts = ", ".join(f"{name}={prompt!r}" for name, prompt in tower.prompts.items())
+    return [
+        ("input", f"text, up to {tower.max_tokens} tokens"),
+        ("pooling", tower.pooling or "inside the model"),
+        ("head", ", ".join(tower.head) or "none"),
+        ("prompts", prompts or "none"),
+    ]
+
+
+def _image_facts(tower: ImageTower | None) -> list[tuple[str, str]]:
+    if tower is None:
+        return []
+    height, width = tower.preprocess.size
+    to = f" to {tower.preprocess.resize_to}" if tower.preprocess.resize_to else ""
+    how = f"{tower.preprocess.interpolation}, {tower.preprocess.resize}{to}"
+    return [("input", f"pictures, {width} x {height} pixels (resized: {how})")]
 
 
 def _inspect_index(path: Path, as_json: bool) -> None:

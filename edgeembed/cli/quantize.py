@@ -11,6 +11,8 @@ from edgeembed.quantization_plot import quantization_page
 from edgeembed_runtime.storage import staged_file
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edgeembed_converters import QuantizationReport
     from edgeembed_converters.report import TrialReport
 
@@ -31,6 +33,12 @@ def quantize(
             exists=True,
             dir_okay=False,
             help="Texts like those to be encoded: one a line, or .jsonl with a field 'text'.",
+        ),
+    ] = None,
+    calibration_images: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, file_okay=False, help="A folder of pictures like those to be encoded."
         ),
     ] = None,
     mean_cosine: Annotated[
@@ -62,6 +70,7 @@ def quantize(
             target=target or "int8",  # pyright: ignore[reportArgumentType]  # quantize checks it
             budget=budget,
             calibration=texts,
+            calibration_images=calibration_images,
             overwrite=force,
             on_step=lambda step: progress.update(task, description=step),
         )
@@ -75,6 +84,15 @@ def quantize(
 
 
 def _show(report: "QuantizationReport") -> None:
+    _show_trials(report.trials, f"{report.variants[0].fidelity.texts} inputs")
+    if report.image is not None:
+        count = report.image.variants[0].fidelity.texts
+        _show_trials(report.image.trials, f"{count} pictures")
+    for name, why in report.refused.items():
+        err.print(f"Refused: {name}: {why}", highlight=False)
+
+
+def _show_trials(trials: "Sequence[TrialReport]", inputs: str) -> None:
     print_table(
         ["recipe", "#size", "#mean cosine", "#min cosine", "#overlap@10", "#speed", "became"],
         [
@@ -87,12 +105,10 @@ def _show(report: "QuantizationReport") -> None:
                 f"{trial.speedup:g}x",
                 trial.chosen or ("" if trial.best else "(another is faster and closer)"),
             )
-            for trial in report.trials
+            for trial in trials
         ],
-        title=f"Compared with the original on {report.variants[0].fidelity.texts} texts",
+        title=f"Compared with the original on {inputs}",
     )
-    for name, why in report.refused.items():
-        err.print(f"Refused: {name}: {why}", highlight=False)
 
 
 def _what(trial: "TrialReport") -> str:

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
@@ -11,13 +12,19 @@ import typer
 from edgeembed import Hit, Index
 from edgeembed.cli.output import AsJson, err, print_json, print_table
 from edgeembed.cli.targets import DEFAULT_INDEX, IndexPath, ModelPath, VariantName, load_model
+from edgeembed.gallery.page import Row, Shown, write_gallery
 from edgeembed_runtime.errors import InputError
 
 _EXCERPT = 160
 
 
 def search(
-    query: Annotated[str, typer.Argument(help="What to search for, in words of your own.")],
+    query: Annotated[
+        str | None, typer.Argument(help="What to search for, in words of your own.")
+    ] = None,
+    image: Annotated[
+        Path | None, typer.Option(help="Search for pictures like this one, not by words.")
+    ] = None,
     index_path: IndexPath = DEFAULT_INDEX,
     model: ModelPath = None,
     k: Annotated[int, typer.Option("-k", min=1, help="How many results.")] = 10,
@@ -34,26 +41,35 @@ def search(
     exact: Annotated[
         bool, typer.Option("--exact", help="The true neighbours, even in a large index.")
     ] = False,
+    html: Annotated[
+        Path | None, typer.Option(help="Write the pictures that were found as a page to look at.")
+    ] = None,
     full: Annotated[bool, typer.Option("--full", help="Show whole passages.")] = False,
     variant: VariantName = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Search an index that `edgeembed index` made.
 
-    Example: edgeembed search "how do I cancel my order" -k 5
+    Examples: edgeembed search "how do I cancel my order" -k 5
+
+    edgeembed search "a dog on a beach" -i photos.index --html found.html
+
+    edgeembed search --image dog.jpg -i photos.index
     """
+    if (query is None) == (image is None):
+        raise InputError("query: expected words to search for, or --image FILE, and not both")
     if mode not in ("dense", "keyword", "hybrid"):
         raise InputError(f"mode: expected dense, keyword or hybrid, got {mode!r}")
     condition = _condition(where)
     with Index.open(index_path) as opened:
         hint = opened.info.get("bundle")
     with (
-        load_model(model, hint, variant) as encoder,
+        load_model(model, hint, variant, "text" if image is None else "image") as encoder,
         Index.open(index_path, encoder=encoder) as opened,
     ):
         began = time.perf_counter()
         hits = opened.search(
-            query,
+            (query or "") if image is None else encoder.encode_image(image),
             k,
             where=condition,
             mode=mode,
@@ -63,11 +79,15 @@ def search(
         )
         milliseconds = (time.perf_counter() - began) * 1000
         count = len(opened)
+    asked = query if image is None else str(image)
+    if html is not None:
+        shown = (Shown(path=Path(hit.key), note=f"{hit.score:.3f}") for hit in hits)
+        write_gallery(html, asked or "", [Row(title="", pictures=tuple(shown))])
     if as_json:
-        print_json({"query": query, "ms": milliseconds, "hits": [asdict(hit) for hit in hits]})
+        print_json({"query": asked, "ms": milliseconds, "hits": [asdict(hit) for hit in hits]})
         return
     show_hits(hits, full=full)
-    err.print(f"{len(hits)} of {count} passages in {milliseconds:.1f} ms", highlight=False)
+    err.print(f"{len(hits)} of {count} in {milliseconds:.1f} ms", highlight=False)
 
 
 def show_hits(hits: Sequence[Hit], *, full: bool = False) -> None:

@@ -6,17 +6,24 @@ from typing import Annotated
 import typer
 
 from edgeembed import Encoder
-from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.bundle import Bundle, Modality
+from edgeembed_runtime.bundle.default_bundle import default_bundle
 from edgeembed_runtime.index.layout import CATALOG
 
 DEFAULT_INDEX = Path("edgeembed.index")
+MODEL_VARIABLE = "EDGEEMBED_MODEL"
 
 IndexPath = Annotated[
     Path, typer.Option("--index", "-i", envvar="EDGEEMBED_INDEX", help="The index directory.")
 ]
 ModelPath = Annotated[
     Path | None,
-    typer.Option("--model", "-m", envvar="EDGEEMBED_MODEL", help="The bundle to encode with."),
+    typer.Option(
+        "--model",
+        "-m",
+        envvar=MODEL_VARIABLE,
+        help="The bundle to encode with; by default the one in the package.",
+    ),
 ]
 VariantName = Annotated[
     str, typer.Option("--variant", help="fp32, int8, ...; by default what suits this machine.")
@@ -28,15 +35,27 @@ def is_index(path: Path) -> bool:
     return (path / CATALOG).exists()
 
 
-def load_model(model: Path | None, hint: str | None, variant: str = "auto") -> Encoder:
-    """Load the bundle that was named, or else the one that the index remembers.
+def load_model(
+    model: Path | None, hint: str | None, variant: str = "auto", only: Modality | None = None
+) -> Encoder:
+    """Load the bundle that was named, or else the one that the index remembers, or the default.
+
+    `only` is what will be encoded: of a bundle for texts and images the other half stays unread.
 
     Raises:
-        InputError: neither is given.
+        InputError: it does not encode `only`.
     """
-    chosen = model or (Path(hint) if hint else None)
-    if chosen is None:
-        raise InputError(
-            "model: expected a bundle, got none; pass --model BUNDLE, or set EDGEEMBED_MODEL"
-        )
-    return Encoder.load(chosen, variant=variant)
+    chosen = bundle_path(model, hint)
+    if only is None:
+        return Encoder.load(chosen, variant=variant)
+    manifest = Bundle.open(chosen).manifest
+    if only == "image":
+        manifest.image_tower()
+    else:
+        manifest.text_tower()
+    return Encoder.load(chosen, variant=variant, modalities=(only,))
+
+
+def bundle_path(model: Path | None, hint: str | None) -> Path:
+    """The bundle that was named, or else the one that the index remembers, or the default."""
+    return model or (Path(hint) if hint else default_bundle())

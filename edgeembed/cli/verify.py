@@ -76,15 +76,16 @@ def _verify_bundle(path: Path) -> tuple[list[str], list[SelfTest]]:
     bundle = Bundle.open(path)
     problems = bundle.problems()
     tests: list[SelfTest] = []
-    for variant in bundle.manifest.text.variants:
-        try:
-            with Encoder.load(path, variant=variant.name) as encoder:
-                tests.append(encoder.self_test())
-        except EdgeEmbedError as error:
-            if str(error) not in problems:
-                problems.append(str(error))
+    for modality, tower in bundle.manifest.towers.items():
+        for name in tower.variant_names:
+            try:
+                with Encoder.load(path, variant=name, modalities=(modality,)) as encoder:
+                    tests.append(encoder.self_test())
+            except EdgeEmbedError as error:
+                if str(error) not in problems:
+                    problems.append(str(error))
     problems += [
-        f"variant {test.variant}: expected golden cosines of at least "
+        f"{_tower(test)}variant {test.variant}: expected golden cosines of at least "
         f"{test.expected_min_cosine:.6f}, found {test.min_cosine:.6f}"
         for test in tests
         if not test.ok
@@ -92,13 +93,17 @@ def _verify_bundle(path: Path) -> tuple[list[str], list[SelfTest]]:
     return problems, tests
 
 
+def _tower(test: SelfTest) -> str:
+    return "" if test.modality == "text" else f"{test.modality} "
+
+
 def _show(path: Path, problems: list[str], tests: list[SelfTest]) -> None:
     if tests:
         print_table(
-            ["variant", "#golden texts", "#mean cosine", "#min cosine", "#at least", "result"],
+            ["variant", "#golden inputs", "#mean cosine", "#min cosine", "#at least", "result"],
             [
                 (
-                    test.variant,
+                    f"{_tower(test)}{test.variant}",
                     test.texts,
                     f"{test.mean_cosine:.6f}",
                     f"{test.min_cosine:.6f}",

@@ -4,9 +4,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from edgeembed import Encoder
 from edgeembed.doctor.finding import Finding
-from edgeembed_runtime.bundle import Bundle, Variant
+from edgeembed_runtime.bundle import Bundle, Modality
 from edgeembed_runtime.engine.providers import CPU
 from edgeembed_runtime.engine.variants import suits
 from edgeembed_runtime.errors import EdgeEmbedError
@@ -26,26 +28,25 @@ def bundle_findings(path: Path) -> Iterator[Finding]:
     if not problems:
         count = len(bundle.manifest.files)
         yield Finding(name="files", status="ok", found=f"{count} files, every SHA-256 is right")
-    for variant in bundle.manifest.text.variants:
-        if suits(variant, CPU):
-            yield _self_test(path, variant)
-        else:
-            needs = " or ".join(variant.requires)
-            yield Finding(
-                name=f"variant {variant.name}", status="note", found=f"not for this CPU: {needs}"
-            )
+    for modality, tower in bundle.manifest.towers.items():
+        for variant in tower.variants:
+            name = f"{'' if modality == 'text' else 'image '}variant {variant.name}"
+            if suits(variant, CPU):
+                yield _self_test(path, modality, variant.name, name)
+            else:
+                needs = " or ".join(variant.requires)
+                yield Finding(name=name, status="note", found=f"not for this CPU: {needs}")
     yield _choice(path)
 
 
-def _self_test(path: Path, variant: Variant) -> Finding:
-    name = f"variant {variant.name}"
+def _self_test(path: Path, modality: Modality, variant: str, name: str) -> Finding:
     try:
-        with Encoder.load(path, variant=variant.name) as encoder:
+        with Encoder.load(path, variant=variant, modalities=(modality,)) as encoder:
             test = encoder.self_test()
     except EdgeEmbedError as error:
         return Finding(name=name, status="wrong", found=str(error))
     found = (
-        f"min cosine {test.min_cosine:.6f} to the original, over {test.texts} golden texts "
+        f"min cosine {test.min_cosine:.6f} to the original, over {test.texts} golden inputs "
         f"(at least {test.expected_min_cosine:.6f})"
     )
     if test.ok:
@@ -58,7 +59,10 @@ def _choice(path: Path) -> Finding:
     began = time.perf_counter()
     try:
         with Encoder.load(path) as encoder:
-            encoder.encode("a first text")
+            if "text" in encoder.modalities:
+                encoder.encode("a first text")
+            else:
+                encoder.encode_image(np.zeros((64, 64, 3), np.uint8))
             seconds = time.perf_counter() - began
             nodes = ", ".join(
                 f"{count} on {name}" for name, count in encoder.nodes_by_provider.items()

@@ -18,8 +18,12 @@ def refuse(event, arguments):
 sys.addaudithook(refuse)
 from edgeembed import Encoder
 with Encoder.load(sys.argv[1]) as encoder:
-    encoder.encode(["one text", "another"])
-    encoder.encode("a query")
+    if "text" in encoder.modalities:
+        encoder.encode(["one text", "another"])
+        encoder.encode("a query")
+    if "image" in encoder.modalities:
+        import numpy as np
+        encoder.encode_image([np.zeros((64, 64, 3), np.uint8)] * 2)
     fds = "/proc/self/fd"
     names = [os.readlink(f"{fds}/{n}") for n in os.listdir(fds) if os.path.lexists(f"{fds}/{n}")] \\
         if os.path.isdir(fds) else []

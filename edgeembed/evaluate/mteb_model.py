@@ -159,7 +159,7 @@ def _usual_name(encoder: Encoder) -> str:
 
 def _revision(encoder: Encoder) -> str:
     manifest = encoder.manifest
-    (file,) = (v.file for v in manifest.text.variants if v.name == encoder.variant)
+    (file,) = (v.file for v in manifest.text_tower().variants if v.name == encoder.variant)
     identity = f"{encoder.space} {manifest.files[file].sha256}"
     return hashlib.sha256(identity.encode()).hexdigest()[:40]
 

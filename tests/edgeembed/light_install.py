@@ -20,7 +20,9 @@ def main() -> None:
         with Index.create(f"{folder}/light.index", encoder=encoder) as index:
             index.upsert(["a", "b"], ["first text", "second text"])
             assert index.search("first text", k=1)[0].key == "a"
-    print("the light install encodes and searches")
+    with Encoder.load(verify="golden") as encoder:  # the bundle that is in the wheel
+        assert encoder.encode(["a text", "another"]).shape == (2, encoder.dim)
+    print("the light install encodes and searches, with the default bundle too")
 
 
 if __name__ == "__main__":

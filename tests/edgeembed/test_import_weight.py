@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 ALLOWED = {"edgeembed", "edgeembed_runtime", "numpy", "onnxruntime", "tokenizers", "annoy"}
 
 USE = """
@@ -108,6 +110,42 @@ def test_real_use_works_where_the_heavy_packages_are_not_installed(tiny_path, tm
 
 def test_real_use_works_without_annoy(tiny_path, tmp_path):
     result = fresh(WITHOUT.format(names=("annoy",), use=use_of(tiny_path, tmp_path)))
+    assert result.returncode == 0, result.stderr
+
+
+IMAGE_USE = """
+import edgeembed, numpy
+with edgeembed.Encoder.load({bundle!r}, verify="golden") as encoder:
+    assert encoder.encode_image([numpy.zeros((40, 50, 3), numpy.uint8)] * 3).shape == (3, 16)
+"""
+
+
+def test_pictures_need_pillow_and_nothing_else(tmp_path):
+    pytest.importorskip("PIL")
+    import tiny_images
+
+    path = tiny_images.write_image_bundle(tmp_path / "image.bundle")
+    result = fresh(WATCHED.format(use=IMAGE_USE.format(bundle=str(path))))
+    assert set(result.stdout.split()) <= ALLOWED | {"PIL"}, result.stderr
+    assert result.returncode == 0, result.stderr
+
+
+def test_pictures_without_pillow_name_the_extra(tmp_path):
+    pytest.importorskip("PIL")
+    import tiny_images
+
+    path = tiny_images.write_image_bundle(tmp_path / "image.bundle")
+    use = f"""
+import edgeembed
+with edgeembed.Encoder.load({str(path)!r}) as encoder:
+    try:
+        encoder.encode_image("a.jpg")
+    except edgeembed.EdgeEmbedError as error:
+        assert "pip install 'edgeembed[image]'" in str(error), error
+    else:
+        raise SystemExit("no error")
+"""
+    result = fresh(WITHOUT.format(names=("PIL",), use=use))
     assert result.returncode == 0, result.stderr
 
 

@@ -20,7 +20,7 @@ def test_the_table_shows_every_recipe_and_what_it_became(run, tiny_path, tmp_pat
     assert result.exit_code == 0, result.stderr
     assert "dynamic int8, 8-bit weights by GPTQ" in result.stdout
     assert "became" in result.stdout
-    assert "int8" in [v.name for v in Bundle.open(tmp_path / "out").manifest.text.variants]
+    assert "int8" in [v.name for v in Bundle.open(tmp_path / "out").manifest.text_tower().variants]
     assert "dynamic int8" in (tmp_path / "plot.html").read_text()
     with Encoder.load(tmp_path / "out", variant="int8") as encoder:
         assert encoder.encode("the cat").shape == (16,)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from edgeembed import Encoder
 from edgeembed.evaluate.models.model import ComparesVectors, Role, Vectors
 from edgeembed_runtime.bundle import Bundle
@@ -23,12 +25,15 @@ class BundleModel(ComparesVectors):
         """
         self._manifest = Bundle.open(path).manifest
         super().__init__(self._manifest.similarity)
-        found = self._manifest.text.variant(variant)
+        found = self._manifest.text_tower().variant(variant)
         if found is None:
-            names = ", ".join(v.name for v in self._manifest.text.variants)
+            names = ", ".join(v.name for v in self._manifest.text_tower().variants)
             raise InputError(f"bundle {path}: expected the variant {names}, got {variant!r}")
         self._path, self._variant = path, variant
-        self._file = self._manifest.files[found.file]
+        towers = self._manifest.towers.values()
+        # As Encoder.load chooses: a tower without this variant runs its first.
+        used = [tower.variant(variant) or tower.variants[0] for tower in towers]
+        self._files = [self._manifest.files[each.file] for each in used]
         self._encoder: Encoder | None = None
 
     @property
@@ -38,13 +43,13 @@ class BundleModel(ComparesVectors):
 
     @property
     def key(self) -> str:
-        """The space, and the hash of the graph."""
-        return f"{self._manifest.space} {self._file.sha256}"
+        """The space, and the hash of each graph."""
+        return " ".join([self._manifest.space, *(file.sha256 for file in self._files)])
 
     @property
     def megabytes(self) -> float:
-        """The size of the graph."""
-        return self._file.bytes / 1e6
+        """The size of the graphs."""
+        return sum(file.bytes for file in self._files) / 1e6
 
     @property
     def dim(self) -> int:
@@ -52,26 +57,44 @@ class BundleModel(ComparesVectors):
         return self._manifest.dim
 
     def encode(self, texts: Sequence[str], role: Role) -> Vectors:
-        """See `Model`."""
-        if self._encoder is None:
-            self._encoder = Encoder.load(self._path, variant=self._variant)
-        match role:
-            case "query":
-                return self._encoder.encode_query(list(texts))
-            case "document":
-                return self._encoder.encode_document(list(texts))
-            case "plain":
-                return self._encoder.encode(list(texts))
+        """See `Model`; of word vectors, a text without a known word has none."""
+        found = self._encoded(list(texts), role)
+        if self._manifest.text_tower().words is not None:
+            found[~found.any(axis=1)] = np.nan
+        return found
+
+    def encode_images(self, images: Sequence[Path]) -> Vectors:
+        """See `ImageModel`.
+
+        Raises:
+            InputError: the bundle encodes no images, or one cannot be read.
+        """
+        return self._loaded().encode_image(list(images))
 
     def features(self, texts: Sequence[str]) -> Vectors:
-        """See `Model`."""
-        return self.encode(texts, "plain")
+        """See `Model`; a text that has no vector becomes zeros."""
+        return np.nan_to_num(self.encode(texts, "plain"))
 
-    def vocabulary(self) -> None:
-        """See `Model`: any text."""
-        return
+    def vocabulary(self) -> tuple[str, ...] | None:
+        """See `Model`: the words of word vectors; other models take any text."""
+        words = self._manifest.text_tower().words
+        return None if words is None else self._loaded().vocabulary
+
+    def _encoded(self, texts: list[str], role: Role) -> Vectors:
+        match role:
+            case "query":
+                return self._loaded().encode_query(texts)
+            case "document":
+                return self._loaded().encode_document(texts)
+            case "plain":
+                return self._loaded().encode(texts)
+
+    def _loaded(self) -> Encoder:
+        if self._encoder is None:
+            self._encoder = Encoder.load(self._path, variant=self._variant)
+        return self._encoder
 
 
 def suitable_variants(path: Path) -> list[str]:
     """The names of a bundle's variants that this processor can run, in the manifest's order."""
-    return [v.name for v in Bundle.open(path).manifest.text.variants if suits(v, CPU)]
+    return [v.name for v in Bundle.open(path).manifest.text_tower().variants if suits(v, CPU)]
