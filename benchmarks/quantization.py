@@ -57,7 +57,7 @@ def peer_encoders(path: Path, folder: Path) -> dict[str, Encoder]:
         stage = folder / str(number)
         stage.mkdir()
         text = dataclasses.replace(
-            source.manifest.text, variants=(source.manifest.text.variants[0],)
+            source.manifest.text, variants=(source.manifest.text_tower().variants[0],)
         )
         files = {n: path / n for n in source.manifest.files if not n.endswith(".onnx")}
         write_bundle(
@@ -84,7 +84,7 @@ def speeds(encoders: dict[str, Encoder], texts: list[str]) -> dict[str, float]:
 
 def measure(path: Path, texts: list[str]) -> dict[str, dict]:
     """Figures of every variant of a bundle, and of onnxruntime's own."""
-    names = [v.name for v in Bundle.open(path).manifest.text.variants if v.name in VARIANTS]
+    names = [v.name for v in Bundle.open(path).manifest.text_tower().variants if v.name in VARIANTS]
     with tempfile.TemporaryDirectory() as folder:
         encoders = {name: Encoder.load(path, variant=name) for name in names}
         encoders |= peer_encoders(path, Path(folder))
@@ -93,7 +93,7 @@ def measure(path: Path, texts: list[str]) -> dict[str, dict]:
         rows = {}
         for name, encoder in encoders.items():
             found = fidelity(reference, encoder.encode(texts, prompt=""))
-            variant = encoder.manifest.text.variant(encoder.variant)
+            variant = encoder.manifest.text_tower().variant(encoder.variant)
             size = encoder.manifest.files[variant.file].bytes
             rows[name] = {
                 "recipe": variant.recipe if name in names else name,

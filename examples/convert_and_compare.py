@@ -1,8 +1,9 @@
 """Convert a trained model, then see how close its variants are to the original, and how fast.
 
-Run: python examples/convert_and_compare.py [MODEL_DIRECTORY]
+Run: python examples/convert_and_compare.py [BUNDLE [MODEL_DIRECTORY]]
 
-Without an argument it takes the all-MiniLM-L6-v2 that the extra 'demo' installs.
+BUNDLE is where the result is kept. Without a model it takes the all-MiniLM-L6-v2 that the extra
+'demo' installs.
 """
 
 import sys
@@ -29,12 +30,13 @@ TEXTS = [
 
 def main() -> None:
     """Convert, encode with each variant, print one line for each."""
-    source = Path(sys.argv[1]) if len(sys.argv) > 1 else find_minilm()
+    source = Path(sys.argv[2]) if len(sys.argv) > 2 else find_minilm()
     original = SentenceTransformer(str(source), device="cpu")
     reference, seconds = timed(original.encode)
     print(f"{'original':10} {len(TEXTS) / seconds:8.0f} texts/s")
     with tempfile.TemporaryDirectory() as folder:
-        report = convert(source, Path(folder) / "model.bundle", quantize="int8")
+        output = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(folder) / "model.bundle"
+        report = convert(source, output, quantize="int8")
         for variant in report.variants:
             with Encoder.load(report.path, variant=variant.name) as encoder:
                 vectors, seconds = timed(encoder.encode)
