@@ -42,7 +42,9 @@ def int8_only(path: Path, folder: Path) -> Path:
     files = {name: source.path / name for name in manifest.files if name not in dropped}
     made = folder / NAME
     made.mkdir()
-    write_bundle(made, replace(manifest, text=replace(manifest.text_tower(), variants=variants)), files)
+    write_bundle(
+        made, replace(manifest, text=replace(manifest.text_tower(), variants=variants)), files
+    )
     return made
 
 

@@ -73,7 +73,9 @@ def report(distilled):
 
 
 def test_training_brings_the_table_nearer_to_its_teacher(report):
-    assert report.trained.best > report.trained.before
+    # Neighbours of a teacher with random weights are too much alike for its own figure.
+    learned = [point.loss for point in report.trained.points if point.loss is not None]
+    assert learned[-1] < 0.9 * learned[0]
     assert report.cosine > 0.75
     assert (report.dim, report.texts, report.held_out) == (16, 540, 60)
     assert set(report.sizes) == {"fp32", "int8"}

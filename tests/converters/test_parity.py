@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from onnx import numpy_helper
 
-from edgeembed_converters import build, parity
+from edgeembed_converters import parity
+from edgeembed_converters.towers import text
 from edgeembed_runtime.errors import ParityError
 
 
@@ -86,7 +87,7 @@ def test_gate_refuses_nan(vectors):
 
 
 def test_a_wrong_export_is_refused_and_leaves_nothing(monkeypatch, convert_toy, tmp_path):
-    right = build.merge_linears
+    right = text.merge_linears
 
     def wrong(model):
         model = right(model)
@@ -96,7 +97,7 @@ def test_a_wrong_export_is_refused_and_leaves_nothing(monkeypatch, convert_toy, 
         weight.CopyFrom(numpy_helper.from_array(values, weight.name))
         return model
 
-    monkeypatch.setattr(build, "merge_linears", wrong)
+    monkeypatch.setattr(text, "merge_linears", wrong)
     with pytest.raises(ParityError, match="the exported model is not the original") as caught:
         convert_toy(tmp_path / "bundle")
     assert "\n" not in str(caught.value)

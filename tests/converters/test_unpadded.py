@@ -10,7 +10,7 @@ import pytest
 from edgeembed_converters.export.unpadded import REFUSAL, unpadded
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.encoder import Encoder
-from edgeembed_runtime.engine import open_engine
+from edgeembed_runtime.engine.open_engine import Opening, open_text_engine
 from edgeembed_runtime.engine.schedule import schedule_for
 from edgeembed_runtime.engine.variants import choose_variant
 from edgeembed_runtime.errors import InputError
@@ -106,12 +106,14 @@ def test_a_variant_without_padding_is_for_the_cpu_only(tiny, converted):
     bundle = Bundle.open(report.path)
     int8 = bundle.manifest.text_tower().variant("int8")
     with pytest.raises(InputError, match=r"int8 takes no padding and runs on the CPU only.*coreml"):
-        open_engine.open_engine(
-            bundle,
-            int8,
-            providers=(("CoreMLExecutionProvider", {}),),
-            schedule=schedule_for("balanced", None),
-            check="hash",
+        open_text_engine(
+            Opening(
+                bundle=bundle,
+                variant=int8,
+                providers=(("CoreMLExecutionProvider", {}),),
+                schedule=schedule_for("balanced", None),
+                check="hash",
+            )
         )
     anywhere = dataclasses.replace(int8, requires=())
     tower = dataclasses.replace(bundle.manifest.text_tower(), variants=(anywhere,))

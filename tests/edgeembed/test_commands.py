@@ -22,7 +22,9 @@ def documented():
 
 def test_the_commands_are_these():
     used = ["convert", "demo", "embed", "index", "inspect", "quantize", "search", "verify"]
-    assert sorted([*used, "bench", "dedupe", "distill", "doctor", "eval", "export", "map"]) == COMMANDS
+    assert (
+        sorted([*used, "bench", "dedupe", "distill", "doctor", "eval", "export", "map"]) == COMMANDS
+    )
 
 
 @pytest.mark.parametrize("name", COMMANDS)
