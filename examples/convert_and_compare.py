@@ -36,7 +36,7 @@ def main() -> None:
     print(f"{'original':10} {len(TEXTS) / seconds:8.0f} texts/s")
     with tempfile.TemporaryDirectory() as folder:
         output = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(folder) / "model.bundle"
-        report = convert(source, output, quantize="int8")
+        report = convert(source, output, quantize="int8", name=output.stem)
         for variant in report.variants:
             with Encoder.load(report.path, variant=variant.name) as encoder:
                 vectors, seconds = timed(encoder.encode)

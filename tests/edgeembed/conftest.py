@@ -9,6 +9,7 @@ import pytest
 import tiny_bundle
 from typer.testing import CliRunner
 
+from edgeembed.cli import output
 from edgeembed.cli.app import app
 
 NOTES = {
@@ -26,6 +27,8 @@ def clean_environment(monkeypatch, tmp_path):
     for name in [name for name in os.environ if name.startswith("EDGEEMBED_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "300")
+    for console in (output.out, output.err):  # whose width is that of the time of their making
+        monkeypatch.setattr(console, "width", 300)
     monkeypatch.setenv("TERM", "dumb")
     monkeypatch.chdir(tmp_path)
 
