@@ -95,9 +95,10 @@ NETWORKS = {
 def pixels(path: Path, network: Network) -> np.ndarray:
     """A photo as the network takes it: (1, 3, 224, 224) float32."""
     picture = Image.open(path).convert("RGB")
-    scale = SHORTEST / min(picture.size)
-    picture = picture.resize([round(side * scale) for side in picture.size], Image.BICUBIC)
-    left, top = ((side - SIZE) // 2 for side in picture.size)
+    # Rounded as torchvision does: one pixel more or less would shift the picture.
+    shorter = min(picture.size)
+    picture = picture.resize([int(SHORTEST * s / shorter) for s in picture.size], Image.BICUBIC)
+    left, top = (round((side - SIZE) / 2) for side in picture.size)
     cut = np.asarray(picture.crop((left, top, left + SIZE, top + SIZE)), np.float32) / 255
     scaled = (cut - np.float32(network.mean)) / np.float32(network.deviation)
     return scaled.transpose(2, 0, 1)[None]
