@@ -67,6 +67,35 @@ def test_a_picture_is_the_weighted_mean_of_its_likeliest_labels(composed, toy_re
     np.testing.assert_allclose(found, expected, atol=2e-5)
 
 
+class ConvClassifier(torch.nn.Module):
+    """Logits of three classes by two convolutions with seeded weights."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(3)
+        self.layers = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Conv2d(8, 3, 3)
+        )
+
+    def forward(self, pixel_values):
+        return self.layers(pixel_values).mean((2, 3))
+
+
+def test_int8_goes_through_the_gate_though_probabilities_have_no_range(toy_report, tiny):
+    report = compose_classifier(
+        ConvClassifier(),
+        LABELS,
+        toy_report.path,
+        tiny.new_path("bundle"),
+        preprocess=PREPROCESS,
+        composition=Composition(top=2, template="a {}"),
+        quantize="int8",
+    )
+    made = [variant.name for variant in report.image.variants]
+    refused = any("int8 was refused" in note for note in report.notes)
+    assert made == (["fp32"] if refused else ["fp32", "int8"])
+
+
 def test_texts_are_the_text_bundles_own_in_another_space(composed, toy_report, texts):
     with Encoder.load(toy_report.path, variant="int8") as before:
         expected = before.encode(list(texts))
