@@ -24,8 +24,7 @@ from edgeembed_converters.sources.open_source import ModelSource, opened_source
 from edgeembed_converters.sources.options import SourceOptions
 from edgeembed_converters.sources.source import POOLINGS, Pooling
 from edgeembed_converters.towers.built import BuildOptions, Exporter
-from edgeembed_converters.write import prove, write_built
-from edgeembed_runtime import storage
+from edgeembed_converters.write import write_built, write_proven
 from edgeembed_runtime.bundle import Preprocess
 from edgeembed_runtime.errors import InputError
 
@@ -133,11 +132,9 @@ def convert(
             on_step(f"Fitting the {rotate} rotation")
             loaded = rotated(loaded, rotate, rotate_on)
         built = build_model(loaded, options)
-    on_step("Writing the bundle")
-    with storage.staged_directory(target, replace=overwrite) as stage:
-        manifest = write_built(stage, built)
-        on_step("Proving the bundle on its golden vectors")
-        prove(stage, manifest)
+    manifest = write_proven(
+        target, lambda stage: write_built(stage, built), overwrite=overwrite, on_step=on_step
+    )
     return report_of(target, built, manifest, options, time.perf_counter() - began)
 
 

@@ -21,8 +21,7 @@ from edgeembed_converters.quantization.variants import (
 from edgeembed_converters.report import QuantizationReport, TowerReport, trial_reports
 from edgeembed_converters.towers.again import base_variant, image_again, text_again
 from edgeembed_converters.truncation import measured_truncations
-from edgeembed_converters.write import prove
-from edgeembed_runtime import storage
+from edgeembed_converters.write import write_proven
 from edgeembed_runtime.bundle import Bundle, Golden, Manifest, Modality, Variant, write_bundle
 from edgeembed_runtime.errors import ConversionError, InputError
 
@@ -86,11 +85,13 @@ def quantize(
     if not any(outcome.made for outcome in outcomes.values()):
         why = "; ".join(f"{name}: {why}" for name, why in refused.items())
         raise ConversionError(f"nothing was made of bundle {source.path}: {why}")
-    on_step("Writing the bundle")
-    with storage.staged_directory(out, replace=overwrite) as stage:
-        manifest = _write(stage, source, outcomes)
-        on_step("Proving the bundle on its golden vectors")
-        prove(stage, manifest, only={name for each in outcomes.values() for name in each.made})
+    manifest = write_proven(
+        out,
+        lambda stage: _write(stage, source, outcomes),
+        overwrite=overwrite,
+        on_step=on_step,
+        only={name for each in outcomes.values() for name in each.made},
+    )
     reports = [_tower_report(manifest, modality, each) for modality, each in outcomes.items()]
     return QuantizationReport(
         path=out,

@@ -1,6 +1,6 @@
 """A built model as the files of a bundle."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from edgeembed_converters.build import BuiltModel
 from edgeembed_converters.export import text_tower
 from edgeembed_converters.measure import as_variant
 from edgeembed_converters.model_card import model_card
+from edgeembed_converters.quantization.variants import OnStep
 from edgeembed_converters.sources.source import (
     DualSource,
     TextSource,
@@ -17,6 +18,7 @@ from edgeembed_converters.sources.source import (
 )
 from edgeembed_converters.space import space_of
 from edgeembed_converters.truncation import matryoshka_dims
+from edgeembed_runtime import storage
 from edgeembed_runtime.bundle import (
     ImageTower,
     Manifest,
@@ -93,6 +95,28 @@ def _text_tower(source: TextSource, variants: tuple[Variant, ...]) -> TextTower:
         outputs=text_tower.outputs_of(source),
         variants=variants,
     )
+
+
+def write_proven(
+    target: Path,
+    write: Callable[[Path], Manifest],
+    *,
+    overwrite: bool,
+    on_step: OnStep,
+    only: Collection[str] | None = None,
+) -> Manifest:
+    """Let `write` fill a directory, prove what it wrote, and only then put it at `target`.
+
+    Raises:
+        BundleError: see `prove`.
+        StorageError: the disk is full, or `target` is taken.
+    """
+    on_step("Writing the bundle")
+    with storage.staged_directory(target, replace=overwrite) as stage:
+        manifest = write(stage)
+        on_step("Proving the bundle on its golden vectors")
+        prove(stage, manifest, only)
+    return manifest
 
 
 def prove(stage: Path, manifest: Manifest, only: Collection[str] | None = None) -> None:

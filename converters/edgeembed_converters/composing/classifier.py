@@ -30,7 +30,7 @@ from edgeembed_converters.sources.source import ImageSource
 from edgeembed_converters.sources.timm_model import is_timm_model, own_transform
 from edgeembed_converters.towers.built import BuildOptions
 from edgeembed_converters.towers.image import build_image_tower
-from edgeembed_converters.write import prove
+from edgeembed_converters.write import write_proven
 from edgeembed_runtime import storage
 from edgeembed_runtime.bundle import Bundle, Manifest, Preprocess, Source
 from edgeembed_runtime.encoder import Encoder
@@ -145,11 +145,12 @@ def compose_classifier(
             model = _trained(model, plain, examples, encoder, composition)
         source = _source(plain, model, texts.manifest, name, len(examples or ()))
         built, golden = build_image_tower(source, options)
-    options.on_step("Writing the bundle")
-    with storage.staged_directory(target, replace=overwrite) as stage:
-        manifest = write_composed(stage, texts, source, built, golden, composition.logit_scale)
-        options.on_step("Proving the bundle on its golden vectors")
-        prove(stage, manifest)
+    manifest = write_proven(
+        target,
+        lambda stage: write_composed(stage, texts, source, built, golden, composition.logit_scale),
+        overwrite=overwrite,
+        on_step=options.on_step,
+    )
     return report_of(target, manifest, built, source, time.perf_counter() - began)
 
 

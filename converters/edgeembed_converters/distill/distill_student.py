@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
-from edgeembed_converters.build import BuiltModel, build_model
+from edgeembed_converters.build import build_model
 from edgeembed_converters.distill.layers import Keep
 from edgeembed_converters.distill.learning_curve import require_plots, write_learning_curve
 from edgeembed_converters.distill.material import Material, prepare
@@ -35,9 +35,8 @@ from edgeembed_converters.sources.open_source import opened_source
 from edgeembed_converters.sources.options import SourceOptions
 from edgeembed_converters.sources.source import TextSource
 from edgeembed_converters.towers.built import BuildOptions
-from edgeembed_converters.write import prove, write_built
-from edgeembed_runtime import storage
-from edgeembed_runtime.bundle import MANIFEST_NAME, Manifest
+from edgeembed_converters.write import write_built, write_proven
+from edgeembed_runtime.bundle import MANIFEST_NAME
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.progress import OnProgress
 
@@ -147,7 +146,9 @@ def distill_student(
         on_step=on_step,
     )
     built = build_model(finished(student, source), options)
-    manifest = _write(target, built, overwrite, on_step)
+    manifest = write_proven(
+        target, lambda stage: write_built(stage, built), overwrite=overwrite, on_step=on_step
+    )
     return StudentReport(
         path=target,
         name=manifest.name,
@@ -205,12 +206,3 @@ def _check_dims(losses: LossWeights, student: Student, material: Material) -> No
             f"losses: expected matryoshka_dims from 1 to {dim - 1}, below the student's dim, "
             f"got {wrong}"
         )
-
-
-def _write(target: Path, built: BuiltModel, overwrite: bool, on_step: OnStep) -> Manifest:
-    on_step("Writing the bundle")
-    with storage.staged_directory(target, replace=overwrite) as stage:
-        manifest = write_built(stage, built)
-        on_step("Proving the bundle on its golden vectors")
-        prove(stage, manifest)
-    return manifest

@@ -16,7 +16,7 @@ from edgeembed_converters.probe_texts import probe_texts
 from edgeembed_converters.quantization.variants import OnStep
 from edgeembed_converters.truncation import matryoshka_dims, measured_truncations
 from edgeembed_converters.word_vectors.variants import table_variants
-from edgeembed_converters.write import prove
+from edgeembed_converters.write import write_proven
 from edgeembed_runtime import storage
 from edgeembed_runtime.bundle import Golden, Manifest, Source, TextTower, write_bundle
 from edgeembed_runtime.inputs.tokenizer import TextTokenizer
@@ -109,11 +109,12 @@ def write_static_bundle(
         **student.card_files,
         "README.md": card.encode(),
     }
-    on_step("Writing the bundle")
-    with storage.staged_directory(target, replace=overwrite) as stage:
-        written = write_bundle(stage, manifest, files).manifest
-        on_step("Proving the bundle on its golden vectors")
-        prove(stage, written)
+    written = write_proven(
+        target,
+        lambda stage: write_bundle(stage, manifest, files).manifest,
+        overwrite=overwrite,
+        on_step=on_step,
+    )
     sizes = {name: made.size for name, made in variants.made.items()}
     return WrittenBundle(manifest=written, sizes=sizes, notes=variants.notes)
 

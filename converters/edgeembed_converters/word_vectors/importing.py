@@ -23,7 +23,7 @@ from edgeembed_converters.word_vectors.probes import golden_of
 from edgeembed_converters.word_vectors.table import BadWords, WordTable, checked_bad_words
 from edgeembed_converters.word_vectors.variants import TableVariants, fitting, table_variants
 from edgeembed_converters.word_vectors.vocabulary import is_lowercase, word_tokenizer_json
-from edgeembed_converters.write import prove
+from edgeembed_converters.write import write_proven
 from edgeembed_runtime import storage
 from edgeembed_runtime.bundle import (
     Golden,
@@ -115,7 +115,6 @@ def import_word_vectors(
     if normalize:
         golden = Golden(texts=golden.texts, vectors=unit_length(golden.vectors))
     variants = table_variants(rows, wanted, golden, tokenizer, normalize=normalize, on_step=on_step)
-    on_step("Writing the bundle")
     imported = _Imported(
         file=file,
         name=name or file.stem,
@@ -126,10 +125,9 @@ def import_word_vectors(
         notes=_notes(table, words, variants),
         max_words=max_words,
     )
-    with storage.staged_directory(target, replace=overwrite) as stage:
-        manifest = _write(stage, imported)
-        on_step("Proving the bundle on its golden vectors")
-        prove(stage, manifest)
+    manifest = write_proven(
+        target, lambda stage: _write(stage, imported), overwrite=overwrite, on_step=on_step
+    )
     return ConversionReport(
         path=target,
         name=manifest.name,

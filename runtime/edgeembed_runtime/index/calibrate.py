@@ -55,8 +55,7 @@ def measure_exact(rows: Rows) -> Truth:
     count = min(_QUERIES, rows.ids.size)
     positions = rng.choice(rows.ids.size, size=count, replace=False)
     samples = np.array(rows.vectors[positions])
-    nearest = np.median([_nearest_other(rows, int(p)) for p in positions]) if count > 1 else 1.0
-    queries = moved_away(samples, float(np.clip(nearest, 0.0, 1.0)), rng)
+    queries = moved_away(samples, float(np.clip(_usual_nearest(rows, samples), 0.0, 1.0)), rng)
     neighbours: list[frozenset[int]] = []
     times: list[float] = []
     for query in queries:
@@ -116,10 +115,13 @@ def _measure(rows: Rows, ann: LoadedAnn, truth: Truth, effort: int) -> Measured:
     return Measured(effort=effort, recall=found / max(1, wanted), ms=statistics.median(times) * 1e3)
 
 
-def _nearest_other(rows: Rows, position: int) -> float:
-    top = TopK(2)
-    scan(rows, rows.alive, rows.vectors[position][None], [top])
-    return min(score for _, score in top.pairs())
+def _usual_nearest(rows: Rows, samples: NDArray[np.float32]) -> float:
+    """The median cosine of sampled rows to their nearest others; 1 where there is no other."""
+    if len(samples) < 2:
+        return 1.0
+    tops = [TopK(2) for _ in samples]
+    scan(rows, rows.alive, samples, tops)
+    return float(np.median([min(score for _, score in top.pairs()) for top in tops]))
 
 
 def _ids(top: TopK) -> frozenset[int]:
