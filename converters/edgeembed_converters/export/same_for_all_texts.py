@@ -1,6 +1,6 @@
 """What a graph works out again for every text though it is the same for all that are not padded."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from edgeembed_converters.export.graph_cleanup import replace_inputs
 from edgeembed_converters.export.inner_values import inner_values
 from edgeembed_runtime.engine.engine import feeds
 
@@ -40,8 +41,7 @@ def fold_same_for_all_texts(model: onnx.ModelProto, lengths: Sequence[int]) -> N
             unmasked[each.node.output[0]] = each.own
         elif each.node.op_type == "Add" and (row := _shared_row([a for a, _ in sides])) is not None:
             _add_constant(model.graph, each, row)
-    for node in model.graph.node:
-        _replace(node, unmasked)
+    replace_inputs(model.graph.node, unmasked)
 
 
 def _operands(graph: onnx.GraphProto) -> Iterator[_Operand]:
@@ -73,9 +73,4 @@ def _shared_row(values: Sequence[NDArray[np.float32]]) -> NDArray[np.float32] | 
 def _add_constant(graph: onnx.GraphProto, operand: _Operand, row: NDArray[np.float32]) -> None:
     name = f"{operand.node.output[0]}.row"
     graph.initializer.append(numpy_helper.from_array(row, name))
-    _replace(operand.node, {operand.same: name})
-
-
-def _replace(node: onnx.NodeProto, names: Mapping[str, str]) -> None:
-    for place, name in enumerate(node.input):
-        node.input[place] = names.get(name, name)
+    replace_inputs([operand.node], {operand.same: name})

@@ -11,7 +11,12 @@ import onnx
 from onnx import helper, numpy_helper
 
 from edgeembed_converters.export.fuse_attention import fuse_attention
-from edgeembed_converters.export.graph_cleanup import copied, drop_unused, replace_nodes
+from edgeembed_converters.export.graph_cleanup import (
+    copied,
+    drop_unused,
+    replace_inputs,
+    replace_nodes,
+)
 from edgeembed_converters.export.inner_values import inner_values
 from edgeembed_converters.export.same_for_all_texts import fold_same_for_all_texts
 from edgeembed_runtime.engine.engine import feeds
@@ -31,9 +36,7 @@ def unpadded(model: onnx.ModelProto, max_tokens: int) -> onnx.ModelProto | None:
     skipped = _masks_that_add_nothing(copy, lengths)
     if not skipped:
         return None
-    for node in copy.graph.node:
-        for place, name in enumerate(node.input):
-            node.input[place] = skipped.get(name, name)
+    replace_inputs(copy.graph.node, skipped)
     fold_same_for_all_texts(copy, lengths)
     fuse_attention(copy)
     _refuse_padding(copy.graph)
@@ -70,9 +73,7 @@ def _masks_that_add_nothing(model: onnx.ModelProto, lengths: Sequence[int]) -> M
 def _refuse_padding(graph: onnx.GraphProto) -> None:
     """Let the graph look up row 1 of a table of one row if anything is padding."""
     ids, mask, checked = "input_ids", "attention_mask", "unpadded_input_ids"
-    for node in graph.node:
-        for place, name in enumerate(node.input):
-            node.input[place] = checked if name == ids else name
+    replace_inputs(graph.node, {ids: checked})
     constants = {"zero_row": np.zeros(1, np.int64), "one": np.array(1, np.int64)}
     for name, value in constants.items():
         graph.initializer.append(numpy_helper.from_array(value, f"{REFUSAL}.{name}"))
