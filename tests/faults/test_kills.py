@@ -18,6 +18,7 @@ import pytest
 from harness.batches import steps
 from harness.contents import State, assert_sound, contents, holds_or_refuses, same
 from harness.watching import needs_reports
+from harness.writer_process import MOST_STEPS
 
 from edgeembed_runtime.errors import EdgeEmbedError
 from edgeembed_runtime.index import Index
@@ -27,7 +28,8 @@ SEED = 3
 # One step takes 40 to 150 operations, the recovery after a kill 0 to 60.
 MOST_OPERATIONS = 300
 MOST_SECONDS = 0.06
-# Then a new index, so that creations are killed as well and checks stay quick.
+# Then a new index, so that creations are killed as well and checks stay quick. A writer that is
+# not killed at once, on a busy machine, takes many more.
 STEPS_OF_A_LIFE = 40
 
 
@@ -98,7 +100,7 @@ class Lives:
         self._folder = folder
         self._writers = writers
         self._states: list[State] = [{}]
-        for step in steps(STEPS_OF_A_LIFE):
+        for step in steps(MOST_STEPS):
             self._states.append(step.change(self._states[-1]))
         self._life = 0
         self.acknowledged = 0

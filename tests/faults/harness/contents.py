@@ -74,7 +74,7 @@ def assert_writable(path: Path) -> None:
 
 
 def _difference(held: State, allowed: Sequence[State]) -> str:
-    lines = [f"holds {len(held)} documents of generation unknown; allowed are:"]
+    lines = [f"holds {len(held)} documents; allowed are:"]
     for state in allowed:
         missing = [key for key in state if held.get(key) != state[key]]
         extra = [key for key in held if key not in state]

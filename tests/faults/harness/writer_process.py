@@ -9,6 +9,7 @@ Run as: python -m harness.writer_process
 import json
 import os
 import sys
+import time
 import traceback
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from harness.operations import Death
 from harness.watching import watching
 
 MOST_STEPS = 100
+# A busy machine may let it take them all before the kill arrives.
+WAIT_TO_BE_KILLED_SECONDS = 60
 
 
 def main() -> None:
@@ -46,6 +49,7 @@ def _live(path: Path, first: int, death: int | None) -> None:
                     if number >= max(1, first):
                         step.run(index)
                         _tell(f"done {number}")
+                time.sleep(WAIT_TO_BE_KILLED_SECONDS)
     except BaseException:
         _tell("failed " + json.dumps(traceback.format_exc()))
     finally:
