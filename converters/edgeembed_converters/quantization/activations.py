@@ -1,6 +1,6 @@
 """What a model's linear layers are given: measured on calibration inputs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from edgeembed_converters.export.inner_values import Feeds, inner_values
 from edgeembed_converters.export.linears import weight_matrices
+
+# One product of many rows takes a quarter of the time of many products.
+_ROWS_AT_A_TIME = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,19 +29,31 @@ class Activations:
 def measured_activations(model: onnx.ModelProto, inputs: Sequence[Feeds]) -> dict[str, Activations]:
     """The activations of every linear layer, by the name of its input in the graph.
 
-    `inputs` are run one by one. Needs 4 bytes for each pair of channels of every layer.
+    `inputs` are run one by one. Needs 4 bytes for each pair of channels of every layer,
+    and for each of some 512 rows of every layer.
     """
     matrices = weight_matrices(model.graph).values()
     names = list(dict.fromkeys(name for matrix in matrices for name in matrix.inputs))
-    maxima: dict[str, NDArray[np.float32]] = {}
-    grams: dict[str, NDArray[np.float32]] = {}
+    found: dict[str, Activations] = {}
+    waiting: dict[str, list[NDArray[np.float32]]] = {name: [] for name in names}
     for values in inner_values(model, names, inputs):
         for name, value in values.items():
-            x = value.reshape(-1, value.shape[-1])
-            largest = np.abs(x).max(axis=0)
-            maxima[name] = np.maximum(maxima[name], largest) if name in maxima else largest
-            if name in grams:
-                grams[name] += x.T @ x
-            else:
-                grams[name] = x.T @ x
-    return {name: Activations(maxima=maxima[name], gram=grams[name]) for name in maxima}
+            waiting[name].append(value.reshape(-1, value.shape[-1]))
+        if names and sum(map(len, waiting[names[0]])) >= _ROWS_AT_A_TIME:
+            _take(waiting, found)
+    _take(waiting, found)
+    return found
+
+
+def _take(waiting: Mapping[str, list[NDArray[np.float32]]], found: dict[str, Activations]) -> None:
+    """Add the rows that wait to what was found."""
+    for name, rows in waiting.items():
+        if not rows:
+            continue
+        x = np.concatenate(rows)
+        rows.clear()
+        maxima, gram = np.abs(x).max(axis=0), x.T @ x
+        if name in found:
+            maxima = np.maximum(maxima, found[name].maxima)
+            gram += found[name].gram
+        found[name] = Activations(maxima=maxima, gram=gram)
