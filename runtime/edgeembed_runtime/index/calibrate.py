@@ -1,5 +1,6 @@
 """How good and how fast a segment's searches are: measured when it is written."""
 
+import math
 import statistics
 import time
 from collections.abc import Sequence
@@ -14,10 +15,9 @@ from edgeembed_runtime.index.topk import TopK, cosines, scan
 
 # Recall of 1000 x 10 neighbours has a standard error of about 0.0013 at 0.99.
 _QUERIES = 1000
-# They suffice for a median, and to see that an effort is far too little (a standard error of 0.008
-# at 0.96) or too slow.
-_FIRST_QUERIES = 100
-_FAR_BELOW = 0.03
+# So many suffice for a median; after so many more each time, a clear case is decided.
+_QUERIES_AT_A_TIME = 100
+_CLEAR_STANDARD_ERRORS = 3
 _NEIGHBOURS = 10
 # Candidates beyond those asked for, against rows that turn out dead.
 SPARE = 16
@@ -61,7 +61,7 @@ def measure_exact(rows: Rows) -> Truth:
     samples = np.array(rows.vectors[positions])
     queries = moved_away(samples, float(np.clip(_usual_nearest(rows, samples), 0.0, 1.0)), rng)
     times: list[float] = []
-    for query in queries[:_FIRST_QUERIES]:
+    for query in queries[:_QUERIES_AT_A_TIME]:
         started = time.perf_counter()
         scan(rows, rows.alive, query[None], [TopK(_NEIGHBOURS)])
         times.append(time.perf_counter() - started)
@@ -109,22 +109,28 @@ def measure_ann(
 def _measure(
     rows: Rows, ann: LoadedAnn, truth: Truth, effort: int, floor: float, at_most_ms: float
 ) -> Measured:
-    """Search for every query, or for the first ones only where they say that it is no use."""
+    """Search for every query, or for so many that it is clear whether this effort will do."""
     times: list[float] = []
-    found = wanted = 0
+    shares: list[float] = []
     for query, neighbours in zip(truth.queries, truth.neighbours, strict=True):
-        if len(times) == _FIRST_QUERIES and (
-            found < (floor - _FAR_BELOW) * wanted or statistics.median(times) * 1e3 > at_most_ms
-        ):
-            break
+        if times and len(times) % _QUERIES_AT_A_TIME == 0:
+            too_slow = statistics.median(times) * 1e3 > at_most_ms
+            if too_slow or _is_clear(shares, floor):
+                break
         top = TopK(_NEIGHBOURS)
         started = time.perf_counter()
         near = ann.query(query, MEASURED_ASK, effort)
         top.offer(cosines(rows.take(near), query), rows.ids[near])
         times.append(time.perf_counter() - started)
-        found += len(_ids(top) & neighbours)
-        wanted += len(neighbours)
-    return Measured(effort=effort, recall=found / max(1, wanted), ms=statistics.median(times) * 1e3)
+        shares.append(len(_ids(top) & neighbours) / len(neighbours))
+    return Measured(
+        effort=effort, recall=statistics.fmean(shares), ms=statistics.median(times) * 1e3
+    )
+
+
+def _is_clear(shares: Sequence[float], floor: float) -> bool:
+    error = statistics.stdev(shares) / math.sqrt(len(shares))
+    return abs(statistics.fmean(shares) - floor) > _CLEAR_STANDARD_ERRORS * error
 
 
 def _usual_nearest(rows: Rows, samples: NDArray[np.float32]) -> float:

@@ -38,13 +38,14 @@ def rank(
     scan(snapshot.tail, _wanted(snapshot.tail, allowed, excluded), queries, tops)
     for view in snapshot.segments:
         wanted = _wanted(view.rows, allowed, excluded)
-        ask = None if exact else _ask(view.segment.info, wanted, k)
+        left = int(np.count_nonzero(wanted))
+        ask = None if exact else _ask(view.segment.info, left, k)
         ann = None if ask is None else view.segment.ann()
         if ask is None or ann is None:
             scan(view.rows, wanted, queries, tops)
             continue
         for query, top in zip(queries, tops, strict=True):
-            if not _approximate(view, ann, ask, wanted, query, top):
+            if not _approximate(view, ann, ask, wanted, min(k, left), query, top):
                 scan(view.rows, wanted, query[None], [top])
     return [top.pairs() for top in tops]
 
@@ -63,15 +64,14 @@ def _wanted(
     return wanted
 
 
-def _ask(info: SegmentInfo, wanted: NDArray[np.bool_], k: int) -> int | None:
-    """How many candidates are likely to hold the k best wanted rows; None: a scan is faster.
+def _ask(info: SegmentInfo, left: int, k: int) -> int | None:
+    """How many candidates are likely to hold the k best of `left` rows; None: a scan is faster.
 
     Effort, and so time, grows with the candidates from what was measured.
     """
-    left = int(np.count_nonzero(wanted))
     if info.backend is None or not left:
         return None
-    ask = min(k, left) * wanted.size // left + SPARE
+    ask = min(k, left) * info.n // left + SPARE
     slower = ask / MEASURED_ASK
     affordable = max(1.0, (info.exact_ms or 0.0) / (info.ann_ms or np.inf))
     return ask if slower <= affordable else None
@@ -82,14 +82,15 @@ def _approximate(
     ann: LoadedAnn,
     ask: int,
     wanted: NDArray[np.bool_],
+    least: int,
     query: NDArray[np.float32],
     top: TopK,
 ) -> bool:
-    """Offer candidates, scored exactly; False where too few of them are wanted."""
+    """Offer candidates, scored exactly; False where fewer than `least` of them are wanted."""
     effort = int(view.segment.info.effort * max(1.0, ask / MEASURED_ASK))
     near = ann.query(query, ask, effort)
     near = near[wanted[near]]
-    if near.size < min(top.k, np.count_nonzero(wanted)):
+    if near.size < least:
         return False
     rows = view.rows
     top.offer(cosines(rows.take(near), query), rows.ids[near])

@@ -4,9 +4,8 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +24,7 @@ _LAST_CHARACTER = "\U0010ffff"
 _NEVER = -1  # no CRC-32: of a row that holds no text
 
 
-@dataclass(frozen=True, kw_only=True)
-class DocumentRow:
+class DocumentRow(NamedTuple):
     """One row of the document table, as stored."""
 
     docid: int

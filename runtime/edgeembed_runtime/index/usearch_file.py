@@ -21,15 +21,16 @@ from edgeembed_runtime.errors import IndexCorruptError
 from edgeembed_runtime.index.ann import AnnName, AnnShape
 from edgeembed_runtime.index.layout import require_regular
 from edgeembed_runtime.index.mapped import mapped_array
+from edgeembed_runtime.index.near_order import near_order
 
 # Neighbours of a node, twice as many on level 0, and candidates while it is built.
 _CONNECTIVITY = 16
-_EXPANSION_ADD = 128
+_EXPANSION_ADD = 192
 _ADD_ROWS = 65_536
 _MAX_ROWS = 1 << 31
 _HEAD_BYTES = 64
-# Magic, then after three version numbers: metric cosine, int8 scalars, 64-bit keys, 32-bit slots.
-_MAGIC, _KINDS = b"usearch", b"c\x17\x0e\x0f"
+# Magic, then after three version numbers: inner product, int8 scalars, 64-bit keys, 32-bit slots.
+_MAGIC, _KINDS = b"usearch", b"i\x17\x0e\x0f"
 _MAJOR_VERSION = 2
 _CHECKED_NODES = 65_536
 
@@ -56,10 +57,10 @@ class Usearch:
         if module is None:
             return False
         graph = _new(module, shape.dim)
+        order = near_order(vectors)
         for start in range(0, shape.n, _ADD_ROWS):
-            rows = np.ascontiguousarray(vectors[start : start + _ADD_ROWS])
-            keys = np.arange(start, start + len(rows), dtype=np.uint64)
-            graph.add(keys, rows, threads=available_cpus())
+            keys = order[start : start + _ADD_ROWS]
+            graph.add(keys.astype(np.uint64), vectors[keys], threads=available_cpus())
         with storage.storage_errors("write", path):
             try:
                 graph.save(str(path))
@@ -189,7 +190,8 @@ class LoadedGraph:
 def _new(module: ModuleType, dim: int) -> Any:
     return module.Index(
         ndim=dim,
-        metric="cos",
+        # Of unit rows it is the cosine, and takes two thirds of its time.
+        metric="ip",
         dtype="i8",
         connectivity=_CONNECTIVITY,
         expansion_add=_EXPANSION_ADD,

@@ -25,14 +25,13 @@ def unit_rows(vectors: ArrayLike, *, dim: int, what: str) -> NDArray[np.float32]
     if array.ndim != 2 or array.shape[1] != dim:
         raise InputError(f"{what}: expected shape (n, {dim}), got {array.shape}")
     rows = array.astype(np.float64)
-    finite: NDArray[np.bool_] = np.asarray(np.isfinite(rows).all(axis=1))
-    _require_rows(finite, what, "finite numbers, found NaN or infinity")
-    largest = np.abs(rows).max(axis=1, keepdims=True, initial=0.0)
+    largest = np.abs(rows).max(axis=1, keepdims=True, initial=0.0)  # NaN if a component is
+    _require_rows(np.isfinite(largest[:, 0]), what, "finite numbers, found NaN or infinity")
     _require_rows(largest[:, 0] > 0, what, "a direction, found only zeros")
     # Dividing by the largest component first keeps tiny and huge rows from under- or overflowing.
     # In float64, so that a row of unit length stays as it is, however often it is written.
     rows /= largest
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    rows /= np.sqrt((rows * rows).sum(axis=1, keepdims=True))
     return np.ascontiguousarray(rows.astype(np.float32))
 
 

@@ -1,12 +1,14 @@
 """Approximate search: built by compact(), measured, validated, and never short of hits."""
 
 import subprocess
+from collections import Counter
 
 import numpy as np
 import pytest
 
 from edgeembed_runtime.index import Index, IndexSettings, annoy_probe, choose_ann
 from edgeembed_runtime.index.calibrate import Measured, measure_ann, measure_exact, moved_away
+from edgeembed_runtime.index.near_order import near_order
 from edgeembed_runtime.index.segment import Rows
 from edgeembed_runtime.index.vector_checks import unit_rows
 
@@ -206,3 +208,35 @@ def test_rows_are_moved_away_by_an_angle(cosine, vectors):
 def test_rows_of_one_dimension_cannot_be_moved_away():
     rows = np.array([[1.0], [-1.0]], np.float32)
     assert (moved_away(rows, 0.5, np.random.default_rng(0)) == rows).all()
+
+
+def test_rows_that_are_alike_come_one_after_the_other(vectors):
+    rng = np.random.default_rng(4)
+    kinds = rng.integers(20, size=1000)
+    rows = unit_rows(vectors(20)[kinds] + 0.1 * vectors(1000, seed=1), dim=16, what="rows")
+    order = near_order(rows)
+    assert sorted(order.tolist()) == list(range(1000))
+
+    def likeness(rows):
+        return float((rows[1:] * rows[:-1]).sum(axis=1).mean())
+
+    assert likeness(rows[order]) > 0.85 > 0.2 > likeness(rows)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 10])
+def test_few_rows_have_an_order_too(vectors, count):
+    assert sorted(near_order(vectors(count)).tolist()) == list(range(count))
+
+
+def test_an_effort_that_is_clearly_enough_or_not_is_not_tried_on_all_queries(vectors):
+    rows = unit_rows(vectors(2000), dim=16, what="rows")
+    block = Rows(ids=np.arange(2000), vectors=rows, alive=np.ones(2000, np.bool_))
+    asked = Counter()
+
+    class Nearest:
+        def query(self, vector, count, effort):
+            asked[effort] += 1
+            return np.argsort(-(rows @ vector))[: count if effort >= 40 else 5]
+
+    measure_ann(block, Nearest(), measure_exact(block), floor=0.9, first_effort=8, at_most_ms=1e9)
+    assert max(asked.values()) == 100
