@@ -15,6 +15,8 @@ class Engine(ABC):
     """One library. `effort` is its own knob for recall; None where there is none."""
 
     package: str
+    module: str
+    """Imported before anything is timed."""
     efforts: tuple[int, ...] = ()
 
     def __init__(self, folder: Path, dim: int) -> None:
@@ -47,6 +49,7 @@ class Engine(ABC):
 
 class Edgeembed(Engine):
     package = "edgeembed"
+    module = "edgeembed_runtime.index.index"
     backend = "exact"
 
     def _settings(self) -> Any:
@@ -88,6 +91,7 @@ class EdgeembedUsearch(Edgeembed):
 
 class Hnswlib(Engine):
     package = "hnswlib"
+    module = "hnswlib"
     efforts = TUNED
     capacity = 1_100_000
 
@@ -120,6 +124,7 @@ class Hnswlib(Engine):
 
 class Usearch(Engine):
     package = "usearch"
+    module = "usearch.index"
     efforts = TUNED
 
     def _new(self) -> Any:
@@ -150,6 +155,7 @@ class Usearch(Engine):
 
 class FaissFlat(Engine):
     package = "faiss-cpu"
+    module = "faiss"
 
     def _new(self) -> Any:
         faiss = importlib.import_module("faiss")
@@ -192,6 +198,7 @@ class FaissHnsw(FaissFlat):
 
 class Chroma(Engine):
     package = "chromadb"
+    module = "chromadb"
 
     def _collection(self) -> Any:
         import chromadb
@@ -228,6 +235,7 @@ class Chroma(Engine):
 
 class SqliteVec(Engine):
     package = "sqlite-vec"
+    module = "sqlite_vec"
 
     def _connect(self) -> Any:
         import apsw  # many builds of Python have an sqlite3 without extensions

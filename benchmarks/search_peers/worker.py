@@ -3,6 +3,7 @@
 python worker.py ENGINE FOLDER     requests: {"do": "build" | "open" | "tune" | "search", ...}
 """
 
+import importlib
 import json
 import resource
 import sys
@@ -75,6 +76,7 @@ DO = {"build": build, "open": open_index, "tune": tune, "search": search}
 def main() -> None:
     name, folder, dim = sys.argv[1:4]
     engine = ENGINES[name](Path(folder), int(dim))
+    importlib.import_module(engine.module)
     for line in sys.stdin:
         request = json.loads(line)
         print(json.dumps(DO[request["do"]](engine, request)), flush=True)

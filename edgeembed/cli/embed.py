@@ -1,4 +1,4 @@
-"""`edgeembed embed`: texts in, vectors out."""
+"""`edgeembed embed`: texts or pictures in, vectors out."""
 
 import json
 import os
@@ -12,14 +12,17 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from edgeembed import Encoder
 from edgeembed.cli.output import bar_progress, err, json_text, print_json
 from edgeembed.cli.targets import MODEL_VARIABLE, VariantName, load_model
+from edgeembed.ingest.pictures import SUFFIXES
 from edgeembed.ingest.texts import TextFormat, format_of, read_texts, texts_in
+from edgeembed_runtime.bundle import Modality
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.storage import staged_file
 
-_SUFFIXES = (".npy", ".jsonl")
+_OUTPUTS = (".npy", ".jsonl")
+# A text, or the path of a picture, and its vector.
+_Record = tuple[str, NDArray[np.float32]]
 
 
 def embed(
@@ -28,7 +31,8 @@ def embed(
         typer.Argument(help="The bundle to encode with; by default the one in the package."),
     ] = None,
     files: Annotated[
-        list[Path] | None, typer.Argument(help="Files of texts; standard input without any.")
+        list[Path] | None,
+        typer.Argument(help="Files of texts, or pictures; texts on standard input without any."),
     ] = None,
     output: Annotated[
         Path | None,
@@ -46,7 +50,7 @@ def embed(
         bool, typer.Option("--json", help="With -o: print a summary as JSON.")
     ] = False,
 ) -> None:
-    """Encode texts: one a line, or one a record of a .jsonl file, in order.
+    """Encode texts, one a line or one a record of a .jsonl file, or pictures, in order.
 
     Examples:
     echo "one text" | edgeembed embed
@@ -54,27 +58,53 @@ def embed(
     edgeembed embed notes.txt -o vectors.npy
 
     edgeembed embed minilm.bundle notes.txt records.jsonl -o vectors.npy
+
+    edgeembed embed clip.bundle beach.jpg dog.png
     """
-    if output is not None and output.suffix not in _SUFFIXES:
+    if output is not None and output.suffix not in _OUTPUTS:
         raise InputError(f"output {output}: expected a name in .npy or .jsonl")
     stdin_format: TextFormat = "jsonl" if jsonl else "lines"
     if model is not None and model.is_file():  # a bundle is a directory
         model, files = None, [model, *(files or [])]
-    with load_model(model, os.environ.get(MODEL_VARIABLE), variant) as encoder:
-        texts = list(_read(files or [], stdin_format, field))
-        name = _prompt_name(encoder, query)
-        vectors = encoder.encode_iter(texts, prompt_name=name, prompt=None if name else "")
-        _write(_shown(vectors, len(texts)), output, texts, encoder.dim)
+    modality = _modality(files or [])
+    with load_model(model, os.environ.get(MODEL_VARIABLE), variant, modality) as encoder:
+        if modality == "image":
+            names = [str(path) for path in files or []]
+            vectors = _usable(encoder.encode_image_iter(files or []))
+        else:
+            names = list(_read(files or [], stdin_format, field))
+            prompt_name = encoder.usual_prompt("query" if query else "document")
+            prompt = None if prompt_name else ""
+            vectors = encoder.encode_iter(names, prompt_name=prompt_name, prompt=prompt)
+        records = zip(names, _shown(vectors, len(names)), strict=True)
+        _write(records, output, modality, (len(names), encoder.dim))
         if output is not None:
-            summary = {"output": output, "texts": len(texts), "dim": encoder.dim}
+            summary = {"output": output, f"{modality}s": len(names), "dim": encoder.dim}
             if as_json:
                 print_json({**summary, "variant": encoder.variant, "space": encoder.space})
             else:
-                err.print(f"{output}: {len(texts)} vectors of {encoder.dim}", highlight=False)
+                err.print(f"{output}: {len(names)} vectors of {encoder.dim}", highlight=False)
 
 
-def _prompt_name(encoder: Encoder, query: bool) -> str | None:
-    return encoder.usual_prompt("query" if query else "document")
+def _modality(files: list[Path]) -> Modality:
+    """What the files hold, by their endings."""
+    pictures = [path for path in files if path.suffix.lower() in SUFFIXES]
+    if pictures and len(pictures) < len(files):
+        text = next(path for path in files if path not in pictures)
+        raise InputError(
+            f"files: expected texts or pictures, got both, {text} and {pictures[0]}; encode them "
+            f"in two runs"
+        )
+    return "image" if pictures else "text"
+
+
+def _usable(
+    outcomes: Iterable[NDArray[np.float32] | InputError],
+) -> Iterator[NDArray[np.float32]]:
+    for outcome in outcomes:
+        if isinstance(outcome, InputError):
+            raise outcome
+        yield outcome
 
 
 def _read(files: list[Path], stdin_format: TextFormat, field: str) -> Iterator[str]:
@@ -90,33 +120,31 @@ def _shown(vectors: Iterable[NDArray[np.float32]], total: int) -> Iterator[NDArr
 
 
 def _write(
-    vectors: Iterator[NDArray[np.float32]], output: Path | None, texts: list[str], dim: int
+    records: Iterator[_Record], output: Path | None, modality: Modality, shape: tuple[int, int]
 ) -> None:
     if output is None:
-        for line in _lines(texts, vectors, json_text):
+        for line in _lines(records, modality, json_text):
             sys.stdout.write(line)
         sys.stdout.flush()
         return
     with staged_file(output) as file:
         if output.suffix == ".npy":
-            _write_npy(file, vectors, len(texts), dim)
+            _write_npy(file, records, shape)
         else:
             as_json = partial(json.dumps, ensure_ascii=False)
-            file.writelines(line.encode() for line in _lines(texts, vectors, as_json))
+            file.writelines(line.encode() for line in _lines(records, modality, as_json))
 
 
-def _write_npy(
-    file: BinaryIO, vectors: Iterator[NDArray[np.float32]], count: int, dim: int
-) -> None:
-    header: dict[str, Any] = {"descr": "<f4", "fortran_order": False, "shape": (count, dim)}
+def _write_npy(file: BinaryIO, records: Iterator[_Record], shape: tuple[int, int]) -> None:
+    header: dict[str, Any] = {"descr": "<f4", "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)
-    for vector in vectors:
+    for _, vector in records:
         file.write(vector.astype("<f4").tobytes())
 
 
 def _lines(
-    texts: list[str], vectors: Iterator[NDArray[np.float32]], as_json: Callable[[Any], str]
+    records: Iterator[_Record], modality: Modality, as_json: Callable[[Any], str]
 ) -> Iterator[str]:
-    for text, vector in zip(texts, vectors, strict=True):
-        record = {"text": text, "embedding": [float(f"{value:.8g}") for value in vector]}
+    for name, vector in records:
+        record = {modality: name, "embedding": [float(f"{value:.8g}") for value in vector]}
         yield as_json(record) + "\n"

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 pytest.importorskip("PIL")
@@ -207,3 +208,35 @@ def test_a_dual_bundle_is_evaluated_on_pictures_and_a_text_bundle_is_refused(
     assert BundleModel(dual, "int8").key != BundleModel(dual, "fp32").key
     with pytest.raises(InputError, match="one that encodes images, got one for texts only"):
         task.observe(BundleModel(tiny_path, "fp32"), lambda _: None)
+
+
+def test_pictures_are_embedded_in_order(bundle, photos, tmp_path):
+    paths = [photos / "3.png", photos / "0.png"]
+    with Encoder.load(bundle) as encoder:
+        expected = encoder.encode_image(paths)
+    lines = [json.loads(line) for line in run("embed", bundle, *paths).stdout.splitlines()]
+    assert [line["image"] for line in lines] == [str(path) for path in paths]
+    np.testing.assert_allclose([line["embedding"] for line in lines], expected, atol=1e-7)
+    summary = run_json("embed", bundle, *paths, "-o", tmp_path / "v.npy")
+    assert (summary["images"], summary["dim"]) == (2, len(expected[0]))
+    np.testing.assert_array_equal(np.load(tmp_path / "v.npy"), expected)
+
+
+def test_a_broken_picture_is_named_and_nothing_is_written(bundle, photos, tmp_path):
+    (photos / "broken.png").write_bytes(b"no picture")
+    output = tmp_path / "v.npy"
+    result = run("embed", bundle, photos / "0.png", photos / "broken.png", "-o", output, code=1)
+    assert "broken.png" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not output.exists()
+
+
+def test_texts_and_pictures_are_not_embedded_in_one_run(dual, photos):
+    result = run("embed", dual, photos / "0.png", photos / "note.txt", code=1)
+    assert "two runs" in " ".join(result.stderr.split())
+
+
+def test_a_text_bundle_says_that_it_encodes_no_pictures(tiny_path, photos):
+    result = run("embed", tiny_path, photos / "0.png", code=1)
+    assert "Traceback" not in result.stderr
+    assert "image" in result.stderr
