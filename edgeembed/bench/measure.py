@@ -2,72 +2,90 @@
 
 import itertools
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
+from edgeembed.bench.pictures import HEIGHT, WIDTH, pictures_of
 from edgeembed.bench.texts import texts_of
 from edgeembed_runtime.encoder import Encoder
 from edgeembed_runtime.engine.memory import resident_bytes
 
+T = TypeVar("T")
 LENGTHS = (16, 64, 256)
 _QUERY_TOKENS = 12
-_TEXTS_PER_THREAD = 16
-_QUERIES = 200
+_INPUTS_PER_THREAD = 16
+_SINGLE = 50
+_MOST_SINGLE_RUNS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class Speed:
     """Figures of one variant, in one process.
 
-    `texts_per_second` is by the tokens of a text, of lists. The milliseconds are of a short text
-    alone. `resident_mb` is the whole process, after all that.
+    `per_second` is of lists, by what they hold, such as "texts of 16 tokens". The milliseconds are
+    of a short text, or a picture, alone. `resident_mb` is the whole process, after all that.
     """
 
-    texts_per_second: dict[int, float]
+    per_second: dict[str, float]
     p50_ms: float
     p95_ms: float
     p99_ms: float
     resident_mb: float
 
 
-def measure(encoder: Encoder, seconds: float) -> Speed:
+def measure_texts(encoder: Encoder, seconds: float) -> Speed:
     """Measure an encoder for about `seconds` at each length and for single texts."""
-    lengths = sorted({min(length, encoder.max_tokens) for length in LENGTHS})
-    rates = {length: _texts_per_second(encoder, length, seconds) for length in lengths}
-    p50, p95, p99 = _percentiles(encoder, seconds)
+    count = _INPUTS_PER_THREAD * encoder.threads
+    rates: dict[str, float] = {}
+    for length in sorted({min(length, encoder.max_tokens) for length in LENGTHS}):
+        texts = texts_of(encoder, length, count)
+        rates[f"texts of {length} tokens"] = _per_second(encoder.encode, texts, seconds)
+    short = texts_of(encoder, min(_QUERY_TOKENS, encoder.max_tokens), _SINGLE)
+    return _speed(rates, encoder.encode, short, seconds)
+
+
+def measure_pictures(encoder: Encoder, seconds: float) -> Speed:
+    """Measure an encoder for about `seconds` with lists of JPEG files, and with single ones."""
+    pictures = pictures_of(_INPUTS_PER_THREAD * encoder.threads)
+    name = f"pictures of {WIDTH} x {HEIGHT}"
+    rates = {name: _per_second(encoder.encode_image, pictures, seconds)}
+    return _speed(rates, encoder.encode_image, pictures, seconds)
+
+
+def _per_second(
+    encode: Callable[[Sequence[T]], object], inputs: Sequence[T], seconds: float
+) -> float:
+    encode(inputs)
+    rates: list[float] = []
+    began = time.perf_counter()
+    while not rates or time.perf_counter() - began < seconds:
+        start = time.perf_counter()
+        encode(inputs)
+        rates.append(len(inputs) / (time.perf_counter() - start))
+    return round(float(np.median(rates)), 1)
+
+
+def _speed(
+    rates: dict[str, float], encode: Callable[[T], object], inputs: Sequence[T], seconds: float
+) -> Speed:
+    for each in inputs:
+        encode(each)
+    times: list[float] = []
+    began = time.perf_counter()
+    for each in itertools.cycle(inputs):
+        start = time.perf_counter()
+        encode(each)
+        times.append((time.perf_counter() - start) * 1e3)
+        if len(times) >= _MOST_SINGLE_RUNS or time.perf_counter() - began > max(seconds, 0.1):
+            break
+    p50, p95, p99 = (round(float(each), 2) for each in np.percentile(times, [50, 95, 99]))
     return Speed(
-        texts_per_second=rates,
+        per_second=rates,
         p50_ms=p50,
         p95_ms=p95,
         p99_ms=p99,
         resident_mb=round(resident_bytes() / 1e6, 1),
     )
-
-
-def _texts_per_second(encoder: Encoder, tokens: int, seconds: float) -> float:
-    texts = texts_of(encoder, tokens, _TEXTS_PER_THREAD * encoder.threads)
-    encoder.encode(texts)
-    rates: list[float] = []
-    began = time.perf_counter()
-    while not rates or time.perf_counter() - began < seconds:
-        start = time.perf_counter()
-        encoder.encode(texts)
-        rates.append(len(texts) / (time.perf_counter() - start))
-    return round(float(np.median(rates)), 1)
-
-
-def _percentiles(encoder: Encoder, seconds: float) -> tuple[float, float, float]:
-    texts = texts_of(encoder, min(_QUERY_TOKENS, encoder.max_tokens), 50)
-    for text in texts:
-        encoder.encode(text)
-    times: list[float] = []
-    began = time.perf_counter()
-    for text in itertools.cycle(texts):
-        start = time.perf_counter()
-        encoder.encode(text)
-        times.append((time.perf_counter() - start) * 1e3)
-        if len(times) >= _QUERIES or time.perf_counter() - began > max(seconds, 0.1):
-            break
-    p50, p95, p99 = np.percentile(times, [50, 95, 99])
-    return round(float(p50), 2), round(float(p95), 2), round(float(p99), 2)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edgeembed.bench.measure import Speed
 from edgeembed.bench.worker import READY
+from edgeembed_runtime.bundle import Modality
 from edgeembed_runtime.errors import EdgeEmbedError
 
 _COLD_STARTS = 3
@@ -21,6 +22,7 @@ _COLD_STARTS = 3
 class VariantSpeed:
     """Figures of one variant: see `Speed`; `cold_start_ms` is from process start to a vector."""
 
+    kind: Modality
     variant: str
     file_mb: float
     cold_start_ms: float
@@ -28,36 +30,44 @@ class VariantSpeed:
 
 
 def bench_variant(
-    path: Path, variant: str, size: int, seconds: float, on_step: Callable[[str], None]
+    path: Path,
+    kind: Modality,
+    variant: str,
+    size: int,
+    seconds: float,
+    on_step: Callable[[str], None],
 ) -> VariantSpeed:
-    """Measure one variant of the bundle at `path`, whose file has `size` bytes.
+    """Measure one variant of one tower of the bundle at `path`; its file has `size` bytes.
 
     Raises:
         EdgeEmbedError: a process of the benchmark failed; its last words are in the message.
     """
     on_step(f"{variant}: cold start")
-    with _worker(path, variant, 0) as (_, _):  # the first one warms the disk cache
+    with _worker(path, kind, variant, 0) as (_, _):  # the first one warms the disk cache
         pass
     cold: list[float] = []
     for _ in range(_COLD_STARTS):
-        with _worker(path, variant, 0) as (ready_s, _):
+        with _worker(path, kind, variant, 0) as (ready_s, _):
             cold.append(ready_s * 1e3)
     on_step(f"{variant}: throughput and latency")
-    with _worker(path, variant, seconds) as (_, output):
-        figures = json.loads(output)
-    rates = {int(tokens): rate for tokens, rate in figures.pop("texts_per_second").items()}
+    with _worker(path, kind, variant, seconds) as (_, output):
+        speed = Speed(**json.loads(output))
     return VariantSpeed(
+        kind=kind,
         variant=variant,
         file_mb=round(size / 1e6, 1),
         cold_start_ms=round(statistics.median(cold), 1),
-        speed=Speed(texts_per_second=rates, **figures),
+        speed=speed,
     )
 
 
 @contextmanager
-def _worker(path: Path, variant: str, seconds: float) -> Generator[tuple[float, str]]:
+def _worker(
+    path: Path, kind: Modality, variant: str, seconds: float
+) -> Generator[tuple[float, str]]:
     """Run a worker to its end: the seconds until it was ready, and what it printed after."""
-    command = [sys.executable, "-m", "edgeembed.bench.worker", str(path), variant, str(seconds)]
+    command = [sys.executable, "-m", "edgeembed.bench.worker"]
+    command += [str(path), kind, variant, str(seconds)]
     began = time.perf_counter()
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"

@@ -8,7 +8,7 @@ import typer
 
 from edgeembed.bench.run import VariantSpeed, bench_variant
 from edgeembed.cli.output import AsJson, print_json, print_table, step_progress
-from edgeembed_runtime.bundle import Bundle
+from edgeembed_runtime.bundle import Bundle, Modality, Tower, Variant
 from edgeembed_runtime.engine.cpu import available_cpus, cpu_features
 from edgeembed_runtime.engine.providers import CPU
 from edgeembed_runtime.engine.variants import suits
@@ -31,44 +31,55 @@ def bench(
     Example: edgeembed bench minilm.bundle
     """
     manifest = Bundle.open(bundle).manifest
-    chosen = [v for v in manifest.text_tower().variants if suits(v, CPU)]
-    if variants:
-        known = {variant.name: variant for variant in manifest.text_tower().variants}
-        for name in variants:
-            if name not in known:
-                raise InputError(f"variant: expected one of {', '.join(known)}, got {name!r}")
-        chosen = [known[name] for name in variants]
+    chosen: list[tuple[Modality, Variant]] = [
+        (kind, variant)
+        for kind, tower in manifest.towers.items()
+        for variant in _chosen(tower, variants)
+    ]
     with step_progress() as progress:
         task = progress.add_task("Starting")
         found = [
             bench_variant(
                 bundle,
+                kind,
                 variant.name,
                 manifest.files[variant.file].bytes,
                 seconds,
                 lambda step: progress.update(task, description=step),
             )
-            for variant in chosen
+            for kind, variant in chosen
         ]
     if as_json:
         machine = {"threads": available_cpus(), "features": sorted(cpu_features())}
         figures = [asdict(variant) for variant in found]
         print_json({"bundle": manifest.name, "machine": machine, "variants": figures})
     else:
-        _show(manifest.name, found)
+        for kind in manifest.modalities:
+            _show(manifest.name, kind, [each for each in found if each.kind == kind])
 
 
-def _show(name: str, found: list[VariantSpeed]) -> None:
-    lengths = list(found[0].speed.texts_per_second)
+def _chosen(tower: Tower, names: list[str] | None) -> list[Variant]:
+    if not names:
+        found = [variant for variant in tower.variants if suits(variant, CPU)]
+        if not found:
+            there = ", ".join(variant.name for variant in tower.variants)
+            raise InputError(f"none of the variants suits this processor: {there}; use --variant")
+        return found
+    known = {variant.name: variant for variant in tower.variants}
+    for name in names:
+        if name not in known:
+            raise InputError(f"variant: expected one of {', '.join(known)}, got {name!r}")
+    return [known[name] for name in names]
+
+
+def _show(name: str, kind: Modality, found: list[VariantSpeed]) -> None:
     rows: list[tuple[str, list[str]]] = [
-        (
-            f"texts/s of {length} tokens",
-            [f"{each.speed.texts_per_second[length]:,.0f}" for each in found],
-        )
-        for length in lengths
+        (f"{inputs}, a second", [f"{each.speed.per_second[inputs]:,.0f}" for each in found])
+        for inputs in found[0].speed.per_second
     ]
+    single = "one short text" if kind == "text" else "one picture"
     rows += [
-        ("one short text: median", [f"{each.speed.p50_ms:.2f} ms" for each in found]),
+        (f"{single}: median", [f"{each.speed.p50_ms:.2f} ms" for each in found]),
         ("  95th percentile", [f"{each.speed.p95_ms:.2f} ms" for each in found]),
         ("  99th percentile", [f"{each.speed.p99_ms:.2f} ms" for each in found]),
         ("process start to first vector", [f"{each.cold_start_ms:,.0f} ms" for each in found]),

@@ -12,8 +12,9 @@ def test_every_variant_that_suits_the_machine_is_measured(run_json, tiny_path):
     (variant,) = report["variants"]
     assert report["bundle"] == "tiny"
     assert variant["variant"] == "fp32"
-    assert set(variant["speed"]["texts_per_second"]) == {"16", "32"}
-    assert all(rate > 0 for rate in variant["speed"]["texts_per_second"].values())
+    assert variant["kind"] == "text"
+    assert set(variant["speed"]["per_second"]) == {"texts of 16 tokens", "texts of 32 tokens"}
+    assert all(rate > 0 for rate in variant["speed"]["per_second"].values())
     speed = variant["speed"]
     assert 0 < speed["p50_ms"] <= speed["p95_ms"] <= speed["p99_ms"]
     assert 10 < speed["resident_mb"] < 2000
@@ -28,9 +29,27 @@ def test_the_table_has_a_column_for_each_variant(run, tiny_path):
     assert "process start to first vector" in result.stdout
 
 
+def test_both_halves_of_a_text_image_bundle_are_measured(run, run_json, tmp_path, tiny_path):
+    tiny_images = pytest.importorskip("tiny_images", reason="needs Pillow")
+    bundle = tiny_images.write_dual_bundle(tmp_path / "dual.bundle", tiny_path)
+    report = run_json("bench", bundle, "--seconds", "0.05", "--variant", "fp32")
+    assert [variant["kind"] for variant in report["variants"]] == ["text", "image"]
+    speed = report["variants"][1]["speed"]
+    assert speed["per_second"]["pictures of 640 x 480"] > 0
+    assert 0 < speed["p50_ms"] <= speed["p95_ms"]
+    table = run("bench", bundle, "--seconds", "0.05", "--variant", "fp32").stdout
+    assert "one short text: median" in table
+    assert "one picture: median" in table
+
+
 def test_an_unknown_variant_names_those_there_are(fails, tiny_path):
     line = fails("bench", tiny_path, "--variant", "fp64")
     assert "expected one of fp32, int8, got 'fp64'" in line
+
+
+def test_where_no_variant_suits_the_processor_one_has_to_be_named(fails, tiny_path, monkeypatch):
+    monkeypatch.setattr("edgeembed.cli.bench.suits", lambda *_: False)
+    assert "use --variant" in fails("bench", tiny_path)
 
 
 def test_a_variant_that_cannot_be_loaded_is_an_error_in_one_line(fails, tmp_path):
