@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from edgeembed import Encoder, Index
-from edgeembed.cli.index_pictures import index_picture_files
-from edgeembed.cli.index_report import print_report, show_failures, show_report
-from edgeembed.cli.index_watch import follow, run_with_bar
+from edgeembed.cli.index_pictures import PictureRuns
+from edgeembed.cli.index_texts import TextRuns
+from edgeembed.cli.index_watch import Runs, follow
 from edgeembed.cli.output import AsJson
 from edgeembed.cli.targets import (
     DEFAULT_INDEX,
@@ -20,12 +20,10 @@ from edgeembed.cli.targets import (
     load_model,
 )
 from edgeembed.ingest.folders import look_through
-from edgeembed.ingest.indexing import PassageIndexer
 from edgeembed.ingest.passages import ChunkSettings, PassageReader
 from edgeembed.ingest.watching import watched_folders
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.bundle.default_bundle import default_bundle
-from edgeembed_runtime.errors import InputError
 
 _USUAL_OVERLAP = 32
 
@@ -69,35 +67,27 @@ def index(
 
     edgeembed index ~/notes --watch
 
-    edgeembed index ~/photos --model image.bundle -i photos.index
+    edgeembed index ~/photos --model image.bundle -i photos.index --watch
     """
     folders = watched_folders(sources) if watch else []
     found = look_through(sources)
     with _open(index_path, model, variant) as opened:
+        runs: Runs
         if "image" in opened.encoder.modalities:
-            if watch:
-                raise InputError("watch: expected a bundle for texts; pictures are not watched yet")
-            if not index_picture_files(
+            runs = PictureRuns(
                 opened.index, opened.encoder, sources, everything=everything, as_json=as_json
-            ):
-                raise typer.Exit(1)
-            return
-        reader = PassageReader(
-            encoder=opened.encoder,
-            chunks=_chunk_settings(chunk_tokens, overlap, opened.encoder),
-            text_field=field,
-        )
-        if watch:
-            follow(folders, opened.index, reader, everything=everything, as_json=as_json)
-            return
-        report = run_with_bar(PassageIndexer(opened.index, reader), found, everything=everything)
-        if as_json:
-            print_report(report, opened.index)
-            show_failures(report)
+            )
         else:
-            show_report(report, opened.index, str(index_path))
-    if report.failed:
-        raise typer.Exit(1)
+            reader = PassageReader(
+                encoder=opened.encoder,
+                chunks=_chunk_settings(chunk_tokens, overlap, opened.encoder),
+                text_field=field,
+            )
+            runs = TextRuns(opened.index, reader, everything=everything, as_json=as_json)
+        if watch:
+            follow(folders, opened.index.path, runs)
+        elif not runs.whole(found, str(index_path), one_line=False):
+            raise typer.Exit(1)
 
 
 def _chunk_settings(size: int | None, overlap: int | None, encoder: Encoder) -> ChunkSettings:

@@ -131,12 +131,6 @@ def test_search_wants_words_or_a_picture(tmp_path):
         assert "--image FILE, and not both" in run("search", *arguments, code=1).stderr
 
 
-def test_pictures_are_not_watched(bundle, photos, tmp_path):
-    pytest.importorskip("watchfiles")
-    result = run("index", photos, "--model", bundle, "-i", tmp_path / "i", "--watch", code=1)
-    assert "pictures are not watched" in result.stderr
-
-
 def test_dedupe_finds_what_was_resized_and_recompressed(bundle, photos, tmp_path):
     original = photo(400, 300, seed=41)
     original.save(photos / "original.png")

@@ -110,7 +110,7 @@ class _Opened:
         from edgeembed_runtime.onnxruntime_offline import ort
 
         with open_regular(path, code_bytes(n, dim)) as file:
-            mapped = MappedFile(file)
+            mapped = MappedFile(file, path)
         if sha256_of(memoryview(mapped.bytes)) != sha256:
             raise IndexCorruptError(f"{path} is damaged: its SHA-256 differs from the catalog's")
         (self.longest_miss,) = struct.unpack("<d", mapped.bytes[-8:])

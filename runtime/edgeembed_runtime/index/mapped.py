@@ -4,22 +4,28 @@ import errno
 import mmap
 import os
 import threading
+import weakref
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-# One touched row brings a page and its neighbours in (Linux: 64 KB, fault_around_bytes).
-_TOUCH_BYTES = 1 << 16
+from edgeembed_runtime.errors import IndexCorruptError
+from edgeembed_runtime.storage import storage_errors
+
+# One touched row brings its neighbours in: on Linux with large folios up to 2 MB of them.
+_TOUCH_BYTES = 1 << 21
 _MOST_BYTES = 1 << 26
+# So few rows are read by calls, of which each costs twice the time but leaves nothing mapped.
+_MOST_CALLS = 256
 
 
 class MappedFile:
     """A file mapped for reading; the system's cache keeps its bytes when the process lets go."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        """Map all of a file, which may be closed then.
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        """Map all of an open file, which may be closed then; `path` is for messages.
 
         Raises:
             MemoryError: there is no room for it in the process.
@@ -29,17 +35,42 @@ class MappedFile:
             self.bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except OSError as error:
             if error.errno == errno.ENOMEM:
-                raise MemoryError(f"{file.name}: no memory is left to map it") from error
+                raise MemoryError(f"{path}: no memory is left to map it") from error
             raise
+        self._path = path
         self._lock = threading.Lock()
         self._touched = 0
+        self._descriptor: int | None = None
+        if hasattr(os, "pread"):
+            self._descriptor = os.dup(file.fileno())
+            weakref.finalize(self, os.close, self._descriptor)
 
     def array(self, dtype: Any, count: int, offset: int = 0) -> NDArray[Any]:
         """`count` numbers from a byte on; they keep the map alive."""
         return np.frombuffer(self.bytes, dtype, count, offset)
 
-    def touched(self, rows: int) -> None:
-        """Note how many rows were read here and there, and let go of the pages of many."""
+    def take(
+        self, rows: NDArray[np.float32], positions: NDArray[np.integer[Any]]
+    ) -> NDArray[np.float32]:
+        """Copy some rows of all that the file holds, (n, d) from its first byte on.
+
+        Raises:
+            IndexCorruptError: the file has become shorter.
+            StorageError: it cannot be read.
+        """
+        if self._descriptor is None or positions.size > _MOST_CALLS:
+            found = rows[positions]
+            self._touched_some(positions.size)
+            return found
+        size = rows.shape[1] * rows.itemsize
+        places = (positions * size).tolist()
+        with storage_errors("read", self._path):
+            data = b"".join([os.pread(self._descriptor, size, place) for place in places])
+        if len(data) != size * positions.size:
+            raise IndexCorruptError(f"{self._path}: has become shorter since it was opened")
+        return np.frombuffer(data, rows.dtype).reshape(-1, rows.shape[1])
+
+    def _touched_some(self, rows: int) -> None:
         with self._lock:
             self._touched += rows * _TOUCH_BYTES
             if self._touched < _MOST_BYTES:
@@ -64,4 +95,4 @@ def mapped_array(path: Path, dtype: str) -> NDArray[Any]:
         size = os.fstat(file.fileno()).st_size
         if not size:  # which cannot be mapped
             return np.empty(0, dtype)
-        return MappedFile(file).array(dtype, size // np.dtype(dtype).itemsize)
+        return MappedFile(file, path).array(dtype, size // np.dtype(dtype).itemsize)

@@ -72,11 +72,14 @@ class Rows:
         return int(self.alive.size - np.count_nonzero(self.alive))
 
     def take(self, positions: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-        """Copy the vectors at some positions: (len(positions), d)."""
-        found = self.vectors[positions]
-        if self.mapped is not None:
-            self.mapped.touched(positions.size)
-        return found
+        """Copy the vectors at some positions: (len(positions), d).
+
+        Raises:
+            IndexCorruptError, StorageError: see `MappedFile.take`.
+        """
+        if self.mapped is None:
+            return self.vectors[positions]
+        return self.mapped.take(self.vectors, positions)
 
     def positions_of(self, docids: NDArray[np.int64]) -> NDArray[np.intp]:
         """Positions in this block of those docids that it holds."""
@@ -116,7 +119,7 @@ class Segment:
         self.ids = read_ids(directory, info.files["ids"])
         path = segment_path(directory, info.files["f32"].name)
         with open_regular(path, expected["f32"]) as file:
-            self.mapped = MappedFile(file)
+            self.mapped = MappedFile(file, path)
         vectors = self.mapped.array("<f4", info.n * dim)
         self.vectors: NDArray[np.float32] = vectors.reshape(info.n, dim)
         self.codes = self._code_scan()
