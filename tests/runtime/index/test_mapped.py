@@ -78,7 +78,7 @@ def test_a_disk_that_fails_is_an_error_that_names_the_file(written, monkeypatch)
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
 def test_what_is_opened_is_closed(written):
     def descriptors():
-        return len(os.listdir("/proc/self/fd"))
+        return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
     before = descriptors()
     kept = opened(written[0])
