@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgeembed.cli.distill_training import training_bar, training_facts
 from edgeembed.cli.output import (
     AsJson,
-    bar_progress,
     err,
     megabytes,
     print_facts,
@@ -19,7 +19,6 @@ from edgeembed.ingest.texts import format_of, read_texts
 
 if TYPE_CHECKING:
     from edgeembed_converters import StaticReport
-    from edgeembed_converters.distill.training import Progress
 
 
 def static(
@@ -67,17 +66,7 @@ def static(
     from edgeembed_converters.distill.distill_static import STATIC_SETTINGS
 
     settings = replace(STATIC_SETTINGS, seed=seed, epochs=epochs or STATIC_SETTINGS.epochs)
-    with bar_progress() as progress:
-        task = progress.add_task("Starting", total=None)
-
-        def on_progress(now: "Progress") -> None:
-            progress.update(
-                task,
-                description=f"Training: loss {now.loss:.4f}, best figure {now.best:.4f}",
-                completed=now.step,
-                total=now.steps,
-            )
-
+    with training_bar() as bar:
         report = edgeembed_converters.distill_static(
             teacher,
             read_texts(texts, format_of(texts), "text"),
@@ -91,9 +80,9 @@ def static(
             work_dir=work_dir,
             name=name,
             overwrite=force,
-            on_step=lambda step: progress.update(task, description=step, completed=0, total=None),
-            on_teacher=lambda done, total: progress.update(task, completed=done, total=total),
-            on_progress=on_progress,
+            on_step=bar.on_step,
+            on_teacher=bar.on_teacher,
+            on_progress=bar.on_progress,
         )
     if as_json:
         print_json(report.as_dict())
@@ -103,17 +92,12 @@ def static(
 
 def show_report(report: "StaticReport") -> None:
     """Print what a distillation did."""
-    trained = report.trained
     print_facts(
         [
             ("bundle", report.path),
             ("teacher", report.teacher),
             ("table", f"{report.tokens:,} tokens of {report.dim} components"),
-            ("texts", f"{report.texts:,} learned from, {report.held_out:,} held out"),
-            ("steps", f"{trained.steps:,}, the best after {trained.best_step:,}"),
-            ("held out", f"mean cosine to the teacher {report.cosine:.4f}"),
-            ("", f"nDCG@10 of its ranking {trained.before:.4f} before, {trained.best:.4f} after"),
-            ("took", f"{report.seconds:g} s"),
+            *training_facts(report),
         ]
     )
     print_table(

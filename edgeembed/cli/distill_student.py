@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgeembed.cli.distill_training import training_bar, training_facts
 from edgeembed.cli.output import (
     AsJson,
-    bar_progress,
     err,
     megabytes,
     print_facts,
@@ -19,7 +19,6 @@ from edgeembed.ingest.texts import format_of, read_texts
 if TYPE_CHECKING:
     from edgeembed_converters import StudentReport
     from edgeembed_converters.distill.layers import Keep
-    from edgeembed_converters.distill.training import Progress
 
 
 def student(
@@ -73,17 +72,7 @@ def student(
     """
     import edgeembed_converters
 
-    with bar_progress() as progress:
-        task = progress.add_task("Starting", total=None)
-
-        def on_progress(now: "Progress") -> None:
-            progress.update(
-                task,
-                description=f"Training: loss {now.loss:.4f}, best figure {now.best:.4f}",
-                completed=now.step,
-                total=now.steps,
-            )
-
+    with training_bar() as bar:
         report = edgeembed_converters.distill_student(
             teacher,
             read_texts(texts, format_of(texts), "text"),
@@ -105,9 +94,9 @@ def student(
             work_dir=work_dir,
             name=name,
             overwrite=force,
-            on_step=lambda step: progress.update(task, description=step, completed=0, total=None),
-            on_teacher=lambda done, total: progress.update(task, completed=done, total=total),
-            on_progress=on_progress,
+            on_step=bar.on_step,
+            on_teacher=bar.on_teacher,
+            on_progress=bar.on_progress,
         )
     if as_json:
         print_json(report.as_dict())
@@ -124,17 +113,12 @@ def _layers(text: str) -> "Keep":
 
 def show_report(report: "StudentReport") -> None:
     """Print what a distillation did."""
-    trained = report.trained
     print_facts(
         [
             ("bundle", report.path),
             ("teacher", f"{report.teacher}, {report.teacher_parameters:,} parameters"),
             ("student", f"{', '.join(report.layers)}, {report.parameters:,} parameters"),
-            ("texts", f"{report.texts:,} learned from, {report.held_out:,} held out"),
-            ("steps", f"{trained.steps:,}, the best after {trained.best_step:,}"),
-            ("held out", f"mean cosine to the teacher {report.cosine:.4f}"),
-            ("", f"nDCG@10 of its ranking {trained.before:.4f} before, {trained.best:.4f} after"),
-            ("took", f"{report.seconds:g} s"),
+            *training_facts(report),
         ]
     )
     print_table(

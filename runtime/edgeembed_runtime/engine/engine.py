@@ -7,7 +7,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_runtime.engine.session import Session, SessionSettings
 from edgeembed_runtime.errors import InferenceError, InputError
 from edgeembed_runtime.inputs.tokenizer import TextTokenizer, TokenizedText
 
@@ -17,7 +16,6 @@ TOKEN_EMBEDDINGS = "token_embeddings"
 # A text, and its position among all inputs, by which an error names it.
 NumberedText = tuple[int, str]
 EncodeMany = Callable[[Iterable[NumberedText]], Iterator[NDArray[np.float32]]]
-OpenSession = Callable[[SessionSettings], Session]
 # Called with every text that is longer than the model takes; it may refuse it.
 OnCut = Callable[[str], None]
 

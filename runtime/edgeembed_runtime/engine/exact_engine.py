@@ -1,6 +1,5 @@
 """One text a run, at its own length: on the CPU, a vector then depends on its own text only."""
 
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
@@ -13,7 +12,6 @@ from edgeembed_runtime.engine.engine import (
     TOKEN_EMBEDDINGS,
     NumberedText,
     OnCut,
-    OpenSession,
     at_position,
     feeds,
     feeds_of,
@@ -22,6 +20,7 @@ from edgeembed_runtime.engine.engine import (
 from edgeembed_runtime.engine.pool import WorkerPool
 from edgeembed_runtime.engine.schedule import Schedule
 from edgeembed_runtime.engine.session import Session, SessionSettings
+from edgeembed_runtime.engine.sessions import OpenSession, Sessions
 from edgeembed_runtime.inputs.tokenizer import TextTokenizer, TokenizedText
 
 
@@ -53,9 +52,7 @@ class ExactEngine:
         self.tokenizer = tokenizer
         self._spin = schedule.spin
         self._callers_help = schedule.callers_help
-        self._open_session = open_session
-        self._opening = threading.Lock()
-        self._sessions: dict[int, Session] = {}
+        self._sessions = Sessions(open_session)
         self._single = self._session(schedule.single_threads)
         self.threads = schedule.threads
         if schedule.max_memory_mb is not None:
@@ -113,8 +110,4 @@ class ExactEngine:
         return self._pool.call(partial(self._single.run, inputs), output)
 
     def _session(self, threads: int) -> Session:
-        with self._opening:
-            if threads not in self._sessions:
-                settings = SessionSettings(threads=threads, spin=self._spin and threads > 1)
-                self._sessions[threads] = self._open_session(settings)
-            return self._sessions[threads]
+        return self._sessions.get(SessionSettings(threads=threads, spin=self._spin and threads > 1))

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from edgeembed_runtime.bundle import Preprocess
 from edgeembed_runtime.engine.budget import threads_within
-from edgeembed_runtime.engine.engine import EMBEDDING, OpenSession, at_position
+from edgeembed_runtime.engine.engine import EMBEDDING, at_position
 from edgeembed_runtime.engine.pool import WorkerPool
 from edgeembed_runtime.engine.schedule import Schedule
 from edgeembed_runtime.engine.session import Session, SessionSettings
+from edgeembed_runtime.engine.sessions import OpenSession, Sessions
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.decoding import decode, plan_decoding
 from edgeembed_runtime.inputs.pictures import Picture, open_picture
@@ -57,9 +58,7 @@ class ImageEngine:
         self.deterministic = deterministic
         self._preprocess = preprocess
         self._schedule = schedule
-        self._open_session = open_session
-        self._opening = threading.Lock()
-        self._sessions: dict[int, Session] = {}
+        self._sessions = Sessions(open_session)
         self._single = self._session(schedule.single_threads)
         self.threads = schedule.threads
         if schedule.max_memory_mb is not None:
@@ -126,13 +125,8 @@ class ImageEngine:
         return session.run({PIXEL_VALUES: pixels[None]}, EMBEDDING)[0]
 
     def _session(self, threads: int) -> Session:
-        with self._opening:
-            if threads not in self._sessions:
-                settings = SessionSettings(
-                    threads=threads, spin=self._schedule.spin and threads > 1
-                )
-                self._sessions[threads] = self._open_session(settings)
-            return self._sessions[threads]
+        spin = self._schedule.spin and threads > 1
+        return self._sessions.get(SessionSettings(threads=threads, spin=spin))
 
 
 @dataclass

@@ -4,7 +4,6 @@ Padding and company change the last digits of a vector there; see `Engine.determ
 """
 
 import itertools
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +15,6 @@ from edgeembed_runtime.engine.engine import (
     TOKEN_EMBEDDINGS,
     NumberedText,
     OnCut,
-    OpenSession,
     at_position,
     feeds,
     tokenized,
@@ -24,6 +22,7 @@ from edgeembed_runtime.engine.engine import (
 from edgeembed_runtime.engine.pool import WorkerPool
 from edgeembed_runtime.engine.schedule import Schedule
 from edgeembed_runtime.engine.session import Session, SessionSettings
+from edgeembed_runtime.engine.sessions import OpenSession, Sessions
 from edgeembed_runtime.errors import InferenceError
 from edgeembed_runtime.inputs.tokenizer import TextTokenizer, TokenizedText
 from edgeembed_runtime.windows import windows
@@ -72,9 +71,7 @@ class PaddedEngine:
         self.threads = schedule.threads
         self._fixed = fixed
         self._token_budget = token_budget
-        self._open_session = open_session
-        self._opening = threading.Lock()
-        self._sessions: dict[int, Session] = {}
+        self._sessions = Sessions(open_session)
         self.window = 1 if fixed else _WINDOW
         self._lengths = bucket_lengths(tokenizer.max_tokens)
         self._first = self._session(self._lengths[0])
@@ -149,14 +146,9 @@ class PaddedEngine:
 
     def _session(self, length: int) -> Session:
         sizes = {BATCH_AXIS: 1, TOKEN_AXIS: length} if self._fixed else {}
-        key = length if self._fixed else 0
-        with self._opening:
-            if key not in self._sessions:
-                settings = SessionSettings(
-                    threads=self.threads, sizes=sizes, io_binding=not self._fixed
-                )
-                self._sessions[key] = self._open_session(settings)
-            return self._sessions[key]
+        return self._sessions.get(
+            SessionSettings(threads=self.threads, sizes=sizes, io_binding=not self._fixed)
+        )
 
 
 def bucket_lengths(max_tokens: int) -> tuple[int, ...]:

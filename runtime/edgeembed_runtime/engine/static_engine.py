@@ -19,7 +19,6 @@ from edgeembed_runtime.engine.engine import (
     EMBEDDING,
     NumberedText,
     OnCut,
-    OpenSession,
     at_position,
     feeds,
     tokenized,
@@ -27,6 +26,7 @@ from edgeembed_runtime.engine.engine import (
 from edgeembed_runtime.engine.exact_engine import ExactEngine
 from edgeembed_runtime.engine.schedule import Schedule
 from edgeembed_runtime.engine.session import Session
+from edgeembed_runtime.engine.sessions import OpenSession
 from edgeembed_runtime.errors import InferenceError, InputError
 from edgeembed_runtime.inputs.tokenizer import TextTokenizer
 from edgeembed_runtime.windows import windows
