@@ -7,6 +7,8 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed_runtime.index.rows import Rows
+
 AnnName = Literal["annoy", "usearch"]
 
 
@@ -45,7 +47,7 @@ class AnnBackend(Protocol):
         """Whether the library can hold this many rows, and is worth asking for so few."""
         ...
 
-    def build(self, path: Path, vectors: NDArray[np.float32], shape: AnnShape) -> bool:
+    def build(self, path: Path, rows: Rows, shape: AnnShape) -> bool:
         """Write a new file durably; False, and no file, where the library is not usable here.
 
         Raises:

@@ -19,6 +19,7 @@ from edgeembed_runtime.index.annoy_probe import annoy_module
 from edgeembed_runtime.index.catalog import MAX_DIM
 from edgeembed_runtime.index.layout import require_regular
 from edgeembed_runtime.index.mapped import mapped_array
+from edgeembed_runtime.index.rows import Rows
 
 _HEADER_WORDS = 3
 _WORD_BYTES = 4
@@ -45,7 +46,7 @@ class Annoy:
         """Whether its 32-bit numbers suffice, and the rows do not fit into one leaf."""
         return leaf_capacity(shape.dim) < shape.n <= _MAX_ROWS
 
-    def build(self, path: Path, vectors: NDArray[np.float32], shape: AnnShape) -> bool:
+    def build(self, path: Path, rows: Rows, shape: AnnShape) -> bool:
         """Build trees with one thread: the same rows give the same bytes on one machine.
 
         Raises:
@@ -57,9 +58,10 @@ class Annoy:
             return False
         forest = module.AnnoyIndex(shape.dim, "angular")
         forest.set_seed(_SEED)
-        for start in range(0, len(vectors), _ADD_ROWS):
-            for offset, row in enumerate(vectors[start : start + _ADD_ROWS].tolist()):
-                forest.add_item(start + offset, row)
+        for start in range(0, shape.n, _ADD_ROWS):
+            positions = np.arange(start, min(start + _ADD_ROWS, shape.n))
+            for position, vector in zip(positions.tolist(), rows.take(positions), strict=True):
+                forest.add_item(position, vector.tolist())
         forest.build(shape.trees, n_jobs=1)
         with storage.storage_errors("write", path):
             forest.save(str(path))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime.index.ann import LoadedAnn
-from edgeembed_runtime.index.segment import Rows
+from edgeembed_runtime.index.rows import Rows
 from edgeembed_runtime.index.topk import TopK, cosines, scan
 
 # Recall of 1000 x 10 neighbours has a standard error of about 0.0013 at 0.99.

@@ -11,7 +11,7 @@ from edgeembed_runtime.errors import IndexCorruptError, StorageError
 from edgeembed_runtime.index.ann import AnnBackend, AnnName, AnnShape
 from edgeembed_runtime.index.ann_backends import BACKENDS
 from edgeembed_runtime.index.calibrate import Measured, Truth, measure_ann
-from edgeembed_runtime.index.segment import Rows
+from edgeembed_runtime.index.rows import Rows
 from edgeembed_runtime.index.settings import IndexSettings
 
 _LOG = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ def _build(
     n, dim = rows.vectors.shape
     trees = settings.annoy_trees if backend.name == "annoy" else 0
     shape = AnnShape(n=n, dim=dim, trees=trees)
-    if not backend.fits(shape) or not backend.build(path, rows.vectors, shape):
+    if not backend.fits(shape) or not backend.build(path, rows, shape):
         return None
     try:
         loaded = backend.load(path, path.stat().st_size, shape)

@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 from edgeembed_runtime.index.ann import LoadedAnn
 from edgeembed_runtime.index.calibrate import MEASURED_ASK, SPARE
-from edgeembed_runtime.index.segment import Rows, SegmentInfo
+from edgeembed_runtime.index.rows import Rows
+from edgeembed_runtime.index.segment import SegmentInfo
 from edgeembed_runtime.index.snapshot import SegmentView, Snapshot
 from edgeembed_runtime.index.topk import TopK, cosines, scan
 

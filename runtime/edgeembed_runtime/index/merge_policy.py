@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgeembed_runtime.index.segment import Rows
+from edgeembed_runtime.index.rows import Rows
 from edgeembed_runtime.index.settings import IndexSettings
 from edgeembed_runtime.index.snapshot import SegmentView, Snapshot
 

@@ -11,23 +11,25 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed_runtime.index.rows import Rows
+
 _CHUNK_ROWS = 8192
 _SEED = 0
 
 
-def near_order(vectors: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Positions of all of (n, d) unit rows: those nearest to one of sqrt(n) rows stay together.
+def near_order(rows: Rows) -> NDArray[np.int64]:
+    """Positions of all rows: those nearest to one of sqrt(n) rows stay together.
 
     These go from each to the one of the rest that is most like it. Costs n * sqrt(n) * d
     multiplications, and 32 KB for each of the sqrt(n).
     """
-    count = math.isqrt(len(vectors))
-    chosen = np.sort(np.random.default_rng(_SEED).choice(len(vectors), count, replace=False))
-    centres = np.array(vectors[chosen])
+    count = rows.ids.size
+    chosen = np.random.default_rng(_SEED).choice(count, math.isqrt(count), replace=False)
+    centres = rows.take(np.sort(chosen))
     centres = centres[_chain(centres @ centres.T)]
     nearest = [
-        np.argmax(vectors[start : start + _CHUNK_ROWS] @ centres.T, axis=1)
-        for start in range(0, len(vectors), _CHUNK_ROWS)
+        np.argmax(rows.take(np.arange(start, min(start + _CHUNK_ROWS, count))) @ centres.T, axis=1)
+        for start in range(0, count, _CHUNK_ROWS)
     ]
     return np.argsort(np.concatenate(nearest), kind="stable")
 

@@ -14,8 +14,9 @@ from edgeembed_runtime.index.choose_ann import ChosenAnn, choose_ann
 from edgeembed_runtime.index.code_scan import CodeScan
 from edgeembed_runtime.index.codes import write_codes
 from edgeembed_runtime.index.layout import SEGMENTS
-from edgeembed_runtime.index.mapped import mapped_array
-from edgeembed_runtime.index.segment import Rows, SegmentFile
+from edgeembed_runtime.index.mapped import MappedFile
+from edgeembed_runtime.index.rows import Rows
+from edgeembed_runtime.index.segment import SegmentFile
 from edgeembed_runtime.index.settings import IndexSettings
 
 # 4096 rows x 384 floats = 6 MB at a time.
@@ -62,14 +63,18 @@ def write_segment(
         "f32": _entry(path, *storage.write_stream(path, _pieces(sources, owner, position, dim))),
         "ids": _entry(ids_path, *storage.write_stream(ids_path, [ids.astype("<i8").tobytes()])),
     }
-    vectors: NDArray[np.float32] = mapped_array(path, "<f4").reshape(ids.size, dim)
+    with path.open("rb") as file:
+        mapped = MappedFile(file, path)
+    vectors: NDArray[np.float32] = mapped.array("<f4", ids.size * dim).reshape(ids.size, dim)
     codes = None
     exact_ms = None
     if ids.size >= _CODED_ROWS:
         path = folder / f"{name}.i8"
         files["i8"] = _entry(path, *write_codes(path, vectors))
         codes = CodeScan(path, sha256=files["i8"].sha256, n=ids.size, dim=dim)
-    rows = Rows(ids=ids, vectors=vectors, alive=np.ones(ids.size, dtype=np.bool_), codes=codes)
+        mapped.release()
+    alive = np.ones(ids.size, dtype=np.bool_)
+    rows = Rows(ids=ids, vectors=vectors, alive=alive, codes=codes, mapped=mapped)
     ann = None
     if build_ann and ids.size >= settings.ann_min_rows and settings.backend != "exact":
         truth = measure_exact(rows)
@@ -117,5 +122,5 @@ def _pieces(
         for index, source in enumerate(sources):
             mine = owners == index
             if mine.any():
-                piece[mine] = source.vectors[positions[mine]]
+                piece[mine] = source.take(positions[mine])
         yield piece.tobytes()

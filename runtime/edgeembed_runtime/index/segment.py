@@ -7,7 +7,6 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,45 +48,6 @@ class SegmentInfo:
     recall: float | None
     ann_ms: float | None
     files: Mapping[str, SegmentFile]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rows:
-    """Vectors that are searched together."""
-
-    ids: NDArray[np.int64]
-    """(n,) document rows, strictly ascending."""
-    vectors: NDArray[np.float32]
-    """(n, d), unit length; for a segment a memory map."""
-    alive: NDArray[np.bool_]
-    """(n,) whether the document exists at this generation."""
-    codes: CodeScan | None = None
-    """Scans all of them faster; None for few rows."""
-    mapped: MappedFile | None = None
-    """Where the vectors are; None: in memory anyway."""
-
-    @property
-    def dead(self) -> int:
-        """How many rows no longer count."""
-        return int(self.alive.size - np.count_nonzero(self.alive))
-
-    def take(self, positions: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-        """Copy the vectors at some positions: (len(positions), d).
-
-        Raises:
-            IndexCorruptError, StorageError: see `MappedFile.take`.
-        """
-        if self.mapped is None:
-            return self.vectors[positions]
-        return self.mapped.take(self.vectors, positions)
-
-    def positions_of(self, docids: NDArray[np.int64]) -> NDArray[np.intp]:
-        """Positions in this block of those docids that it holds."""
-        if not self.ids.size or not docids.size:
-            return np.empty(0, dtype=np.intp)
-        at = np.searchsorted(self.ids, docids)
-        at = np.minimum(at, self.ids.size - 1)
-        return at[self.ids[at] == docids]
 
 
 class Segment:

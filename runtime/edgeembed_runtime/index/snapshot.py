@@ -15,7 +15,8 @@ from edgeembed_runtime.errors import IndexCorruptError
 from edgeembed_runtime.index.catalog import meta_int
 from edgeembed_runtime.index.documents import dead_docids
 from edgeembed_runtime.index.layout import CATALOG
-from edgeembed_runtime.index.segment import Rows, Segment, SegmentInfo, read_infos
+from edgeembed_runtime.index.rows import Rows
+from edgeembed_runtime.index.segment import Segment, SegmentInfo, read_infos
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_runtime.index.segment import Rows
+from edgeembed_runtime.index.rows import Rows
 
 # 16384 rows x 384 floats = 25 MB: large enough for BLAS, small enough to bound memory.
 _SCAN_ROWS = 16_384

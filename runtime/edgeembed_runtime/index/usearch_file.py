@@ -22,6 +22,7 @@ from edgeembed_runtime.index.ann import AnnName, AnnShape
 from edgeembed_runtime.index.layout import require_regular
 from edgeembed_runtime.index.mapped import mapped_array
 from edgeembed_runtime.index.near_order import near_order
+from edgeembed_runtime.index.rows import Rows
 
 # Neighbours of a node, twice as many on level 0, and candidates while it is built.
 _CONNECTIVITY = 16
@@ -46,7 +47,7 @@ class Usearch:
         """Whether its 32-bit positions suffice."""
         return 1 <= shape.n < _MAX_ROWS
 
-    def build(self, path: Path, vectors: NDArray[np.float32], shape: AnnShape) -> bool:
+    def build(self, path: Path, rows: Rows, shape: AnnShape) -> bool:
         """Build a graph with every processor, so that no two are quite alike.
 
         Raises:
@@ -57,10 +58,10 @@ class Usearch:
         if module is None:
             return False
         graph = _new(module, shape.dim)
-        order = near_order(vectors)
+        order = near_order(rows)
         for start in range(0, shape.n, _ADD_ROWS):
             keys = order[start : start + _ADD_ROWS]
-            graph.add(keys.astype(np.uint64), vectors[keys], threads=available_cpus())
+            graph.add(keys.astype(np.uint64), rows.take(keys), threads=available_cpus())
         with storage.storage_errors("write", path):
             try:
                 graph.save(str(path))

@@ -16,7 +16,8 @@ from edgeembed_runtime.index.documents import iterate
 from edgeembed_runtime.index.keywords import find_word_problem
 from edgeembed_runtime.index.layout import CATALOG, require_regular, segment_path
 from edgeembed_runtime.index.results import VerifyReport
-from edgeembed_runtime.index.segment import Rows, SegmentInfo, read_infos
+from edgeembed_runtime.index.rows import Rows
+from edgeembed_runtime.index.segment import SegmentInfo, read_infos
 from edgeembed_runtime.index.snapshot import Snapshot, load_snapshot
 
 _ROWS = 16_384

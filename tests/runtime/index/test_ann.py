@@ -9,7 +9,7 @@ import pytest
 from edgeembed_runtime.index import Index, IndexSettings, annoy_probe, choose_ann
 from edgeembed_runtime.index.calibrate import Measured, measure_ann, measure_exact, moved_away
 from edgeembed_runtime.index.near_order import near_order
-from edgeembed_runtime.index.segment import Rows
+from edgeembed_runtime.index.rows import Rows
 from edgeembed_runtime.index.vector_checks import unit_rows
 
 pytest.importorskip("annoy")
@@ -210,11 +210,15 @@ def test_rows_of_one_dimension_cannot_be_moved_away():
     assert (moved_away(rows, 0.5, np.random.default_rng(0)) == rows).all()
 
 
+def block_of(rows):
+    return Rows(ids=np.arange(len(rows)), vectors=rows, alive=np.ones(len(rows), np.bool_))
+
+
 def test_rows_that_are_alike_come_one_after_the_other(vectors):
     rng = np.random.default_rng(4)
     kinds = rng.integers(20, size=1000)
     rows = unit_rows(vectors(20)[kinds] + 0.1 * vectors(1000, seed=1), dim=16, what="rows")
-    order = near_order(rows)
+    order = near_order(block_of(rows))
     assert sorted(order.tolist()) == list(range(1000))
 
     def likeness(rows):
@@ -225,7 +229,7 @@ def test_rows_that_are_alike_come_one_after_the_other(vectors):
 
 @pytest.mark.parametrize("count", [1, 2, 3, 10])
 def test_few_rows_have_an_order_too(vectors, count):
-    assert sorted(near_order(vectors(count)).tolist()) == list(range(count))
+    assert sorted(near_order(block_of(vectors(count))).tolist()) == list(range(count))
 
 
 def test_an_effort_that_is_clearly_enough_or_not_is_not_tried_on_all_queries(vectors):

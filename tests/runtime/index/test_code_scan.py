@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from edgeembed_runtime.index import Index
 from edgeembed_runtime.index.code_scan import CodeScan
 from edgeembed_runtime.index.codes import block_rows, code_bytes, encode_rows, write_codes
-from edgeembed_runtime.index.segment import Rows
+from edgeembed_runtime.index.rows import Rows
 from edgeembed_runtime.index.topk import TopK, scan
 
 
