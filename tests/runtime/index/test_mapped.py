@@ -1,5 +1,6 @@
 """Rows of mapped files: read here and there without their pages staying in the process."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -80,11 +81,12 @@ def test_what_is_opened_is_closed(written):
     def descriptors():
         return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
+    gc.collect()  # what earlier tests left open
     before = descriptors()
     kept = opened(written[0])
     assert descriptors() > before
     del kept
-    assert descriptors() == before
+    assert descriptors() <= before
 
 
 def resident_bytes_of(path):
