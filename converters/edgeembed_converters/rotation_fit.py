@@ -8,6 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from edgeembed_runtime.vectors import normalize
+
 _LENGTHS_LEARNED = (64, 128, 256)
 _STEPS, _PAIRS, _RATE = 400, 512, 0.02
 _NEIGHBOURS = 20
@@ -34,8 +36,7 @@ def learned_rotation(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     From `pca_rotation` on: of pairs of texts, each with one of its nearest neighbours and some by
     chance, the cosines of vectors cut to several lengths are to correlate with the whole vectors'.
     """
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    unit = unit[:_MOST_TEXTS].astype(np.float32)
+    unit = normalize(vectors[:_MOST_TEXTS])
     with _one_thread():
         return _descended(unit)
 

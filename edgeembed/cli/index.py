@@ -17,7 +17,6 @@ from edgeembed.cli.targets import (
     VariantName,
     bundle_path,
     is_index,
-    load_model,
 )
 from edgeembed.ingest.folders import look_through
 from edgeembed.ingest.passages import ChunkSettings, PassageReader
@@ -70,7 +69,7 @@ def index(
     edgeembed index ~/photos --model image.bundle -i photos.index --watch
     """
     folders = watched_folders(sources) if watch else []
-    found = look_through(sources)
+    found = None if watch else look_through(sources)  # a watch begins with that
     with _open(index_path, model, variant) as opened:
         runs: Runs
         if "image" in opened.encoder.modalities:
@@ -84,7 +83,7 @@ def index(
                 text_field=field,
             )
             runs = TextRuns(opened.index, reader, everything=everything, as_json=as_json)
-        if watch:
+        if found is None:
             follow(folders, opened.index.path, runs)
         elif not runs.whole(found, str(index_path), one_line=False):
             raise typer.Exit(1)
@@ -124,8 +123,9 @@ def _open(path: Path, model: Path | None, variant: str) -> _Opened:
 
 def _load(model: Path | None, hint: str | None, variant: str) -> Encoder:
     """Load what encodes documents: of a bundle for texts and images, the half for images."""
-    modalities = Bundle.open(bundle_path(model, hint)).manifest.modalities
-    return load_model(model, hint, variant, modalities[-1])
+    chosen = bundle_path(model, hint)
+    modalities = Bundle.open(chosen).manifest.modalities
+    return Encoder.load(chosen, variant=variant, modalities=modalities[-1:])
 
 
 def bundle_info(encoder: Encoder) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from edgeembed import Encoder, Index
-from edgeembed.cli.output import bar_progress, err, json_text, print_json
+from edgeembed.cli.output import bar_progress, err, json_text, print_json, show_problem
 from edgeembed.ingest.folders import FoundFiles
 from edgeembed.ingest.pictures import PictureReport, index_pictures, pictures_of
 
@@ -59,7 +59,7 @@ class PictureRuns:
 
     def _tell(self, report: PictureReport, head: str, *, one_line: bool) -> None:
         for message in report.failed:
-            typer.echo(f"edgeembed: {' '.join(message.split())}", err=True)
+            show_problem(message)
         if self._as_json:
             tree = {"index": self._index.path, **asdict(report), "documents": len(self._index)}
             if one_line:

@@ -5,7 +5,7 @@ from functools import cached_property
 import typer
 
 from edgeembed import Index
-from edgeembed.cli.output import bar_progress, err, json_text, print_json
+from edgeembed.cli.output import bar_progress, err, json_text, print_json, show_problem
 from edgeembed.ingest.folders import FoundFiles
 from edgeembed.ingest.indexing import IndexingReport, PassageIndexer
 from edgeembed.ingest.passages import PassageReader
@@ -72,7 +72,7 @@ def _show_report(report: IndexingReport, index: Index, head: str) -> None:
 def _show_failures(report: IndexingReport) -> None:
     """Name every file that could not be indexed, one a line on stderr."""
     for message in report.failed:
-        typer.echo(f"edgeembed: {' '.join(message.split())}", err=True)
+        show_problem(message)
 
 
 def _print_report(report: IndexingReport, index: Index, *, one_line: bool) -> None:

@@ -25,6 +25,11 @@ out = Console(markup=False, emoji=False)
 err = Console(stderr=True, markup=False, emoji=False)
 
 
+def show_problem(message: str) -> None:
+    """Say in one line on stderr what went wrong."""
+    typer.echo(f"edgeembed: {' '.join(message.split())}", err=True)
+
+
 def print_json(tree: Any) -> None:
     """Print one JSON document on stdout."""
     sys.stdout.write(json_text(tree, indent=2) + "\n")

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed_runtime.vectors import normalize
+
 # Cosines are taken of so many rows at a time with all others: a block is some tens of MB.
 _ROWS = 512
 
@@ -24,7 +26,7 @@ def near_duplicates(vectors: NDArray[np.float32], threshold: float) -> list[Dupl
     All pairs are compared, exactly; a group is a connected part of the graph of such pairs. In a
     group the first is the earliest row, the others follow by their cosine to it.
     """
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    unit = normalize(vectors)
     parents = list(range(len(unit)))
     for start in range(0, len(unit), _ROWS):
         cosines = unit[start : start + _ROWS] @ unit[start:].T

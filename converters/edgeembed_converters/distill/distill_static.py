@@ -26,7 +26,7 @@ from edgeembed_converters.distill.static_course import (
 )
 from edgeembed_converters.distill.static_report import StaticReport
 from edgeembed_converters.distill.static_start import frequency_weights, token_vectors
-from edgeembed_converters.distill.teacher import Teacher, open_teacher
+from edgeembed_converters.distill.teacher import Teacher, open_teacher, work_folder
 from edgeembed_converters.distill.training import Course, Progress, train
 from edgeembed_converters.distill.training_settings import TrainingSettings
 from edgeembed_converters.distill.training_texts import TrainingTexts, split_texts
@@ -42,6 +42,7 @@ from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.tokenizer import TextTokenizer
 from edgeembed_runtime.progress import OnProgress
 from edgeembed_runtime.storage import sha256_of
+from edgeembed_runtime.vectors import normalize
 
 # A table learns from large batches and high rates: each text touches a few of its rows only.
 STATIC_SETTINGS = TrainingSettings(
@@ -109,7 +110,7 @@ def distill_static(
     began = time.perf_counter()
     on_step, losses = on_step or ignore_step, losses or StaticLosses()
     target = Path(output)
-    folder = Path(work_dir) if work_dir is not None else target.with_name(f"{target.name}.work")
+    folder = work_folder(target, work_dir)
     kinds = _checked_rows(rows)
     check_target(target, overwrite)
     if learning_curve is not None:
@@ -224,8 +225,10 @@ def _start(
         kept=kept,
         teacher_tokens=size,
         share=share,
-        train=BagTexts(ids=ids, wanted=_unit(vectors[0] @ matrix)),
-        held_out=BagTexts(ids=_ids(tokenizer, split.held_out), wanted=_unit(vectors[1] @ matrix)),
+        train=BagTexts(ids=ids, wanted=normalize(vectors[0] @ matrix)),
+        held_out=BagTexts(
+            ids=_ids(tokenizer, split.held_out), wanted=normalize(vectors[1] @ matrix)
+        ),
     )
 
 
@@ -236,11 +239,6 @@ def _ids(tokenizer: TextTokenizer, texts: Sequence[str]) -> list[NDArray[np.int3
         for text, ids in zip(some, tokenizer.plain_ids(some), strict=True):
             found.append(np.array(tokenizer.encode(text).ids if ids is None else ids, np.int32))
     return found
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return (vectors / np.maximum(lengths, np.finfo(np.float32).tiny)).astype(np.float32)
 
 
 def _checked_rows(rows: Rows | Sequence[Rows]) -> tuple[Rows, ...]:

@@ -18,6 +18,7 @@ from edgeembed_converters.distill.student import (
     make_student,
 )
 from edgeembed_converters.distill.student_report import StudentReport
+from edgeembed_converters.distill.teacher import work_folder
 from edgeembed_converters.distill.text_course import LossWeights
 from edgeembed_converters.distill.text_training import train_text_student
 from edgeembed_converters.distill.training import Progress
@@ -105,7 +106,7 @@ def distill_student(
     began = time.perf_counter()
     on_step = on_step or ignore_step
     target = Path(output)
-    folder = Path(work_dir) if work_dir is not None else target.with_name(f"{target.name}.work")
+    folder = work_folder(target, work_dir)
     quantizations = checked_quantizations(quantize)
     check_target(target, overwrite)
     if learning_curve is not None:

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed_runtime.vectors import normalize
+
 _DEPTH = 10
 
 
@@ -20,7 +22,7 @@ def neighbour_ndcg(found: NDArray[np.float32], wanted: NDArray[np.float32]) -> f
     depth = min(_DEPTH, len(wanted) - 1)
     if depth < 1:
         return 1.0
-    own, teachers = _unit(found), _unit(wanted)
+    own, teachers = normalize(found), normalize(wanted)
     relevant = _nearest(teachers, teachers, depth)
     rankings = [_nearest(own, corpus, depth) for corpus in (own, teachers)]
     return float(np.mean([_ndcg(ranked, relevant) for ranked in rankings]))
@@ -32,11 +34,6 @@ def _ndcg(ranked: NDArray[np.intp], relevant: NDArray[np.intp]) -> float:
     discounts = 1 / np.log2(np.arange(2, depth + 2))
     matches = ranked[:, :, None] == relevant[:, None, :]
     return float(((matches @ gains) @ discounts).mean() / (gains @ discounts))
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
 
 
 def _nearest(

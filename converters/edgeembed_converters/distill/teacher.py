@@ -72,6 +72,11 @@ class Teacher:
         self.close()
 
 
+def work_folder(output: Path, work_dir: str | Path | None) -> Path:
+    """Where a distillation keeps what it computes: by default beside its output."""
+    return Path(work_dir) if work_dir is not None else output.with_name(f"{output.name}.work")
+
+
 def open_teacher(
     source: str | Path,
     work_dir: Path,

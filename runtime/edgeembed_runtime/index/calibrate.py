@@ -58,7 +58,7 @@ def measure_exact(rows: Rows) -> Truth:
     rng = np.random.default_rng(_SEED)
     count = min(_QUERIES, rows.ids.size)
     positions = rng.choice(rows.ids.size, size=count, replace=False)
-    samples = np.array(rows.vectors[positions])
+    samples = rows.take(positions)
     queries = moved_away(samples, float(np.clip(_usual_nearest(rows, samples), 0.0, 1.0)), rng)
     times: list[float] = []
     for query in queries[:_QUERIES_AT_A_TIME]:

@@ -53,7 +53,7 @@ class Snapshot:
         order = np.argsort(docids)
         for rows in self.blocks:
             here = np.isin(docids[order], rows.ids)
-            found[order[here]] = rows.vectors[rows.positions_of(docids[order])]
+            found[order[here]] = rows.take(rows.positions_of(docids[order]))
             missing[order[here]] = False
         if missing.any():
             raise IndexCorruptError(f"document row {docids[missing][0]} has no vector")
