@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-FEWEST_WORDS = 3
+MIN_WORDS = 3
 KINDS = ("noun", "verb", "adj", "adv")
 
 
@@ -57,7 +57,7 @@ def without(texts: Iterable[str], forbidden: Iterable[str]) -> list[str]:
     kept: list[str] = []
     for text in texts:
         key = plain(text)
-        if len(key.split()) >= FEWEST_WORDS and key not in seen:
+        if len(key.split()) >= MIN_WORDS and key not in seen:
             seen.add(key)
             kept.append(" ".join(text.split()))
     return kept

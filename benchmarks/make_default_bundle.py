@@ -16,27 +16,27 @@ from pathlib import Path
 
 from default_bundle_texts import forbidden_texts, gather
 
+from edgeembed import distill_static
 from edgeembed.demo.minilm import MODEL_ID
-from edgeembed_converters import distill_static
-from edgeembed_converters.model_card import model_card
+from edgeembed_converters.packaging.model_card import model_card
 from edgeembed_runtime.bundle import Bundle, write_bundle
 from edgeembed_runtime.bundle.default_bundle import default_bundle
 from edgeembed_runtime.storage import staged_directory
 
 NAME = "edgeembed-default"
-MOST_BYTES = 8_000_000
+MAX_BYTES = 8_000_000
 DEFINITIONS = 60_000
 TOKENS = 27_500
 MAX_TOKENS = 512
 TEXTS = (
     "English texts that it learned from: 98,809 sentences of nlp-corpus 4.4.0 (MIT) and 60,000 "
-    "definitions and examples of WordNet 3.1 (WordNet licence, Copyright 2011 by Princeton "
+    "definitions and examples of WordNet 3.1 (WordNet license, Copyright 2011 by Princeton "
     "University); none of them is part of this bundle"
 )
 
 
 def label(path: Path, sizes: Mapping[str, int], notes: tuple[str, ...]) -> None:
-    """Name the model by its id on the hub, and its licence, which its directory does not say."""
+    """Name the model by its id on the hub, and its license, which its directory does not say."""
     manifest = Bundle.open(path).manifest
     source = replace(manifest.source, id=MODEL_ID, license="Apache-2.0")
     manifest = replace(manifest, source=source)
@@ -73,8 +73,8 @@ def main() -> None:
     print(json.dumps(report.as_dict(), indent=2, default=str))
     label(options.output, report.sizes, report.notes)
     size = sum(file.stat().st_size for file in options.output.iterdir())
-    if size > MOST_BYTES:
-        raise SystemExit(f"expected a bundle of at most {MOST_BYTES:,} bytes, got {size:,}")
+    if size > MAX_BYTES:
+        raise SystemExit(f"expected a bundle of at most {MAX_BYTES:,} bytes, got {size:,}")
     print(f"{options.output}: {size:,} bytes")
 
 

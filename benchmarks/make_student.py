@@ -15,12 +15,12 @@ from pathlib import Path
 
 from student_texts import gather, without
 
+from edgeembed import LossWeights, TrainingSettings, distill_student
 from edgeembed.demo.minilm import find_minilm
-from edgeembed_converters import LossWeights, TrainingSettings, distill_student
 from edgeembed_runtime.bundle import Bundle, write_bundle
 
 NAME = "all-MiniLM-L6-v2-3-layers"
-MOST_BYTES = 20_000_000
+MAX_BYTES = 20_000_000
 
 
 def texts_of(paths: list[Path]) -> Iterator[str]:
@@ -77,8 +77,8 @@ def main() -> None:
         on_progress=lambda p: p.step % 50 or print(p, flush=True),
     )
     print(json.dumps(report.as_dict(), indent=2, default=str))
-    if report.sizes.get("int8", MOST_BYTES + 1) > MOST_BYTES:
-        raise SystemExit(f"expected int8 of at most {MOST_BYTES:,} bytes, got {report.sizes}")
+    if report.sizes.get("int8", MAX_BYTES + 1) > MAX_BYTES:
+        raise SystemExit(f"expected int8 of at most {MAX_BYTES:,} bytes, got {report.sizes}")
     with tempfile.TemporaryDirectory() as folder:
         made = int8_only(options.output, Path(folder))
         asset = options.output.with_name(f"{options.output.name}.tar.gz")

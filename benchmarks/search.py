@@ -65,7 +65,7 @@ def vectors(path: Path | None, count: int) -> np.ndarray:
     return np.concatenate(copies)[:count]
 
 
-def true_neighbours(rows: np.ndarray, queries: np.ndarray) -> np.ndarray:
+def true_neighbors(rows: np.ndarray, queries: np.ndarray) -> np.ndarray:
     best = np.empty((len(queries), K), np.int64)
     for at in range(0, len(queries), 16):
         scores = queries[at : at + 16].astype(np.float64) @ rows.T.astype(np.float64)
@@ -126,12 +126,12 @@ def compare(names: list[str], options: argparse.Namespace, place: Path) -> dict[
     count = options.queries + TUNING
     rows = vectors(options.texts, options.rows + count)
     rows, tuning, queries = rows[count:], rows[:TUNING], rows[TUNING:count]
-    truth = true_neighbours(rows, queries)
+    truth = true_neighbors(rows, queries)
     for name, array in {
         "rows": rows,
         "queries": queries,
         "tuning": tuning,
-        "truth": true_neighbours(rows, tuning),
+        "truth": true_neighbors(rows, tuning),
     }.items():
         np.save(place / f"{name}.npy", array)
     dim = rows.shape[1]

@@ -15,8 +15,8 @@ from model_and_texts import bundle, passages, short_texts
 from results_file import write_results
 
 from edgeembed import Encoder
+from edgeembed_runtime._internal.ort import ort
 from edgeembed_runtime.engine.cpu import available_cpus
-from edgeembed_runtime.onnxruntime_offline import ort
 
 Setting = Callable[[ort.SessionOptions], None]
 FUSION = "optimization.disable_specified_optimizers"
@@ -103,9 +103,9 @@ def compare(measures: dict[str, Callable[[], float]], rounds: int) -> dict[str, 
     for measure in measures.values():
         measure()
     first, order = next(iter(measures)), list(measures)
-    dice, times = random.Random(0), []
+    rng, times = random.Random(0), []
     for _ in range(rounds):
-        dice.shuffle(order)
+        rng.shuffle(order)
         times.append({name: measures[name]() for name in order})
     return {
         name: statistics.median(turn[first] / turn[name] for turn in times) for name in measures
@@ -113,9 +113,9 @@ def compare(measures: dict[str, Callable[[], float]], rounds: int) -> dict[str, 
 
 
 def load_ratio(path: Path, rounds: int) -> dict[str, float]:
-    """The gain of loading a graph that was optimised and saved before."""
+    """The gain of loading a graph that was optimized and saved before."""
     with tempfile.TemporaryDirectory() as folder:
-        saved = Path(folder) / "optimised.onnx"
+        saved = Path(folder) / "optimized.onnx"
 
         def save(options: ort.SessionOptions) -> None:
             options.optimized_model_filepath = str(saved)
@@ -124,11 +124,11 @@ def load_ratio(path: Path, rounds: int) -> dict[str, float]:
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
 
         session(path, 1, save)
-        seconds = {"as it is": [], "optimised graph from disk": []}
+        seconds = {"as it is": [], "optimized graph from disk": []}
         for _ in range(rounds):
             for name, file, change in (
                 ("as it is", path, None),
-                ("optimised graph from disk", saved, as_saved),
+                ("optimized graph from disk", saved, as_saved),
             ):
                 began = time.perf_counter()
                 session(file, 1, change)

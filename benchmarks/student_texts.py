@@ -113,7 +113,7 @@ def cut(texts: Iterable[str]) -> list[str]:
 
 def gather(root: Path, forbidden: Iterable[str], scale: int) -> list[str]:
     """A mixture of `scale` times a thousand texts, four fifths of them short; in random order."""
-    dice = random.Random(7)
+    rng = random.Random(7)
     senses = list(wordnet(root))
     entries = [e for name in ("gcide", "foldoc", "jargon") for e in dictionary(root, name)]
     paragraphs, programs = list(prose(root)), list(descriptions(root))
@@ -133,7 +133,7 @@ def gather(root: Path, forbidden: Iterable[str], scale: int) -> list[str]:
     banned, mixed = list(forbidden), []
     for share, texts in parts:
         distinct = without(texts, banned)
-        mixed += dice.sample(distinct, min(len(distinct), share * scale))
+        mixed += rng.sample(distinct, min(len(distinct), share * scale))
     mixed = without(mixed, banned)
-    dice.shuffle(mixed)
+    rng.shuffle(mixed)
     return mixed

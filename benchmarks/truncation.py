@@ -19,11 +19,11 @@ from edgeembed.evaluate import evaluate, open_tasks
 from edgeembed.evaluate.models.bundle import BundleModel
 from edgeembed.evaluate.models.function import FunctionModel
 from edgeembed.ingest.texts import format_of, read_texts
-from edgeembed_converters.rotation import fit_texts
-from edgeembed_converters.rotation_fit import learned_rotation, pca_rotation
-from edgeembed_converters.truncation import matryoshka_dims, measured_truncations
+from edgeembed_converters.matryoshka.rotation import fit_texts
+from edgeembed_converters.matryoshka.rotation_fit import learned_rotation, pca_rotation
+from edgeembed_converters.matryoshka.truncation import matryoshka_dims, measured_truncations
 from edgeembed_runtime.bundle import Golden
-from edgeembed_runtime.inputs.word_tokenizer import load_tokenizer
+from edgeembed_runtime.inputs.text.word_tokenizer import load_tokenizer
 from edgeembed_runtime.vectors import truncate
 
 DIMS = (256, 192, 128, 64)

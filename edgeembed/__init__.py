@@ -1,48 +1,310 @@
-"""Trained embedding models on the edge: encode and search, offline. See README.md.
+"""Trained embedding models on the edge: convert, encode and search, offline. See README.md.
 
-The names are loaded when they are first used: an app that only searches never loads onnxruntime.
+Names are loaded on first use: an app that only searches never loads onnxruntime, and nothing loads
+torch before `convert` is asked for.
 """
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING
 
-from edgeembed_runtime.errors import EdgeEmbedError
+from edgeembed_runtime.errors import (
+    BundleCorruptError,
+    BundleError,
+    BundleNotFoundError,
+    BundleUnsafeError,
+    BundleVersionError,
+    ConversionError,
+    EdgeEmbedError,
+    ExportError,
+    IndexCorruptError,
+    IndexExistsError,
+    IndexLockedError,
+    IndexNotFoundError,
+    IndexReadOnlyError,
+    IndexVersionError,
+    InferenceError,
+    InputError,
+    MissingExtraError,
+    ParityError,
+    ProviderError,
+    SearchIndexError,
+    SpaceMismatchError,
+    StorageError,
+    TrainingError,
+    TruncationWarning,
+    UnsupportedModelError,
+)
 from edgeembed_runtime.version import __version__
 
 if TYPE_CHECKING:
-    from edgeembed_runtime.cache import EmbeddingCache
-    from edgeembed_runtime.encoder import Encoder
-    from edgeembed_runtime.index import Hit, Index
-    from edgeembed_runtime.vectors import calibration_ranges
+    from edgeembed_converters.composing.classifier import Composition, compose_classifier
+    from edgeembed_converters.conversion import convert
+    from edgeembed_converters.distill.features.distill_features import (
+        FeatureStudent,
+        distill_features,
+    )
+    from edgeembed_converters.distill.static.distill_static import distill_static
+    from edgeembed_converters.distill.static.objective import StaticLosses
+    from edgeembed_converters.distill.static.report import StaticReport
+    from edgeembed_converters.distill.student.distill_student import distill_student
+    from edgeembed_converters.distill.student.objective import LossWeights
+    from edgeembed_converters.distill.student.report import StudentReport
+    from edgeembed_converters.distill.training.loop import (
+        TrainingPoint,
+        TrainingProgress,
+        TrainingResult,
+    )
+    from edgeembed_converters.distill.training.settings import TrainingSettings
+    from edgeembed_converters.matryoshka.truncation import TruncationReport
+    from edgeembed_converters.packaging.report import (
+        ConversionReport,
+        QuantizationReport,
+        TowerReport,
+        TrialReport,
+    )
+    from edgeembed_converters.quantization.trial.budget import Budget
+    from edgeembed_converters.requantization import quantize
+    from edgeembed_converters.sources.live_pair import ModulePair
+    from edgeembed_converters.word_vectors.importing import import_word_vectors
+    from edgeembed_runtime.bundle.manifest import FileEntry, Manifest, Source
+    from edgeembed_runtime.bundle.preprocess import Preprocess
+    from edgeembed_runtime.bundle.towers import (
+        Fidelity,
+        ImageTower,
+        Modality,
+        TextTower,
+        Tower,
+        Variant,
+    )
+    from edgeembed_runtime.bundle.words import Subwords, Words
+    from edgeembed_runtime.encoder.cache import EmbeddingCache
+    from edgeembed_runtime.encoder.encoder import Encoder
+    from edgeembed_runtime.encoder.load import Verify
+    from edgeembed_runtime.encoder.long_texts import ChunkVectors
+    from edgeembed_runtime.encoder.progress import OnProgress
+    from edgeembed_runtime.encoder.prompts import Role
+    from edgeembed_runtime.encoder.self_test import SelfTest
+    from edgeembed_runtime.encoder.token_vectors import Token, TokenVectors
+    from edgeembed_runtime.encoder.word_neighbors import Neighbor
+    from edgeembed_runtime.encoder.zero_shot import Classification
+    from edgeembed_runtime.engine.providers import Provider
+    from edgeembed_runtime.engine.schedule import Profile
+    from edgeembed_runtime.index.admin.repair import RepairReport
+    from edgeembed_runtime.index.admin.scan import DocumentBatch
+    from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder
+    from edgeembed_runtime.index.base.settings import IndexSettings
+    from edgeembed_runtime.index.base.types import (
+        Hit,
+        IndexStats,
+        SegmentStats,
+        StoredDocument,
+        VerifyReport,
+    )
+    from edgeembed_runtime.index.index import Index
+    from edgeembed_runtime.index.search.query import SearchMode
+    from edgeembed_runtime.inputs.image.open import ImageInput
+    from edgeembed_runtime.inputs.text.chunking import Chunk
+    from edgeembed_runtime.inputs.text.truncation import Truncation
+    from edgeembed_runtime.vectors import Precision, Similarity, calibration_ranges
 
-__all__ = [
-    "EdgeEmbedError",
-    "EmbeddingCache",
+__all__ = [  # noqa: RUF022 (grouped by purpose)
+    # Encoding
     "Encoder",
-    "Hit",
-    "Index",
-    "__version__",
+    "EmbeddingCache",
+    "Preprocess",
     "calibration_ranges",
+    # ... what it takes
+    "ImageInput",
+    "Modality",
+    "OnProgress",
+    "Precision",
+    "Profile",
+    "Provider",
+    "Role",
+    "Similarity",
+    "Truncation",
+    "Verify",
+    # ... and what it gives
+    "Chunk",
+    "ChunkVectors",
+    "Classification",
+    "Neighbor",
+    "SelfTest",
+    "Token",
+    "TokenVectors",
+    # What a bundle says of itself
+    "Fidelity",
+    "FileEntry",
+    "ImageTower",
+    "Manifest",
+    "Source",
+    "Subwords",
+    "TextTower",
+    "Tower",
+    "Variant",
+    "Words",
+    # Searching
+    "Index",
+    "IndexEncoder",
+    "IndexSettings",
+    "SearchMode",
+    # ... and what it gives
+    "DocumentBatch",
+    "Hit",
+    "IndexStats",
+    "RepairReport",
+    "SegmentStats",
+    "StoredDocument",
+    "VerifyReport",
+    # Converting (the extra 'convert')
+    "convert",
+    "quantize",
+    "compose_classifier",
+    "import_word_vectors",
+    # ... what it takes
+    "Budget",
+    "Composition",
+    "ModulePair",
+    # ... and what it gives
+    "ConversionReport",
+    "QuantizationReport",
+    "TowerReport",
+    "TrialReport",
+    "TruncationReport",
+    # Distilling (the extra 'distill')
+    "distill_features",
+    "distill_static",
+    "distill_student",
+    # ... what it takes
+    "FeatureStudent",
+    "LossWeights",
+    "StaticLosses",
+    "TrainingSettings",
+    # ... and what it gives
+    "StaticReport",
+    "StudentReport",
+    "TrainingPoint",
+    "TrainingProgress",
+    "TrainingResult",
+    # Errors, as the tree in edgeembed_runtime/errors.py draws them
+    "EdgeEmbedError",
+    "BundleError",
+    "BundleNotFoundError",
+    "BundleCorruptError",
+    "BundleUnsafeError",
+    "BundleVersionError",
+    "InputError",
+    "ProviderError",
+    "InferenceError",
+    "SearchIndexError",
+    "IndexNotFoundError",
+    "IndexExistsError",
+    "IndexCorruptError",
+    "IndexVersionError",
+    "IndexLockedError",
+    "IndexReadOnlyError",
+    "SpaceMismatchError",
+    "ConversionError",
+    "UnsupportedModelError",
+    "ExportError",
+    "ParityError",
+    "TrainingError",
+    "StorageError",
+    "MissingExtraError",
+    "TruncationWarning",
+    "__version__",
 ]
 
 _HOMES = {
-    "EmbeddingCache": "edgeembed_runtime.cache",
-    "Encoder": "edgeembed_runtime.encoder",
-    "Hit": "edgeembed_runtime.index",
-    "Index": "edgeembed_runtime.index",
+    "Encoder": "edgeembed_runtime.encoder.encoder",
+    "EmbeddingCache": "edgeembed_runtime.encoder.cache",
+    "Preprocess": "edgeembed_runtime.bundle.preprocess",
     "calibration_ranges": "edgeembed_runtime.vectors",
+    "ImageInput": "edgeembed_runtime.inputs.image.open",
+    "Modality": "edgeembed_runtime.bundle.towers",
+    "OnProgress": "edgeembed_runtime.encoder.progress",
+    "Precision": "edgeembed_runtime.vectors",
+    "Profile": "edgeembed_runtime.engine.schedule",
+    "Provider": "edgeembed_runtime.engine.providers",
+    "Role": "edgeembed_runtime.encoder.prompts",
+    "Similarity": "edgeembed_runtime.vectors",
+    "Truncation": "edgeembed_runtime.inputs.text.truncation",
+    "Verify": "edgeembed_runtime.encoder.load",
+    "Chunk": "edgeembed_runtime.inputs.text.chunking",
+    "ChunkVectors": "edgeembed_runtime.encoder.long_texts",
+    "Classification": "edgeembed_runtime.encoder.zero_shot",
+    "Neighbor": "edgeembed_runtime.encoder.word_neighbors",
+    "SelfTest": "edgeembed_runtime.encoder.self_test",
+    "Token": "edgeembed_runtime.encoder.token_vectors",
+    "TokenVectors": "edgeembed_runtime.encoder.token_vectors",
+    "Fidelity": "edgeembed_runtime.bundle.towers",
+    "FileEntry": "edgeembed_runtime.bundle.manifest",
+    "ImageTower": "edgeembed_runtime.bundle.towers",
+    "Manifest": "edgeembed_runtime.bundle.manifest",
+    "Source": "edgeembed_runtime.bundle.manifest",
+    "Subwords": "edgeembed_runtime.bundle.words",
+    "TextTower": "edgeembed_runtime.bundle.towers",
+    "Tower": "edgeembed_runtime.bundle.towers",
+    "Variant": "edgeembed_runtime.bundle.towers",
+    "Words": "edgeembed_runtime.bundle.words",
+    "Index": "edgeembed_runtime.index.index",
+    "IndexEncoder": "edgeembed_runtime.index.base.encoder_protocol",
+    "IndexSettings": "edgeembed_runtime.index.base.settings",
+    "SearchMode": "edgeembed_runtime.index.search.query",
+    "DocumentBatch": "edgeembed_runtime.index.admin.scan",
+    "Hit": "edgeembed_runtime.index.base.types",
+    "IndexStats": "edgeembed_runtime.index.base.types",
+    "RepairReport": "edgeembed_runtime.index.admin.repair",
+    "SegmentStats": "edgeembed_runtime.index.base.types",
+    "StoredDocument": "edgeembed_runtime.index.base.types",
+    "VerifyReport": "edgeembed_runtime.index.base.types",
+    "convert": "edgeembed_converters.conversion",
+    "quantize": "edgeembed_converters.requantization",
+    "compose_classifier": "edgeembed_converters.composing.classifier",
+    "import_word_vectors": "edgeembed_converters.word_vectors.importing",
+    "Budget": "edgeembed_converters.quantization.trial.budget",
+    "Composition": "edgeembed_converters.composing.classifier",
+    "ModulePair": "edgeembed_converters.sources.live_pair",
+    "ConversionReport": "edgeembed_converters.packaging.report",
+    "QuantizationReport": "edgeembed_converters.packaging.report",
+    "TowerReport": "edgeembed_converters.packaging.report",
+    "TrialReport": "edgeembed_converters.packaging.report",
+    "TruncationReport": "edgeembed_converters.matryoshka.truncation",
+    "distill_features": "edgeembed_converters.distill.features.distill_features",
+    "distill_static": "edgeembed_converters.distill.static.distill_static",
+    "distill_student": "edgeembed_converters.distill.student.distill_student",
+    "FeatureStudent": "edgeembed_converters.distill.features.distill_features",
+    "LossWeights": "edgeembed_converters.distill.student.objective",
+    "StaticLosses": "edgeembed_converters.distill.static.objective",
+    "TrainingSettings": "edgeembed_converters.distill.training.settings",
+    "StaticReport": "edgeembed_converters.distill.static.report",
+    "StudentReport": "edgeembed_converters.distill.student.report",
+    "TrainingPoint": "edgeembed_converters.distill.training.loop",
+    "TrainingProgress": "edgeembed_converters.distill.training.loop",
+    "TrainingResult": "edgeembed_converters.distill.training.loop",
 }
+_CONVERTERS = "edgeembed_converters"
+_CONVERTERS_NEED = ("torch", "transformers", "onnx", "onnxscript", "safetensors")
 
 
 def __getattr__(name: str) -> object:
-    """Load a public name on first use."""
-    if name not in _HOMES:
+    """Load a public name on first use, and say which extra is missing."""
+    home = _HOMES.get(name)
+    if home is None:
         raise AttributeError(f"module 'edgeembed' has no attribute {name!r}")
-    found = getattr(importlib.import_module(_HOMES[name]), name)
+    if home.startswith(_CONVERTERS) and not _can_convert():
+        raise MissingExtraError.for_extra("converting models", "convert")
+    found = getattr(importlib.import_module(home), name)
     globals()[name] = found
     return found
 
 
 def __dir__() -> list[str]:
-    """The public names, loaded or not."""
-    return sorted(__all__)
+    """The public names, without those whose extra is missing, which help() would stumble over."""
+    hidden = () if _can_convert() else (_CONVERTERS,)
+    return sorted(name for name in __all__ if not _HOMES.get(name, "").startswith(hidden))
+
+
+def _can_convert() -> bool:
+    return all(importlib.util.find_spec(package) is not None for package in _CONVERTERS_NEED)

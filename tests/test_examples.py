@@ -65,7 +65,7 @@ def photos_bundle(bundle, tmp_path_factory):
     import importlib.util
 
     pytest.importorskip("efficientnet_lite_pytorch", reason="the extra 'photos' carries the model")
-    pytest.importorskip("skimage", reason="scikit-image ships the sample pictures")
+    pytest.importorskip("skimage", reason="scikit-image ships the sample images")
     spec = importlib.util.spec_from_file_location(
         "photo_search", ROOT / "examples" / "photo_search.py"
     )
@@ -74,7 +74,7 @@ def photos_bundle(bundle, tmp_path_factory):
     folder = tmp_path_factory.mktemp("photos")
     samples = folder / "samples"
     samples.mkdir()
-    for path in module.sample_pictures():
+    for path in module.sample_images():
         (samples / path.name).write_bytes(path.read_bytes())
     return module.compose(bundle, folder / "photos.bundle"), samples
 

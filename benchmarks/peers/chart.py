@@ -64,11 +64,11 @@ def draw(results: dict, path: Path) -> None:
 
 
 def bars(axis: plt.Axes, rows: list[float], names: list[str], ratios: list[float]) -> None:
-    colours = [
+    colors = [
         OWN if name.startswith("edgeembed") else BASE if name == "sentence-transformers" else PEER
         for name in names
     ]
-    axis.barh(rows, ratios, color=colours, height=0.74)
+    axis.barh(rows, ratios, color=colors, height=0.74)
     axis.axvline(1, color=BASE, linewidth=0.8, linestyle=":")
     for row, name, value in zip(rows, names, ratios, strict=True):
         weight = "bold" if name.startswith("edgeembed") else "normal"

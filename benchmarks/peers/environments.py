@@ -52,7 +52,7 @@ def make_environment(folder: Path, requirements: Path) -> None:
 
 def make_model(name: str, places: Places) -> str:
     """The side's own export of the model; the reason where it cannot be made."""
-    folder = places.artefacts(name)
+    folder = places.artifacts(name)
     if folder.exists():
         return ""
     print("model:", name, flush=True)
@@ -77,7 +77,7 @@ def why_missing(places: Places, name: str) -> str:
     note = missing_note(places, name)
     if note.exists():
         return note.read_text()
-    if places.python(name).exists() and places.artefacts(name).exists():
+    if places.python(name).exists() and places.artifacts(name).exists():
         return ""
     return "not set up: run with --setup"
 

@@ -20,7 +20,7 @@ class SideError(RuntimeError):
 
 @dataclass(frozen=True)
 class Places:
-    """Where things are: environments and artefacts, the original model, the bundle, the texts."""
+    """Where things are: environments and artifacts, the original model, the bundle, the texts."""
 
     envs: Path
     model: Path
@@ -32,7 +32,7 @@ class Places:
         env = SIDES[name].env
         return Path(sys.executable) if env == "current" else self.envs / env / "bin" / "python"
 
-    def artefacts(self, name: str) -> Path:
+    def artifacts(self, name: str) -> Path:
         """The side's own folder: its export of the model, or the bundle."""
         return self.bundle if SIDES[name].env == "current" else self.envs / "models" / name
 
@@ -54,7 +54,7 @@ class SideProcess:
     def __init__(self, name: str, places: Places, folder: Path | None = None) -> None:
         log = places.log(name)
         log.parent.mkdir(parents=True, exist_ok=True)
-        arguments = [places.model, folder or places.artefacts(name), places.texts]
+        arguments = [places.model, folder or places.artifacts(name), places.texts]
         self.log = log
         with log.open("w") as errors:
             self.process = subprocess.Popen(

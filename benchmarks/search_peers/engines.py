@@ -53,7 +53,7 @@ class Edgeembed(Engine):
     backend = "exact"
 
     def _settings(self) -> Any:
-        from edgeembed_runtime.index import IndexSettings
+        from edgeembed import IndexSettings
 
         return IndexSettings(backend=self.backend)
 

@@ -7,28 +7,30 @@ from typing import Any
 
 from torch import Tensor
 
-from edgeembed_converters.build import build_model
-from edgeembed_converters.build_report import report_of
-from edgeembed_converters.output import check_target, ignore_step
-from edgeembed_converters.pictures import Pictures
-from edgeembed_converters.quantization.budget import Budget
+from edgeembed_converters.matryoshka.rotation import RotationKind, check_rotation, rotated
+from edgeembed_converters.packaging.assemble import write_built, write_proven
+from edgeembed_converters.packaging.build_report import report_of
+from edgeembed_converters.packaging.report import ConversionReport
+from edgeembed_converters.packaging.target import check_target, ignore_step
+from edgeembed_converters.pipeline.build import build_model
+from edgeembed_converters.pipeline.options import BuildOptions, Exporter
+from edgeembed_converters.quantization.trial.budget import Budget
 from edgeembed_converters.quantization.variants import (
     OnStep,
     Quantization,
     checked_quantizations,
 )
-from edgeembed_converters.report import ConversionReport
-from edgeembed_converters.rotation import RotationKind, check_rotation, rotated
-from edgeembed_converters.sources.live_module import dummy_ids
-from edgeembed_converters.sources.open_source import ModelSource, opened_source
+from edgeembed_converters.sources.base import POOLINGS, Pooling
+from edgeembed_converters.sources.live_text import dummy_ids
 from edgeembed_converters.sources.options import SourceOptions
-from edgeembed_converters.sources.source import POOLINGS, Pooling
-from edgeembed_converters.towers.built import BuildOptions, Exporter
-from edgeembed_converters.write import write_built, write_proven
+from edgeembed_converters.sources.registry import ModelSource, opened_source
+from edgeembed_converters.validation.pixels import ImageInputs
+from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle import Preprocess
 from edgeembed_runtime.errors import InputError
 
 
+@public
 def convert(
     source: ModelSource,
     output: str | Path,
@@ -46,7 +48,7 @@ def convert(
     exporter: Exporter = "torch",
     tokenizer: str | Path | Any = None,
     preprocess: Preprocess | Any = None,
-    calibration_images: Pictures | None = None,
+    calibration_images: ImageInputs | None = None,
     example_inputs: Sequence[Tensor] | None = None,
     revision: str | None = None,
     trust_remote_code: bool = False,
@@ -55,7 +57,7 @@ def convert(
 ) -> ConversionReport:
     """Turn a trained encoder into a bundle, and prove that it gives the same vectors.
 
-    Of texts, of pictures (docs/image-models.md), or of both in one space (CLIP, SigLIP).
+    Of texts, of images (docs/image-models.md), or of both in one space (CLIP, SigLIP).
 
     Args:
         source: a sentence-transformers, transformers or timm directory, a Hub id (needs the extra
@@ -80,9 +82,9 @@ def convert(
         exporter: "torch" (torch.onnx) or "optimum" (needs the extra 'optimum').
         tokenizer: for a live module: a tokenizer.json path, or a tokenizers.Tokenizer; for a
             model of open_clip, its own.
-        preprocess: how pictures are prepared, for a live module, or in place of the model's own: a
+        preprocess: how images are prepared, for a live module, or in place of the model's own: a
             Preprocess, or a transform of torchvision (a Compose, or `weights.transforms()`).
-        calibration_images: a folder of pictures, or a list of them, like those that will be
+        calibration_images: a folder of images, or a list of them, like those that will be
             encoded: "int8" of convolution networks is calibrated on them. By default, made by code.
         example_inputs: for a live module: input_ids and attention_mask of two texts or more; by
             default, small made-up ids.

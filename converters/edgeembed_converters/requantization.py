@@ -6,22 +6,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from edgeembed_converters.measure import as_variant
-from edgeembed_converters.model_card import model_card
-from edgeembed_converters.output import check_target, ignore_step
-from edgeembed_converters.pictures import Pictures
-from edgeembed_converters.quantization.budget import Budget
-from edgeembed_converters.quantization.calibration import calibration_texts
+from edgeembed_converters.matryoshka.truncation import measured_truncations
+from edgeembed_converters.packaging.assemble import write_proven
+from edgeembed_converters.packaging.model_card import model_card
+from edgeembed_converters.packaging.report import QuantizationReport, TowerReport, trial_reports
+from edgeembed_converters.packaging.target import check_target, ignore_step
+from edgeembed_converters.pipeline.requantize import base_variant, requantize_image, requantize_text
+from edgeembed_converters.quantization.trial.budget import Budget
+from edgeembed_converters.quantization.trial.calibration import calibration_texts
 from edgeembed_converters.quantization.variants import (
     OnStep,
     Outcome,
     Quantization,
     checked_quantizations,
 )
-from edgeembed_converters.report import QuantizationReport, TowerReport, trial_reports
-from edgeembed_converters.towers.again import base_variant, image_again, text_again
-from edgeembed_converters.truncation import measured_truncations
-from edgeembed_converters.write import write_proven
+from edgeembed_converters.validation.fidelity import as_variant
+from edgeembed_converters.validation.pixels import ImageInputs
+from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle import Bundle, Golden, Manifest, Modality, Variant, write_bundle
 from edgeembed_runtime.errors import ConversionError, InputError
 
@@ -29,6 +30,7 @@ _CARD = "README.md"
 Outcomes = Mapping[Modality, Outcome]
 
 
+@public
 def quantize(
     bundle: str | Path,
     output: str | Path,
@@ -36,7 +38,7 @@ def quantize(
     target: Quantization | Sequence[Quantization] = "int8",
     budget: Budget | None = None,
     calibration: Sequence[str] | None = None,
-    calibration_images: Pictures | None = None,
+    calibration_images: ImageInputs | None = None,
     overwrite: bool = False,
     on_step: OnStep | None = None,
 ) -> QuantizationReport:
@@ -51,8 +53,8 @@ def quantize(
         target: as `quantize` of `convert`; a variant of the same name is replaced.
         budget: what "int8" and "int8-portable" may lose.
         calibration: texts like those that will be encoded, in place of the built-in ones.
-        calibration_images: a folder or a list of pictures like those that will be encoded, in place
-            of pictures made by code.
+        calibration_images: a folder or a list of images like those that will be encoded, in place
+            of images made by code.
         overwrite: replace a bundle that stands at `output`; anything else is never replaced.
         on_step: called with a few words as each step begins.
 
@@ -76,9 +78,9 @@ def quantize(
     check_target(out, overwrite)
     outcomes: dict[Modality, Outcome] = {}
     if source.manifest.text is not None:
-        outcomes["text"] = text_again(source, wanted, budget or Budget(), texts, on_step)
+        outcomes["text"] = requantize_text(source, wanted, budget or Budget(), texts, on_step)
     if source.manifest.image is not None:
-        outcomes["image"] = image_again(
+        outcomes["image"] = requantize_image(
             source, wanted, budget or Budget(), calibration_images, on_step
         )
     refused = _refused(outcomes)

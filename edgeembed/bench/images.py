@@ -1,4 +1,4 @@
-"""Pictures to measure with: as files from a camera are, only smaller."""
+"""Images to measure with: as files from a camera are, only smaller."""
 
 import io
 
@@ -7,7 +7,7 @@ import numpy as np
 WIDTH, HEIGHT = 640, 480
 
 
-def pictures_of(count: int) -> list[bytes]:
+def images_of(count: int) -> list[bytes]:
     """`count` different JPEG files of 640 x 480 pixels, with slopes, edges and grain."""
     from PIL import Image
 

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from edgeembed.bench.pictures import HEIGHT, WIDTH, pictures_of
+from edgeembed.bench.images import HEIGHT, WIDTH, images_of
 from edgeembed.bench.texts import texts_of
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.engine.memory import resident_bytes
 
 T = TypeVar("T")
@@ -18,7 +18,7 @@ LENGTHS = (16, 64, 256)
 _QUERY_TOKENS = 12
 _INPUTS_PER_THREAD = 16
 _SINGLE = 50
-_MOST_SINGLE_RUNS = 200
+_MAX_SINGLE_RUNS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class Speed:
     """Figures of one variant, in one process.
 
     `per_second` is of lists, by what they hold, such as "texts of 16 tokens". The milliseconds are
-    of a short text, or a picture, alone. `resident_mb` is the whole process, after all that.
+    of a short text, or an image, alone. `resident_mb` is the whole process, after all that.
     """
 
     per_second: dict[str, float]
@@ -47,12 +47,12 @@ def measure_texts(encoder: Encoder, seconds: float) -> Speed:
     return _speed(rates, encoder.encode, short, seconds)
 
 
-def measure_pictures(encoder: Encoder, seconds: float) -> Speed:
+def measure_images(encoder: Encoder, seconds: float) -> Speed:
     """Measure an encoder for about `seconds` with lists of JPEG files, and with single ones."""
-    pictures = pictures_of(_INPUTS_PER_THREAD * encoder.threads)
-    name = f"pictures of {WIDTH} x {HEIGHT}"
-    rates = {name: _per_second(encoder.encode_image, pictures, seconds)}
-    return _speed(rates, encoder.encode_image, pictures, seconds)
+    images = images_of(_INPUTS_PER_THREAD * encoder.threads)
+    name = f"images of {WIDTH} x {HEIGHT}"
+    rates = {name: _per_second(encoder.encode_image, images, seconds)}
+    return _speed(rates, encoder.encode_image, images, seconds)
 
 
 def _per_second(
@@ -79,7 +79,7 @@ def _speed(
         start = time.perf_counter()
         encode(each)
         times.append((time.perf_counter() - start) * 1e3)
-        if len(times) >= _MOST_SINGLE_RUNS or time.perf_counter() - began > max(seconds, 0.1):
+        if len(times) >= _MAX_SINGLE_RUNS or time.perf_counter() - began > max(seconds, 0.1):
             break
     p50, p95, p99 = (round(float(each), 2) for each in np.percentile(times, [50, 95, 99]))
     return Speed(

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 from edgeembed_runtime.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from edgeembed_converters import QuantizationReport
+    from edgeembed import QuantizationReport
 
 _CHOSEN, _BEST, _OTHER = "#009E73", "#0072B2", "#9aa3ad"
 # Where a recipe is exact to rounding, a logarithm would have no place for it.
-_LEAST_DISTANCE = 1e-7
+_MIN_DISTANCE = 1e-7
 
 
 def quantization_page(report: "QuantizationReport") -> str:
@@ -32,7 +32,7 @@ def quantization_page(report: "QuantizationReport") -> str:
     for name, color, trials in groups:
         figure.add_scatter(
             x=[trial.speedup for trial in trials],
-            y=[max(1 - trial.fidelity.mean_cosine, _LEAST_DISTANCE) for trial in trials],
+            y=[max(1 - trial.fidelity.mean_cosine, _MIN_DISTANCE) for trial in trials],
             text=[html.escape(trial.chosen or "") for trial in trials],
             customdata=[
                 (

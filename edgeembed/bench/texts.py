@@ -1,6 +1,6 @@
 """Texts of given lengths in a model's own tokens."""
 
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 
 _STORY = """
 the water in the river rose after three days of rain and the people of the town walked up the hill

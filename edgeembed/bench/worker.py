@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 
 from edgeembed import Encoder
-from edgeembed.bench.pictures import HEIGHT, WIDTH
+from edgeembed.bench.images import HEIGHT, WIDTH
 from edgeembed_runtime.bundle import Modality
 
 READY = "ready"
@@ -28,9 +28,9 @@ def main() -> None:
         encoder.encode_image(np.zeros((HEIGHT, WIDTH, 3), np.uint8))
     print(READY, flush=True)  # noqa: T201
     if float(seconds) > 0:
-        from edgeembed.bench.measure import measure_pictures, measure_texts
+        from edgeembed.bench.measure import measure_images, measure_texts
 
-        measure = measure_texts if kind == "text" else measure_pictures
+        measure = measure_texts if kind == "text" else measure_images
         print(json.dumps(asdict(measure(encoder, float(seconds)))))  # noqa: T201
 
 

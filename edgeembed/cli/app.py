@@ -5,30 +5,32 @@ from typing import Annotated
 
 import typer
 
-from edgeembed.cli import (
+from edgeembed.cli.bundles import (
     bench,
     convert,
-    dedupe,
-    demo,
     distill_static,
     distill_student,
     doctor,
-    embed,
     eval,  # noqa: A004
-    export,
-    index,
     inspect,
-    map,  # noqa: A004
     quantize,
-    search,
     verify,
 )
-from edgeembed.cli.guard import guarded
+from edgeembed.cli.indexes import (
+    dedupe,
+    demo,
+    embed,
+    export,
+    index,
+    map,  # noqa: A004
+    search,
+)
+from edgeembed.cli.shared.guard import guarded
 from edgeembed_runtime.version import __version__
 
 app = typer.Typer(
     name="edgeembed",
-    help="Trained embedding models on the edge: convert, embed and search, offline.",
+    help="TrainingResult embedding models on the edge: convert, embed and search, offline.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

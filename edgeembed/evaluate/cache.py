@@ -11,8 +11,8 @@ import numpy as np
 
 from edgeembed.evaluate.models.model import Model
 from edgeembed.evaluate.tasks.task import Observed, Task
+from edgeembed_runtime._internal.ort import ort
 from edgeembed_runtime.errors import StorageError
-from edgeembed_runtime.onnxruntime_offline import ort
 from edgeembed_runtime.storage import sha256_of, staged_file, storage_errors
 from edgeembed_runtime.version import __version__
 

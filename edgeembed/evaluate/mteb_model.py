@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed.evaluate.metrics.pairs import similarity_pairs
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError, MissingExtraError
 from edgeembed_runtime.vectors import Precision
 

@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable, Iterator
 
 from edgeembed import Index
-from edgeembed_runtime.index.batches import DocumentBatch
-from edgeembed_runtime.index.results import StoredDocument
+from edgeembed_runtime.index.admin.scan import DocumentBatch
+from edgeembed_runtime.index.base.types import StoredDocument
 
 OnRows = Callable[[int], None]
 # Some megabytes of vectors and texts.

@@ -1,1 +1,1 @@
-"""Pictures in one HTML page that opens anywhere: results of a search, or duplicates."""
+"""Images in one HTML page that opens anywhere: results of a search, or duplicates."""

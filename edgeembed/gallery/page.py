@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeembed_runtime.errors import InputError, MissingExtraError
-from edgeembed_runtime.inputs.decoding import decode, plan_decoding
-from edgeembed_runtime.inputs.pictures import DEFAULT_MAX_PIXELS, open_picture
+from edgeembed_runtime.inputs.image.decode import decode, plan_decoding
+from edgeembed_runtime.inputs.image.open import DEFAULT_MAX_PIXELS, open_image
 from edgeembed_runtime.storage import staged_file
 
 _TEMPLATE = Path(__file__).with_name("page.html.jinja")
@@ -18,7 +18,7 @@ _QUALITY = 80
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """A picture on the page: its file, and what is written below."""
+    """An image on the page: its file, and what is written below."""
 
     path: Path
     note: str
@@ -26,14 +26,14 @@ class Shown:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """Pictures side by side, under a title; none for a single row of results."""
+    """Images side by side, under a title; none for a single row of results."""
 
     title: str
-    pictures: tuple[Shown, ...]
+    images: tuple[Shown, ...]
 
 
 def write_gallery(path: Path, title: str, rows: Sequence[Row]) -> None:
-    """Write the page; a picture that cannot be read is shown by its name.
+    """Write the page; an image that cannot be read is shown by its name.
 
     Raises:
         MissingExtraError: jinja2 or Pillow is not installed.
@@ -51,22 +51,22 @@ def write_gallery(path: Path, title: str, rows: Sequence[Row]) -> None:
 
 
 def thumbnail(path: Path) -> str | None:
-    """A picture's thumbnail as a data: URI of a JPEG, upright; None if it cannot be read."""
+    """An image's thumbnail as a data: URI of a JPEG, upright; None if it cannot be read."""
     try:
-        with open_picture(path) as opened:
+        with open_image(path) as opened:
             plan = plan_decoding(opened, DEFAULT_MAX_PIXELS, _SIDE)
-            picture = decode(opened, plan, _SIDE)
+            image = decode(opened, plan, _SIDE)
     except InputError:
         return None
-    picture.thumbnail((_SIDE, _SIDE))
+    image.thumbnail((_SIDE, _SIDE))
     stream = io.BytesIO()
-    picture.save(stream, "JPEG", quality=_QUALITY)
+    image.save(stream, "JPEG", quality=_QUALITY)
     return f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode()}"
 
 
 def _filled(rows: Sequence[Row]) -> Iterable[dict[str, object]]:
     for row in rows:
-        pictures = [
-            {"name": str(p.path), "note": p.note, "data": thumbnail(p.path)} for p in row.pictures
+        images = [
+            {"name": str(p.path), "note": p.note, "data": thumbnail(p.path)} for p in row.images
         ]
-        yield {"title": row.title, "pictures": pictures}
+        yield {"title": row.title, "images": images}

@@ -1,4 +1,4 @@
-"""Pictures that show the same: by their bytes, and by their vectors."""
+"""Images that show the same: by their bytes, and by their vectors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _ROWS = 512
 
 @dataclass(frozen=True, kw_only=True)
 class DuplicateGroup:
-    """Pictures alike: their places in the list, and each one's cosine to the first of them."""
+    """Images alike: their places in the list, and each one's cosine to the first of them."""
 
     members: tuple[int, ...]
     cosines: tuple[float, ...]

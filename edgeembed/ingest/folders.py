@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.index.layout import CATALOG
+from edgeembed_runtime.index.base.layout import CATALOG
 from edgeembed_runtime.storage import storage_errors
 
 # Folders that tools fill; nobody means them by "my files".

@@ -1,4 +1,4 @@
-"""Pictures into an index: only what changed is encoded, what is broken is reported and skipped."""
+"""Images into an index: only what changed is encoded, what is broken is reported and skipped."""
 
 import hashlib
 import time
@@ -24,16 +24,16 @@ from edgeembed_runtime.errors import InputError, StorageError
 from edgeembed_runtime.storage import sha256_file, storage_errors
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-# Pictures in a commit: few enough that little is lost to Ctrl-C.
+# Images in a commit: few enough that little is lost to Ctrl-C.
 _BATCH = 256
 _MAX_NAME = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
-class PictureReport:
-    """What one run did: counts of pictures."""
+class ImageReport:
+    """What one run did: counts of images."""
 
-    pictures: int
+    images: int
     """All that were looked at."""
     encoded: int
     moved: int
@@ -46,7 +46,7 @@ class PictureReport:
 
     @property
     def per_second(self) -> float:
-        """Pictures encoded per second."""
+        """Images encoded per second."""
         return self.encoded / max(self.seconds, 1e-9)
 
 
@@ -56,40 +56,40 @@ class _Changed:
     now: IndexedFile
 
 
-def pictures_of(found: FoundFiles, given: Iterable[Path]) -> FoundFiles:
-    """Those files that a picture's ending says to be pictures, and those that were named."""
+def images_of(found: FoundFiles, given: Iterable[Path]) -> FoundFiles:
+    """Those files that an image's ending says to be images, and those that were named."""
     named = set(given)
     kept = (f for f in found.files if f.path.suffix.lower() in SUFFIXES or f.path in named)
     return replace(found, files=tuple(kept))
 
 
-def index_pictures(
+def index_images(
     index: Index,
     encoder: Encoder,
     found: FoundFiles,
     *,
     everything: bool = False,
-    on_picture: Callable[[], None] = lambda: None,
-) -> PictureReport:
-    """Bring an index up to date with picture files; their keys are their paths as given.
+    on_image: Callable[[], None] = lambda: None,
+) -> ImageReport:
+    """Bring an index up to date with image files; their keys are their paths as given.
 
     Args:
         index: open for writing, and by nobody else.
         encoder: with an image tower.
-        found: the files to look at; see `pictures_of`.
-        everything: encode pictures that did not change, too.
-        on_picture: is called as each picture is done.
+        found: the files to look at; see `images_of`.
+        everything: encode images that did not change, too.
+        on_image: is called as each image is done.
 
     Raises:
         EdgeEmbedError: commits before it stay, and another run completes them.
     """
     began = time.perf_counter()
     run = _Run(index, encoder, found, everything=everything)
-    changed = run.changed(on_picture)
+    changed = run.changed(on_image)
     outcomes = encoder.encode_image_iter(each.file.path for each in changed)
     for each, outcome in zip(changed, outcomes, strict=True):
         run.take(each, outcome)
-        on_picture()
+        on_image()
     run.finish()
     return run.report(time.perf_counter() - began)
 
@@ -102,7 +102,7 @@ class _Run:
         self._found = found
         self._everything = everything
         model = hashlib.sha256(f"{encoder.space} {encoder.variant}".encode()).hexdigest()[:16]
-        self._settings = Settings(passages=f"picture {model}", model=model)
+        self._settings = Settings(passages=f"image {model}", model=model)
         self._known = read_indexed_files(index)
         self._gone = gone_files(self._known, found)
         usable = (name for name in self._gone if self._known[name].model == model)
@@ -112,8 +112,8 @@ class _Run:
         self._counts = {"encoded": 0, "moved": 0, "unchanged": 0}
         self._failed = [f"could not list the folder {place}" for place in found.unreadable]
 
-    def changed(self, on_picture: Callable[[], None]) -> list[_Changed]:
-        """The pictures that have to be encoded."""
+    def changed(self, on_image: Callable[[], None]) -> list[_Changed]:
+        """The images that have to be encoded."""
         changed: list[_Changed] = []
         for file in self._found.files:
             try:
@@ -122,7 +122,7 @@ class _Run:
                 self._fail(str(error))
                 now = None
             if now is None:
-                on_picture()
+                on_image()
             else:
                 changed.append(_Changed(file=file, now=now))
         return changed
@@ -139,9 +139,9 @@ class _Run:
         self._files |= dict.fromkeys(self._gone)
         self._write(self._gone)
 
-    def report(self, seconds: float) -> PictureReport:
-        return PictureReport(
-            pictures=len(self._found.files),
+    def report(self, seconds: float) -> ImageReport:
+        return ImageReport(
+            images=len(self._found.files),
             removed=len(self._gone),
             failed=tuple(self._failed),
             seconds=seconds,
@@ -149,7 +149,7 @@ class _Run:
         )
 
     def _as_it_is(self, file: FoundFile) -> IndexedFile | None:
-        """What to remember of a picture that has to be encoded; None if there is no need."""
+        """What to remember of an image that has to be encoded; None if there is no need."""
         if len(file.name) > _MAX_NAME:
             raise InputError(f"{file.name[:80]}...: expected a path of at most {_MAX_NAME} letters")
         now = look_at(file, self._settings)

@@ -7,9 +7,9 @@ from typing import Any
 
 from edgeembed.ingest.folders import FoundFile, read_text_file
 from edgeembed.ingest.texts import format_of, read_records, text_of
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.index.checks import check_keys, check_metadatas
+from edgeembed_runtime.index.base.validation import check_keys, check_metadatas
 from edgeembed_runtime.storage import storage_errors
 
 KEY_FIELDS = ("key", "id", "_id")

@@ -1,1 +1,1 @@
-"""Map: a picture of an index in two dimensions."""
+"""Map: an image of an index in two dimensions."""

@@ -10,8 +10,8 @@ from edgeembed.map.projection import Projection
 from edgeembed_runtime.errors import MissingExtraError
 
 _SHOWN_CHARACTERS, _LINE_CHARACTERS = 280, 70
-# More values than a legend can name, or colours can tell, share one colour.
-_MOST_VALUES = 12
+# More values than a legend can name, or colors can tell, share one color.
+_MAX_VALUES = 12
 _OTHERS = "others"
 _COLORS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195", "#B8A800",
@@ -21,7 +21,7 @@ _GREY = "#9aa3ad"
 
 
 def map_page(title: str, points: Points, projection: Projection, color: str | None) -> str:
-    """The page: a dot for each document, its text on hover, coloured by a field of the metadata.
+    """The page: a dot for each document, its text on hover, colored by a field of the metadata.
 
     Raises:
         InputError: no document has the field.
@@ -105,7 +105,7 @@ def _add(
 def _are_numbers(values: Sequence[Any]) -> bool:
     known = [value for value in values if value is not None]
     numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in known)
-    return numbers and len(set(known)) > _MOST_VALUES
+    return numbers and len(set(known)) > _MAX_VALUES
 
 
 def _scale(values: Sequence[Any], color: str) -> dict[str, Any]:
@@ -116,14 +116,14 @@ def _scale(values: Sequence[Any], color: str) -> dict[str, Any]:
 def _groups(
     values: Sequence[Any] | None, count: int
 ) -> list[tuple[str | None, Sequence[int], str]]:
-    """Places of documents by the value of their field, the most frequent first, and a colour."""
+    """Places of documents by the value of their field, the most frequent first, and a color."""
     if values is None:
         return [(None, range(count), _COLORS[0])]
     places: dict[str, list[int]] = {}
     for place, value in enumerate(values):
         places.setdefault("none" if value is None else str(value), []).append(place)
     ranked = sorted(places, key=lambda name: (-len(places[name]), name))
-    shown, rest = ranked[:_MOST_VALUES], ranked[_MOST_VALUES:]
+    shown, rest = ranked[:_MAX_VALUES], ranked[_MAX_VALUES:]
     groups: list[tuple[str | None, Sequence[int], str]] = [
         (name[:40], places[name], tone) for name, tone in zip(shown, _COLORS, strict=False)
     ]

@@ -43,11 +43,11 @@ def project(vectors: NDArray[np.float32], method: Method, *, seed: int) -> Proje
 
 def _pca(vectors: NDArray[np.float32]) -> Projection:
     """Principal components: Pearson, Philosophical Magazine 2(11), 1901."""
-    centred = vectors.astype(np.float64)
-    centred -= centred.mean(axis=0)
-    variances, directions = np.linalg.eigh(centred.T @ centred)
+    centered = vectors.astype(np.float64)
+    centered -= centered.mean(axis=0)
+    variances, directions = np.linalg.eigh(centered.T @ centered)
     # Ascending; with one dimension there is no second axis.
-    axes = np.zeros((centred.shape[1], 2))
+    axes = np.zeros((centered.shape[1], 2))
     count = min(2, len(variances))
     axes[:, :count] = directions[:, ::-1][:, :count]
     # The sign of an axis is arbitrary: its largest component becomes positive.
@@ -56,7 +56,7 @@ def _pca(vectors: NDArray[np.float32]) -> Projection:
     shares = np.zeros(2)
     shares[:count] = np.maximum(variances[::-1][:count], 0) / variances.sum()
     return Projection(
-        places=centred @ axes, method="pca", explained=(float(shares[0]), float(shares[1]))
+        places=centered @ axes, method="pca", explained=(float(shares[0]), float(shares[1]))
     )
 
 
@@ -69,10 +69,10 @@ def _umap(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
             "the method 'umap' needs umap-learn. Run: pip install umap-learn"
         ) from error
     # With a seed UMAP runs on one thread; saying so keeps it from warning.
-    neighbours = min(15, len(vectors) - 1)
+    neighbors = min(15, len(vectors) - 1)
     # Its spectral start needs more points than dimensions of the embedding.
     start = "spectral" if len(vectors) > 10 else "random"
     made = UMAP(
-        n_neighbors=neighbours, metric="cosine", random_state=seed, n_jobs=1, init=start
+        n_neighbors=neighbors, metric="cosine", random_state=seed, n_jobs=1, init=start
     ).fit_transform(vectors)
     return np.asarray(made, np.float64)

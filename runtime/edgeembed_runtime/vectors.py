@@ -1,10 +1,11 @@
-"""What is done with vectors after the model: normalise, truncate, store in fewer bits, compare."""
+"""What is done with vectors after the model: normalize, truncate, store in fewer bits, compare."""
 
 from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.errors import InputError
 
 Precision = Literal["float32", "float16", "int8", "uint8", "binary", "ubinary"]
@@ -20,7 +21,7 @@ def normalize(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def truncate(vectors: NDArray[np.float32], dim: int, *, unit: bool) -> NDArray[np.float32]:
-    """Keep the first `dim` components of (n, d) rows, re-normalised where `unit`.
+    """Keep the first `dim` components of (n, d) rows, re-normalized where `unit`.
 
     Raises:
         InputError: `dim` is not between 1 and d.
@@ -33,6 +34,7 @@ def truncate(vectors: NDArray[np.float32], dim: int, *, unit: bool) -> NDArray[n
     return normalize(kept) if unit else kept
 
 
+@public
 def calibration_ranges(vectors: NDArray[Any], *, margin: float = 0.0) -> NDArray[np.float32]:
     """The least and the greatest value of each component of (n, d) vectors: (2, d) float32.
 

@@ -17,8 +17,8 @@ from tokenizers import models as tokenizer_models
 from tokenizers.processors import TemplateProcessing
 from tokenizers.trainers import BpeTrainer, UnigramTrainer, WordPieceTrainer
 
-from edgeembed_converters import ConversionReport, convert
-from edgeembed_runtime.encoder import Encoder
+from edgeembed import ConversionReport, convert
+from edgeembed_runtime.encoder.encoder import Encoder
 
 # Of every kind: no text, white space, scripts, one letter, and longer than any tiny model takes.
 TEXTS = (

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 
 KINDS = ("bert", "distilbert", "roberta", "mpnet", "xlm-roberta", "modernbert")
 POSITIONS = 64

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from edgeembed_runtime import storage
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import StorageError
 
 STEPS = ("Loading", "Running", "Exporting", "Comparing", "Trying", "Writing", "Proving")
@@ -69,7 +69,7 @@ def test_full_disk_while_a_file_is_written(name, monkeypatch, existing, convert_
 
 
 def test_full_disk_while_a_file_is_copied(monkeypatch, tiny, tmp_path):
-    from edgeembed_converters import convert
+    from edgeembed import convert
 
     source = tmp_path / "model"
     shutil.copytree(tiny.transformers("bert"), source)

@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from edgeembed_converters import convert
-from edgeembed_runtime.encoder import Encoder
+from edgeembed import convert
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import (
     ConversionError,
     EdgeEmbedError,

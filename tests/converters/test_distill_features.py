@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from edgeembed_converters import TrainingSettings, distill_features
-from edgeembed_converters.distill.feature_student import (
+from edgeembed import TrainingSettings, distill_features
+from edgeembed_converters.distill.features.distill_features import (
     WithHead,
     features,
     teacher_features,
@@ -19,7 +19,7 @@ SETTINGS = TrainingSettings(
 
 
 class Net(nn.Module):
-    """Convolutions with batch normalisation, then the mean over the places."""
+    """Convolutions with batch normalization, then the mean over the places."""
 
     def __init__(self, channels, dim):
         super().__init__()
@@ -37,9 +37,9 @@ class Net(nn.Module):
 
 @pytest.fixture(scope="module")
 def images():
-    """Blobs of colour: 160 images of 12 x 12 pixels."""
-    dice = torch.Generator().manual_seed(0)
-    coarse = torch.randn(160, 3, 3, 3, generator=dice)
+    """Blobs of color: 160 images of 12 x 12 pixels."""
+    rng = torch.Generator().manual_seed(0)
+    coarse = torch.randn(160, 3, 3, 3, generator=rng)
     return list(nn.functional.interpolate(coarse, size=(12, 12), mode="bilinear"))
 
 

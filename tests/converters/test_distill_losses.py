@@ -5,15 +5,15 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from edgeembed_converters.distill import losses
+from edgeembed_converters.distill.training import losses
 from edgeembed_runtime.errors import InputError
 
 
 @pytest.fixture
 def vectors():
     """Two sets of vectors with a gradient on the first: (6, 5) each."""
-    dice = np.random.default_rng(0)
-    a, b = (torch.tensor(dice.standard_normal((6, 5)), dtype=torch.float64) for _ in range(2))
+    rng = np.random.default_rng(0)
+    a, b = (torch.tensor(rng.standard_normal((6, 5)), dtype=torch.float64) for _ in range(2))
     return a.requires_grad_(), b
 
 
@@ -91,8 +91,8 @@ def test_matryoshka_is_the_mean_over_the_cuts(vectors):
 
 
 def test_hidden_states_counts_only_the_tokens_under_the_mask():
-    dice = torch.Generator().manual_seed(1)
-    student, teacher = (torch.randn(2, 3, 4, generator=dice) for _ in range(2))
+    rng = torch.Generator().manual_seed(1)
+    student, teacher = (torch.randn(2, 3, 4, generator=rng) for _ in range(2))
     mask = torch.tensor([[1, 1, 0], [1, 0, 0]])
     found = losses.hidden_states_mse(student, teacher, mask)
     rows = [(0, 0), (0, 1), (1, 0)]
@@ -117,8 +117,8 @@ def test_hide_tokens_hides_as_bert_does_and_nothing_else():
     ids = torch.arange(1000, 3000).repeat(20, 1)
     may_hide = torch.ones_like(ids, dtype=torch.bool)
     may_hide[:, :500] = False
-    dice = torch.Generator().manual_seed(3)
-    found, labels = losses.hide_tokens(ids, may_hide, mask_id=4, vocabulary=5000, generator=dice)
+    rng = torch.Generator().manual_seed(3)
+    found, labels = losses.hide_tokens(ids, may_hide, mask_id=4, vocabulary=5000, generator=rng)
     asked = labels != losses.IGNORED
     assert not asked[:, :500].any()
     assert torch.equal(labels[asked], ids[asked])

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from edgeembed_converters import StaticLosses, distill_static
-from edgeembed_converters.distill.distill_static import STATIC_SETTINGS
-from edgeembed_converters.distill.static_course import BagBatches, BagTexts, StaticTable
-from edgeembed_converters.distill.static_start import frequency_weights
-from edgeembed_converters.distill.teacher import CACHE_NAME, open_teacher
-from edgeembed_converters.distill.vocabulary import plain_tokenizer, pruned_tokenizer
+from edgeembed import StaticLosses, distill_static
+from edgeembed_converters.distill.static.distill_static import STATIC_SETTINGS
+from edgeembed_converters.distill.static.initial_table import frequency_weights
+from edgeembed_converters.distill.static.objective import BagBatches, BagTexts, StaticTable
+from edgeembed_converters.distill.static.vocabulary import plain_tokenizer, pruned_tokenizer
+from edgeembed_converters.distill.training.teacher import CACHE_NAME, open_teacher
 from edgeembed_runtime.bundle import Bundle
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import (
     BundleCorruptError,
     InputError,
@@ -39,8 +39,8 @@ class Killed(BaseException):
 @pytest.fixture(scope="module")
 def sentences():
     """600 made-up sentences."""
-    dice = random.Random(4)
-    return [" ".join(dice.choices(WORDS, k=dice.randint(3, 9))) for _ in range(600)]
+    rng = random.Random(4)
+    return [" ".join(rng.choices(WORDS, k=rng.randint(3, 9))) for _ in range(600)]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def report(distilled):
 
 
 def test_training_brings_the_table_nearer_to_its_teacher(report):
-    # Neighbours of a teacher with random weights are too much alike for its own figure.
+    # Neighbors of a teacher with random weights are too much alike for its own figure.
     learned = [point.loss for point in report.trained.points if point.loss is not None]
     assert learned[-1] < 0.9 * learned[0]
     assert report.cosine > 0.75
@@ -170,8 +170,8 @@ def test_a_vocabulary_of_merges_cannot_be_pruned(tiny):
 
 
 def test_batches_hold_each_text_once_with_its_own_ids_and_target():
-    dice = np.random.default_rng(1)
-    ids = [dice.integers(0, 50, size).astype(np.int32) for size in (3, 1, 7, 2, 5, 4)]
+    rng = np.random.default_rng(1)
+    ids = [rng.integers(0, 50, size).astype(np.int32) for size in (3, 1, 7, 2, 5, 4)]
     texts = BagTexts(ids=ids, wanted=np.arange(6, dtype=np.float32)[:, None])
     seen = []
     for batch in BagBatches(texts, 2, 0, 0, "cpu"):

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from edgeembed_converters import LossWeights, TrainingSettings, distill_student
-from edgeembed_converters.distill import layers as layer_choice
-from edgeembed_converters.distill.embedding_rank import FactorizedEmbedding, factorize
-from edgeembed_converters.distill.figures import neighbour_ndcg
-from edgeembed_converters.distill.narrow import narrowed
-from edgeembed_converters.distill.projection import principal_directions
-from edgeembed_converters.distill.teacher import open_teacher
-from edgeembed_converters.distill.text_course import EncodedTexts
-from edgeembed_converters.distill.training_texts import split_texts
-from edgeembed_runtime.encoder import Encoder
+from edgeembed import LossWeights, TrainingSettings, distill_student
+from edgeembed_converters.distill.student import layers as layer_choice
+from edgeembed_converters.distill.student.embedding_rank import FactorizedEmbedding, factorize
+from edgeembed_converters.distill.student.narrow import narrowed
+from edgeembed_converters.distill.student.objective import EncodedTexts
+from edgeembed_converters.distill.training.metrics import neighbor_ndcg
+from edgeembed_converters.distill.training.projection import principal_directions
+from edgeembed_converters.distill.training.teacher import open_teacher
+from edgeembed_converters.distill.training.texts import split_texts
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError, TrainingError, UnsupportedModelError
 
 WORDS = (
@@ -40,8 +40,8 @@ class Killed(BaseException):
 @pytest.fixture(scope="module")
 def sentences():
     """600 made-up sentences; some come twice, some are empty."""
-    dice = random.Random(4)
-    made = [" ".join(dice.choices(WORDS, k=dice.randint(3, 9))) for _ in range(600)]
+    rng = random.Random(4)
+    made = [" ".join(rng.choices(WORDS, k=rng.randint(3, 9))) for _ in range(600)]
     return [*made, *made[:20], "", "   "]
 
 
@@ -159,17 +159,17 @@ def test_every_loss_can_be_trained_on(distilled):
     assert report.trained.best > report.trained.before
 
 
-def test_the_learning_curve_is_a_picture_and_int8_a_variant(distilled, tmp_path):
+def test_the_learning_curve_is_a_image_and_int8_a_variant(distilled, tmp_path):
     from PIL import Image
 
     short = TrainingSettings(**{**vars(SETTINGS), "epochs": 1})
     curve = tmp_path / "curve.png"
     report = distilled(layers=2, settings=short, quantize="int8", learning_curve=curve)
     assert set(report.sizes) >= {"fp32"}
-    with Image.open(curve) as picture:
-        assert picture.format == "PNG"
-        assert picture.size == (800, 450)
-        assert len(set(picture.convert("RGB").get_flattened_data())) > 20
+    with Image.open(curve) as image:
+        assert image.format == "PNG"
+        assert image.size == (800, 450)
+        assert len(set(image.convert("RGB").get_flattened_data())) > 20
 
 
 # What is refused, before anything is written
@@ -321,8 +321,8 @@ def test_a_narrower_model_begins_nearer_than_a_random_one(tiny):
     from transformers import AutoModel
 
     model = AutoModel.from_pretrained(tiny.transformers("bert", layers=2)).eval()
-    dice = torch.Generator().manual_seed(8)
-    ids = [torch.randint(5, 100, (12,), generator=dice) for _ in range(80)]
+    rng = torch.Generator().manual_seed(8)
+    ids = [torch.randint(5, 100, (12,), generator=rng) for _ in range(80)]
     small, basis = narrowed(model, 16, ids[:40])
     torch.manual_seed(9)
     fresh = type(model)(small.config).eval()
@@ -337,8 +337,8 @@ def test_a_narrower_model_begins_nearer_than_a_random_one(tiny):
 
 
 def test_an_epoch_has_every_text_once_and_batches_of_like_length():
-    dice = np.random.default_rng(0)
-    ids = [np.ones(n, dtype=np.int32) for n in dice.integers(2, 60, 1000)]
+    rng = np.random.default_rng(0)
+    ids = [np.ones(n, dtype=np.int32) for n in rng.integers(2, 60, 1000)]
     texts = EncodedTexts(ids=ids, wanted=np.zeros((1000, 4), np.float32), pad_id=0)
     first, again, second = texts.places(32, 5, 0), texts.places(32, 5, 0), texts.places(32, 5, 1)
     assert first == again != second
@@ -364,12 +364,12 @@ def test_held_out_texts_are_never_trained_on(sentences):
     assert split.held_out != split_texts(sentences, 1000, seed=1).held_out
 
 
-def test_ndcg_of_neighbours_agrees_with_scikit_learn():
+def test_ndcg_of_neighbors_agrees_with_scikit_learn():
     from sklearn.metrics import ndcg_score
 
-    dice = np.random.default_rng(3)
-    wanted = dice.standard_normal((40, 8)).astype(np.float32)
-    found = wanted + dice.standard_normal((40, 8)).astype(np.float32)
+    rng = np.random.default_rng(3)
+    wanted = rng.standard_normal((40, 8)).astype(np.float32)
+    found = wanted + rng.standard_normal((40, 8)).astype(np.float32)
     own, teachers = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (found, wanted))
     scores = []
     for corpus in (own, teachers):
@@ -378,11 +378,11 @@ def test_ndcg_of_neighbours_agrees_with_scikit_learn():
             gains = np.zeros(39)
             gains[np.argsort(-teachers[others] @ teachers[row])[:10]] = np.arange(10, 0, -1)
             scores.append(ndcg_score([gains], [corpus[others] @ own[row]], k=10))
-    assert neighbour_ndcg(found, wanted) == pytest.approx(np.mean(scores), abs=1e-6)
+    assert neighbor_ndcg(found, wanted) == pytest.approx(np.mean(scores), abs=1e-6)
 
 
 def test_the_figure_is_1_for_the_teacher_alone():
     wanted = np.random.default_rng(4).standard_normal((40, 8)).astype(np.float32)
-    assert neighbour_ndcg(wanted * 3, wanted) == pytest.approx(1)
-    elsewhere = neighbour_ndcg(-wanted, wanted)  # alike inside, but not where the teacher is
+    assert neighbor_ndcg(wanted * 3, wanted) == pytest.approx(1)
+    elsewhere = neighbor_ndcg(-wanted, wanted)  # alike inside, but not where the teacher is
     assert 0.49 < elsewhere < 0.6

@@ -12,13 +12,13 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from edgeembed_converters.distill.checkpoints import (
+from edgeembed_converters.distill.training.checkpoints import (
     Checkpoint,
     last_checkpoint,
     save_checkpoint,
 )
-from edgeembed_converters.distill.training import Course, train
-from edgeembed_converters.distill.training_settings import TrainingSettings
+from edgeembed_converters.distill.training.loop import Objective, train
+from edgeembed_converters.distill.training.settings import TrainingSettings
 from edgeembed_runtime.errors import InputError, StorageError, TrainingError
 
 SETTINGS = TrainingSettings(
@@ -38,9 +38,9 @@ def net():
 
 def course(module, identity="a course", figure=None):
     """Ten batches an epoch of a linear map to learn."""
-    dice = torch.Generator().manual_seed(6)
-    x = torch.randn(40, 3, generator=dice)
-    y = x @ torch.randn(3, 2, generator=dice)
+    rng = torch.Generator().manual_seed(6)
+    x = torch.randn(40, 3, generator=rng)
+    y = x @ torch.randn(3, 2, generator=rng)
 
     def batches(epoch):
         order = torch.randperm(40, generator=torch.Generator().manual_seed(epoch))
@@ -55,7 +55,7 @@ def course(module, identity="a course", figure=None):
         module.train()
         return found
 
-    return Course(batches=batches, loss=loss, figure=figure or error, identity=identity)
+    return Objective(batches=batches, loss=loss, figure=figure or error, identity=identity)
 
 
 def same(a, b):
@@ -173,7 +173,7 @@ def test_warm_up_and_decay(tmp_path):
     settings = TrainingSettings(
         learning_rate=0.1, warmup=0.2, weight_decay=0.0, epochs=1, evaluate_every=100
     )
-    made = Course(batches=lambda _: list(range(10)), loss=loss, figure=lambda: 0.0, identity="")
+    made = Objective(batches=lambda _: list(range(10)), loss=loss, figure=lambda: 0.0, identity="")
     before = [module.weight.item()]
     train(module, made, settings, tmp_path, lambda _: steps.append(module.weight.item()))
     rates = [a - b for a, b in zip(before + steps, steps, strict=False)]
@@ -193,7 +193,7 @@ def test_bf16_trains_too(tmp_path):
 def test_a_loss_that_is_no_number_ends_the_training(value, tmp_path):
     module = net()
     made = course(module)
-    bad = Course(
+    bad = Objective(
         batches=made.batches,
         loss=lambda places: made.loss(places) * value,
         figure=made.figure,
@@ -221,7 +221,7 @@ def test_nothing_to_train_is_said(tmp_path):
     with pytest.raises(InputError, match="parameters to train"):
         train(module, course(module), SETTINGS, tmp_path)
     module = net()
-    empty = Course(batches=lambda _: [], loss=lambda _: None, figure=lambda: 0.0, identity="")
+    empty = Objective(batches=lambda _: [], loss=lambda _: None, figure=lambda: 0.0, identity="")
     with pytest.raises(InputError, match="at least one batch"):
         train(module, empty, SETTINGS, tmp_path)
 
@@ -247,7 +247,7 @@ def test_settings_out_of_range_are_refused(setting, message):
 def test_cuda_trains_in_bf16(tmp_path):
     module = net().to("cuda")
     made = course(net())
-    moved = Course(
+    moved = Objective(
         batches=made.batches,
         loss=lambda _: module(torch.ones(4, 3, device="cuda")).square().mean(),
         figure=lambda: 0.0,

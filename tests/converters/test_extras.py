@@ -4,7 +4,7 @@ import importlib.util
 
 import pytest
 
-import edgeembed_converters
+import edgeembed
 from edgeembed_runtime.errors import MissingExtraError
 
 
@@ -15,9 +15,9 @@ def test_missing_package(package, name, monkeypatch):
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda n, *rest: None if n == package else find(n, *rest)
     )
-    monkeypatch.delitem(vars(edgeembed_converters), name, raising=False)
+    monkeypatch.delitem(vars(edgeembed), name, raising=False)
     with pytest.raises(MissingExtraError) as caught:
-        getattr(edgeembed_converters, name)
+        getattr(edgeembed, name)
     assert str(caught.value) == (
         "converting models needs the extra 'convert'. Run: pip install 'edgeembed[convert]'"
     )
@@ -25,4 +25,4 @@ def test_missing_package(package, name, monkeypatch):
 
 def test_unknown_name():
     with pytest.raises(AttributeError, match="no_such_name"):
-        _ = edgeembed_converters.no_such_name
+        _ = edgeembed.no_such_name

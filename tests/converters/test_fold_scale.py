@@ -6,7 +6,7 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgeembed_converters.quantization.fold_scale import ScaleFolder
+from edgeembed_converters.quantization.integer.fold_scale import ScaleFolder
 
 WIDTH = 8
 FACTORS = np.linspace(0.5, 2, WIDTH).astype(np.float32)
@@ -30,7 +30,7 @@ def model(nodes, arrays, outputs):
     return helper.make_model(graph, opset_imports=opsets, ir_version=10)
 
 
-def normalised(outputs=("y",)):
+def normalized(outputs=("y",)):
     nodes = [
         helper.make_node("LayerNormalization", ["x", "scale", "shift"], ["found"]),
         helper.make_node("Tanh", ["found"], ["y"]),
@@ -62,7 +62,7 @@ def run(made, x):
     return session.run(["y"], {"x": x})[0]
 
 
-@pytest.mark.parametrize("make", [normalised, attention])
+@pytest.mark.parametrize("make", [normalized, attention])
 def test_what_is_folded_multiplies_the_value(make):
     made = make()
     x = weight(1, 5, WIDTH)
@@ -75,7 +75,7 @@ def test_what_is_folded_multiplies_the_value(make):
 @pytest.mark.parametrize(
     "made",
     [
-        normalised(outputs=("y", "found")),  # somebody else reads the value
+        normalized(outputs=("y", "found")),  # somebody else reads the value
         attention(bias_users=("biased", "other")),  # or the weights
         model([helper.make_node("Tanh", ["x"], ["y"])], {}, ["y"]),  # or there are none
     ],

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from edgeembed_converters.export.graph_cleanup import clean_graph, drop_input, rename_output
-from edgeembed_converters.export.merge_linears import merge_linears
+from edgeembed_converters.graph.cleanup import clean_graph, drop_input, rename_output
+from edgeembed_converters.graph.merge_linears import merge_linears
 from edgeembed_runtime.errors import ExportError
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from edgeembed_converters.quantization.half import half_precision
-from edgeembed_converters.quantization.subject import Subject
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_converters.quantization.recipes.half import half_precision
+from edgeembed_converters.quantization.trial.subject import Subject
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import ConversionError, InputError
 
 

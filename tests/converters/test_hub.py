@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from edgeembed_converters import convert
+from edgeembed import convert
 from edgeembed_runtime.errors import ConversionError, InputError, MissingExtraError
 
 

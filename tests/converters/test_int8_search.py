@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
-from edgeembed_converters.quantization.budget import Budget
-from edgeembed_converters.quantization.dynamic import DynamicMaker, DynamicRecipe
-from edgeembed_converters.quantization.residual import with_residual
+from edgeembed_converters.quantization.integer.residual import with_residual
+from edgeembed_converters.quantization.integer.sensitivity import most_sensitive_first, rounded
+from edgeembed_converters.quantization.recipes.dynamic import DynamicMaker, DynamicRecipe
 from edgeembed_converters.quantization.search import Int8Search, pareto_front
-from edgeembed_converters.quantization.sensitivity import most_sensitive_first, rounded
-from edgeembed_converters.quantization.subject import Subject, Trial
+from edgeembed_converters.quantization.trial.budget import Budget
+from edgeembed_converters.quantization.trial.subject import Subject, Trial
 from edgeembed_runtime.bundle import Fidelity
 from edgeembed_runtime.errors import ConversionError, InputError
 
@@ -155,7 +155,7 @@ def test_rounding_is_onnxruntimes(seed, size, shift, scale):
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
     expected, step = session.run(["y", "s"], {"x": x})
-    # Where a value, or the zero point, is halfway between two levels, either neighbour is right.
+    # Where a value, or the zero point, is halfway between two levels, either neighbor is right.
     np.testing.assert_allclose(rounded(x), expected, atol=float(step) * 1.001)
     assert np.mean(np.abs(rounded(x) - expected) <= float(step) * 1e-3) > 0.5
 

@@ -6,10 +6,10 @@ import onnxruntime as ort
 import pytest
 from onnx import helper, numpy_helper
 
-from edgeembed_converters.export.linears import weight_matrices
-from edgeembed_converters.quantization.integer_layers import with_integer_layers
-from edgeembed_converters.quantization.projected_attention import projected_attentions
-from edgeembed_converters.quantization.rounding import rounded_weight
+from edgeembed_converters.graph.linears import weight_matrices
+from edgeembed_converters.quantization.integer.layers import with_integer_layers
+from edgeembed_converters.quantization.integer.projected_attention import projected_attentions
+from edgeembed_converters.quantization.integer.rounding import rounded_weight
 
 WIDTH, HEADS, TOKENS = 32, 4, 9
 X = np.random.default_rng(9).standard_normal((1, TOKENS, WIDTH)).astype(np.float32)

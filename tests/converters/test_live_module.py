@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from edgeembed_converters import convert
-from edgeembed_runtime.encoder import Encoder
+from edgeembed import convert
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import ConversionError, ExportError, InputError, UnsupportedModelError
 
 MAX_TOKENS = 20

@@ -7,11 +7,11 @@ import onnx
 import onnxruntime as ort
 import pytest
 
-from edgeembed_converters.export import mobile
-from edgeembed_converters.export.mobile import mobile_files
-from edgeembed_converters.quantization.subject import Made
+from edgeembed_converters.pipeline import mobile
+from edgeembed_converters.pipeline.mobile import mobile_files
+from edgeembed_converters.quantization.trial.subject import Made
 from edgeembed_runtime.bundle import Bundle
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import ConversionError
 
 

@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from edgeembed_converters import convert
-from edgeembed_runtime.encoder import Encoder
+from edgeembed import convert
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import MissingExtraError, UnsupportedModelError
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from onnx import numpy_helper
 
-from edgeembed_converters import parity
-from edgeembed_converters.towers import text
+from edgeembed_converters.pipeline import text
+from edgeembed_converters.validation import parity
 from edgeembed_runtime.errors import ParityError
 
 
@@ -56,7 +56,7 @@ def test_spearman_against_scipy(vectors):
     assert parity.fidelity(*vectors).pairs_spearman == pytest.approx(expected, abs=1e-9)
 
 
-def test_neighbour_overlap_by_hand(vectors):
+def test_neighbor_overlap_by_hand(vectors):
     shared = []
     for row in range(30):
         tops = []

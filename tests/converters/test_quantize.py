@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from edgeembed_converters import convert
+from edgeembed import convert
 from edgeembed_runtime.bundle import Golden
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError
 
 

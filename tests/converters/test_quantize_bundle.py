@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from edgeembed_converters import Budget, convert, quantize
-from edgeembed_converters.quantization.dynamic import DynamicMaker
+from edgeembed import Budget, convert, quantize
+from edgeembed_converters.quantization.recipes.dynamic import DynamicMaker
 from edgeembed_runtime.bundle import Bundle
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import (
     BundleNotFoundError,
     ConversionError,

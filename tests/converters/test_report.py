@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeembed_converters import ConversionReport
+from edgeembed import ConversionReport
 from edgeembed_runtime.bundle import Bundle
 
 STEPS = [
@@ -21,11 +21,11 @@ STEPS = [
 
 @pytest.fixture(scope="module")
 def licensed(tiny):
-    """A model whose card and licence file have something to carry along."""
+    """A model whose card and license file have something to carry along."""
     source = tiny.new_path("licensed")
     shutil.copytree(tiny.sentence("prompted-card", prompts={"query": "query: "}), source)
     (source / "README.md").write_text("---\ntags: [x]\nlicense: apache-2.0\n---\n# A model\n")
-    (source / "LICENSE").write_text("Licence text of the model")
+    (source / "LICENSE").write_text("License text of the model")
     (source / "NOTICE.txt").write_text("Notice of the model")
     return source
 
@@ -55,21 +55,21 @@ def test_every_step_is_told_in_order(convert_toy, tmp_path):
     assert [step for step in steps if step not in tried] == STEPS
 
 
-def test_model_card_and_licence_files(licensed, converted):
+def test_model_card_and_license_files(licensed, converted):
     report = converted(licensed, quantize="int8")
     card = (report.path / "README.md").read_text(encoding="utf-8")
-    assert "licence: apache-2.0" in card
+    assert "license: apache-2.0" in card
     assert report.source.weights_sha256 in card
     assert "| fp32 |" in card
     assert "| int8 |" in card
     assert "query: " in card
-    assert (report.path / "LICENSE").read_text() == "Licence text of the model"
+    assert (report.path / "LICENSE").read_text() == "License text of the model"
     assert (report.path / "NOTICE.txt").read_text() == "Notice of the model"
     assert report.source.license == "apache-2.0"
     assert Bundle.open(report.path).problems() == []
 
 
-def test_card_says_when_the_licence_is_unknown_and_what_was_assumed(toy_report):
+def test_card_says_when_the_license_is_unknown_and_what_was_assumed(toy_report):
     card = (toy_report.path / "README.md").read_text(encoding="utf-8")
     assert "not stated by the source" in card
     assert toy_report.notes[0] in card

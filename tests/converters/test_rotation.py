@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from edgeembed_converters import convert
-from edgeembed_converters.rotation import fit_texts
-from edgeembed_converters.rotation_fit import learned_rotation, pca_rotation
-from edgeembed_converters.truncation import matryoshka_dims, measured_truncations
+from edgeembed import convert
+from edgeembed_converters.matryoshka.rotation import fit_texts
+from edgeembed_converters.matryoshka.rotation_fit import learned_rotation, pca_rotation
+from edgeembed_converters.matryoshka.truncation import matryoshka_dims, measured_truncations
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.inputs.tokenizer import TextTokenizer
+from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
 FITS = {"pca": pca_rotation, "learned": learned_rotation}
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from edgeembed_converters.quantization.bits import LEVELS
-from edgeembed_converters.quantization.rounding import _factor_of_inverse, rounded_weight
+from edgeembed_converters.quantization.integer.rounding import _factor_of_inverse, rounded_weight
+from edgeembed_converters.quantization.trial.bits import LEVELS
 
 
 def inputs(seed, tokens, channels):

@@ -6,7 +6,7 @@ import shutil
 import pytest
 from torch import nn
 
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import UnsupportedModelError
 
 POOLINGS = {

@@ -6,11 +6,11 @@ import onnxruntime
 import pytest
 from onnx import helper, numpy_helper
 
-from edgeembed_converters.quantization.activations import measured_activations
-from edgeembed_converters.quantization.calibration import calibration_texts, token_ids
-from edgeembed_converters.quantization.embedding_rows import quantize_embedding_rows
-from edgeembed_converters.quantization.smoothing import smoothed
-from edgeembed_runtime.inputs.tokenizer import TextTokenizer
+from edgeembed_converters.quantization.integer.activations import measured_activations
+from edgeembed_converters.quantization.integer.embedding_rows import quantize_embedding_rows
+from edgeembed_converters.quantization.integer.smoothing import smoothed
+from edgeembed_converters.quantization.trial.calibration import calibration_texts, token_ids
+from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
 WIDTH, ROWS = 32, 100
 LAYERS = ("hidden", "token_embeddings")
@@ -161,7 +161,7 @@ def test_calibration_texts_are_of_many_kinds_and_lengths_and_always_the_same():
 
 
 def test_no_probe_text_is_calibrated_on():
-    from edgeembed_converters.probe_texts import probe_texts
+    from edgeembed_converters.validation.probe_texts import probe_texts
 
     assert not set(calibration_texts()) & set(probe_texts(256))
 

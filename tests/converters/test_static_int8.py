@@ -6,16 +6,16 @@ import pytest
 import torch
 import transformers
 
-from edgeembed_converters.export.torch_exporter import quiet_export
-from edgeembed_converters.quantization.bias_correction import bias_corrected
-from edgeembed_converters.quantization.budget import Budget
+from edgeembed_converters.export.torch import quiet_export
+from edgeembed_converters.quantization.integer.bias_correction import bias_corrected
+from edgeembed_converters.quantization.recipes.static import StaticMaker, StaticRecipe
 from edgeembed_converters.quantization.search import Int8Search
-from edgeembed_converters.quantization.static import StaticMaker, StaticRecipe
-from edgeembed_converters.quantization.subject import Subject
+from edgeembed_converters.quantization.trial.budget import Budget
+from edgeembed_converters.quantization.trial.subject import Subject
+from edgeembed_runtime._internal.ort import ort
 from edgeembed_runtime.bundle import Fidelity
+from edgeembed_runtime.encoder.self_test import rowwise_cosine
 from edgeembed_runtime.errors import ConversionError
-from edgeembed_runtime.onnxruntime_offline import ort
-from edgeembed_runtime.self_test import rowwise_cosine
 
 ANYTHING = Budget(mean_cosine=0, min_cosine=0, pairs_spearman=0, retrieval_overlap=0)
 
@@ -51,23 +51,23 @@ class VisionTransformer(torch.nn.Module):
         return (self.vit(pixel_values=pixel_values).last_hidden_state[:, 1:].mean(1),)
 
 
-def pictures(count, seed):
+def images(count, seed):
     values = np.random.default_rng(seed).normal(size=(count, 1, 3, 8, 8)).astype(np.float32)
-    # Smooth spots of colour: pure noise would make all pictures alike.
+    # Smooth spots of color: pure noise would make all images alike.
     return [np.cumsum(np.cumsum(each, 2), 3) / 8 for each in values]
 
 
 def vectors(model):
     session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
-    return np.concatenate([session.run(None, {name: x})[0] for x in pictures(12, 1)])
+    return np.concatenate([session.run(None, {name: x})[0] for x in images(12, 1)])
 
 
 @pytest.fixture(scope="module")
 def subject_of(tmp_path_factory):
     def make(network=ConvolutionNetwork):
         path = tmp_path_factory.mktemp("cnn") / "fp32.onnx"
-        example = torch.from_numpy(np.concatenate(pictures(2, 2)))
+        example = torch.from_numpy(np.concatenate(images(2, 2)))
         with quiet_export():
             torch.onnx.export(
                 network().eval(),
@@ -95,7 +95,7 @@ def subject_of(tmp_path_factory):
         return Subject(
             path=path,
             max_tokens=None,
-            calibration=[{name: x} for x in pictures(8, 3)],
+            calibration=[{name: x} for x in images(8, 3)],
             fidelity=fidelity,
             speedup=lambda model: 1.0,
         )

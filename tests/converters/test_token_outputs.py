@@ -6,7 +6,7 @@ import torch
 import transformers
 
 from edgeembed_runtime.bundle import Bundle
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 
 TEXT = "the cat sat on the mat, and naïve Ünïcode 東京 ran"
 

@@ -7,10 +7,10 @@ import onnx
 import onnxruntime as ort
 import pytest
 
-from edgeembed_converters.export.unpadded import REFUSAL, unpadded
+from edgeembed_converters.graph.strip_mask import REFUSAL, unpadded
 from edgeembed_runtime.bundle import Bundle
-from edgeembed_runtime.encoder import Encoder
-from edgeembed_runtime.engine.open_engine import Opening, open_text_engine
+from edgeembed_runtime.encoder.encoder import Encoder
+from edgeembed_runtime.engine.open import Opening, open_text_engine
 from edgeembed_runtime.engine.schedule import schedule_for
 from edgeembed_runtime.engine.variants import choose_variant
 from edgeembed_runtime.errors import InputError

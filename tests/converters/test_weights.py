@@ -5,11 +5,11 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from edgeembed_converters.quantization import weights as module
-from edgeembed_converters.quantization.activations import measured_activations
-from edgeembed_converters.quantization.rounding import rounded_weight
-from edgeembed_converters.quantization.smoothing import Smoothed, smoothed
-from edgeembed_converters.quantization.weights import WeightRounder
+from edgeembed_converters.quantization.integer import weights as module
+from edgeembed_converters.quantization.integer.activations import measured_activations
+from edgeembed_converters.quantization.integer.rounding import rounded_weight
+from edgeembed_converters.quantization.integer.smoothing import Smoothed, smoothed
+from edgeembed_converters.quantization.integer.weights import WeightRounder
 
 WIDTH = 16
 FEEDS = [

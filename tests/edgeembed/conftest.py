@@ -9,8 +9,8 @@ import pytest
 import tiny_bundle
 from typer.testing import CliRunner
 
-from edgeembed.cli import output
 from edgeembed.cli.app import app
+from edgeembed.cli.shared import output
 
 NOTES = {
     "cats.md": "The cat sat on the mat.\n\nAnother cat sat on another mat.\n",

@@ -35,11 +35,11 @@ def test_both_halves_of_a_text_image_bundle_are_measured(run, run_json, tmp_path
     report = run_json("bench", bundle, "--seconds", "0.05", "--variant", "fp32")
     assert [variant["kind"] for variant in report["variants"]] == ["text", "image"]
     speed = report["variants"][1]["speed"]
-    assert speed["per_second"]["pictures of 640 x 480"] > 0
+    assert speed["per_second"]["images of 640 x 480"] > 0
     assert 0 < speed["p50_ms"] <= speed["p95_ms"]
     table = run("bench", bundle, "--seconds", "0.05", "--variant", "fp32").stdout
     assert "one short text: median" in table
-    assert "one picture: median" in table
+    assert "one image: median" in table
 
 
 def test_an_unknown_variant_names_those_there_are(fails, tiny_path):
@@ -48,7 +48,7 @@ def test_an_unknown_variant_names_those_there_are(fails, tiny_path):
 
 
 def test_where_no_variant_suits_the_processor_one_has_to_be_named(fails, tiny_path, monkeypatch):
-    monkeypatch.setattr("edgeembed.cli.bench.suits", lambda *_: False)
+    monkeypatch.setattr("edgeembed.cli.bundles.bench.suits", lambda *_: False)
     assert "use --variant" in fails("bench", tiny_path)
 
 

@@ -1,4 +1,4 @@
-"""`edgeembed convert` and `quantize` on models of pictures."""
+"""`edgeembed convert` and `quantize` on models of images."""
 
 import pytest
 import torch
@@ -32,12 +32,12 @@ def photos(tmp_path):
 
 
 def test_a_vision_directory_becomes_a_bundle(run, vision_directory, tmp_path, photos):
-    from edgeembed_runtime.encoder import Encoder
+    from edgeembed_runtime.encoder.encoder import Encoder
 
     result = run("convert", vision_directory, tmp_path / "out", "--calibration-images", photos)
     assert result.exit_code == 0, result.stderr
-    assert "pictures of 32x32 pixels" in result.stdout
-    assert "24 pictures" in result.stdout
+    assert "images of 32x32 pixels" in result.stdout
+    assert "24 images" in result.stdout
     with Encoder.load(tmp_path / "out") as encoder:
         assert encoder.encode_image(photos / "0.png").shape == (16,)
 
@@ -52,12 +52,12 @@ def test_json_and_quantize(run_json, vision_directory, tmp_path, photos):
     assert [v["name"] for v in smaller["variants"]] == ["fp32", "fp16"]
 
 
-def test_a_folder_without_pictures(run, vision_directory, tmp_path):
+def test_a_folder_without_images(run, vision_directory, tmp_path):
     (tmp_path / "empty").mkdir()
     result = run(
         "convert", vision_directory, tmp_path / "out", "--quantize", "int8",
         "--calibration-images", tmp_path / "empty",
     )  # fmt: skip
     assert result.exit_code == 1
-    assert "calibration_images: expected at least one picture" in result.stderr
+    assert "calibration_images: expected at least one image" in result.stderr
     assert not (tmp_path / "out").exists()

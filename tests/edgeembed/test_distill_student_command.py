@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 
 WORDS = (
     *("the", "cat", "sat", "on", "a", "mat", "dog", "ran"),
@@ -53,8 +53,8 @@ def work_dir(tmp_path_factory):
 
 @pytest.fixture
 def texts(tmp_path):
-    dice = random.Random(1)
-    lines = [" ".join(dice.choices(WORDS, k=6)) for _ in range(200)]
+    rng = random.Random(1)
+    lines = [" ".join(rng.choices(WORDS, k=6)) for _ in range(200)]
     (tmp_path / "texts.txt").write_text("\n".join(lines))
     return tmp_path / "texts.txt"
 

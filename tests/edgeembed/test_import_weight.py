@@ -9,7 +9,7 @@ ALLOWED = {"edgeembed", "edgeembed_runtime", "numpy", "onnxruntime", "tokenizers
 
 USE = """
 import edgeembed
-from edgeembed_runtime.index.settings import IndexSettings
+from edgeembed_runtime.index.base.settings import IndexSettings
 
 with edgeembed.Encoder.load({bundle!r}, verify="golden") as encoder:
     assert encoder.encode("one text").shape == (16,)
@@ -120,7 +120,7 @@ with edgeembed.Encoder.load({bundle!r}, verify="golden") as encoder:
 """
 
 
-def test_pictures_need_pillow_and_nothing_else(tmp_path):
+def test_images_need_pillow_and_nothing_else(tmp_path):
     pytest.importorskip("PIL")
     import tiny_images
 
@@ -130,7 +130,7 @@ def test_pictures_need_pillow_and_nothing_else(tmp_path):
     assert result.returncode == 0, result.stderr
 
 
-def test_pictures_without_pillow_name_the_extra(tmp_path):
+def test_images_without_pillow_name_the_extra(tmp_path):
     pytest.importorskip("PIL")
     import tiny_images
 

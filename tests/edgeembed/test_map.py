@@ -100,7 +100,7 @@ def test_a_large_index_is_drawn_from_and_the_page_says_so(make_index, run, tmp_p
     assert "10 documents, drawn from 40" in (tmp_path / "m.html").read_text(encoding="utf-8")
 
 
-def test_the_page_has_texts_colours_and_no_need_of_a_network(make_index, run, tmp_path):
+def test_the_page_has_texts_colors_and_no_need_of_a_network(make_index, run, tmp_path):
     result = run("map", make_index(), "-o", tmp_path / "m.html", "--color", "kind")
     assert result.exit_code == 0, result.stderr
     page = (tmp_path / "m.html").read_text(encoding="utf-8")
@@ -118,7 +118,7 @@ def test_the_same_index_gives_the_same_file(make_index, run, tmp_path):
     assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
 
 
-def test_numbers_are_a_scale_and_many_values_share_a_colour(make_index, run, tmp_path):
+def test_numbers_are_a_scale_and_many_values_share_a_color(make_index, run, tmp_path):
     fields = [
         {"size": n / 2, "name": f"name {n}", "rare": n if n == 7 else None} for n in range(40)
     ]

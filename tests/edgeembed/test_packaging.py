@@ -6,28 +6,11 @@ import re
 import tomllib
 from pathlib import Path
 
-import pytest
-
 import edgeembed
 import edgeembed_runtime.errors
 from edgeembed_runtime.version import __version__
 
 ROOT = Path(__file__).parents[2]
-
-
-def test_all_lists_exactly_the_public_names():
-    classes = ["EdgeEmbedError", "EmbeddingCache", "Encoder", "Hit", "Index"]
-    assert edgeembed.__all__ == [*classes, "__version__", "calibration_ranges"]
-    assert dir(edgeembed) == sorted(edgeembed.__all__)
-    names = {}
-    exec("from edgeembed import *", names)
-    assert set(edgeembed.__all__) <= set(names)
-    assert {"Encoder", "Hit", "Index"} <= {v.__name__ for k, v in names.items() if k[0].isupper()}
-
-
-def test_a_name_that_is_not_there_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="module 'edgeembed' has no attribute 'Decoder'"):
-        edgeembed.Decoder  # noqa: B018
 
 
 def test_the_version_is_the_installed_one():

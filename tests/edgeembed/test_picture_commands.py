@@ -1,4 +1,4 @@
-"""Pictures on the command line: index, search by words and by example, dedupe, HTML pages."""
+"""Images on the command line: index, search by words and by example, dedupe, HTML pages."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from edgeembed import Encoder, Index
 from edgeembed.cli.app import app
-from edgeembed.evaluate.files.images import read_labelled_images
+from edgeembed.evaluate.files.images import read_labeled_images
 from edgeembed.evaluate.models.bundle import BundleModel
 from edgeembed.evaluate.tasks.images import ZeroShot
 from edgeembed.ingest.duplicates import near_duplicates
@@ -45,20 +45,20 @@ def dual(tmp_path_factory, tiny_path):
 
 @pytest.fixture
 def photos(tmp_path):
-    """Six pictures in two folders, and a note."""
+    """Six images in two folders, and a note."""
     folder = tmp_path / "photos"
     (folder / "more").mkdir(parents=True)
     for number in range(6):
         place = folder / "more" if number > 3 else folder
         photo(80 + number, 60, seed=number).save(place / f"{number}.png")
-    (folder / "note.txt").write_text("no picture")
+    (folder / "note.txt").write_text("no image")
     return folder
 
 
-def test_a_folder_of_pictures_is_indexed_and_only_changes_are_encoded(bundle, photos, tmp_path):
+def test_a_folder_of_images_is_indexed_and_only_changes_are_encoded(bundle, photos, tmp_path):
     index = tmp_path / "index"
     first = run_json("index", photos, "--model", bundle, "-i", index)
-    assert (first["pictures"], first["encoded"], first["documents"]) == (6, 6, 6)
+    assert (first["images"], first["encoded"], first["documents"]) == (6, 6, 6)
     again = run_json("index", photos, "-i", index)
     assert (again["encoded"], again["unchanged"]) == (0, 6)
     photo(seed=99).save(photos / "1.png")
@@ -75,31 +75,31 @@ def test_a_folder_of_pictures_is_indexed_and_only_changes_are_encoded(bundle, ph
         assert hit.metadata == {"source": path.as_posix()}
 
 
-def test_broken_pictures_are_named_and_skipped(bundle, photos, tmp_path):
+def test_broken_images_are_named_and_skipped(bundle, photos, tmp_path):
     (photos / "broken.jpg").write_bytes(b"\xff\xd8\xff junk")
     (photos / "empty.gif").write_bytes(b"")
     (photos / "folder.jpg").mkdir()
     index = tmp_path / "index"
     result = run("index", photos, "--model", bundle, "-i", index, code=1)
-    assert f"edgeembed: {photos / 'broken.jpg'}: expected a picture" in result.stderr
-    assert f"edgeembed: {photos / 'empty.gif'}: expected a picture, got 0 bytes" in result.stderr
-    assert "6 pictures encoded" in result.stderr and "pictures/s), " in result.stderr
+    assert f"edgeembed: {photos / 'broken.jpg'}: expected an image" in result.stderr
+    assert f"edgeembed: {photos / 'empty.gif'}: expected an image, got 0 bytes" in result.stderr
+    assert "6 images encoded" in result.stderr and "images/s), " in result.stderr
     assert "2 skipped; it holds 6" in result.stderr
     with Index.open(index) as opened:
         assert len(opened) == 6
-    # A picture that breaks later keeps what the index has of it.
+    # An image that breaks later keeps what the index has of it.
     (photos / "1.png").write_bytes(b"broken now")
     report = run_json("index", photos, "-i", index, code=1)
     assert report["documents"] == 6 and len(report["failed"]) == 3
 
 
 def test_a_file_that_is_named_is_tried_whatever_its_ending(bundle, photos, tmp_path):
-    path = tmp_path / "picture"
+    path = tmp_path / "image"
     shutil.copy(photos / "1.png", path)
     assert run_json("index", path, "--model", bundle, "-i", tmp_path / "i")["encoded"] == 1
 
 
-def test_search_by_an_example_picture(bundle, photos, tmp_path):
+def test_search_by_an_example_image(bundle, photos, tmp_path):
     index = tmp_path / "index"
     run("index", photos, "--model", bundle, "-i", index)
     example = photos / "more" / "4.png"
@@ -126,7 +126,7 @@ def test_search_by_words_needs_a_text_tower_and_finds_with_one(bundle, dual, pho
     assert found["hits"][0]["key"] == best.as_posix()
 
 
-def test_search_wants_words_or_a_picture(tmp_path):
+def test_search_wants_words_or_a_image(tmp_path):
     for arguments in ((), ("words", "--image", "a.png")):
         assert "--image FILE, and not both" in run("search", *arguments, code=1).stderr
 
@@ -146,10 +146,10 @@ def test_dedupe_finds_what_was_resized_and_recompressed(bundle, photos, tmp_path
         str(photos / "small.jpg"),
     }
     assert group[0]["cosine"] == pytest.approx(1) and group[1]["cosine"] > 0.99
-    assert found["pictures"] == 8 and "broken.jpg" in found["failed"][0]
+    assert found["images"] == 8 and "broken.jpg" in found["failed"][0]
     assert "Group 1" in page.read_text(encoding="utf-8")
     shown = run("dedupe", photos, "--model", bundle, "--threshold", 0.99, code=1)
-    assert "8 pictures, 2 of them in 1 groups" in shown.stderr
+    assert "8 images, 2 of them in 1 groups" in shown.stderr
 
 
 def test_near_duplicates_are_the_connected_parts_of_a_graph():
@@ -173,7 +173,7 @@ def test_a_page_escapes_names(photos, bundle, tmp_path):
 
 def test_inspect_verify_and_doctor_know_image_towers(bundle, dual):
     shown = run("inspect", bundle).stdout
-    assert "pictures, 32 x 32 pixels" in shown and "image int8" in shown
+    assert "images, 32 x 32 pixels" in shown and "image int8" in shown
     tests = run_json("verify", dual)["self_tests"]
     assert [(t["modality"], t["variant"]) for t in tests] == [
         ("text", "fp32"),
@@ -185,14 +185,14 @@ def test_inspect_verify_and_doctor_know_image_towers(bundle, dual):
     assert "image variant fp32" in doctor.stdout
 
 
-def test_a_dual_bundle_is_evaluated_on_pictures_and_a_text_bundle_is_refused(
+def test_a_dual_bundle_is_evaluated_on_images_and_a_text_bundle_is_refused(
     dual, tiny_path, photos, tmp_path
 ):
-    data = tmp_path / "labelled"
+    data = tmp_path / "labeled"
     for number, path in enumerate(sorted(photos.glob("*.png"))):
         (data / ("cat", "dog")[number % 2]).mkdir(parents=True, exist_ok=True)
         shutil.copy(path, data / ("cat", "dog")[number % 2])
-    task = ZeroShot(name="two", data=read_labelled_images(data))
+    task = ZeroShot(name="two", data=read_labeled_images(data))
     observed = task.observe(BundleModel(dual, "int8"), lambda _: None)
     with Encoder.load(dual, variant="int8") as encoder:
         texts = encoder.encode(["a photo of a cat.", "a photo of a dog."])
@@ -204,7 +204,7 @@ def test_a_dual_bundle_is_evaluated_on_pictures_and_a_text_bundle_is_refused(
         task.observe(BundleModel(tiny_path, "fp32"), lambda _: None)
 
 
-def test_pictures_are_embedded_in_order(bundle, photos, tmp_path):
+def test_images_are_embedded_in_order(bundle, photos, tmp_path):
     paths = [photos / "3.png", photos / "0.png"]
     with Encoder.load(bundle) as encoder:
         expected = encoder.encode_image(paths)
@@ -216,8 +216,8 @@ def test_pictures_are_embedded_in_order(bundle, photos, tmp_path):
     np.testing.assert_array_equal(np.load(tmp_path / "v.npy"), expected)
 
 
-def test_a_broken_picture_is_named_and_nothing_is_written(bundle, photos, tmp_path):
-    (photos / "broken.png").write_bytes(b"no picture")
+def test_a_broken_image_is_named_and_nothing_is_written(bundle, photos, tmp_path):
+    (photos / "broken.png").write_bytes(b"no image")
     output = tmp_path / "v.npy"
     result = run("embed", bundle, photos / "0.png", photos / "broken.png", "-o", output, code=1)
     assert "broken.png" in result.stderr
@@ -225,12 +225,12 @@ def test_a_broken_picture_is_named_and_nothing_is_written(bundle, photos, tmp_pa
     assert not output.exists()
 
 
-def test_texts_and_pictures_are_not_embedded_in_one_run(dual, photos):
+def test_texts_and_images_are_not_embedded_in_one_run(dual, photos):
     result = run("embed", dual, photos / "0.png", photos / "note.txt", code=1)
     assert "two runs" in " ".join(result.stderr.split())
 
 
-def test_a_text_bundle_says_that_it_encodes_no_pictures(tiny_path, photos):
+def test_a_text_bundle_says_that_it_encodes_no_images(tiny_path, photos):
     result = run("embed", tiny_path, photos / "0.png", code=1)
     assert "Traceback" not in result.stderr
     assert "image" in result.stderr

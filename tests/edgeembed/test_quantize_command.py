@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 
-from edgeembed.quantization_plot import quantization_page
-from edgeembed_converters import quantize
+from edgeembed import quantize
+from edgeembed.bench.quantization_plot import quantization_page
 from edgeembed_runtime.bundle import Bundle
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 
 
 @pytest.fixture(scope="module")

@@ -318,7 +318,7 @@ def test_after_very_many_changes_everything_is_looked_at(notes, monkeypatch):
 
 
 @needs_sigint
-def test_a_folder_of_pictures_is_followed(start, tmp_path):
+def test_a_folder_of_images_is_followed(start, tmp_path):
     tiny_images = pytest.importorskip("tiny_images", reason="needs Pillow")
     bundle = tiny_images.write_image_bundle(tmp_path / "image.bundle")
     folder, path = tmp_path / "photos", tmp_path / "photos.index"
@@ -333,11 +333,11 @@ def test_a_folder_of_pictures_is_followed(start, tmp_path):
         return {Path(key).name for key in keys}
 
     tiny_images.photo(seed=2).save(folder / "more" / "2.png")
-    (folder / "note.txt").write_text("no picture")
+    (folder / "note.txt").write_text("no image")
     watcher.until(lambda: names() == {"1.png", "2.png"})
     (folder / "more" / "2.png").rename(folder / "3.png")
     watcher.until(lambda: names() == {"1.png", "3.png"})
-    (folder / "broken.png").write_bytes(b"no picture")
+    (folder / "broken.png").write_bytes(b"no image")
     assert any("broken.png" in failure for failure in watcher.report()["failed"])
     (folder / "1.png").unlink()
     watcher.until(lambda: names() == {"3.png"})

@@ -4,7 +4,7 @@ import pytest
 import word_vector_files as files
 
 from edgeembed.evaluate import open_models
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ from harness.contents import State, assert_answers, assert_sound, assert_writabl
 from harness.operations import Faults
 from harness.watching import needs_reports, watching
 
+from edgeembed import Index
 from edgeembed_runtime.errors import EdgeEmbedError, IndexNotFoundError, StorageError
-from edgeembed_runtime.index import Index
 
 pytestmark = [needs_reports, pytest.mark.slow]
 

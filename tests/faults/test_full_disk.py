@@ -13,8 +13,8 @@ import pytest
 from harness.batches import DIM, SETTINGS, compact_step, steps, upsert_step
 from harness.contents import assert_sound, assert_writable, contents, same
 
+from edgeembed import Index
 from edgeembed_runtime.errors import StorageError
-from edgeembed_runtime.index import Index
 
 pytestmark = pytest.mark.slow
 DISK_BYTES = 4 << 20
@@ -56,7 +56,7 @@ CHANGES = {
 def test_a_full_disk_stops_a_change_as_a_whole(name, disk, size, counts):
     step, before, settings = CHANGES[name]
     if settings.backend != "exact":
-        pytest.importorskip(f"edgeembed_runtime.index.{settings.backend}_file")
+        pytest.importorskip(f"edgeembed_runtime.index.ann.{settings.backend}")
     state = {}
     base = disk.parent / "base"
     with Index.create(base, dim=DIM, settings=SETTINGS) as index:

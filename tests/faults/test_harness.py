@@ -13,7 +13,9 @@ from harness.watching import needs_reports, watching
 
 from edgeembed_runtime import storage
 from edgeembed_runtime.errors import EdgeEmbedError, StorageError
-from edgeembed_runtime.index import Index, catalog, documents, garbage, rewrite
+from edgeembed_runtime.index.catalog import catalog, documents
+from edgeembed_runtime.index.index import Index
+from edgeembed_runtime.index.write import compaction, gc
 
 pytestmark = [needs_reports, pytest.mark.slow]
 DENSE = dataclasses.replace(SIZES["small"], lost_every=4, lost_states=1)
@@ -49,7 +51,7 @@ def test_a_catalog_that_syncs_less_than_it_says_loses_batches(tmp_path, monkeypa
 
 
 def test_files_removed_before_the_commit_are_missed(tmp_path, monkeypatch, counts):
-    drop = rewrite._drop
+    drop = compaction._drop
 
     def remove_too_early(connection, plan, generation):
         for view in plan.merge:
@@ -57,7 +59,7 @@ def test_files_removed_before_the_commit_are_missed(tmp_path, monkeypatch, count
                 (view.segment._directory / "seg" / file.name).unlink()
         drop(connection, plan, generation)
 
-    monkeypatch.setattr(rewrite, "_drop", remove_too_early)
+    monkeypatch.setattr(compaction, "_drop", remove_too_early)
     with pytest.raises(BROKEN):
         play(tmp_path, counts)
 
@@ -112,7 +114,7 @@ def test_a_batch_of_two_commits_is_seen_by_half(tmp_path, monkeypatch):
 
 def test_files_removed_after_an_undurable_commit_are_missed(tmp_path, monkeypatch, counts):
     monkeypatch.setattr(
-        garbage,
+        gc,
         "storage",
         SimpleNamespace(sync_directory=lambda path: None, remove_file=storage.remove_file),
     )

@@ -18,16 +18,16 @@ import pytest
 from harness.batches import steps
 from harness.contents import State, assert_sound, contents, holds_or_refuses, same
 from harness.watching import needs_reports
-from harness.writer_process import MOST_STEPS
+from harness.writer_process import MAX_STEPS
 
+from edgeembed import Index
 from edgeembed_runtime.errors import EdgeEmbedError
-from edgeembed_runtime.index import Index
 
 pytestmark = [needs_reports, pytest.mark.slow]
 SEED = 3
 # One step takes 40 to 150 operations, the recovery after a kill 0 to 60.
-MOST_OPERATIONS = 300
-MOST_SECONDS = 0.06
+MAX_OPERATIONS = 300
+MAX_SECONDS = 0.06
 # Then a new index, so that creations are killed as well and checks stay quick. A writer that is
 # not killed at once, on a busy machine, takes many more.
 STEPS_OF_A_LIFE = 40
@@ -100,7 +100,7 @@ class Lives:
         self._folder = folder
         self._writers = writers
         self._states: list[State] = [{}]
-        for step in steps(MOST_STEPS):
+        for step in steps(MAX_STEPS):
             self._states.append(step.change(self._states[-1]))
         self._life = 0
         self.acknowledged = 0
@@ -151,7 +151,7 @@ def test_a_writer_killed_at_any_operation_loses_nothing(tmp_path, writers, size,
     chance = random.Random(SEED)
     lives = Lives(tmp_path, writers)
     for _ in range(size.kills_at):
-        lives.kill(When(operation=chance.randrange(MOST_OPERATIONS)))
+        lives.kill(When(operation=chance.randrange(MAX_OPERATIONS)))
         counts["writers killed at an operation"] += 1
     lives.finish()
     _check_progress(lives, size.kills_at, counts)
@@ -161,7 +161,7 @@ def test_a_writer_killed_at_any_time_loses_nothing(tmp_path, writers, size, coun
     chance = random.Random(SEED)
     lives = Lives(tmp_path, writers)
     for _ in range(size.kills_after):
-        lives.kill(When(steps=chance.randrange(4), seconds=chance.uniform(0, MOST_SECONDS)))
+        lives.kill(When(steps=chance.randrange(4), seconds=chance.uniform(0, MAX_SECONDS)))
         counts["writers killed after a time"] += 1
     lives.finish()
     _check_progress(lives, size.kills_after, counts)

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from harness.contents import contents, same
 
+from edgeembed import Index, IndexSettings
 from edgeembed_runtime.errors import EdgeEmbedError
-from edgeembed_runtime.index import Index, IndexSettings
 
 resource = pytest.importorskip("resource", reason="limits of memory are POSIX's")
 pytestmark = [

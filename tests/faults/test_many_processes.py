@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from harness.crowd_process import DIM, keys_of, text_of, vector_of
 
-from edgeembed_runtime.index import Index
+from edgeembed import Index
 
 pytestmark = pytest.mark.slow
 WRITERS = ("ada", "bob", "cyd")

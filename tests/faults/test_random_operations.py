@@ -18,8 +18,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from edgeembed_runtime.index import Index, IndexSettings
-from edgeembed_runtime.index.vector_checks import unit_rows
+from edgeembed import Index, IndexSettings
+from edgeembed_runtime.index.base.unit_vectors import unit_rows
 
 pytestmark = pytest.mark.slow
 DIM = 5

@@ -1,4 +1,4 @@
-"""transformers' image processors that work on Pillow's pictures, in versions 4 and 5."""
+"""transformers' image processors that work on Pillow's images, in versions 4 and 5."""
 
 import transformers
 

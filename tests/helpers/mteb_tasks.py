@@ -23,7 +23,7 @@ CORPUS = (
     ("d6", "", "the river ran by the bank"),
 )
 QUERIES = (("q1", "cat on a mat"), ("q2", "cooking soup"), ("q3", "running river"))
-JUDGEMENTS = {"q1": {"d1": 2, "d2": 1}, "q2": {"d3": 1, "d5": 2}, "q3": {"d6": 1, "d2": 2}}
+JUDGMENTS = {"q1": {"d1": 2, "d2": 1}, "q2": {"d3": 1, "d5": 2}, "q3": {"d6": 1, "d2": 2}}
 ANIMALS = ("the cat sat", "the dog ran", "cats and dogs", "a dog on the mat", "dog")
 TRAVEL = ("the train", "a station", "trains at the station", "the river bank", "train to the sun")
 
@@ -58,7 +58,7 @@ class LocalRetrieval(AbsTaskRetrieval):
         split = {
             "corpus": Dataset.from_list(corpus),
             "queries": Dataset.from_list([{"id": key, "text": text} for key, text in QUERIES]),
-            "relevant_docs": JUDGEMENTS,
+            "relevant_docs": JUDGMENTS,
             "top_ranked": None,
         }
         self.dataset = {"default": {"test": split}}

@@ -29,18 +29,18 @@ PREPROCESS = Preprocess(size=(SIDE, SIDE), resize_to=36, mean=(0.5, 0.4, 0.3), s
 
 
 def photo(width=64, height=48, seed=0):
-    """A picture with slopes and edges: RGB, the same for the same seed."""
+    """An image with slopes and edges: RGB, the same for the same seed."""
     rng = np.random.default_rng(seed)
     small = rng.integers(0, 256, (6, 8, 3), np.uint8)
-    picture = Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
+    image = Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
     grain = rng.integers(-12, 13, (height, width, 3))
-    return Image.fromarray(np.clip(np.asarray(picture) + grain, 0, 255).astype(np.uint8))
+    return Image.fromarray(np.clip(np.asarray(image) + grain, 0, 255).astype(np.uint8))
 
 
-def as_bytes(picture, kind="PNG", **options):
-    """A picture as a file's bytes."""
+def as_bytes(image, kind="PNG", **options):
+    """An image as a file's bytes."""
     stream = io.BytesIO()
-    picture.save(stream, kind, **options)
+    image.save(stream, kind, **options)
     return stream.getvalue()
 
 
@@ -79,20 +79,20 @@ def image_graph(weights, side=SIDE):
     return model.SerializeToString(deterministic=True)
 
 
-def reference_pixels(picture):
+def reference_pixels(image):
     """PREPROCESS in numpy and Pillow, written anew: (3, 32, 32) float32."""
-    short = min(picture.size)
-    size = tuple(int(36 * side / short) for side in picture.size)
-    resized = picture.convert("RGB").resize(size, Image.Resampling.BICUBIC)
+    short = min(image.size)
+    size = tuple(int(36 * side / short) for side in image.size)
+    resized = image.convert("RGB").resize(size, Image.Resampling.BICUBIC)
     left, top = (round((side - SIDE) / 2) for side in size)
     pixels = np.asarray(resized)[top : top + SIDE, left : left + SIDE].astype(np.float64) / 255
     return ((pixels - PREPROCESS.mean) / PREPROCESS.std).transpose(2, 0, 1)
 
 
-def reference_vector(picture, weights=None):
-    """What the bundle promises for an upright picture: (dim,) float32."""
+def reference_vector(image, weights=None):
+    """What the bundle promises for an upright image: (dim,) float32."""
     cell = SIDE // GRID
-    cells = reference_pixels(picture).reshape(3, GRID, cell, GRID, cell).mean((2, 4))
+    cells = reference_pixels(image).reshape(3, GRID, cell, GRID, cell).mean((2, 4))
     raw = cells.reshape(-1) @ (matrix() if weights is None else weights)
     return (raw / np.linalg.norm(raw)).astype(np.float32)
 
@@ -103,10 +103,10 @@ def rounded(weights):
 
 
 def image_tower_and_files(names=("fp32", "int8"), folder=""):
-    """The image tower, its files, and the golden pictures' names and vectors."""
+    """The image tower, its files, and the golden images' names and vectors."""
     photos = {f"golden/{n}.png": photo(seed=n) for n in range(3)}
     vectors = np.stack([reference_vector(p) for p in photos.values()])
-    files = {name: as_bytes(picture) for name, picture in photos.items()}
+    files = {name: as_bytes(image) for name, image in photos.items()}
     variants = []
     for name in names:
         weights = matrix() if name == "fp32" else rounded(matrix())

@@ -8,7 +8,7 @@ from tokenizers.models import BPE, Unigram
 from tokenizers.processors import ByteLevel, TemplateProcessing
 from tokenizers.trainers import BpeTrainer, UnigramTrainer
 
-from edgeembed_runtime.inputs.tokenizer import TextTokenizer
+from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
 CORPUS = (
     "the cat sat on the mat while the dog ran in the rain",

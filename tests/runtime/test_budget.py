@@ -6,9 +6,9 @@ import re
 import pytest
 import tiny_bundle
 
-from edgeembed_runtime.encoder import Encoder
-from edgeembed_runtime.engine.budget import threads_within
-from edgeembed_runtime.engine.memory import give_back_freed_memory, resident_bytes
+from edgeembed_runtime.encoder.encoder import Encoder
+from edgeembed_runtime.engine.memory import resident_bytes, trim_heap
+from edgeembed_runtime.engine.memory_budget import threads_within
 from edgeembed_runtime.errors import InputError
 
 MB = 1 << 20
@@ -25,7 +25,7 @@ class Runs:
     """Runs that take, and keep, a megabyte for every token."""
 
     def __init__(self):
-        give_back_freed_memory()
+        trim_heap()
         taken(64).close()  # what writing needs in passing is there before the base is taken
         self.base = resident_bytes()
         self.model = taken(20)
@@ -82,7 +82,7 @@ def test_resident_memory_rises_with_what_is_kept_and_falls_when_it_is_given_back
     kept = [bytearray(b"x" * 4096) for _ in range(16 * 1024)]
     assert resident_bytes() - before > 50 * MB
     kept.clear()
-    give_back_freed_memory()
+    trim_heap()
     assert resident_bytes() - before < 20 * MB
 
 
@@ -99,7 +99,7 @@ def wide_path(tmp_path_factory):
 @pytest.fixture
 def nothing_freed():
     """What earlier tests left free would be given back while a model is measured."""
-    give_back_freed_memory()
+    trim_heap()
 
 
 def test_an_encoder_has_as_many_threads_as_the_limit_allows(wide_path, nothing_freed):

@@ -10,7 +10,7 @@ import tiny_bundle
 
 from edgeembed_runtime.bundle import Bundle, write_bundle
 from edgeembed_runtime.bundle.names import check_name
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import (
     BundleCorruptError,
     BundleError,

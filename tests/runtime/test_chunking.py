@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_tokenizers import KINDS, ours
 
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.inputs.chunking import chunk_text
+from edgeembed_runtime.inputs.text.chunking import chunk_text
 
 words = st.sampled_from(
     ["the", "cat", "running", "station.", "mat!\n", "naïve", "x" * 30, "\n\n", "東京。", "é", "?"]

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeembed_runtime.bundle import Manifest
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import (
     BundleCorruptError,
     BundleNotFoundError,
@@ -376,9 +376,9 @@ def test_what_is_no_stream_of_texts_is_an_input_error(encoder, bad):
 
 
 def test_half_a_character_is_named_with_its_place(encoder):
-    with pytest.raises(InputError, match=r"inputs\[1\].*half a character, U\+D800, at position 2"):
+    with pytest.raises(InputError, match=r"inputs\[1\].*a lone surrogate, U\+D800, at position 2"):
         encoder.encode(["fine", "ab\ud800"])
-    with pytest.raises(InputError, match=r"inputs\[1\].*half a character"):
+    with pytest.raises(InputError, match=r"inputs\[1\].*a lone surrogate"):
         encoder.count_tokens(["fine", "\ud800"])
 
 

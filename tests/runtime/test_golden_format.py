@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edgeembed_runtime.bundle import Bundle, Golden
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 
 FORMAT_1 = Path(__file__).with_name("golden") / "bundle-format-1"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeembed_runtime.index import Index
+from edgeembed import Index
 
 FORMAT_1 = Path(__file__).with_name("golden") / "index-format-1"
 FOUND = json.loads((FORMAT_1 / "found.json").read_bytes())

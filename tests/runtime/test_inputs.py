@@ -13,8 +13,8 @@ from tiny_tokenizers import KINDS, ours, saved
 from tokenizers import Tokenizer
 
 from edgeembed_runtime.errors import BundleCorruptError, InputError
-from edgeembed_runtime.inputs import tokenizer as module
-from edgeembed_runtime.inputs.tokenizer import TextTokenizer
+from edgeembed_runtime.inputs.text import tokenizer as module
+from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
 
 def theirs(kind, text, max_tokens):
@@ -73,7 +73,7 @@ def test_texts_far_longer_than_the_model_takes_give_what_the_whole_text_would(ki
         assert ours(kind).encode(text).ids.tolist() == theirs(kind, text, 32)
 
 
-def test_few_characters_of_a_long_text_are_tokenised():
+def test_few_characters_of_a_long_text_are_tokenized():
     looked_at = []
 
     class Watching:

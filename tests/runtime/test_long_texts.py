@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError
 
 LONG = "The cat sat on the mat. A train leaves the station at noon. " * 15

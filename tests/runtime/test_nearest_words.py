@@ -6,7 +6,7 @@ import tiny_bundle
 
 from edgeembed_runtime.bundle import FileEntry, Manifest, Source, Subwords, TextTower, Words
 from edgeembed_runtime.bundle.manifest_json import manifest_from_json, manifest_to_json
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import BundleCorruptError, InputError
 
 
@@ -43,7 +43,7 @@ def test_the_vocabulary_holds_every_token_but_the_special_ones(static):
 @pytest.mark.parametrize(
     ("positive", "negative"), [(["cat"], []), (["cat", "rain"], ["dog"]), (["sun"], ["rain"])]
 )
-def test_neighbours_are_those_of_the_table(positive, negative, static):
+def test_neighbors_are_those_of_the_table(positive, negative, static):
     found = static.most_similar(positive, negative, k=7)
     peers = expected(positive, negative, static.vocabulary, 7)
     assert [near.word for near in found] == [word for word, _ in peers]
@@ -54,7 +54,7 @@ def test_one_word_needs_no_list(static):
     assert static.most_similar("cat", "dog", k=3) == static.most_similar(["cat"], ["dog"], k=3)
 
 
-def test_no_more_neighbours_than_there_are_words(static):
+def test_no_more_neighbors_than_there_are_words(static):
     assert len(static.most_similar("cat", k=10_000)) == len(static.vocabulary) - 1
 
 

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_tokenizers import ours
 
-from edgeembed_runtime.engine.engine import EMBEDDING
-from edgeembed_runtime.engine.exact_engine import ExactEngine
-from edgeembed_runtime.engine.padded_engine import PaddedEngine, bucket_lengths, plan_batches
+from edgeembed_runtime.engine.base import EMBEDDING
+from edgeembed_runtime.engine.exact import ExactEngine
+from edgeembed_runtime.engine.padded import PaddedEngine, bucket_lengths, plan_batches
 from edgeembed_runtime.engine.schedule import schedule_for
 from edgeembed_runtime.engine.session import Session, SessionSettings
 from edgeembed_runtime.errors import InferenceError, InputError
-from edgeembed_runtime.inputs.truncation import allow_cut
+from edgeembed_runtime.inputs.text.truncation import allow_cut
 
 MODEL = tiny_bundle.graph(tiny_bundle.table()).SerializeToString()
 TEXTS = ["the cat", "", "running and playing in the rain " * 9, "東京", "a b c d e", "the cat"] * 3
@@ -214,7 +214,7 @@ def test_binding_gives_what_a_plain_run_gives(opened):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a thread has a niceness of its own on Linux")
 @pytest.mark.parametrize(("profile", "nicer"), [("background", True), ("balanced", False)])
-def test_tokenising_ahead_gives_way_in_the_background(opened, profile, nicer):
+def test_tokenizing_ahead_gives_way_in_the_background(opened, profile, nicer):
     own, seen = os.getpriority(os.PRIO_PROCESS, 0), []
 
     def note(_):

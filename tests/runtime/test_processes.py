@@ -12,7 +12,7 @@ import threading
 import numpy as np
 import pytest
 
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import BundleNotFoundError, EdgeEmbedError
 
 TEXTS = ["the cat sat", "", "running " * 40, "東京 naïve", "a train leaves"] * 4
@@ -282,7 +282,7 @@ def test_importing_starts_no_thread_and_changes_no_environment_variable():
     code = """
         import os, threading
         before = dict(os.environ)
-        import edgeembed, edgeembed_runtime.encoder, edgeembed_runtime.index
+        import edgeembed, edgeembed_runtime.encoder.encoder, edgeembed_runtime.index
         from edgeembed import Encoder, Index
         assert dict(os.environ) == before
         assert threading.active_count() == 1

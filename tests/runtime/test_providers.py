@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 
 from edgeembed_runtime.bundle import Bundle
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.engine.providers import (
     CPU,
     coreml_cache,

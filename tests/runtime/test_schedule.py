@@ -10,8 +10,8 @@ import pytest
 import tiny_bundle
 from tiny_tokenizers import ours
 
-from edgeembed_runtime.encoder import Encoder
-from edgeembed_runtime.engine.exact_engine import ExactEngine
+from edgeembed_runtime.encoder.encoder import Encoder
+from edgeembed_runtime.engine.exact import ExactEngine
 from edgeembed_runtime.engine.pool import WorkerPool
 from edgeembed_runtime.engine.schedule import PROFILES, Schedule, schedule_for
 from edgeembed_runtime.engine.session import Session
@@ -28,7 +28,7 @@ TEXTS = ["the cat sat", "a train", "", "running " * 40, "東京 naïve"]
         ("throughput", Schedule(threads=3, single_threads=1)),
         (
             "background",
-            Schedule(threads=3, single_threads=1, callers_help=False, low_priority=True),
+            Schedule(threads=3, single_threads=1, run_in_caller_thread=False, low_priority=True),
         ),
     ],
 )
@@ -42,7 +42,11 @@ def test_background_is_one_thread_unless_more_are_asked_for():
 
 def test_a_limit_on_memory_allows_one_session_and_only_the_engine_s_own_threads():
     limited = schedule_for("balanced", 4, 500)
-    assert (limited.single_threads, limited.callers_help, limited.max_memory_mb) == (1, False, 500)
+    assert (limited.single_threads, limited.run_in_caller_thread, limited.max_memory_mb) == (
+        1,
+        False,
+        500,
+    )
 
 
 def test_an_unknown_profile_names_those_there_are(tiny_path):

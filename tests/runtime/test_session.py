@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tiny_bundle
 
-from edgeembed_runtime.engine.engine import EMBEDDING, TOKEN_EMBEDDINGS, feeds
+from edgeembed_runtime.engine.base import EMBEDDING, TOKEN_EMBEDDINGS, feeds
 from edgeembed_runtime.engine.providers import CPU
 from edgeembed_runtime.engine.session import Session, SessionSettings
 from edgeembed_runtime.errors import BundleCorruptError, InferenceError, StorageError

@@ -14,18 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_tokenizers import ours
 
-from edgeembed_converters.export.mean_of_rows import mean_of_rows
+from edgeembed_converters.export.table import table_graph
 from edgeembed_runtime.engine.cpu import available_cpus
-from edgeembed_runtime.engine.exact_engine import ExactEngine
+from edgeembed_runtime.engine.exact import ExactEngine
 from edgeembed_runtime.engine.schedule import schedule_for
 from edgeembed_runtime.engine.session import Session
-from edgeembed_runtime.engine.static_engine import StaticEngine
+from edgeembed_runtime.engine.static import StaticEngine
 from edgeembed_runtime.errors import InferenceError, InputError
-from edgeembed_runtime.inputs.truncation import CutTexts, allow_cut
+from edgeembed_runtime.inputs.text.truncation import CutTexts, allow_cut
 
-MODELS = {
-    rows: mean_of_rows(tiny_bundle.table(), rows, normalize=True) for rows in ("fp32", "int8")
-}
+MODELS = {rows: table_graph(tiny_bundle.table(), rows, normalize=True) for rows in ("fp32", "int8")}
 # Its sums are not the same to the bit in a batch.
 OTHER = tiny_bundle.graph(tiny_bundle.table()).SerializeToString()
 words = st.sampled_from(["the", "cat", "running", "東京", "x" * 9, "naïve", ""])

@@ -8,7 +8,7 @@ import tiny_bundle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError
 
 TEXT = "The cat, running, sat. A catfish sat on the cat!"

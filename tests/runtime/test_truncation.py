@@ -4,7 +4,7 @@ import warnings
 
 import pytest
 
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError, TruncationWarning
 
 LONG = "the cat sat on the mat " * 20

@@ -23,7 +23,7 @@ matrices = arrays.arrays(
 
 
 @given(matrices)
-def test_normalised_rows_have_unit_length_and_their_direction(vectors):
+def test_normalized_rows_have_unit_length_and_their_direction(vectors):
     found = normalize(vectors)
     assert found.dtype == np.float32
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)

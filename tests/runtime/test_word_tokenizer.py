@@ -12,8 +12,8 @@ from tokenizers.models import WordLevel
 
 from edgeembed_runtime.bundle import Subwords, TextTower, Words
 from edgeembed_runtime.errors import BundleCorruptError, InputError
-from edgeembed_runtime.inputs.subwords import subword_rows
-from edgeembed_runtime.inputs.word_tokenizer import load_tokenizer
+from edgeembed_runtime.inputs.text.subwords import subword_rows
+from edgeembed_runtime.inputs.text.word_tokenizer import load_tokenizer
 
 VOCABULARY = ("the", "cat", "dog", "e-mail", "don't", "u.s.", ",", ".", "new", "york", "Paris")
 UNKNOWN = len(VOCABULARY)

@@ -1,1 +1,1 @@
-"""Composing: a classifier of pictures and an encoder of texts as one text-image space."""
+"""Composing: a classifier of images and an encoder of texts as one text-image space."""

@@ -1,4 +1,4 @@
-"""A classifier of pictures and a bundle of texts as one bundle, in the texts' own space."""
+"""A classifier of images and a bundle of texts as one bundle, in the texts' own space."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -13,41 +13,43 @@ from edgeembed_converters.composing.label_vectors import label_vectors
 from edgeembed_converters.composing.probability_mean import ProbabilityMean
 from edgeembed_converters.composing.projection import trained_projection
 from edgeembed_converters.composing.write import report_of, write_composed
-from edgeembed_converters.output import check_target, ignore_step
-from edgeembed_converters.pictures import Pictures
-from edgeembed_converters.quantization.budget import Budget
+from edgeembed_converters.modules.head import Normalize
+from edgeembed_converters.packaging.assemble import write_proven
+from edgeembed_converters.packaging.report import ConversionReport
+from edgeembed_converters.packaging.target import check_target, ignore_step
+from edgeembed_converters.pipeline.image import build_image_tower
+from edgeembed_converters.pipeline.options import BuildOptions
+from edgeembed_converters.quantization.trial.budget import Budget
 from edgeembed_converters.quantization.variants import (
     OnStep,
     Quantization,
     checked_quantizations,
 )
-from edgeembed_converters.report import ConversionReport
-from edgeembed_converters.sources.head import Normalize
+from edgeembed_converters.sources.base import ImageSource
 from edgeembed_converters.sources.live_image import load_image_module
-from edgeembed_converters.sources.live_module import dummy_ids, kept_modes, state_sha256
+from edgeembed_converters.sources.live_text import dummy_ids, kept_modes, state_sha256
 from edgeembed_converters.sources.options import SourceOptions
-from edgeembed_converters.sources.source import ImageSource
-from edgeembed_converters.sources.timm_model import is_timm_model, own_transform
-from edgeembed_converters.towers.built import BuildOptions
-from edgeembed_converters.towers.image import build_image_tower
-from edgeembed_converters.write import write_proven
+from edgeembed_converters.sources.timm import is_timm_model, own_transform
+from edgeembed_converters.validation.pixels import ImageInputs
 from edgeembed_runtime import storage
+from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle import Bundle, Manifest, Preprocess, Source
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError
 
 TEMPLATE = "a photo of a {}"
 _LIMITS = (
-    "pictures are placed by the {classes} classes that the classifier tells apart: what they do "
+    "images are placed by the {classes} classes that the classifier tells apart: what they do "
     "not name is found by what is near to them, and how many, where and what is done is not seen"
 )
-_LICENSE = "the licence is the text model's; the classifier and its labels have their own"
-_TRAINED = "a projection was trained on pictures of {names} names: others are found a little worse"
+_LICENSE = "the license is the text model's; the classifier and its labels have their own"
+_TRAINED = "a projection was trained on images of {names} names: others are found a little worse"
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class Composition:
-    """How a picture's labels become its vector.
+    """How an image's labels become its vector.
 
     The likeliest `top` labels count, by the classifier's probabilities at `temperature`. `template`
     is how a label is said. A projection that is trained on `examples` learns the less, the higher
@@ -72,6 +74,7 @@ class Composition:
             raise InputError(f"template: expected a text with {{}} in it, got {self.template!r}")
 
 
+@public
 def compose_classifier(
     classifier: nn.Module,
     labels: Sequence[str],
@@ -80,17 +83,17 @@ def compose_classifier(
     *,
     preprocess: Preprocess | Any = None,
     composition: Composition | None = None,
-    examples: Mapping[str, Pictures] | None = None,
+    examples: Mapping[str, ImageInputs] | None = None,
     quantize: Quantization | Sequence[Quantization] | None = None,
     budget: Budget | None = None,
-    calibration_images: Pictures | None = None,
+    calibration_images: ImageInputs | None = None,
     name: str | None = None,
     overwrite: bool = False,
     on_step: OnStep | None = None,
 ) -> ConversionReport:
-    """Make photo search out of a classifier: texts find pictures, in the text model's own space.
+    """Make photo search out of a classifier: texts find images, in the text model's own space.
 
-    A picture's vector is the probability-weighted mean of its likeliest labels' vectors (ConSE), in
+    An image's vector is the probability-weighted mean of its likeliest labels' vectors (ConSE), in
     one ONNX graph; the text tower is the text bundle's own, unchanged. It knows what the classifier
     was trained to tell apart, and little else: docs/image-models.md has figures. The bundle has a
     space of its own, so that an index of texts alone has to be made anew.
@@ -100,10 +103,10 @@ def compose_classifier(
         labels: one for each class, in order; names that mean the same with commas between.
         text_bundle: the directory of a bundle of texts.
         output: the directory to write. It appears whole, at the end, or not at all.
-        preprocess: how the classifier's pictures are prepared: a Preprocess, or a transform of
+        preprocess: how the classifier's images are prepared: a Preprocess, or a transform of
             torchvision. A timm model brings its own.
         composition: how labels become a vector.
-        examples: pictures of your own by their names, a folder or a list each: a small projection
+        examples: images of your own by their names, a folder or a list each: a small projection
             is trained on them. What they name is found far better, anything else a little worse.
         quantize: variants to add to the image tower, as in `convert`.
         budget: what "int8" and "int8-portable" may lose.
@@ -114,7 +117,7 @@ def compose_classifier(
 
     Raises:
         InputError: labels and classes do not match, or an option is unknown.
-        UnsupportedModelError: the classifier cannot be run on pictures.
+        UnsupportedModelError: the classifier cannot be run on images.
         ExportError: the exporter failed.
         ParityError: the exported model does not give PyTorch's vectors.
         BundleError: the text bundle is damaged.
@@ -181,7 +184,7 @@ def _composed(
 def _trained(
     model: ProbabilityMean,
     plain: ImageSource,
-    examples: Mapping[str, Pictures],
+    examples: Mapping[str, ImageInputs],
     encoder: Encoder,
     composition: Composition,
 ) -> ProbabilityMean:
@@ -210,7 +213,7 @@ def _source(
     name: str | None,
     examples: int,
 ) -> ImageSource:
-    """The image tower; its weights are known by all that decides a picture's vector."""
+    """The image tower; its weights are known by all that decides an image's vector."""
     both = f"{state_sha256(model)} {model.top} {model.temperature} {texts.space}"
     return replace(
         plain,

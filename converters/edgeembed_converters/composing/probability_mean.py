@@ -1,7 +1,7 @@
-"""A picture as the mean of the labels that a classifier sees in it.
+"""An image as the mean of the labels that a classifier sees in it.
 
 ConSE: Norouzi et al., ICLR 2014, https://arxiv.org/abs/1312.5650. The projection that may be added
-is trained as DeViSE's is, on pairs of pictures and texts: Frome et al., NeurIPS 2013.
+is trained as DeViSE's is, on pairs of images and texts: Frome et al., NeurIPS 2013.
 """
 
 import torch
@@ -49,9 +49,9 @@ class ProbabilityMean(nn.Module):
         vectors = self.label_vectors[likeliest.indices]
         mean = (likeliest.values.unsqueeze(-1) * vectors).sum(dim=1)
         mean = nn.functional.normalize(mean, dim=-1)
-        return mean if self.projection is None else mean + centred(logits) @ self.projection
+        return mean if self.projection is None else mean + centered(logits) @ self.projection
 
 
-def centred(logits: Tensor) -> Tensor:
+def centered(logits: Tensor) -> Tensor:
     """Logits less their mean, (n, classes): a constant added to all of them says nothing."""
     return logits - logits.mean(dim=-1, keepdim=True)

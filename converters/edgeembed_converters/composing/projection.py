@@ -1,4 +1,4 @@
-"""A small projection, trained on pictures of one's own and their names."""
+"""A small projection, trained on images of one's own and their names."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from edgeembed_converters.composing.label_vectors import name_vectors
-from edgeembed_converters.composing.probability_mean import ProbabilityMean, centred
-from edgeembed_converters.pictures import Pictures, listed, runtime_pixels
+from edgeembed_converters.composing.probability_mean import ProbabilityMean, centered
+from edgeembed_converters.validation.pixels import ImageInputs, listed, runtime_pixels
 from edgeembed_runtime.bundle import Preprocess
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError
 
 _BATCH = 16
@@ -19,24 +19,24 @@ _BATCH = 16
 
 def trained_projection(
     model: ProbabilityMean,
-    examples: Mapping[str, Pictures],
+    examples: Mapping[str, ImageInputs],
     encoder: Encoder,
     preprocess: Preprocess,
     template: str,
     strength: float,
 ) -> Tensor:
-    """What to add to a model's vectors so that pictures come near to their names: (classes, d).
+    """What to add to a model's vectors so that images come near to their names: (classes, d).
 
     Args:
         model: without a projection.
-        examples: pictures by their names.
+        examples: images by their names.
         encoder: of texts.
-        preprocess: how the classifier's pictures are prepared.
+        preprocess: how the classifier's images are prepared.
         template: as in `label_vectors`.
         strength: of ridge regression: the higher, the less is learnt.
 
     Raises:
-        InputError: there are no pictures, or one cannot be read.
+        InputError: there are no images, or one cannot be read.
     """
     pixels, rows = _pixels(examples, preprocess)
     names = torch.from_numpy(name_vectors(encoder, list(examples), template))
@@ -46,20 +46,22 @@ def trained_projection(
 
 def fitted(model: ProbabilityMean, logits: Tensor, wanted: Tensor, strength: float) -> Tensor:
     """Ridge regression from (n, classes) logits to what lacks to the (n, d) wanted vectors."""
-    seen = centred(logits).double()
+    seen = centered(logits).double()
     lacking = (wanted - model.from_logits(logits)).double()
     gram = seen @ seen.T
     ridge = strength * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
     return (seen.T @ torch.linalg.solve(gram + ridge, lacking)).float()
 
 
-def _pixels(examples: Mapping[str, Pictures], preprocess: Preprocess) -> tuple[Tensor, list[int]]:
+def _pixels(
+    examples: Mapping[str, ImageInputs], preprocess: Preprocess
+) -> tuple[Tensor, list[int]]:
     found: list[Any] = []
     rows: list[int] = []
-    for row, (name, pictures) in enumerate(examples.items()):
-        chosen: Sequence[Any] = listed(pictures, f"examples[{name!r}]")
-        found += [runtime_pixels(picture, preprocess) for picture in chosen]
+    for row, (name, images) in enumerate(examples.items()):
+        chosen: Sequence[Any] = listed(images, f"examples[{name!r}]")
+        found += [runtime_pixels(image, preprocess) for image in chosen]
         rows += [row] * len(chosen)
     if not found:
-        raise InputError("examples: expected pictures by their names, got none")
+        raise InputError("examples: expected images by their names, got none")
     return torch.from_numpy(np.concatenate(found)), rows

@@ -3,17 +3,17 @@
 from dataclasses import replace
 from pathlib import Path
 
-from edgeembed_converters.measure import as_variant
-from edgeembed_converters.model_card import model_card
-from edgeembed_converters.report import ConversionReport, TowerReport, trial_reports
-from edgeembed_converters.sources.source import ImageSource
-from edgeembed_converters.space import fingerprint, image_parts
-from edgeembed_converters.towers.built import BuiltTower
-from edgeembed_converters.towers.image import GoldenPictures
+from edgeembed_converters.packaging.model_card import model_card
+from edgeembed_converters.packaging.report import ConversionReport, TowerReport, trial_reports
+from edgeembed_converters.packaging.space import fingerprint, image_parts
+from edgeembed_converters.pipeline.image import GoldenImages
+from edgeembed_converters.pipeline.options import BuiltTower
+from edgeembed_converters.sources.base import ImageSource
+from edgeembed_converters.validation.fidelity import as_variant
 from edgeembed_runtime.bundle import Bundle, Golden, ImageTower, Manifest, write_bundle
 from edgeembed_runtime.version import __version__
 
-_LICENCES = ("LICENSE", "NOTICE")
+_LICENSES = ("LICENSE", "NOTICE")
 
 
 def write_composed(
@@ -21,7 +21,7 @@ def write_composed(
     texts: Bundle,
     source: ImageSource,
     built: BuiltTower,
-    golden: GoldenPictures,
+    golden: GoldenImages,
     logit_scale: float,
 ) -> Manifest:
     """Write a bundle with both towers into the empty directory `stage`; returns its manifest."""
@@ -46,7 +46,7 @@ def write_composed(
         text.tokenizer: texts.read(text.tokenizer),
         **graphs,
         **golden.files,
-        **{name: texts.read(name) for name in old.files if name.startswith(_LICENCES)},
+        **{name: texts.read(name) for name in old.files if name.startswith(_LICENSES)},
     }
     manifest = Manifest(
         name=source.name,

@@ -1,1 +1,1 @@
-"""Export: a PyTorch text encoder as one ONNX graph, pooling, head and normalisation inside."""
+"""Export: a PyTorch text encoder as one ONNX graph, pooling, head and normalization inside."""

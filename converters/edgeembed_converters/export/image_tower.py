@@ -2,8 +2,8 @@
 
 from torch import Tensor, float32, nn
 
-from edgeembed_converters.sources.source import ImageSource
-from edgeembed_runtime.engine.engine import EMBEDDING
+from edgeembed_converters.sources.base import ImageSource
+from edgeembed_runtime.engine.base import EMBEDDING
 
 PIXEL_VALUES = "pixel_values"
 OUTPUTS = (EMBEDDING,)

@@ -9,16 +9,16 @@ from pathlib import Path
 import onnx
 import torch
 
-from edgeembed_converters.export.graph_cleanup import (
+from edgeembed_converters.export.text_tower import PoolAndHead
+from edgeembed_converters.export.torch import OPSET, export_module, quiet_export
+from edgeembed_converters.graph.cleanup import (
     clean_graph,
     drop_input,
     name_axes,
     rename_output,
 )
-from edgeembed_converters.export.text_tower import PoolAndHead
-from edgeembed_converters.export.torch_exporter import OPSET, export_module, quiet_export
-from edgeembed_converters.sources.source import TextSource
-from edgeembed_runtime.engine.engine import EMBEDDING, TOKEN_EMBEDDINGS
+from edgeembed_converters.sources.base import TextSource
+from edgeembed_runtime.engine.base import EMBEDDING, TOKEN_EMBEDDINGS
 from edgeembed_runtime.errors import ExportError, MissingExtraError, UnsupportedModelError
 
 _HEAD = "head_"

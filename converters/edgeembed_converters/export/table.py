@@ -7,16 +7,16 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from edgeembed_converters.export.graph_cleanup import AXES, PRODUCER
-from edgeembed_converters.export.torch_exporter import OPSET
-from edgeembed_converters.quantization.embedding_rows import rows_with_scales
-from edgeembed_runtime.engine.engine import EMBEDDING
+from edgeembed_converters.export.torch import OPSET
+from edgeembed_converters.graph.cleanup import AXES, PRODUCER
+from edgeembed_converters.quantization.integer.embedding_rows import rows_with_scales
+from edgeembed_runtime.engine.base import EMBEDDING
 
 Rows = Literal["fp32", "fp16", "int8"]
 ROWS: tuple[Rows, ...] = get_args(Rows)
 _BYTES: dict[Rows, int] = {"fp32": 4, "fp16": 2, "int8": 1}
 # What one ONNX file can hold, less what is in it beside the table.
-_MOST_BYTES = (1 << 31) - (1 << 20)
+_MAX_BYTES = (1 << 31) - (1 << 20)
 # Keeps a division by the length of a vector of zeros finite.
 _TINY = 1e-12
 
@@ -24,10 +24,10 @@ _TINY = 1e-12
 def table_fits(shape: tuple[int, int], rows: Rows) -> bool:
     """Whether one ONNX file can hold a table of this shape."""
     scales = 4 if rows == "int8" else 0
-    return shape[0] * (shape[1] * _BYTES[rows] + scales) <= _MOST_BYTES
+    return shape[0] * (shape[1] * _BYTES[rows] + scales) <= _MAX_BYTES
 
 
-def mean_of_rows(table: NDArray[np.float32], rows: Rows, *, normalize: bool) -> bytes:
+def table_graph(table: NDArray[np.float32], rows: Rows, *, normalize: bool) -> bytes:
     """An ONNX model from ids and weights, (n, t) int64 each, to the weighted means: (n, d) float32.
 
     The weights are the input attention_mask: 0 for padding, and otherwise 1, unless some tokens

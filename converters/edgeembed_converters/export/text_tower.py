@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from edgeembed_converters.export.pooling import Pool
-from edgeembed_converters.sources.source import TextSource
-from edgeembed_runtime.engine.engine import EMBEDDING, TOKEN_EMBEDDINGS
+from edgeembed_converters.modules.pooling import Pool
+from edgeembed_converters.sources.base import TextSource
+from edgeembed_runtime.engine.base import EMBEDDING, TOKEN_EMBEDDINGS
 
 
 class PoolAndHead(nn.Module):

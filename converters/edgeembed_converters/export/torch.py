@@ -11,7 +11,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from edgeembed_converters.export.graph_cleanup import clean_graph, name_axes, rename_output
+from edgeembed_converters.graph.cleanup import clean_graph, name_axes, rename_output
 from edgeembed_runtime.errors import ExportError
 
 # LayerNormalization is one operator since 17, Gelu since 20; older graphs spell them out.
@@ -35,7 +35,7 @@ def export_module(
         example_inputs: with free axes of 2 or more; a size of 1 would be taken for a constant.
         input_names: names of the graph's inputs, in order.
         outputs: names of the graph's outputs, in order.
-        free_axes: how many axes of each input are free: two of texts, (n, t), one of pictures.
+        free_axes: how many axes of each input are free: two of texts, (n, t), one of images.
 
     Raises:
         ExportError: torch.onnx could not export it.

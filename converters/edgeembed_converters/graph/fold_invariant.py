@@ -8,9 +8,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from edgeembed_converters.export.graph_cleanup import replace_inputs
-from edgeembed_converters.export.inner_values import inner_values
-from edgeembed_runtime.engine.engine import feeds
+from edgeembed_converters.graph.cleanup import replace_inputs
+from edgeembed_converters.graph.probe import probe_values
+from edgeembed_runtime.engine.base import feeds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class _Operand:
     own: str
 
 
-def fold_same_for_all_texts(model: onnx.ModelProto, lengths: Sequence[int]) -> None:
+def fold_invariants(model: onnx.ModelProto, lengths: Sequence[int]) -> None:
     """Leave out factors that are all ones, and make rows that all tokens share a constant.
 
     The first is the mask of pooling, the second the token type of BERT. What is seen at every one
@@ -31,7 +31,7 @@ def fold_same_for_all_texts(model: onnx.ModelProto, lengths: Sequence[int]) -> N
     found = list(_operands(model.graph))
     names = sorted({name for each in found for name in (each.same, each.own)})
     texts = (feeds(np.zeros((2, length), np.int64)) for length in lengths)
-    seen = list(inner_values(model, names, texts))
+    seen = list(probe_values(model, names, texts))
     unmasked: dict[str, str] = {}
     for each in found:
         sides = [(values[each.same], values[each.own]) for values in seen]

@@ -10,10 +10,10 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from edgeembed_converters.export.graph_cleanup import replace_nodes
-from edgeembed_converters.export.inner_values import inner_values
-from edgeembed_converters.export.operators import MICROSOFT, need_microsoft_operators
-from edgeembed_runtime.engine.engine import feeds
+from edgeembed_converters.graph.cleanup import replace_nodes
+from edgeembed_converters.graph.operators import MICROSOFT, need_microsoft_operators
+from edgeembed_converters.graph.probe import probe_values
+from edgeembed_runtime.engine.base import feeds
 
 _HEADS_FIRST = [0, 2, 1, 3]
 _KEYS_TRANSPOSED = [0, 2, 3, 1]
@@ -69,7 +69,7 @@ def _heads(model: onnx.ModelProto, found: Sequence[_Attention]) -> Mapping[str, 
     names = {name for a in found for name in (a.query, a.key, a.value, a.output, a.query_heads)}
     text = feeds(np.zeros((1, _TOKENS), np.int64))
     heads: dict[str, int] = {}
-    for values in inner_values(model, sorted(names), [text]):
+    for values in probe_values(model, sorted(names), [text]):
         for a in found:
             _, count, tokens, width = values[a.query_heads].shape
             sides = {values[name].shape for name in (a.query, a.key, a.value, a.output)}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import onnx
 
-from edgeembed_converters.export.uses import value_uses
+from edgeembed_converters.graph.uses import value_uses
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from edgeembed_converters.export.graph_cleanup import drop_unused
-from edgeembed_converters.export.linears import linear_nodes
+from edgeembed_converters.graph.cleanup import drop_unused
+from edgeembed_converters.graph.linears import linear_nodes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,15 +7,15 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from edgeembed_converters.export.graph_cleanup import copied
-from edgeembed_runtime.onnxruntime_offline import ort
+from edgeembed_converters.graph.cleanup import copied
+from edgeembed_runtime._internal.ort import ort
 
 _ERRORS_ONLY = 3
 # What a graph takes in one run, by the names of its inputs.
 Feeds = Mapping[str, NDArray[Any]]
 
 
-def inner_values(
+def probe_values(
     model: onnx.ModelProto, names: Sequence[str], inputs: Iterable[Feeds]
 ) -> Iterator[dict[str, NDArray[np.float32]]]:
     """Run inputs one by one, and give the values `names` of the graph, as float32, for each."""

@@ -10,16 +10,16 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from edgeembed_converters.export.fuse_attention import fuse_attention
-from edgeembed_converters.export.graph_cleanup import (
+from edgeembed_converters.graph.cleanup import (
     copied,
     drop_unused,
     replace_inputs,
     replace_nodes,
 )
-from edgeembed_converters.export.inner_values import inner_values
-from edgeembed_converters.export.same_for_all_texts import fold_same_for_all_texts
-from edgeembed_runtime.engine.engine import feeds
+from edgeembed_converters.graph.fold_invariant import fold_invariants
+from edgeembed_converters.graph.fuse_attention import fuse_attention
+from edgeembed_converters.graph.probe import probe_values
+from edgeembed_runtime.engine.base import feeds
 
 # The name of the node is what onnxruntime's message shows of a run that fails.
 REFUSAL = "this_model_takes_no_padding"
@@ -37,7 +37,7 @@ def unpadded(model: onnx.ModelProto, max_tokens: int) -> onnx.ModelProto | None:
     if not skipped:
         return None
     replace_inputs(copy.graph.node, skipped)
-    fold_same_for_all_texts(copy, lengths)
+    fold_invariants(copy, lengths)
     fuse_attention(copy)
     _refuse_padding(copy.graph)
     drop_unused(copy.graph)
@@ -58,7 +58,7 @@ def _masks_that_add_nothing(model: onnx.ModelProto, lengths: Sequence[int]) -> M
     sides -= constant
     texts = (feeds(np.zeros((1, length), np.int64)) for length in lengths)
     nothing = set(sides)
-    for values in inner_values(model, sorted(sides), texts):
+    for values in probe_values(model, sorted(sides), texts):
         nothing -= {name for name, value in values.items() if value.any()}
     added = {
         node.output[0]: scores

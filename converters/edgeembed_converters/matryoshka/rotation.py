@@ -14,21 +14,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edgeembed_converters.parity import reference_vectors
-from edgeembed_converters.quantization.calibration import calibration_texts
-from edgeembed_converters.rotation_fit import learned_rotation, pca_rotation
-from edgeembed_converters.sources.head import Normalize
-from edgeembed_converters.sources.source import AnySource, TextSource
+from edgeembed_converters.matryoshka.rotation_fit import learned_rotation, pca_rotation
+from edgeembed_converters.modules.head import Normalize
+from edgeembed_converters.quantization.trial.calibration import calibration_texts
+from edgeembed_converters.sources.base import AnySource, TextSource
+from edgeembed_converters.validation.parity import reference_vectors
 from edgeembed_runtime.errors import InputError, UnsupportedModelError
-from edgeembed_runtime.inputs.tokenizer import TextTokenizer
+from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
 RotationKind = Literal["pca", "learned"]
 ROTATIONS: tuple[RotationKind, ...] = get_args(RotationKind)
 # Of the model's own vocabulary, beside the built-in texts.
-_MOST_WORDS = 3000
+_MAX_WORDS = 3000
 _TEXTS_AT_ONCE = 32
-_FEWEST_LETTERS = 3
-_FEWEST_TEXTS = 32
+_MIN_LETTERS = 3
+_MIN_TEXTS = 32
 
 
 class Rotate(nn.Module):
@@ -60,7 +60,7 @@ def rotated(source: AnySource, kind: RotationKind, texts: Sequence[str] | None) 
         ConversionError: the model cannot be run on the texts.
     """
     if not isinstance(source, TextSource):
-        raise InputError("rotate: expected a model of texts, got one of pictures; leave it out")
+        raise InputError("rotate: expected a model of texts, got one of images; leave it out")
     if source.similarity == "manhattan":
         raise UnsupportedModelError(
             f"{source.name}: a rotation changes manhattan distances; leave rotate out"
@@ -72,7 +72,7 @@ def rotated(source: AnySource, kind: RotationKind, texts: Sequence[str] | None) 
     fit = pca_rotation if kind == "pca" else learned_rotation
     rotation = Rotate(fit(vectors), kind)
     modules = list(source.head)
-    # The rotation of a unit vector has unit length but for rounding: normalising comes last.
+    # The rotation of a unit vector has unit length but for rounding: normalizing comes last.
     place = len(modules) - 1 if modules and isinstance(modules[-1], Normalize) else len(modules)
     modules.insert(place, rotation)
     note = f"rotated by {kind}, fitted on {len(chosen)} texts"
@@ -93,8 +93,8 @@ def check_rotation(kind: str | None, texts: Sequence[str] | None) -> None:
         raise InputError("rotate_on: expected a rotation to fit on these texts, got rotate=None")
     if isinstance(texts, str) or not all(isinstance(cast(object, text), str) for text in texts):
         raise InputError("rotate_on: expected a list of texts")
-    if (count := len(_distinct(texts))) < _FEWEST_TEXTS:
-        raise InputError(f"rotate_on: expected {_FEWEST_TEXTS} texts or more, got {count}")
+    if (count := len(_distinct(texts))) < _MIN_TEXTS:
+        raise InputError(f"rotate_on: expected {_MIN_TEXTS} texts or more, got {count}")
 
 
 def _distinct(texts: Sequence[str]) -> list[str]:
@@ -105,6 +105,6 @@ def fit_texts(tokenizer: TextTokenizer) -> list[str]:
     """Texts that every model has: the built-in ones, and whole words of its own vocabulary."""
     decode = tokenizer.tokenizer.decode
     words = (str(decode([number])).strip() for number in tokenizer.vocabulary().values())
-    whole = [word for word in words if word.isalpha() and len(word) >= _FEWEST_LETTERS]
-    spread = whole[:: max(1, len(whole) // _MOST_WORDS)][:_MOST_WORDS]
+    whole = [word for word in words if word.isalpha() and len(word) >= _MIN_LETTERS]
+    spread = whole[:: max(1, len(whole) // _MAX_WORDS)][:_MAX_WORDS]
     return list(dict.fromkeys((*calibration_texts(), *spread)))

@@ -12,9 +12,9 @@ from edgeembed_runtime.vectors import normalize
 
 _LENGTHS_LEARNED = (64, 128, 256)
 _STEPS, _PAIRS, _RATE = 400, 512, 0.02
-_NEIGHBOURS = 20
+_NEIGHBORS = 20
 _RANDOM_SHARE = 0.1
-_MOST_TEXTS = 20_000
+_MAX_TEXTS = 20_000
 # Closer texts are one text written twice, which says nothing.
 _SAME = 0.995
 _ROWS_AT_ONCE = 1024
@@ -23,7 +23,7 @@ _ROWS_AT_ONCE = 1024
 def pca_rotation(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """The directions in which vectors vary, the widest first.
 
-    Not centred: cosines are taken from the origin. (Centred, all-MiniLM-L6-v2 loses as much.)
+    Not centered: cosines are taken from the origin. (Centered, all-MiniLM-L6-v2 loses as much.)
     """
     rows = vectors.astype(np.float64)
     _, directions = np.linalg.eigh(rows.T @ rows)
@@ -31,19 +31,19 @@ def pca_rotation(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def learned_rotation(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A rotation after which cut vectors rank neighbours as whole ones do, found by descent.
+    """A rotation after which cut vectors rank neighbors as whole ones do, found by descent.
 
-    From `pca_rotation` on: of pairs of texts, each with one of its nearest neighbours and some by
+    From `pca_rotation` on: of pairs of texts, each with one of its nearest neighbors and some by
     chance, the cosines of vectors cut to several lengths are to correlate with the whole vectors'.
     """
-    unit = normalize(vectors[:_MOST_TEXTS])
+    unit = normalize(vectors[:_MAX_TEXTS])
     with _one_thread():
         return _descended(unit)
 
 
 def _descended(unit: NDArray[np.float32]) -> NDArray[np.float32]:
     rows = torch.from_numpy(unit)
-    near = _neighbours(rows)
+    near = _neighbors(rows)
     weights = torch.from_numpy(pca_rotation(unit)).requires_grad_(True)
     lengths = [n for n in _LENGTHS_LEARNED if n < unit.shape[1]] or [max(1, unit.shape[1] // 2)]
     generator = torch.Generator().manual_seed(0)
@@ -73,22 +73,22 @@ def _one_thread() -> Generator[None]:
 def _loss(rotation: Tensor, left: Tensor, right: Tensor, lengths: list[int]) -> Tensor:
     """The sum over lengths of 1 minus the correlation with the whole vectors' cosines."""
     a, b = left @ rotation, right @ rotation
-    whole = _centred((a * b).sum(1))
+    whole = _centered((a * b).sum(1))
     terms = [
-        1 - whole @ _centred(torch.cosine_similarity(a[:, :length], b[:, :length]))
+        1 - whole @ _centered(torch.cosine_similarity(a[:, :length], b[:, :length]))
         for length in lengths
     ]
     return torch.stack(terms).sum()
 
 
-def _centred(values: Tensor) -> Tensor:
+def _centered(values: Tensor) -> Tensor:
     """Values less their mean, to unit length: their products are correlations."""
     return torch.nn.functional.normalize(values - values.mean(), dim=0)
 
 
-def _neighbours(rows: Tensor) -> Tensor:
+def _neighbors(rows: Tensor) -> Tensor:
     """The places of every row's nearest others: (n, k)."""
-    count = min(_NEIGHBOURS, len(rows) - 1)
+    count = min(_NEIGHBORS, len(rows) - 1)
     found: list[Tensor] = []
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         cosines = rows[start : start + _ROWS_AT_ONCE] @ rows.T

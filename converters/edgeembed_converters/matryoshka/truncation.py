@@ -6,18 +6,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_converters.parity import compare_spaces
+from edgeembed_converters.validation.parity import compare_spaces
+from edgeembed_runtime._internal.public import public
 
 # What models are usually cut to; below 32 nothing was seen to be worth it.
 _LENGTHS = (2048, 1536, 1024, 768, 512, 384, 256, 192, 128, 96, 64, 32)
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
-class Truncation:
+class TruncationReport:
     """What vectors cut to `dim` components keep of the whole ones.
 
     `pairs_spearman` compares the rankings of all pairwise cosines, `retrieval_overlap` is the mean
-    share of each text's ten nearest neighbours that both find; as in `Fidelity`.
+    share of each text's ten nearest neighbors that both find; as in `Fidelity`.
     """
 
     dim: int
@@ -27,24 +29,24 @@ class Truncation:
     @property
     def holds(self) -> bool:
         """Whether it keeps enough to be listed in a manifest: see docs/matryoshka.md."""
-        return self.pairs_spearman >= LEAST_SPEARMAN and self.retrieval_overlap >= LEAST_OVERLAP
+        return self.pairs_spearman >= MIN_SPEARMAN and self.retrieval_overlap >= MIN_OVERLAP
 
 
 # all-MiniLM-L6-v2 turned by PCA meets both down to 192, where it loses 0.55 points of STS.
 # Less would not do: a rotation keeps the rough order of such unlike texts down to a few components.
-LEAST_SPEARMAN, LEAST_OVERLAP = 0.97, 0.85
+MIN_SPEARMAN, MIN_OVERLAP = 0.97, 0.85
 
 
-def measured_truncations(vectors: NDArray[np.float32]) -> tuple[Truncation, ...]:
+def measured_truncations(vectors: NDArray[np.float32]) -> tuple[TruncationReport, ...]:
     """Cut (n, d) vectors of real texts to every usual length below d, the longest first."""
-    found: list[Truncation] = []
+    found: list[TruncationReport] = []
     for dim in (length for length in _LENGTHS if length < vectors.shape[1]):
         spearman, overlap = compare_spaces(vectors, vectors[:, :dim])
-        found.append(Truncation(dim=dim, pairs_spearman=spearman, retrieval_overlap=overlap))
+        found.append(TruncationReport(dim=dim, pairs_spearman=spearman, retrieval_overlap=overlap))
     return tuple(found)
 
 
-def matryoshka_dims(truncations: Sequence[Truncation]) -> tuple[int, ...]:
+def matryoshka_dims(truncations: Sequence[TruncationReport]) -> tuple[int, ...]:
     """The lengths that hold, down to the first one that does not; the longest first."""
     found: list[int] = []
     for truncation in truncations:

@@ -1,4 +1,4 @@
-"""Small facts read from the files of a model directory: hashes, licence, JSON."""
+"""Small facts read from the files of a model directory: hashes, license, JSON."""
 
 import hashlib
 import json
@@ -59,7 +59,7 @@ def weights_sha256(directory: Path, folders: tuple[str, ...] = ()) -> str:
 
 
 def license_of(directory: Path) -> str | None:
-    """The licence that the model card names in its front matter, or None."""
+    """The license that the model card names in its front matter, or None."""
     try:
         card = (directory / "README.md").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -70,5 +70,5 @@ def license_of(directory: Path) -> str | None:
 
 
 def card_files(directory: Path) -> Mapping[str, Path]:
-    """The licence and notice files that a copy of the weights has to carry along."""
+    """The license and notice files that a copy of the weights has to carry along."""
     return {name: directory / name for name in _CARD_FILES if (directory / name).is_file()}

@@ -7,8 +7,8 @@ from typing import Any
 from torch import Tensor
 
 from edgeembed_converters.messages import first_line
-from edgeembed_converters.sources.model_files import read_json
-from edgeembed_converters.sources.source import OriginalPixels
+from edgeembed_converters.model_files.files import read_json
+from edgeembed_converters.sources.base import OriginalPixels
 from edgeembed_runtime.bundle.preprocess import Interpolation, Preprocess
 from edgeembed_runtime.errors import ConversionError, UnsupportedModelError
 
@@ -21,13 +21,13 @@ _CONVNEXT_WHOLE = 384
 
 
 def has_processor(directory: Path) -> bool:
-    """Whether a directory says how its pictures are prepared."""
+    """Whether a directory says how its images are prepared."""
     together = read_json(directory / _TOGETHER)
     return (directory / PROCESSOR_FILE).is_file() or "image_processor" in together
 
 
 def load_processor(directory: Path, trust_remote_code: bool) -> Any:
-    """The image processor of a transformers directory, the one that works on Pillow's pictures.
+    """The image processor of a transformers directory, the one that works on Pillow's images.
 
     Raises:
         ConversionError: there is none, or it cannot be loaded.
@@ -36,7 +36,7 @@ def load_processor(directory: Path, trust_remote_code: bool) -> Any:
 
     if not has_processor(directory):
         raise ConversionError(
-            f"{directory}: expected {PROCESSOR_FILE}, which says how pictures are prepared, found "
+            f"{directory}: expected {PROCESSOR_FILE}, which says how images are prepared, found "
             "none; pass preprocess="
         )
     which = _pillow_backend()
@@ -51,10 +51,10 @@ def load_processor(directory: Path, trust_remote_code: bool) -> Any:
 
 
 def pixels_by_processor(processor: Any) -> OriginalPixels:
-    """The processor as a library's own way from a picture to pixels; always red, green, blue."""
+    """The processor as a library's own way from an image to pixels; always red, green, blue."""
 
-    def original(picture: Any) -> Tensor:
-        pixels = processor(images=picture, return_tensors="pt")["pixel_values"]
+    def original(image: Any) -> Tensor:
+        pixels = processor(images=image, return_tensors="pt")["pixel_values"]
         return pixels.flip(1) if flips_channels(processor) else pixels
 
     return original

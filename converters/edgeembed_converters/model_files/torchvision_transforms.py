@@ -6,11 +6,11 @@ from typing import Any, cast
 
 from torch import Tensor
 
-from edgeembed_converters.sources.source import OriginalPixels
+from edgeembed_converters.sources.base import OriginalPixels
 from edgeembed_runtime.bundle.preprocess import Interpolation, Preprocess, Resize, Rounding
 from edgeembed_runtime.errors import UnsupportedModelError
 
-# Steps that turn a picture into an RGB tensor of 0 to 1, which a bundle's reader always does.
+# Steps that turn an image into an RGB tensor of 0 to 1, which a bundle's reader always does.
 _PLAIN = frozenset(
     (
         *("ToTensor", "MaybeToTensor", "PILToTensor", "ConvertImageDtype", "ToImage", "ToDtype"),
@@ -55,10 +55,10 @@ def preprocess_of(transform: Any) -> Preprocess:
 
 
 def pixels_by(transform: Any) -> OriginalPixels:
-    """The transform as a library's own way from a picture to pixels."""
+    """The transform as a library's own way from an image to pixels."""
 
-    def original(picture: Any) -> Tensor:
-        return cast(Tensor, transform(picture)).unsqueeze(0)
+    def original(image: Any) -> Tensor:
+        return cast(Tensor, transform(image)).unsqueeze(0)
 
     return original
 
@@ -113,7 +113,7 @@ def _geometry(resized: _Resized | None, crop: tuple[int, int] | None) -> dict[st
         return settings | _squashed(resized, crop)
     if crop is None:
         raise UnsupportedModelError(
-            "preprocess: Resize of one side without a CenterCrop leaves pictures of unlike sizes"
+            "preprocess: Resize of one side without a CenterCrop leaves images of unlike sizes"
         )
     side = max if resized.resize == "longest" else min
     return settings | {"size": crop, "resize_to": side(resized.to), "crop": "center"}
@@ -123,7 +123,7 @@ def _squashed(resized: _Resized, crop: tuple[int, int] | None) -> dict[str, Any]
     size = cast(tuple[int, int], resized.to)
     if crop not in (None, size):
         raise UnsupportedModelError(
-            f"preprocess: a picture squashed to {size} and then cut to {crop} cannot be described"
+            f"preprocess: an image squashed to {size} and then cut to {crop} cannot be described"
         )
     return {"size": size, "crop": "none"}
 

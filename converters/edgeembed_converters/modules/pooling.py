@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from edgeembed_converters.sources.source import Pooling
+from edgeembed_converters.sources.base import Pooling
 
 # Keeps a division by the number of tokens finite; sentence-transformers' value.
 _TINY = 1e-9

@@ -4,20 +4,20 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
-from edgeembed_converters.build import BuiltModel
 from edgeembed_converters.export import text_tower
-from edgeembed_converters.measure import as_variant
-from edgeembed_converters.model_card import model_card
+from edgeembed_converters.matryoshka.truncation import matryoshka_dims
+from edgeembed_converters.packaging.model_card import model_card
+from edgeembed_converters.packaging.space import space_of
+from edgeembed_converters.pipeline.build import BuiltModel
 from edgeembed_converters.quantization.variants import OnStep
-from edgeembed_converters.sources.source import (
+from edgeembed_converters.sources.base import (
     DualSource,
     TextSource,
     image_of,
-    shown_of,
+    primary_source,
     text_of,
 )
-from edgeembed_converters.space import space_of
-from edgeembed_converters.truncation import matryoshka_dims
+from edgeembed_converters.validation.fidelity import as_variant
 from edgeembed_runtime import storage
 from edgeembed_runtime.bundle import (
     ImageTower,
@@ -27,7 +27,7 @@ from edgeembed_runtime.bundle import (
     Variant,
     write_bundle,
 )
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.version import __version__
 
 
@@ -35,7 +35,7 @@ def write_built(stage: Path, built: BuiltModel) -> Manifest:
     """Write a built model as a bundle into the empty directory `stage`; returns its manifest."""
     source = built.source
     text, image = text_of(source), image_of(source)
-    shown = shown_of(source)
+    shown = primary_source(source)
     variants: dict[Modality, tuple[Variant, ...]] = {
         modality: _variants(built, modality) for modality in built.towers
     }
@@ -47,7 +47,7 @@ def write_built(stage: Path, built: BuiltModel) -> Manifest:
     files: dict[str, bytes | Path] = {
         "golden.json": built.golden.to_json(),
         **models,
-        **built.pictures,
+        **built.images,
         **built.mobile,
         **shown.card_files,
     }

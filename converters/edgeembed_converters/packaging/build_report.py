@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from edgeembed_converters.build import BuiltModel
-from edgeembed_converters.report import ConversionReport, TowerReport, trial_reports
-from edgeembed_converters.sources.source import shown_of
-from edgeembed_converters.towers.built import BuildOptions
+from edgeembed_converters.packaging.report import ConversionReport, TowerReport, trial_reports
+from edgeembed_converters.pipeline.build import BuiltModel
+from edgeembed_converters.pipeline.options import BuildOptions
+from edgeembed_converters.sources.base import primary_source
 from edgeembed_runtime.bundle import Manifest, Modality
 
 
@@ -15,7 +15,7 @@ def report_of(
     """What is told of a bundle that was written to `target`."""
     towers = [_tower_report(built, manifest, modality) for modality in manifest.towers]
     text, image = manifest.text, manifest.image
-    shown = shown_of(built.source)
+    shown = primary_source(built.source)
     return ConversionReport(
         path=target,
         name=manifest.name,

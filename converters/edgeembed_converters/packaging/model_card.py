@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 
-from edgeembed_converters.truncation import Truncation
+from edgeembed_converters.matryoshka.truncation import TruncationReport
 from edgeembed_runtime.bundle import ImageTower, Manifest, TextTower, Tower
 
-_KINDS = {"text": "texts", "image": "pictures"}
+_KINDS = {"text": "texts", "image": "images"}
 
 
 def model_card(
     manifest: Manifest,
     sizes: Mapping[str, int],
     notes: Sequence[str],
-    truncations: Sequence[Truncation],
+    truncations: Sequence[TruncationReport],
 ) -> str:
     """The model card as Markdown; `sizes` is bytes by the variants' files."""
     source = manifest.source
@@ -24,7 +24,7 @@ def model_card(
         "",
         f"- source: `{source.id}`" + (f" at `{source.revision}`" if source.revision else ""),
         f"- SHA-256 of the source weights: `{source.weights_sha256}`",
-        f"- licence: {license_name}",
+        f"- license: {license_name}",
         f"- vectors: {manifest.dim} components, compared by {manifest.similarity}, "
         + ("unit length" if manifest.normalized else "length not fixed"),
     ]
@@ -64,7 +64,7 @@ def _image_facts(image: ImageTower) -> list[str]:
         f"{settings.resize} side to {settings.resize_to or 'this'}, then the middle",
     )
     return [
-        f"- input: pictures, {height}x{width} pixels ({how}, {settings.interpolation}); turned as "
+        f"- input: images, {height}x{width} pixels ({how}, {settings.interpolation}); turned as "
         "EXIF says, RGB, without alpha",
     ]
 
@@ -79,7 +79,7 @@ def _variants(tower: Tower, kind: str, sizes: Mapping[str, int]) -> list[str]:
     ]
     return [
         f"Compared with the original PyTorch model on {first.fidelity.texts} {kind}, "
-        f"on {first.measured_on}. Overlap: shared 10 nearest neighbours.",
+        f"on {first.measured_on}. Overlap: shared 10 nearest neighbors.",
         "",
         "| variant | size | mean cosine | min cosine | overlap | speed | made by |",
         "|---|---|---|---|---|---|---|",
@@ -104,7 +104,7 @@ def _use(manifest: Manifest) -> list[str]:
     return [*lines, "```"]
 
 
-def _shorter(manifest: Manifest, truncations: Sequence[Truncation]) -> list[str]:
+def _shorter(manifest: Manifest, truncations: Sequence[TruncationReport]) -> list[str]:
     rows = [
         f"| {t.dim} | {t.pairs_spearman:.3f} | {t.retrieval_overlap:.3f} "
         f"| {'yes' if t.dim in manifest.matryoshka_dims else 'no'} |"
@@ -114,7 +114,7 @@ def _shorter(manifest: Manifest, truncations: Sequence[Truncation]) -> list[str]
         "## Shorter vectors",
         "",
         "What the first components alone (`truncate_dim`) keep of the whole vectors, on the same "
-        "texts: the ranking of all pairs, and shared 10 nearest neighbours.",
+        "texts: the ranking of all pairs, and shared 10 nearest neighbors.",
         "",
         "| components | pairs | overlap | worth using |",
         "|---|---|---|---|",

@@ -5,12 +5,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from edgeembed_converters.matryoshka.truncation import TruncationReport
 from edgeembed_converters.quantization.search import pareto_front
 from edgeembed_converters.quantization.variants import Outcome
-from edgeembed_converters.truncation import Truncation
+from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle import Fidelity, Source, Variant
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class TrialReport:
     """One recipe that was tried.
@@ -46,6 +48,7 @@ def trial_reports(outcome: Outcome) -> tuple[TrialReport, ...]:
     )
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class TowerReport:
     """One tower: its variants, their bytes by name, and the recipes that were tried."""
@@ -55,6 +58,7 @@ class TowerReport:
     trials: tuple[TrialReport, ...]
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class QuantizationReport:
     """The outcome of `quantize`. `refused` says why, by variant name.
@@ -77,13 +81,14 @@ class QuantizationReport:
         return {**asdict(self), "path": str(self.path), "refused": dict(self.refused)}
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class ConversionReport:
     """The outcome of `convert`.
 
     `sizes` is bytes by variant name, `trials` the recipes that were tried; these and `variants` are
     of the text tower, or of the only one. `image` is the image tower of a bundle that has both.
-    `max_tokens` is None, and `pixels` (height, width) is not, where pictures are the input.
+    `max_tokens` is None, and `pixels` (height, width) is not, where images are the input.
     `truncations` is what shorter vectors of texts keep. `notes` is what was assumed, and what the
     user should know.
     """
@@ -100,7 +105,7 @@ class ConversionReport:
     variants: tuple[Variant, ...]
     sizes: dict[str, int]
     trials: tuple[TrialReport, ...] = ()
-    truncations: tuple[Truncation, ...] = ()
+    truncations: tuple[TruncationReport, ...] = ()
     seconds: float
     notes: tuple[str, ...] = ()
     pixels: tuple[int, int] | None = None

@@ -5,13 +5,13 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from edgeembed_converters.sources.source import AnySource, DualSource, ImageSource, TextSource
+from edgeembed_converters.sources.base import AnySource, DualSource, ImageSource, TextSource
 
 
 def space_of(source: AnySource) -> str:
     """SHA-256 over all that decides a vector: weights, tokenizer, length, pooling, head, prompts.
 
-    For pictures it is weights, preprocessing, pooling and head; for both, the two together. Two
+    For images it is weights, preprocessing, pooling and head; for both, the two together. Two
     bundles with one space give comparable vectors; quantized variants share their original's.
     """
     match source:
@@ -42,7 +42,7 @@ def _text(source: TextSource) -> dict[str, Any]:
 
 
 def image_parts(source: ImageSource) -> dict[str, Any]:
-    """All that decides the vector of a picture, for `fingerprint`."""
+    """All that decides the vector of an image, for `fingerprint`."""
     return {
         "weights": source.source.weights_sha256,
         "preprocess": asdict(source.preprocess),

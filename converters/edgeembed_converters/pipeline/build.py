@@ -3,27 +3,27 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from edgeembed_converters.export.mobile import mobile_files
-from edgeembed_converters.sources.source import AnySource, image_of, text_of
-from edgeembed_converters.towers.built import BuildOptions, BuiltTower, needs_calibration
-from edgeembed_converters.towers.image import MADE_BY_CODE, build_image_tower
-from edgeembed_converters.towers.text import build_text_tower
-from edgeembed_converters.truncation import Truncation, measured_truncations
+from edgeembed_converters.matryoshka.truncation import TruncationReport, measured_truncations
+from edgeembed_converters.pipeline.image import MADE_BY_CODE, build_image_tower
+from edgeembed_converters.pipeline.mobile import mobile_files
+from edgeembed_converters.pipeline.options import BuildOptions, BuiltTower, needs_calibration
+from edgeembed_converters.pipeline.text import build_text_tower
+from edgeembed_converters.sources.base import AnySource, image_of, text_of
 from edgeembed_runtime.bundle import Golden, Modality
 from edgeembed_runtime.errors import InputError, UnsupportedModelError
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuiltModel:
-    """All that goes into a bundle; `pictures` are the golden ones, `mobile` files for phones."""
+    """All that goes into a bundle; `images` are the golden ones, `mobile` files for phones."""
 
     source: AnySource
     towers: Mapping[Modality, BuiltTower]
     golden: Golden
-    pictures: Mapping[str, bytes]
+    images: Mapping[str, bytes]
     mobile: Mapping[str, bytes]
     notes: tuple[str, ...]
-    truncations: tuple[Truncation, ...]
+    truncations: tuple[TruncationReport, ...]
 
 
 def build_model(source: AnySource, options: BuildOptions) -> BuiltModel:
@@ -32,15 +32,15 @@ def build_model(source: AnySource, options: BuildOptions) -> BuiltModel:
     Raises:
         ExportError: the exporter failed.
         ParityError: an exported tower is not the original.
-        InputError: files for phones of a model that takes pictures, or no pictures to calibrate on.
+        InputError: files for phones of a model that takes images, or no images to calibrate on.
     """
     text, image = text_of(source), image_of(source)
     if image is not None and (options.mobile or options.exporter == "optimum"):
         raise InputError(
-            "mobile and exporter='optimum' are for text models; convert pictures without them"
+            "mobile and exporter='optimum' are for text models; convert images without them"
         )
     towers: dict[Modality, BuiltTower] = {}
-    golden, pictures, mobile = Golden(), {}, {}
+    golden, images, mobile = Golden(), {}, {}
     if text is not None:
         towers["text"], golden = build_text_tower(text, options)
         if options.mobile:
@@ -50,12 +50,12 @@ def build_model(source: AnySource, options: BuildOptions) -> BuiltModel:
         towers["image"], shown = build_image_tower(image, options)
         _require_one_length(golden, shown.vectors.shape[1])
         golden = replace(golden, images=tuple(shown.files), image_vectors=shown.vectors)
-        pictures = shown.files
+        images = shown.files
     return BuiltModel(
         source=source,
         towers=towers,
         golden=golden,
-        pictures=pictures,
+        images=images,
         mobile=mobile,
         notes=_notes(source, towers, options),
         truncations=measured_truncations(golden.vectors),
@@ -66,7 +66,7 @@ def _require_one_length(texts: Golden, dim: int) -> None:
     if texts.texts and texts.dim != dim:
         raise UnsupportedModelError(
             f"the towers: expected vectors of one length, got {texts.dim} for texts and {dim} for "
-            "pictures; add the projections to the modules"
+            "images; add the projections to the modules"
         )
 
 

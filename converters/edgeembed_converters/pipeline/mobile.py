@@ -16,20 +16,20 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from edgeembed_converters._internal.quiet import quiet_logging
 from edgeembed_converters.messages import first_line
-from edgeembed_converters.quantization.subject import Made
-from edgeembed_converters.quiet import quiet_logging
+from edgeembed_converters.quantization.trial.subject import Made
 from edgeembed_runtime import storage
-from edgeembed_runtime.engine.engine import EMBEDDING, feeds
-from edgeembed_runtime.engine.padded_engine import BATCH_AXIS, TOKEN_AXIS
+from edgeembed_runtime._internal.ort import ort
+from edgeembed_runtime.encoder.self_test import rowwise_cosine
+from edgeembed_runtime.engine.base import EMBEDDING, feeds
+from edgeembed_runtime.engine.padded import BATCH_AXIS, TOKEN_AXIS
 from edgeembed_runtime.errors import ConversionError, StorageError
-from edgeembed_runtime.onnxruntime_offline import ort
-from edgeembed_runtime.self_test import rowwise_cosine
 
 FOLDER = "mobile"
 LENGTHS = (32, 128)
 # int8 rounds otherwise where operators are fused otherwise.
-_LEAST_COSINE = 0.999
+_MIN_COSINE = 0.999
 _ERRORS_ONLY = 3
 
 
@@ -93,7 +93,7 @@ def _prove(name: str, model: bytes, made: bytes, length: int) -> None:
     with _errors(name):
         expected, found = _vector(model, length), _vector(made, length)
     cosine = float(rowwise_cosine(expected, found).min())
-    if not cosine >= _LEAST_COSINE:
+    if not cosine >= _MIN_COSINE:
         raise ConversionError(
             f"{name}: expected the vectors of its variant, got a cosine of {cosine:.4f} to them"
         )

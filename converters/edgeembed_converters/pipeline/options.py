@@ -8,16 +8,16 @@ from typing import Literal
 import onnx
 from torch import Tensor
 
-from edgeembed_converters.export import torch_exporter
-from edgeembed_converters.pictures import Pictures
-from edgeembed_converters.quantization.budget import Budget
-from edgeembed_converters.quantization.subject import Made, Subject
+from edgeembed_converters.export import torch as torch_exporter
+from edgeembed_converters.quantization.trial.budget import Budget
+from edgeembed_converters.quantization.trial.subject import Made, Subject
 from edgeembed_converters.quantization.variants import (
     OnStep,
     Outcome,
     Quantization,
     make_variants,
 )
+from edgeembed_converters.validation.pixels import ImageInputs
 from edgeembed_runtime import storage
 from edgeembed_runtime.bundle import Fidelity
 
@@ -34,7 +34,7 @@ class BuildOptions:
     budget: Budget
     mobile: bool
     example_inputs: Sequence[Tensor]
-    calibration_images: Pictures | None
+    calibration_images: ImageInputs | None
     on_step: OnStep
 
 

@@ -4,22 +4,27 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from edgeembed_converters.measure import text_subject
-from edgeembed_converters.measure_images import image_subject
-from edgeembed_converters.pictures import Pictures, PixelSets, pixel_sets, runtime_pixels
-from edgeembed_converters.quantization.budget import Budget
-from edgeembed_converters.quantization.subject import Subject
+from edgeembed_converters.pipeline.options import BASE, needs_calibration
+from edgeembed_converters.quantization.trial.budget import Budget
+from edgeembed_converters.quantization.trial.subject import Subject
 from edgeembed_converters.quantization.variants import (
     OnStep,
     Outcome,
     Quantization,
     make_variants,
 )
-from edgeembed_converters.towers.built import BASE, needs_calibration
+from edgeembed_converters.validation.fidelity import text_subject
+from edgeembed_converters.validation.image_fidelity import image_subject
+from edgeembed_converters.validation.pixels import (
+    ImageInputs,
+    PixelSets,
+    pixel_sets,
+    runtime_pixels,
+)
 from edgeembed_runtime import storage
 from edgeembed_runtime.bundle import Bundle, Golden, Modality, Variant
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.inputs.word_tokenizer import load_tokenizer
+from edgeembed_runtime.inputs.text.word_tokenizer import load_tokenizer
 
 
 def base_variant(source: Bundle, modality: Modality) -> Variant:
@@ -38,7 +43,7 @@ def base_variant(source: Bundle, modality: Modality) -> Variant:
     return base
 
 
-def text_again(
+def requantize_text(
     source: Bundle,
     wanted: Sequence[Quantization],
     budget: Budget,
@@ -70,19 +75,19 @@ def text_again(
     return _variants(source.read(base.file), subject, wanted, budget, on_step)
 
 
-def image_again(
+def requantize_image(
     source: Bundle,
     wanted: Sequence[Quantization],
     budget: Budget,
-    pictures: Pictures | None,
+    images: ImageInputs | None,
     on_step: OnStep,
 ) -> Outcome:
-    """Variants of the image tower, calibrated on `pictures`; raises as `text_again` does."""
+    """Variants of the image tower, calibrated on `images`; raises as `requantize_text` does."""
     preprocess = source.manifest.image_tower().preprocess
     base = base_variant(source, "image")
     golden = Golden.from_json(source.read(source.manifest.golden))
     measured = [runtime_pixels(source.read(name), preprocess) for name in golden.images]
-    others = pixel_sets(pictures, preprocess) if needs_calibration(wanted) else PixelSets()
+    others = pixel_sets(images, preprocess) if needs_calibration(wanted) else PixelSets()
     return _variants(
         source.read(base.file),
         lambda path: image_subject(path, measured, golden.image_vectors, others),

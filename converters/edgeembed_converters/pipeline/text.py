@@ -7,16 +7,17 @@ from pathlib import Path
 import onnx
 from torch import Tensor
 
-from edgeembed_converters import parity
-from edgeembed_converters.export import text_tower, torch_exporter
-from edgeembed_converters.export.merge_linears import merge_linears
-from edgeembed_converters.measure import measured_fidelity, text_subject
-from edgeembed_converters.probe_texts import probe_texts
-from edgeembed_converters.quantization.calibration import calibration_texts
-from edgeembed_converters.sources.source import TextSource
-from edgeembed_converters.towers.built import BuildOptions, BuiltTower, Exporter, built_tower
+from edgeembed_converters.export import text_tower
+from edgeembed_converters.export import torch as torch_exporter
+from edgeembed_converters.graph.merge_linears import merge_linears
+from edgeembed_converters.pipeline.options import BuildOptions, BuiltTower, Exporter, built_tower
+from edgeembed_converters.quantization.trial.calibration import calibration_texts
+from edgeembed_converters.sources.base import TextSource
+from edgeembed_converters.validation import parity
+from edgeembed_converters.validation.fidelity import measured_fidelity, text_subject
+from edgeembed_converters.validation.probe_texts import probe_texts
 from edgeembed_runtime.bundle import Fidelity, Golden
-from edgeembed_runtime.inputs.tokenizer import TextTokenizer
+from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
 _INPUTS = ("input_ids", "attention_mask")
 
@@ -54,7 +55,7 @@ def build_text_tower(source: TextSource, options: BuildOptions) -> tuple[BuiltTo
 
 def _export(source: TextSource, exporter: Exporter, examples: Sequence[Tensor]) -> onnx.ModelProto:
     if exporter == "optimum":
-        from edgeembed_converters.export.optimum_exporter import export_with_optimum
+        from edgeembed_converters.export.optimum import export_with_optimum
 
         return export_with_optimum(source)
     tower = text_tower.TextTower(source)

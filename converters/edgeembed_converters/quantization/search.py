@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterator
 
 import onnx
 
-from edgeembed_converters.export.linears import linear_nodes
-from edgeembed_converters.quantization.bits import Bits
-from edgeembed_converters.quantization.budget import Budget
-from edgeembed_converters.quantization.candidate import Candidate, Fastest
-from edgeembed_converters.quantization.dynamic import DynamicMaker
-from edgeembed_converters.quantization.errors import quantization_errors
-from edgeembed_converters.quantization.left_in_fp32 import left_in_fp32
-from edgeembed_converters.quantization.static import StaticMaker
-from edgeembed_converters.quantization.subject import Made, Subject, Trial
+from edgeembed_converters.graph.linears import linear_nodes
+from edgeembed_converters.quantization.recipes.dynamic import DynamicMaker
+from edgeembed_converters.quantization.recipes.static import StaticMaker
+from edgeembed_converters.quantization.trial.bits import Bits
+from edgeembed_converters.quantization.trial.budget import Budget
+from edgeembed_converters.quantization.trial.candidate import Candidate, Fastest
+from edgeembed_converters.quantization.trial.errors import quantization_errors
+from edgeembed_converters.quantization.trial.left_in_fp32 import left_in_fp32
+from edgeembed_converters.quantization.trial.subject import Made, Subject, Trial
 
 OnTrial = Callable[[str], None]
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from edgeembed_converters.quantization.bits import Bits
-from edgeembed_converters.quantization.budget import FAITHFUL, Budget
-from edgeembed_converters.quantization.half import half_precision
+from edgeembed_converters.quantization.recipes.half import half_precision
 from edgeembed_converters.quantization.search import Int8Search
-from edgeembed_converters.quantization.subject import Made, Subject, Trial
+from edgeembed_converters.quantization.trial.bits import Bits
+from edgeembed_converters.quantization.trial.budget import FAITHFUL, Budget
+from edgeembed_converters.quantization.trial.subject import Made, Subject, Trial
 from edgeembed_runtime.engine.cpu import cpu_features
 from edgeembed_runtime.errors import InputError
 

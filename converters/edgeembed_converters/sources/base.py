@@ -1,4 +1,4 @@
-"""Trained encoders in the form that the exporters take: of texts, of pictures, of both."""
+"""Trained encoders in the form that the exporters take: of texts, of images, of both."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from edgeembed_runtime.vectors import Similarity
 
 Pooling = Literal["cls", "mean", "max", "last", "mean_sqrt_len", "weightedmean"]
 POOLINGS: tuple[Pooling, ...] = ("cls", "mean", "max", "last", "mean_sqrt_len", "weightedmean")
-# A library's own way from an RGB picture of Pillow to (1, 3, h, w) float32.
+# A library's own way from an RGB image of Pillow to (1, 3, h, w) float32.
 OriginalPixels = Callable[[Any], Tensor]
 # A library's own way from texts to their (n, d) vectors.
 OriginalVectors = Callable[[list[str]], Tensor]
@@ -26,7 +26,7 @@ class TextSource:
     empty, sentence vectors (n, h). The modules of `head` then map (n, h) to (n, d) in order.
     `tokenizer_sha256` is of the source's own files. `original_vectors` is the library's own way,
     where it is not the backbone on what `tokenizer_json` gives. `notes` tells the user what was
-    assumed. `card_files` are licence texts to carry along.
+    assumed. `card_files` are license texts to carry along.
     """
 
     name: str
@@ -60,7 +60,7 @@ class TextSource:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSource:
-    """A trained encoder of pictures, ready to export.
+    """A trained encoder of images, ready to export.
 
     `backbone(pixel_values)` maps (n, 3, h, w) float32 to (n, c), pooled; the modules of `head` then
     map that to (n, d) in order. `pooling` says how it was pooled, for people. `original_pixels` is
@@ -93,7 +93,7 @@ class ImageSource:
 
 @dataclass(frozen=True, kw_only=True)
 class DualSource:
-    """Two trained encoders of one space, for texts and for pictures.
+    """Two trained encoders of one space, for texts and for images.
 
     The bundle's name and origin are those of `image`. `logit_scale` is what a cosine is multiplied
     by to make a logit of it, `logit_bias` what is added then.
@@ -121,12 +121,12 @@ def text_of(source: AnySource) -> TextSource | None:
 
 
 def image_of(source: AnySource) -> ImageSource | None:
-    """The part of a source that takes pictures, if there is one."""
+    """The part of a source that takes images, if there is one."""
     if isinstance(source, DualSource):
         return source.image
     return source if isinstance(source, ImageSource) else None
 
 
-def shown_of(source: AnySource) -> TextSource | ImageSource:
-    """The part whose name, origin and licence are the bundle's."""
+def primary_source(source: AnySource) -> TextSource | ImageSource:
+    """The part whose name, origin and license are the bundle's."""
     return source.image if isinstance(source, DualSource) else source

@@ -1,11 +1,11 @@
-"""From what a transformers vision model gives to one vector for each picture."""
+"""From what a transformers vision model gives to one vector for each image."""
 
 from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
-from edgeembed_converters.sources.transformers_model import LoadedModel
+from edgeembed_converters.sources.transformers_text import LoadedModel
 from edgeembed_runtime.errors import InputError
 
 ImagePooling = Literal["pooler", "cls", "mean"]
@@ -17,7 +17,7 @@ class PooledFeatures(nn.Module):
     def __init__(self, model: nn.Module, pooling: ImagePooling) -> None:
         """Wrap `model`, which gives `last_hidden_state`, and `pooler_output` if it is to be used.
 
-        "mean" is over the patches: tokens that stand for no place of the picture are left out.
+        "mean" is over the patches: tokens that stand for no place of the image are left out.
         """
         super().__init__()
         self.model = model
@@ -36,18 +36,18 @@ class PooledFeatures(nn.Module):
             return hidden[:, 0]
         height, width = (side // self.patch for side in pixel_values.shape[2:])
         extra = max(0, hidden.shape[1] - height * width)
-        # Some models merge patches, so that there are fewer than the picture has.
+        # Some models merge patches, so that there are fewer than the image has.
         return hidden[:, extra if extra < hidden.shape[1] else 0 :].mean(1)
 
 
 def image_pooling(loaded: LoadedModel, asked: str | None) -> tuple[ImagePooling, tuple[str, ...]]:
     """How a model is pooled, and what the user should know of it.
 
-    Its own pooler if its files have one; else its first token, if that stands for the picture as a
+    Its own pooler if its files have one; else its first token, if that stands for the image as a
     whole; else the mean of its patches.
 
     Raises:
-        InputError: pooling that pictures do not have.
+        InputError: pooling that images do not have.
     """
     if asked is not None:
         if asked not in ("cls", "mean"):

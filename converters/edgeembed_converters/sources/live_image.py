@@ -1,4 +1,4 @@
-"""A live PyTorch module that takes pictures, as torchvision's models do."""
+"""A live PyTorch module that takes images, as torchvision's models do."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -7,17 +7,17 @@ import torch
 from torch import Tensor, nn
 
 from edgeembed_converters.messages import first_line
-from edgeembed_converters.sources.head import Normalize
-from edgeembed_converters.sources.live_module import state_sha256
+from edgeembed_converters.model_files.torchvision_transforms import pixels_by, preprocess_of
+from edgeembed_converters.modules.head import Normalize
+from edgeembed_converters.sources.base import ImageSource, OriginalPixels
+from edgeembed_converters.sources.live_text import state_sha256
 from edgeembed_converters.sources.options import SourceOptions
-from edgeembed_converters.sources.source import ImageSource, OriginalPixels
-from edgeembed_converters.sources.transforms import pixels_by, preprocess_of
 from edgeembed_runtime.bundle import Preprocess, Source
 from edgeembed_runtime.errors import InputError, UnsupportedModelError
 
 
 class Features(nn.Module):
-    """Any network of pictures as a function from pixels to (n, c)."""
+    """Any network of images as a function from pixels to (n, c)."""
 
     def __init__(self, module: nn.Module, method: str = "forward") -> None:
         """Wrap `module`, of which `method` takes pixel values."""
@@ -56,7 +56,7 @@ def load_image_module(module: nn.Module, options: SourceOptions) -> ImageSource:
 
     Raises:
         InputError: `preprocess` is missing.
-        UnsupportedModelError: the module cannot be run on pictures, or its output is no vector.
+        UnsupportedModelError: the module cannot be run on images, or its output is no vector.
     """
     preprocess, original = preprocess_and_pixels(options.preprocess)
     backbone = Features(module).eval()
@@ -76,7 +76,7 @@ def load_image_module(module: nn.Module, options: SourceOptions) -> ImageSource:
 
 
 def try_backbone(backbone: nn.Module, preprocess: Preprocess) -> Tensor:
-    """Run a backbone on two pictures of noise.
+    """Run a backbone on two images of noise.
 
     Raises:
         UnsupportedModelError: it fails, gives no (n, c), or gives something else each time.
@@ -88,7 +88,7 @@ def try_backbone(backbone: nn.Module, preprocess: Preprocess) -> Tensor:
     except Exception as error:  # it is the user's code
         height, width = preprocess.size
         raise UnsupportedModelError(
-            f"the model could not be run on pictures of {height}x{width} pixels: "
+            f"the model could not be run on images of {height}x{width} pixels: "
             f"{type(error).__name__}: {first_line(error)}"
         ) from error
     if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != 2:
@@ -96,7 +96,7 @@ def try_backbone(backbone: nn.Module, preprocess: Preprocess) -> Tensor:
         raise UnsupportedModelError(f"the model: expected an output of shape (n, c), got {found}")
     if not torch.equal(output, again):
         raise UnsupportedModelError(
-            "the model gives another vector each time for the same picture (masked at random?); "
+            "the model gives another vector each time for the same image (masked at random?); "
             "convert an encoder that does not"
         )
     return output

@@ -4,16 +4,18 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
+from edgeembed_converters.sources.base import DualSource
 from edgeembed_converters.sources.live_image import load_image_module
-from edgeembed_converters.sources.live_module import load_module
+from edgeembed_converters.sources.live_text import load_module
 from edgeembed_converters.sources.options import SourceOptions
-from edgeembed_converters.sources.source import DualSource
 from edgeembed_runtime import storage
+from edgeembed_runtime._internal.public import public
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class ModulePair:
-    """An encoder of texts and one of pictures, whose vectors are compared by cosine.
+    """An encoder of texts and one of images, whose vectors are compared by cosine.
 
     `text` takes (n, t) int64 input_ids and attention_mask, `image` (n, 3, h, w) float32; both
     give (n, d), or token vectors that are then pooled. `logit_scale` is what a cosine is multiplied
@@ -27,7 +29,7 @@ class ModulePair:
 
 
 def load_pair(pair: ModulePair, options: SourceOptions) -> DualSource:
-    """Take two live modules; both towers are normalised unless `options.normalize` says no.
+    """Take two live modules; both towers are normalized unless `options.normalize` says no.
 
     Raises:
         InputError: something that only the caller knows is missing.

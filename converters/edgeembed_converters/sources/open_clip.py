@@ -5,14 +5,14 @@ from typing import Any, TypeGuard, cast
 import torch
 from torch import Tensor, nn
 
-from edgeembed_converters.export.fixed_length import PaddedTo
-from edgeembed_converters.sources.head import Normalize
+from edgeembed_converters.modules.fixed_length import PaddedTo
+from edgeembed_converters.modules.head import Normalize
+from edgeembed_converters.sources.base import DualSource, ImageSource, TextSource
 from edgeembed_converters.sources.live_image import Features, preprocess_and_pixels, try_backbone
-from edgeembed_converters.sources.live_module import state_sha256
+from edgeembed_converters.sources.live_text import state_sha256
 from edgeembed_converters.sources.open_clip_tokenizer import LEFT_OUT, pad_id_of, tokenizer_of
 from edgeembed_converters.sources.options import SourceOptions
-from edgeembed_converters.sources.source import DualSource, ImageSource, TextSource
-from edgeembed_converters.sources.timm_model import merged_branches
+from edgeembed_converters.sources.timm import merged_branches
 from edgeembed_converters.sources.transformers_dual import logit_numbers
 from edgeembed_runtime import storage
 from edgeembed_runtime.bundle import Source
@@ -72,7 +72,7 @@ def is_open_clip_model(module: object) -> TypeGuard[nn.Module]:
 def load_open_clip(module: nn.Module, options: SourceOptions) -> DualSource:
     """Take a live open_clip model; `options.tokenizer` is what `open_clip.get_tokenizer` gave.
 
-    Its own settings say how pictures are prepared, unless `options.preprocess` does (which may be
+    Its own settings say how images are prepared, unless `options.preprocess` does (which may be
     the transform that open_clip gave). Branches of MobileCLIP are merged.
 
     Raises:

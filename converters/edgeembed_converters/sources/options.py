@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from edgeembed_converters.sources.source import Pooling
+from edgeembed_converters.sources.base import Pooling
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,29 +8,29 @@ from typing import Any
 
 from torch import nn
 
-from edgeembed_converters.sources.directory import load_directory
-from edgeembed_converters.sources.hub import download_model, is_hub_id
+from edgeembed_converters.model_files.files import read_json
+from edgeembed_converters.model_files.hub import download_model, is_hub_id
+from edgeembed_converters.model_files.image_processors import has_processor
+from edgeembed_converters.sources.base import AnySource
 from edgeembed_converters.sources.live_image import load_image_module
-from edgeembed_converters.sources.live_module import (
+from edgeembed_converters.sources.live_pair import ModulePair, load_pair
+from edgeembed_converters.sources.live_text import (
     is_sentence_transformer,
     kept_modes,
     load_module,
     saved_sentence_transformer,
 )
-from edgeembed_converters.sources.model_files import read_json
-from edgeembed_converters.sources.module_pair import ModulePair, load_pair
-from edgeembed_converters.sources.open_clip_model import is_open_clip_model, load_open_clip
+from edgeembed_converters.sources.open_clip import is_open_clip_model, load_open_clip
 from edgeembed_converters.sources.options import SourceOptions
-from edgeembed_converters.sources.processors import has_processor
-from edgeembed_converters.sources.source import AnySource
-from edgeembed_converters.sources.timm_model import (
+from edgeembed_converters.sources.sentence_transformers import load_directory
+from edgeembed_converters.sources.timm import (
     is_timm_model,
     load_timm_directory,
     load_timm_module,
 )
 from edgeembed_converters.sources.transformers_dual import is_dual_config, load_dual_directory
 from edgeembed_converters.sources.transformers_image import load_vision_directory
-from edgeembed_converters.sources.transformers_model import has_tokenizer
+from edgeembed_converters.sources.transformers_text import has_tokenizer
 from edgeembed_runtime.errors import ConversionError, InputError
 
 ModelSource = str | Path | nn.Module | ModulePair
@@ -92,12 +92,12 @@ def _from_directory(
             return load_dual_directory(directory, options, source_id=source_id, revision=revision)
         if "architecture" in config:
             return load_timm_directory(directory, options, source_id=source_id, revision=revision)
-        if options.preprocess is not None or _takes_pictures(directory, config):
+        if options.preprocess is not None or _takes_images(directory, config):
             return load_vision_directory(directory, options, source_id=source_id, revision=revision)
     return load_directory(directory, options, source_id=source_id, revision=revision)
 
 
-def _takes_pictures(directory: Path, config: Mapping[str, Any]) -> bool:
+def _takes_images(directory: Path, config: Mapping[str, Any]) -> bool:
     # BEiT has a vocabulary of visual tokens, but no tokenizer.
     without_texts = "vocab_size" not in config or not has_tokenizer(directory)
     return without_texts and has_processor(directory)

@@ -11,16 +11,16 @@ import torch
 from torch import nn
 
 from edgeembed_converters.messages import first_line
-from edgeembed_converters.sources.head import Normalize, dense_from_config
-from edgeembed_converters.sources.model_files import (
+from edgeembed_converters.model_files.files import (
     card_files,
     license_of,
     read_json,
     weights_sha256,
 )
+from edgeembed_converters.modules.head import Normalize, dense_from_config
+from edgeembed_converters.sources.base import Pooling, TextSource
 from edgeembed_converters.sources.options import SourceOptions
-from edgeembed_converters.sources.source import Pooling, TextSource
-from edgeembed_converters.sources.transformers_model import load_backbone
+from edgeembed_converters.sources.transformers_text import load_backbone
 from edgeembed_runtime.bundle import Source
 from edgeembed_runtime.errors import ConversionError, UnsupportedModelError
 from edgeembed_runtime.vectors import SIMILARITIES, Similarity

@@ -8,17 +8,17 @@ import torch
 from torch import Tensor, nn
 
 from edgeembed_converters.messages import first_line
-from edgeembed_converters.sources.head import Normalize
-from edgeembed_converters.sources.live_image import preprocess_and_pixels, try_backbone
-from edgeembed_converters.sources.live_module import state_sha256
-from edgeembed_converters.sources.model_files import (
+from edgeembed_converters.model_files.files import (
     card_files,
     license_of,
     read_json,
     weights_sha256,
 )
+from edgeembed_converters.modules.head import Normalize
+from edgeembed_converters.sources.base import ImageSource
+from edgeembed_converters.sources.live_image import preprocess_and_pixels, try_backbone
+from edgeembed_converters.sources.live_text import state_sha256
 from edgeembed_converters.sources.options import SourceOptions
-from edgeembed_converters.sources.source import ImageSource
 from edgeembed_runtime.bundle import Source
 from edgeembed_runtime.errors import ConversionError, MissingExtraError, UnsupportedModelError
 
@@ -27,7 +27,7 @@ class TimmFeatures(nn.Module):
     """What a timm model sees before its classifier: pooled as the model does."""
 
     def __init__(self, model: nn.Module) -> None:
-        """Wrap `model`, with its re-parameterised branches merged into one."""
+        """Wrap `model`, with its re-parameterized branches merged into one."""
         super().__init__()
         self.model = merged_branches(model)
 
@@ -57,7 +57,7 @@ def merged_branches(model: nn.Module) -> nn.Module:
 
 
 def load_timm_module(module: nn.Module, options: SourceOptions) -> ImageSource:
-    """Take a live timm model; its own data configuration says how pictures are prepared.
+    """Take a live timm model; its own data configuration says how images are prepared.
 
     Raises:
         UnsupportedModelError: its evaluation transform cannot be described, or it gives no vector.

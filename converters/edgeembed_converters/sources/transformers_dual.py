@@ -6,26 +6,26 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
-from edgeembed_converters.export.fixed_length import PaddedTo
-from edgeembed_converters.sources.head import Normalize
-from edgeembed_converters.sources.model_files import (
+from edgeembed_converters.model_files.files import (
     card_files,
     license_of,
     weights_sha256,
 )
-from edgeembed_converters.sources.options import SourceOptions
-from edgeembed_converters.sources.processors import (
+from edgeembed_converters.model_files.image_processors import (
     load_processor,
     pixels_by_processor,
     preprocess_of_processor,
 )
-from edgeembed_converters.sources.source import (
+from edgeembed_converters.modules.fixed_length import PaddedTo
+from edgeembed_converters.modules.head import Normalize
+from edgeembed_converters.sources.base import (
     DualSource,
     ImageSource,
     OriginalVectors,
     TextSource,
 )
-from edgeembed_converters.sources.transformers_model import (
+from edgeembed_converters.sources.options import SourceOptions
+from edgeembed_converters.sources.transformers_text import (
     load_config,
     load_model,
     load_tokenizer,
@@ -75,7 +75,7 @@ def is_dual_config(config: Mapping[str, Any]) -> bool:
 def load_dual_directory(
     directory: Path, options: SourceOptions, *, source_id: str | None, revision: str | None
 ) -> DualSource:
-    """Read a transformers model that gives features of texts and of pictures.
+    """Read a transformers model that gives features of texts and of images.
 
     Raises:
         UnsupportedModelError: its towers give no vectors of one space.
@@ -85,7 +85,7 @@ def load_dual_directory(
     model = load_model(directory, options.trust_remote_code).model
     if not (hasattr(model, "get_text_features") and hasattr(model, "get_image_features")):
         raise UnsupportedModelError(
-            f"{directory}: expected a model with features of texts and of pictures (CLIP, SigLIP), "
+            f"{directory}: expected a model with features of texts and of images (CLIP, SigLIP), "
             f"got {type(model).__name__}"
         )
     identity = source_id or directory.absolute().name

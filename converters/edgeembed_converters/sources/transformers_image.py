@@ -5,18 +5,18 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from edgeembed_converters.sources.head import Normalize
-from edgeembed_converters.sources.image_pooling import PooledFeatures, image_pooling
-from edgeembed_converters.sources.model_files import card_files, license_of, weights_sha256
-from edgeembed_converters.sources.options import SourceOptions
-from edgeembed_converters.sources.processors import (
+from edgeembed_converters.model_files.files import card_files, license_of, weights_sha256
+from edgeembed_converters.model_files.image_processors import (
     flips_channels,
     load_processor,
     pixels_by_processor,
     preprocess_of_processor,
 )
-from edgeembed_converters.sources.source import ImageSource
-from edgeembed_converters.sources.transformers_model import load_config, load_model
+from edgeembed_converters.modules.head import Normalize
+from edgeembed_converters.sources.base import ImageSource
+from edgeembed_converters.sources.image_pooling import PooledFeatures, image_pooling
+from edgeembed_converters.sources.options import SourceOptions
+from edgeembed_converters.sources.transformers_text import load_config, load_model
 from edgeembed_runtime.bundle import Preprocess, Source
 from edgeembed_runtime.errors import UnsupportedModelError
 
@@ -40,7 +40,7 @@ def load_vision_directory(
     """Read a transformers vision model with its preprocessor_config.json.
 
     Raises:
-        UnsupportedModelError: it is no encoder of pictures, or its processor cannot be described.
+        UnsupportedModelError: it is no encoder of images, or its processor cannot be described.
         ConversionError: files are missing or damaged.
     """
     config = load_config(directory, options.trust_remote_code)
@@ -85,6 +85,6 @@ def declared(preprocess: Any) -> Preprocess:
     Raises:
         UnsupportedModelError: a transform that cannot be described.
     """
-    from edgeembed_converters.sources.transforms import preprocess_of
+    from edgeembed_converters.model_files.torchvision_transforms import preprocess_of
 
     return preprocess if isinstance(preprocess, Preprocess) else preprocess_of(preprocess)

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from edgeembed_converters import parity
-from edgeembed_converters.quantization.calibration import token_ids
-from edgeembed_converters.quantization.subject import Subject, Trial
-from edgeembed_converters.speed import speedup, this_machine
+from edgeembed_converters.quantization.trial.calibration import token_ids
+from edgeembed_converters.quantization.trial.subject import Subject, Trial
+from edgeembed_converters.validation import parity
+from edgeembed_converters.validation.speed import speedup, this_machine
 from edgeembed_runtime.bundle import Fidelity, Golden, Variant
-from edgeembed_runtime.engine.engine import feeds
+from edgeembed_runtime.engine.base import feeds
 from edgeembed_runtime.errors import InferenceError
-from edgeembed_runtime.inputs.tokenizer import TextTokenizer
+from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
 
 def measured_fidelity(model: bytes, tokenizer: TextTokenizer, golden: Golden) -> Fidelity:

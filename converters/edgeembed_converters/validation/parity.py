@@ -10,23 +10,23 @@ from tokenizers import Tokenizer
 from edgeembed_converters.export.image_tower import ImageTower
 from edgeembed_converters.export.text_tower import TextTower
 from edgeembed_converters.messages import first_line
-from edgeembed_converters.pictures import original_pixels
-from edgeembed_converters.sources.source import ImageSource, OriginalVectors, TextSource
+from edgeembed_converters.sources.base import ImageSource, OriginalVectors, TextSource
+from edgeembed_converters.validation.pixels import original_pixels
 from edgeembed_runtime.bundle import Fidelity
-from edgeembed_runtime.engine.engine import Engine
-from edgeembed_runtime.engine.exact_engine import ExactEngine
+from edgeembed_runtime.encoder.self_test import rowwise_cosine
+from edgeembed_runtime.engine.base import Engine
+from edgeembed_runtime.engine.exact import ExactEngine
 from edgeembed_runtime.engine.schedule import schedule_for
 from edgeembed_runtime.engine.session import Session
 from edgeembed_runtime.errors import ConversionError, InputError, ParityError
-from edgeembed_runtime.inputs.tokenizer import TextTokenizer
-from edgeembed_runtime.inputs.truncation import allow_cut
-from edgeembed_runtime.self_test import rowwise_cosine
+from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
+from edgeembed_runtime.inputs.text.truncation import allow_cut
 
 # In fp32 an export that is right differs by rounding only: about 1e-7 in the cosine.
 FP32_COSINE = 1 - 1e-5
-# Another library's resizing of pictures may round a pixel otherwise, by one step of 255.
+# Another library's resizing of images may round a pixel otherwise, by one step of 255.
 FP32_IMAGE_COSINE = 1 - 1e-4
-_NEIGHBOURS = 10
+_NEIGHBORS = 10
 _BATCH = 8
 
 
@@ -35,7 +35,7 @@ def reference_vectors(
 ) -> NDArray[np.float32]:
     """Vectors of the original PyTorch model, `batch` texts at once: (n, d) float32.
 
-    Tokenised by the tokenizers library's own truncation and padding, in padded batches: another
+    Tokenized by the tokenizers library's own truncation and padding, in padded batches: another
     way than the runtime's, so that the comparison also proves the runtime's.
 
     Raises:
@@ -56,7 +56,7 @@ def reference_vectors(
 
 
 def reference_image_vectors(source: ImageSource, files: Sequence[bytes]) -> NDArray[np.float32]:
-    """Vectors of the original PyTorch model for picture files: (n, d) float32.
+    """Vectors of the original PyTorch model for image files: (n, d) float32.
 
     Prepared by the original library's own processor, where it has one.
 
@@ -72,7 +72,7 @@ def reference_image_vectors(source: ImageSource, files: Sequence[bytes]) -> NDAr
                 rows.append(tower(torch.cat(batch))[0].numpy())
     except Exception as error:  # whatever the model's and its processor's own code raises
         raise ConversionError(
-            f"{source.name}: the original could not be run on pictures: "
+            f"{source.name}: the original could not be run on images: "
             f"{type(error).__name__}: {first_line(error)}"
         ) from error
     return np.concatenate(rows)
@@ -139,7 +139,7 @@ def compare_spaces(
 ) -> tuple[float, float]:
     """`pairs_spearman` and `retrieval_overlap` of a Fidelity; the two may differ in length."""
     pairs_a, pairs_b = _pair_cosines(reference), _pair_cosines(found)
-    return _spearman(pairs_a, pairs_b), _neighbour_overlap(reference, found)
+    return _spearman(pairs_a, pairs_b), _neighbor_overlap(reference, found)
 
 
 def require_parity(measured: Fidelity, least: float = FP32_COSINE) -> None:
@@ -172,8 +172,8 @@ def _spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1]) if len(a) > 1 else 1.0
 
 
-def _neighbour_overlap(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    count = min(_NEIGHBOURS, len(a) - 1)
+def _neighbor_overlap(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    count = min(_NEIGHBORS, len(a) - 1)
     if count < 1:
         return 1.0
     tops: list[NDArray[np.intp]] = []

@@ -1,4 +1,4 @@
-"""Pictures made by code: those on which a conversion is proven, and those to calibrate on."""
+"""Images made by code: those on which a conversion is proven, and those to calibrate on."""
 
 import functools
 import io
@@ -19,36 +19,36 @@ _ORIENTATION = 0x0112  # the tag of EXIF
 
 
 @functools.cache
-def probe_pictures() -> tuple[bytes, ...]:
+def probe_images() -> tuple[bytes, ...]:
     """Two dozen small PNG files of every shape and mode, one of them turned by its EXIF."""
-    dice = np.random.default_rng(20)
+    rng = np.random.default_rng(20)
     return tuple(
-        _png(_picture(dice, *_SIZES[n % len(_SIZES)], detail=3), _MODES[n % len(_MODES)], n == 3)
+        _png(_image(rng, *_SIZES[n % len(_SIZES)], detail=3), _MODES[n % len(_MODES)], n == 3)
         for n in range(24)
     )
 
 
-def calibration_pictures(count: int = 64) -> tuple[bytes, ...]:
-    """PNG files with more detail, none of which is among the probe pictures."""
-    dice = np.random.default_rng(21)
+def calibration_images(count: int = 64) -> tuple[bytes, ...]:
+    """PNG files with more detail, none of which is among the probe images."""
+    rng = np.random.default_rng(21)
     side = _CALIBRATION_SIDE
-    return tuple(_png(_picture(dice, side, side, detail=6), "RGB", False) for _ in range(count))
+    return tuple(_png(_image(rng, side, side, detail=6), "RGB", False) for _ in range(count))
 
 
-def _picture(dice: np.random.Generator, height: int, width: int, detail: int) -> NDArray[np.uint8]:
-    """Clouds of colour, as soft as photos are (their spectrum falls with frequency), and shapes."""
+def _image(rng: np.random.Generator, height: int, width: int, detail: int) -> NDArray[np.uint8]:
+    """Clouds of color, as soft as photos are (their spectrum falls with frequency), and shapes."""
     canvas = np.zeros((height, width, 3))
     for octave in range(detail):
-        grid = dice.normal(size=(2 + 2**octave, 2 + 2**octave, 3)) / 1.7**octave
+        grid = rng.normal(size=(2 + 2**octave, 2 + 2**octave, 3)) / 1.7**octave
         canvas += _stretched(grid, height, width)
     canvas = 128 + 60 * canvas / canvas.std()
     rows, columns = np.mgrid[0:height, 0:width]
-    for _ in range(int(dice.integers(3, 9))):
-        middle = dice.random(2) * (height, width)
-        radius = (0.05 + 0.25 * dice.random(2)) * min(height, width)
+    for _ in range(int(rng.integers(3, 9))):
+        middle = rng.random(2) * (height, width)
+        radius = (0.05 + 0.25 * rng.random(2)) * min(height, width)
         distance = np.stack([rows - middle[0], columns - middle[1]]) / radius[:, None, None]
-        inside = (np.abs(distance).max(0) if dice.random() < 0.5 else (distance**2).sum(0)) < 1
-        canvas[inside] = dice.integers(0, 256, 3)
+        inside = (np.abs(distance).max(0) if rng.random() < 0.5 else (distance**2).sum(0)) < 1
+        canvas[inside] = rng.integers(0, 256, 3)
     step = 255 / (_LEVELS - 1)
     return np.clip(np.round(canvas / step) * step, 0, 255).astype(np.uint8)
 
@@ -72,15 +72,15 @@ def _eased(x: NDArray[np.float64]) -> NDArray[np.float64]:
 def _png(pixels: NDArray[np.uint8], mode: str, turned: bool) -> bytes:
     from PIL import Image
 
-    picture: Any = Image.fromarray(pixels)
+    image: Any = Image.fromarray(pixels)
     if mode in ("RGBA", "LA"):
-        picture = picture.convert(mode)
-        picture.putalpha(Image.fromarray(pixels[:, ::-1, 0].copy()))
+        image = image.convert(mode)
+        image.putalpha(Image.fromarray(pixels[:, ::-1, 0].copy()))
     else:
-        picture = picture.convert(mode)
+        image = image.convert(mode)
     exif = Image.Exif()
     if turned:
         exif[_ORIENTATION] = 6  # a quarter turn to the right
     file = io.BytesIO()
-    picture.save(file, format="PNG", exif=exif, optimize=True)
+    image.save(file, format="PNG", exif=exif, optimize=True)
     return file.getvalue()

@@ -5,9 +5,9 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 
+from edgeembed_runtime.engine.base import Engine
 from edgeembed_runtime.engine.cpu import cpu_features
-from edgeembed_runtime.engine.engine import Engine
-from edgeembed_runtime.inputs.truncation import allow_cut
+from edgeembed_runtime.inputs.text.truncation import allow_cut
 
 _ROUNDS = 5
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edgeembed_converters.word_vectors.table import BadWords, Buckets, WordList, WordTable
 from edgeembed_runtime.bundle import Subwords
 from edgeembed_runtime.errors import ConversionError, UnsupportedModelError
-from edgeembed_runtime.inputs.subwords import subword_rows
+from edgeembed_runtime.inputs.text.subwords import subword_rows
 
 MAGIC = struct.pack("<i", 793712314)
 _VERSIONS = (11, 12)

@@ -11,20 +11,21 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_converters.export.mean_of_rows import Rows
-from edgeembed_converters.measure import as_variant
-from edgeembed_converters.model_card import model_card
-from edgeembed_converters.output import check_target, ignore_step
+from edgeembed_converters.export.table import Rows
+from edgeembed_converters.matryoshka.truncation import matryoshka_dims, measured_truncations
+from edgeembed_converters.packaging.assemble import write_proven
+from edgeembed_converters.packaging.model_card import model_card
+from edgeembed_converters.packaging.report import ConversionReport
+from edgeembed_converters.packaging.target import check_target, ignore_step
 from edgeembed_converters.quantization.variants import OnStep
-from edgeembed_converters.report import ConversionReport
-from edgeembed_converters.truncation import matryoshka_dims, measured_truncations
+from edgeembed_converters.validation.fidelity import as_variant
 from edgeembed_converters.word_vectors.open_file import read_word_vectors
 from edgeembed_converters.word_vectors.probes import golden_of
 from edgeembed_converters.word_vectors.table import BadWords, WordTable, checked_bad_words
 from edgeembed_converters.word_vectors.variants import TableVariants, fitting, table_variants
 from edgeembed_converters.word_vectors.vocabulary import is_lowercase, word_tokenizer_json
-from edgeembed_converters.write import write_proven
 from edgeembed_runtime import storage
+from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle import (
     Golden,
     Manifest,
@@ -37,7 +38,7 @@ from edgeembed_runtime.bundle import (
 )
 from edgeembed_runtime.bundle.words import UNKNOWN_WORDS
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.inputs.word_tokenizer import load_tokenizer
+from edgeembed_runtime.inputs.text.word_tokenizer import load_tokenizer
 from edgeembed_runtime.vectors import normalize as unit_length
 from edgeembed_runtime.version import __version__
 
@@ -47,6 +48,7 @@ _POOLING = "mean of words"
 _TOKENIZER = "tokenizer.json"
 
 
+@public
 def import_word_vectors(
     path: str | Path,
     output: str | Path,

@@ -15,7 +15,7 @@ from edgeembed_runtime.errors import ConversionError, InputError
 from edgeembed_runtime.storage import storage_errors
 
 _HEADER = re.compile(rb"(\d{1,18}) (\d{1,9})[ \t\r]*")
-_MOST_DIMENSIONS = 1 << 16
+_MAX_DIMENSIONS = 1 << 16
 _LOOKED_AT = 4096
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 
@@ -69,10 +69,10 @@ def _header(path: Path, start: bytes) -> tuple[int, int] | None:
     if found is None:
         return None
     count, dim = int(found[1]), int(found[2])
-    if not count or not 1 <= dim <= _MOST_DIMENSIONS:
+    if not count or not 1 <= dim <= _MAX_DIMENSIONS:
         raise ConversionError(
             f"{path}, line 1: expected a number of words and of dimensions (up to "
-            f"{_MOST_DIMENSIONS}), got {count} and {dim}"
+            f"{_MAX_DIMENSIONS}), got {count} and {dim}"
         )
     return count, dim
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_converters.probe_texts import probe_texts
+from edgeembed_converters.validation.probe_texts import probe_texts
 from edgeembed_runtime.bundle import Golden
 from edgeembed_runtime.errors import ConversionError, InputError
-from edgeembed_runtime.inputs.tokenizer import TextTokenizer
+from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
 _WORDS_ALONE = 24
 _WORDS_TOGETHER = (2, 3, 5, 8, 13, 21)

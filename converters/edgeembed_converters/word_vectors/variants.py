@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_converters import parity
-from edgeembed_converters.export.mean_of_rows import Rows, mean_of_rows, table_fits
-from edgeembed_converters.measure import measured_fidelity, measured_speedup
-from edgeembed_converters.quantization.budget import Budget
-from edgeembed_converters.quantization.subject import Made
+from edgeembed_converters.export.table import Rows, table_fits, table_graph
+from edgeembed_converters.quantization.trial.budget import Budget
+from edgeembed_converters.quantization.trial.subject import Made
 from edgeembed_converters.quantization.variants import OnStep
+from edgeembed_converters.validation import parity
+from edgeembed_converters.validation.fidelity import measured_fidelity, measured_speedup
 from edgeembed_runtime.bundle import Golden
 from edgeembed_runtime.errors import ConversionError
-from edgeembed_runtime.inputs.tokenizer import TextTokenizer
+from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
 _RECIPES: Mapping[Rows, str] = {
     "fp32": "word vectors, float32",
@@ -68,7 +68,7 @@ def table_variants(
     base: bytes | None = None
     for rows in kinds:
         on_step(f"Writing and measuring {rows} rows")
-        model = mean_of_rows(table, rows, normalize=normalize)
+        model = table_graph(table, rows, normalize=normalize)
         fidelity = measured_fidelity(model, tokenizer, golden)
         if rows == "fp32":
             parity.require_parity(fidelity)

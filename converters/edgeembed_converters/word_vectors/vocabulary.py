@@ -10,7 +10,7 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 # It holds a space, so that it is the word of no text.
 UNKNOWN = "unknown word"
 # Of a vocabulary that was made from texts in lower case; some such hold a few odd words.
-_MOST_IN_CAPITALS = 0.001
+_MAX_IN_CAPITALS = 0.001
 
 
 def word_tokenizer_json(words: Sequence[str], lowercase: bool) -> bytes:
@@ -26,4 +26,4 @@ def word_tokenizer_json(words: Sequence[str], lowercase: bool) -> bytes:
 
 def is_lowercase(words: Sequence[str]) -> bool:
     """Whether a vocabulary was made from texts in lower case."""
-    return sum(word != word.lower() for word in words) <= _MOST_IN_CAPITALS * len(words)
+    return sum(word != word.lower() for word in words) <= _MAX_IN_CAPITALS * len(words)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from edgeembed.bench.run import VariantSpeed, bench_variant
-from edgeembed.cli.output import AsJson, print_json, print_table, step_progress
+from edgeembed.cli.shared.output import AsJson, print_json, print_table, step_progress
 from edgeembed_runtime.bundle import Bundle, Modality, Tower, Variant
 from edgeembed_runtime.engine.cpu import available_cpus, cpu_features
 from edgeembed_runtime.engine.providers import CPU
@@ -77,7 +77,7 @@ def _show(name: str, kind: Modality, found: list[VariantSpeed]) -> None:
         (f"{inputs}, a second", [f"{each.speed.per_second[inputs]:,.0f}" for each in found])
         for inputs in found[0].speed.per_second
     ]
-    single = "one short text" if kind == "text" else "one picture"
+    single = "one short text" if kind == "text" else "one image"
     rows += [
         (f"{single}: median", [f"{each.speed.p50_ms:.2f} ms" for each in found]),
         ("  95th percentile", [f"{each.speed.p95_ms:.2f} ms" for each in found]),

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeembed.cli.output import AsJson, err, megabytes, print_facts, print_json, print_table
-from edgeembed.cli.output import step_progress as steps
+from edgeembed.cli.shared.output import AsJson, err, megabytes, print_facts, print_json, print_table
+from edgeembed.cli.shared.output import step_progress as steps
 from edgeembed.ingest.texts import format_of, read_texts
 from edgeembed_runtime.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from edgeembed_converters import ConversionReport
-    from edgeembed_converters.truncation import Truncation
+    from edgeembed import ConversionReport
+    from edgeembed_converters.matryoshka.truncation import TruncationReport
     from edgeembed_runtime.bundle import Variant
 
 
@@ -61,7 +61,7 @@ def convert(
         typer.Option(
             exists=True,
             file_okay=False,
-            help="A folder of pictures like yours, for int8 of a model of pictures.",
+            help="A folder of images like yours, for int8 of a model of images.",
         ),
     ] = None,
     exporter: Annotated[str, typer.Option(help="torch or optimum.")] = "torch",
@@ -84,7 +84,7 @@ def convert(
 ) -> None:
     """Turn a trained PyTorch encoder into a bundle, and prove it equal to the original.
 
-    Of texts (sentence-transformers, transformers), of pictures (transformers, timm), or of both
+    Of texts (sentence-transformers, transformers), of images (transformers, timm), or of both
     (CLIP, SigLIP).
 
     A file of word vectors becomes a bundle too: a text's vector is the mean of its words'.
@@ -93,7 +93,7 @@ def convert(
 
     edgeembed convert cc.en.300.bin words.bundle --quantize int8 --max-words 200000
     """
-    import edgeembed_converters
+    import edgeembed
 
     with steps() as progress:
         task = progress.add_task("Starting")
@@ -110,7 +110,7 @@ def convert(
                 "calibration_images": calibration_images,
             }
             _refuse_options(f"the file {source}", given)
-            report = edgeembed_converters.import_word_vectors(
+            report = edgeembed.import_word_vectors(
                 source,
                 output,
                 unknown=unknown,  # pyright: ignore[reportArgumentType]  # they are checked there
@@ -129,7 +129,7 @@ def convert(
             texts = None
             if rotate_on is not None:
                 texts = list(read_texts(rotate_on, format_of(rotate_on), "text"))
-            report = edgeembed_converters.convert(
+            report = edgeembed.convert(
                 source,
                 output,
                 quantize=quantize,  # pyright: ignore[reportArgumentType]
@@ -173,14 +173,14 @@ def show_report(report: "ConversionReport") -> None:
             ("vectors", f"{report.dim} components, of {_inputs(report)}"),
             ("pooling", report.pooling or "inside the model"),
             ("head", ", ".join(report.head) or "none"),
-            ("licence", report.source.license or "not stated by the source"),
+            ("license", report.source.license or "not stated by the source"),
             ("took", f"{report.seconds:g} s"),
         ]
     )
-    first = "texts" if report.max_tokens is not None else "pictures"
+    first = "texts" if report.max_tokens is not None else "images"
     _show_variants(report.variants, report.sizes, first)
     if report.image is not None:
-        _show_variants(report.image.variants, report.image.sizes, "pictures")
+        _show_variants(report.image.variants, report.image.sizes, "images")
     if report.truncations:
         _show_truncations(report.truncations)
     for note in report.notes:
@@ -189,8 +189,8 @@ def show_report(report: "ConversionReport") -> None:
 
 def _inputs(report: "ConversionReport") -> str:
     texts = report.max_tokens and f"texts up to {report.max_tokens} tokens"
-    pictures = report.pixels and f"pictures of {report.pixels[0]}x{report.pixels[1]} pixels"
-    return " and ".join(part for part in (texts, pictures) if part)
+    images = report.pixels and f"images of {report.pixels[0]}x{report.pixels[1]} pixels"
+    return " and ".join(part for part in (texts, images) if part)
 
 
 def _show_variants(variants: "Sequence[Variant]", sizes: "Mapping[str, int]", inputs: str) -> None:
@@ -220,7 +220,7 @@ def _show_variants(variants: "Sequence[Variant]", sizes: "Mapping[str, int]", in
     )
 
 
-def _show_truncations(truncations: "Sequence[Truncation]") -> None:
+def _show_truncations(truncations: "Sequence[TruncationReport]") -> None:
     print_table(
         ["components", "#pairs", "#overlap@10", "worth using"],
         [

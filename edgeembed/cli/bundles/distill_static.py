@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeembed.cli.distill_training import training_bar, training_facts
-from edgeembed.cli.output import (
+from edgeembed.cli.bundles.distill_training import training_bar, training_facts
+from edgeembed.cli.shared.output import (
     AsJson,
     err,
     megabytes,
@@ -18,7 +18,7 @@ from edgeembed.cli.output import (
 from edgeembed.ingest.texts import format_of, read_texts
 
 if TYPE_CHECKING:
-    from edgeembed_converters import StaticReport
+    from edgeembed import StaticReport
 
 
 def static(
@@ -62,12 +62,12 @@ def static(
 
     Example: edgeembed distill static minilm.bundle texts.txt tiny.bundle --vocabulary 20000
     """
-    import edgeembed_converters
-    from edgeembed_converters.distill.distill_static import STATIC_SETTINGS
+    import edgeembed
+    from edgeembed_converters.distill.static.distill_static import STATIC_SETTINGS
 
     settings = replace(STATIC_SETTINGS, seed=seed, epochs=epochs or STATIC_SETTINGS.epochs)
     with training_bar() as bar:
-        report = edgeembed_converters.distill_static(
+        report = edgeembed.distill_static(
             teacher,
             read_texts(texts, format_of(texts), "text"),
             output,

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeembed.cli.distill_training import training_bar, training_facts
-from edgeembed.cli.output import (
+from edgeembed.cli.bundles.distill_training import training_bar, training_facts
+from edgeembed.cli.shared.output import (
     AsJson,
     err,
     megabytes,
@@ -17,8 +17,8 @@ from edgeembed.cli.output import (
 from edgeembed.ingest.texts import format_of, read_texts
 
 if TYPE_CHECKING:
-    from edgeembed_converters import StudentReport
-    from edgeembed_converters.distill.layers import Keep
+    from edgeembed import StudentReport
+    from edgeembed_converters.distill.student.layers import Keep
 
 
 def student(
@@ -70,10 +70,10 @@ def student(
 
     Example: edgeembed distill student ./all-MiniLM-L6-v2 texts.txt small.bundle --layers 3
     """
-    import edgeembed_converters
+    import edgeembed
 
     with training_bar() as bar:
-        report = edgeembed_converters.distill_student(
+        report = edgeembed.distill_student(
             teacher,
             read_texts(texts, format_of(texts), "text"),
             output,
@@ -81,7 +81,7 @@ def student(
             width=width,
             embedding_rank=embedding_rank,
             dim=dim,
-            settings=edgeembed_converters.TrainingSettings(
+            settings=edgeembed.TrainingSettings(
                 epochs=epochs,
                 learning_rate=learning_rate,
                 batch_size=batch_size,

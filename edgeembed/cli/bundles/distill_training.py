@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from rich.progress import Progress as Bar
 
-from edgeembed.cli.output import bar_progress
+from edgeembed.cli.shared.output import bar_progress
 
 if TYPE_CHECKING:
-    from edgeembed_converters import StaticReport, StudentReport
-    from edgeembed_converters.distill.training import Progress
+    from edgeembed import StaticReport, StudentReport
+    from edgeembed_converters.distill.training.loop import TrainingProgress
 
 
 class TrainingBar:
@@ -29,7 +29,7 @@ class TrainingBar:
         """So many texts have their teacher's vectors."""
         self._bar.update(self._task, completed=done, total=total)
 
-    def on_progress(self, now: "Progress") -> None:
+    def on_progress(self, now: "TrainingProgress") -> None:
         """A step of the training is done."""
         self._bar.update(
             self._task,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from edgeembed.cli.output import AsJson, print_json, print_table, step_progress
+from edgeembed.cli.shared.output import AsJson, print_json, print_table, step_progress
 from edgeembed.doctor.finding import Finding
 from edgeembed.doctor.machine import machine_findings
 from edgeembed.doctor.model import bundle_findings

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from platformdirs import user_cache_path
 
-from edgeembed.cli.output import AsJson, err, out, print_json, print_table, step_progress
+from edgeembed.cli.shared.output import AsJson, err, out, print_json, print_table, step_progress
 from edgeembed.evaluate.budget import Verdict, judge
 from edgeembed.evaluate.cache import ObservationCache
 from edgeembed.evaluate.compact import Compaction, StoredAs, compacted

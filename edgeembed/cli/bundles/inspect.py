@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from edgeembed import Index
-from edgeembed.cli.output import AsJson, megabytes, print_facts, print_json, print_table
-from edgeembed.cli.targets import is_index
+from edgeembed.cli.shared.output import AsJson, megabytes, print_facts, print_json, print_table
+from edgeembed.cli.shared.targets import is_index
 from edgeembed_runtime.bundle import Bundle, ImageTower, TextTower
 from edgeembed_runtime.bundle.manifest_json import manifest_to_json
 
@@ -44,7 +44,7 @@ def _inspect_bundle(path: Path, as_json: bool) -> None:
             *_text_facts(manifest.text),
             *_image_facts(manifest.image),
             ("source", f"{source.id} (weights {source.weights_sha256[:16]}...)"),
-            ("licence", source.license or "not stated by the source"),
+            ("license", source.license or "not stated by the source"),
             ("made by", manifest.made_by),
         ]
     )
@@ -83,7 +83,7 @@ def _image_facts(tower: ImageTower | None) -> list[tuple[str, str]]:
     height, width = tower.preprocess.size
     to = f" to {tower.preprocess.resize_to}" if tower.preprocess.resize_to else ""
     how = f"{tower.preprocess.interpolation}, {tower.preprocess.resize}{to}"
-    return [("input", f"pictures, {width} x {height} pixels (resized: {how})")]
+    return [("input", f"images, {width} x {height} pixels (resized: {how})")]
 
 
 def _inspect_index(path: Path, as_json: bool) -> None:

@@ -5,16 +5,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeembed.cli.output import AsJson, err, megabytes, print_json, print_table, step_progress
+from edgeembed.bench.quantization_plot import quantization_page
+from edgeembed.cli.shared.output import (
+    AsJson,
+    err,
+    megabytes,
+    print_json,
+    print_table,
+    step_progress,
+)
 from edgeembed.ingest.texts import format_of, read_texts
-from edgeembed.quantization_plot import quantization_page
 from edgeembed_runtime.storage import staged_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edgeembed_converters import QuantizationReport
-    from edgeembed_converters.report import TrialReport
+    from edgeembed import QuantizationReport
+    from edgeembed_converters.packaging.report import TrialReport
 
 
 def quantize(
@@ -38,7 +45,7 @@ def quantize(
     calibration_images: Annotated[
         Path | None,
         typer.Option(
-            exists=True, file_okay=False, help="A folder of pictures like those to be encoded."
+            exists=True, file_okay=False, help="A folder of images like those to be encoded."
         ),
     ] = None,
     mean_cosine: Annotated[
@@ -54,17 +61,17 @@ def quantize(
 
     Example: edgeembed quantize minilm.bundle smaller.bundle --target int8-faithful --html plot.html
     """
-    import edgeembed_converters
+    import edgeembed
 
     texts = None
     if calibration is not None:
         texts = list(read_texts(calibration, format_of(calibration), "text"))
-    budget = edgeembed_converters.Budget()
+    budget = edgeembed.Budget()
     if mean_cosine is not None:
-        budget = edgeembed_converters.Budget(mean_cosine=mean_cosine)
+        budget = edgeembed.Budget(mean_cosine=mean_cosine)
     with step_progress() as progress:
         task = progress.add_task("Starting")
-        report = edgeembed_converters.quantize(
+        report = edgeembed.quantize(
             bundle,
             output,
             target=target or "int8",  # pyright: ignore[reportArgumentType]  # quantize checks it
@@ -87,7 +94,7 @@ def _show(report: "QuantizationReport") -> None:
     _show_trials(report.trials, f"{report.variants[0].fidelity.texts} inputs")
     if report.image is not None:
         count = report.image.variants[0].fidelity.texts
-        _show_trials(report.image.trials, f"{count} pictures")
+        _show_trials(report.image.trials, f"{count} images")
     for name, why in report.refused.items():
         err.print(f"Refused: {name}: {why}", highlight=False)
 

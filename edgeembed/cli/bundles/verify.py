@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from edgeembed import Encoder, Index
-from edgeembed.cli.output import AsJson, out, print_json, print_table
-from edgeembed.cli.targets import ModelPath, is_index
+from edgeembed.cli.shared.output import AsJson, out, print_json, print_table
+from edgeembed.cli.shared.targets import ModelPath, is_index
 from edgeembed_runtime.bundle import Bundle
+from edgeembed_runtime.encoder.self_test import SelfTest
 from edgeembed_runtime.errors import EdgeEmbedError
-from edgeembed_runtime.self_test import SelfTest
 
 _NAMED = 5
 

@@ -12,9 +12,9 @@ import platformdirs
 import typer
 
 from edgeembed import Encoder, Hit, Index
-from edgeembed.cli.convert import show_report
-from edgeembed.cli.index import bundle_info
-from edgeembed.cli.output import (
+from edgeembed.cli.bundles.convert import show_report
+from edgeembed.cli.indexes.index import bundle_info
+from edgeembed.cli.shared.output import (
     AsJson,
     bar_progress,
     out,
@@ -22,7 +22,7 @@ from edgeembed.cli.output import (
     print_table,
     step_progress,
 )
-from edgeembed.cli.targets import is_index
+from edgeembed.cli.shared.targets import is_index
 from edgeembed.demo.minilm import MODEL_ID, find_minilm
 from edgeembed.demo.stdlib_docs import stdlib_functions
 from edgeembed_runtime.bundle import MANIFEST_NAME
@@ -102,12 +102,12 @@ def _bundle(path: Path, *, quiet: bool) -> Path:
         pass
     else:
         return path
-    import edgeembed_converters
+    import edgeembed
 
     source = find_minilm()
     with step_progress() as progress:
         task = progress.add_task("Starting")
-        report = edgeembed_converters.convert(
+        report = edgeembed.convert(
             source,
             path,
             quantize="int8",

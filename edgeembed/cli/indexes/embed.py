@@ -1,4 +1,4 @@
-"""`edgeembed embed`: texts or pictures in, vectors out."""
+"""`edgeembed embed`: texts or images in, vectors out."""
 
 import json
 import os
@@ -12,16 +12,16 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from edgeembed.cli.output import bar_progress, err, json_text, print_json
-from edgeembed.cli.targets import MODEL_VARIABLE, VariantName, load_model
-from edgeembed.ingest.pictures import SUFFIXES
+from edgeembed.cli.shared.output import bar_progress, err, json_text, print_json
+from edgeembed.cli.shared.targets import MODEL_VARIABLE, VariantName, load_model
+from edgeembed.ingest.images import SUFFIXES
 from edgeembed.ingest.texts import TextFormat, format_of, read_texts, texts_in
 from edgeembed_runtime.bundle import Modality
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.storage import staged_file
 
 _OUTPUTS = (".npy", ".jsonl")
-# A text, or the path of a picture, and its vector.
+# A text, or the path of an image, and its vector.
 _Record = tuple[str, NDArray[np.float32]]
 
 
@@ -32,7 +32,7 @@ def embed(
     ] = None,
     files: Annotated[
         list[Path] | None,
-        typer.Argument(help="Files of texts, or pictures; texts on standard input without any."),
+        typer.Argument(help="Files of texts, or images; texts on standard input without any."),
     ] = None,
     output: Annotated[
         Path | None,
@@ -50,7 +50,7 @@ def embed(
         bool, typer.Option("--json", help="With -o: print a summary as JSON.")
     ] = False,
 ) -> None:
-    """Encode texts, one a line or one a record of a .jsonl file, or pictures, in order.
+    """Encode texts, one a line or one a record of a .jsonl file, or images, in order.
 
     Examples:
     echo "one text" | edgeembed embed
@@ -88,14 +88,14 @@ def embed(
 
 def _modality(files: list[Path]) -> Modality:
     """What the files hold, by their endings."""
-    pictures = [path for path in files if path.suffix.lower() in SUFFIXES]
-    if pictures and len(pictures) < len(files):
-        text = next(path for path in files if path not in pictures)
+    images = [path for path in files if path.suffix.lower() in SUFFIXES]
+    if images and len(images) < len(files):
+        text = next(path for path in files if path not in images)
         raise InputError(
-            f"files: expected texts or pictures, got both, {text} and {pictures[0]}; encode them "
+            f"files: expected texts or images, got both, {text} and {images[0]}; encode them "
             f"in two runs"
         )
-    return "image" if pictures else "text"
+    return "image" if images else "text"
 
 
 def _usable(

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from edgeembed import Index
-from edgeembed.cli.output import bar_progress, err, print_json
+from edgeembed.cli.shared.output import bar_progress, err, print_json
 from edgeembed.export.npy import export_npy
 from edgeembed.export.parquet import export_parquet
 from edgeembed_runtime.errors import InputError

@@ -1,4 +1,4 @@
-"""`edgeembed index`: files, folders, records and pictures into an index."""
+"""`edgeembed index`: files, folders, records and images into an index."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from edgeembed import Encoder, Index
-from edgeembed.cli.index_pictures import PictureRuns
-from edgeembed.cli.index_texts import TextRuns
-from edgeembed.cli.index_watch import Runs, follow
-from edgeembed.cli.output import AsJson
-from edgeembed.cli.targets import (
+from edgeembed.cli.indexes.index_images import ImageRuns
+from edgeembed.cli.indexes.index_texts import TextRuns
+from edgeembed.cli.indexes.index_watch import Runs, follow
+from edgeembed.cli.shared.output import AsJson
+from edgeembed.cli.shared.targets import (
     DEFAULT_INDEX,
     IndexPath,
     ModelPath,
@@ -59,7 +59,7 @@ def index(
     again, and files that are gone from a folder leave the index; JSON records that have a key of
     their own stay. After Ctrl-C what was done stays, and running the command again completes it.
 
-    With a bundle for images it is pictures that go into the index: their paths are their keys, and
+    With a bundle for images it is images that go into the index: their paths are their keys, and
     those that cannot be read are named and skipped.
 
     Examples: edgeembed index ~/notes --model minilm.bundle
@@ -73,7 +73,7 @@ def index(
     with _open(index_path, model, variant) as opened:
         runs: Runs
         if "image" in opened.encoder.modalities:
-            runs = PictureRuns(
+            runs = ImageRuns(
                 opened.index, opened.encoder, sources, everything=everything, as_json=as_json
             )
         else:

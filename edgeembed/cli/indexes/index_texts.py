@@ -5,7 +5,7 @@ from functools import cached_property
 import typer
 
 from edgeembed import Index
-from edgeembed.cli.output import bar_progress, err, json_text, print_json, show_problem
+from edgeembed.cli.shared.output import bar_progress, err, json_text, print_json, show_problem
 from edgeembed.ingest.folders import FoundFiles
 from edgeembed.ingest.indexing import IndexingReport, PassageIndexer
 from edgeembed.ingest.passages import PassageReader

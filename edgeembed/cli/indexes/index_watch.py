@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from edgeembed.cli.output import err
+from edgeembed.cli.shared.output import err
 from edgeembed.ingest.folders import FoundFiles
 from edgeembed.ingest.watching import WatchedFolder, watch
 

@@ -1,4 +1,4 @@
-"""`edgeembed map`: a picture of an index."""
+"""`edgeembed map`: an image of an index."""
 
 from pathlib import Path
 from typing import Annotated, cast
@@ -6,7 +6,7 @@ from typing import Annotated, cast
 import typer
 
 from edgeembed import Index
-from edgeembed.cli.output import err, print_json, step_progress
+from edgeembed.cli.shared.output import err, print_json, step_progress
 from edgeembed.map.page import map_page
 from edgeembed.map.points import read_points
 from edgeembed.map.projection import Method, project
@@ -19,7 +19,7 @@ def map_(
         "map.html"
     ),
     color: Annotated[
-        str | None, typer.Option(help="A field of the metadata to colour by, such as 'source'.")
+        str | None, typer.Option(help="A field of the metadata to color by, such as 'source'.")
     ] = None,
     method: Annotated[
         str, typer.Option(help="pca, or umap (needs umap-learn): slower, it shows clusters.")

@@ -10,8 +10,14 @@ from typing import Annotated, Any, cast
 import typer
 
 from edgeembed import Hit, Index
-from edgeembed.cli.output import AsJson, err, print_json, print_table
-from edgeembed.cli.targets import DEFAULT_INDEX, IndexPath, ModelPath, VariantName, load_model
+from edgeembed.cli.shared.output import AsJson, err, print_json, print_table
+from edgeembed.cli.shared.targets import (
+    DEFAULT_INDEX,
+    IndexPath,
+    ModelPath,
+    VariantName,
+    load_model,
+)
 from edgeembed.gallery.page import Row, Shown, write_gallery
 from edgeembed_runtime.errors import InputError
 
@@ -23,7 +29,7 @@ def search(
         str | None, typer.Argument(help="What to search for, in words of your own.")
     ] = None,
     image: Annotated[
-        Path | None, typer.Option(help="Search for pictures like this one, not by words.")
+        Path | None, typer.Option(help="Search for images like this one, not by words.")
     ] = None,
     index_path: IndexPath = DEFAULT_INDEX,
     model: ModelPath = None,
@@ -39,10 +45,10 @@ def search(
         bool, typer.Option("--per-file", help="Show only the best passage of every file.")
     ] = False,
     exact: Annotated[
-        bool, typer.Option("--exact", help="The true neighbours, even in a large index.")
+        bool, typer.Option("--exact", help="The true neighbors, even in a large index.")
     ] = False,
     html: Annotated[
-        Path | None, typer.Option(help="Write the pictures that were found as a page to look at.")
+        Path | None, typer.Option(help="Write the images that were found as a page to look at.")
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Show whole passages.")] = False,
     variant: VariantName = "auto",
@@ -82,7 +88,7 @@ def search(
     asked = query if image is None else str(image)
     if html is not None:
         shown = (Shown(path=Path(hit.key), note=f"{hit.score:.3f}") for hit in hits)
-        write_gallery(html, asked or "", [Row(title="", pictures=tuple(shown))])
+        write_gallery(html, asked or "", [Row(title="", images=tuple(shown))])
     if as_json:
         print_json({"query": asked, "ms": milliseconds, "hits": [asdict(hit) for hit in hits]})
         return

@@ -28,7 +28,7 @@ class CaptionedImages:
     image_of: tuple[int, ...]
 
 
-def read_labelled_images(folder: Path) -> LabelledImages:
+def read_labeled_images(folder: Path) -> LabelledImages:
     """Read a folder of folders of images; a folder's name is the label.
 
     Raises:

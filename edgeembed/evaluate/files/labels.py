@@ -17,7 +17,7 @@ class LabelledTexts:
     labels: tuple[str, ...]
 
 
-def read_labelled_texts(path: Path) -> LabelledTexts:
+def read_labeled_texts(path: Path) -> LabelledTexts:
     """Read text and label; without a header they are the first two columns.
 
     Raises:

@@ -13,7 +13,7 @@ from edgeembed.evaluate.metrics.geometry import unit_rows
 
 Floats = NDArray[np.float64]
 # With at most so many ways to split the target words all of them are tried; C(16, 8) = 12,870.
-MOST_EXACT = 20_000
+MAX_EXACT = 20_000
 
 
 def associations(targets: Floats, a: Floats, b: Floats) -> Floats:
@@ -40,7 +40,7 @@ def permutation_p_value(x: Floats, y: Floats, *, samples: int, seed: int) -> flo
     """
     both = np.concatenate([x, y])
     observed = float(x.sum() / len(x) - y.sum() / len(y))
-    if math.comb(len(both), len(x)) <= MOST_EXACT:
+    if math.comb(len(both), len(x)) <= MAX_EXACT:
         choices = np.array(list(itertools.combinations(range(len(both)), len(x))))
         return float(_at_least(both, choices, observed).mean())
     rng = np.random.default_rng(seed)

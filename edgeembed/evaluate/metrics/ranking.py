@@ -11,7 +11,7 @@ Floats = NDArray[np.float64]
 
 
 def ndcg(gains: Floats, judged: Floats, k: int) -> float:
-    """Normalised discounted cumulative gain of the first `k`, with linear gains.
+    """Normalized discounted cumulative gain of the first `k`, with linear gains.
 
     Source: Järvelin & Kekäläinen, ACM TOIS 20(4), 2002; trec_eval's ndcg_cut.
     """

@@ -32,7 +32,7 @@ class SentenceTransformerModel(ComparesVectors):
                 f"{path} is a PyTorch model: comparing with it needs sentence-transformers. "
                 "Run: pip install sentence-transformers"
             ) from error
-        from edgeembed_converters.quiet import quiet_logging
+        from edgeembed_converters._internal.quiet import quiet_logging
 
         try:
             with quiet_logging():  # remarks on how models load; what matters is raised

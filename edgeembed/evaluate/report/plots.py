@@ -9,7 +9,7 @@ from edgeembed.evaluate.compact import Compaction
 from edgeembed.evaluate.evaluation import Evaluation, TaskResult
 from edgeembed.evaluate.report.summary import mean_score
 
-# Told apart by people who see colours differently: Okabe & Ito, https://jfly.uni-koeln.de/color.
+# Told apart by people who see colors differently: Okabe & Ito, https://jfly.uni-koeln.de/color.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444", "#B8A800")
 _ROW_PIXELS, _MARGIN_PIXELS = 26, 120
 

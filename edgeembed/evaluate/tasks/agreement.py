@@ -1,4 +1,4 @@
-"""Agreement: does a model find the same neighbours as the reference? Texts need no labels."""
+"""Agreement: does a model find the same neighbors as the reference? Texts need no labels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from edgeembed.evaluate.models.model import Model
 from edgeembed.evaluate.tasks.task import Observed, OnStep, Values, fingerprint
 from edgeembed_runtime.errors import InputError
 
-NEIGHBOURS = 10
+NEIGHBORS = 10
 _BLOCK = 1000
 
 
@@ -26,7 +26,7 @@ class Agreement:
     texts: tuple[str, ...]
     reference: Model
     kind = "agreement"
-    metric = f"overlap@{NEIGHBOURS}"
+    metric = f"overlap@{NEIGHBORS}"
     is_quality = True
 
     @property
@@ -39,14 +39,14 @@ class Agreement:
         """See `Task`."""
         on_step(f"{self.name}: encoding")
         expected = self._expected
-        found = expected if model is self.reference else neighbours(model, self.texts)
+        found = expected if model is self.reference else neighbors(model, self.texts)
         shared = [len(np.intersect1d(a, b)) for a, b in zip(expected, found, strict=True)]
         same = expected[:, 0] == found[:, 0]
         return Observed(values=np.stack([np.array(shared) / found.shape[1], same], axis=1))
 
     @cached_property
     def _expected(self) -> NDArray[np.intp]:
-        return neighbours(self.reference, self.texts)
+        return neighbors(self.reference, self.texts)
 
     def score(self, values: Values) -> float:
         """See `Task`."""
@@ -57,7 +57,7 @@ class Agreement:
         return {"same nearest": 100 * float(values[:, 1].mean())}
 
 
-def neighbours(model: Model, texts: tuple[str, ...]) -> NDArray[np.intp]:
+def neighbors(model: Model, texts: tuple[str, ...]) -> NDArray[np.intp]:
     """The places of the texts nearest to each text, itself left out, best first: (n, k).
 
     Raises:
@@ -67,7 +67,7 @@ def neighbours(model: Model, texts: tuple[str, ...]) -> NDArray[np.intp]:
     if np.isnan(vectors).any():
         row = int(np.flatnonzero(np.isnan(vectors).any(axis=1))[0])
         raise InputError(f"{model.name}: has no vector for {texts[row]!r:.80}")
-    count = min(NEIGHBOURS, len(texts) - 1)
+    count = min(NEIGHBORS, len(texts) - 1)
     rows: list[NDArray[np.intp]] = []
     for start in range(0, len(texts), _BLOCK):
         scores = model.compare(vectors[start : start + _BLOCK], vectors)

@@ -13,7 +13,7 @@ from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.vectors import normalize
 
 # As in gensim: a large vocabulary is cut to its first words, which are the most frequent ones.
-MOST_WORDS = 300_000
+MAX_WORDS = 300_000
 _QUESTIONS_AT_ONCE = 256
 
 
@@ -74,7 +74,7 @@ class Analogies:
     def _vocabulary(self, model: Model) -> tuple[Sequence[str], Vectors]:
         """Distinct words in lower case, the first of a kind standing for all, and their vectors."""
         own = model.vocabulary()
-        words = own[:MOST_WORDS] if own else [word for q in self.questions for word in q.words]
+        words = own[:MAX_WORDS] if own else [word for q in self.questions for word in q.words]
         first: dict[str, str] = {}
         for word in words:
             first.setdefault(word.lower(), word)

@@ -1,4 +1,4 @@
-"""Images and texts in one space: naming what a picture shows, and finding pictures by captions."""
+"""Images and texts in one space: naming what an image shows, and finding images by captions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

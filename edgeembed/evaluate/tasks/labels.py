@@ -11,8 +11,8 @@ from edgeembed.evaluate.files.labels import LabelledTexts
 from edgeembed.evaluate.models.model import Model
 from edgeembed.evaluate.tasks.task import Observed, OnStep, Values, fingerprint
 
-_MOST_FOLDS = 5
-_MOST_ITERATIONS = 1000
+_MAX_FOLDS = 5
+_MAX_ITERATIONS = 1000
 _RESTARTS = 10
 
 
@@ -43,10 +43,10 @@ class Classification:
         on_step(f"{self.name}: encoding {len(self.data.texts)} texts")
         vectors = model.features(self.data.texts)
         labels = label_numbers(self.data.labels)
-        count = min(_MOST_FOLDS, int(np.bincount(labels).min()))
+        count = min(_MAX_FOLDS, int(np.bincount(labels).min()))
         on_step(f"{self.name}: learning, {count} folds")
         folds = StratifiedKFold(count, shuffle=True, random_state=self.seed)
-        learner = LogisticRegression(max_iter=_MOST_ITERATIONS)
+        learner = LogisticRegression(max_iter=_MAX_ITERATIONS)
         answers = np.asarray(cross_val_predict(learner, vectors, labels, cv=folds))
         return Observed(values=np.stack([labels, answers], axis=1).astype(np.float64))
 

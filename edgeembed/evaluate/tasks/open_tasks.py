@@ -7,11 +7,11 @@ from edgeembed.evaluate.files.images import (
     CAPTIONS,
     SUFFIXES,
     read_captioned_images,
-    read_labelled_images,
+    read_labeled_images,
 )
-from edgeembed.evaluate.files.judgements import read_beir, read_judged_pairs
+from edgeembed.evaluate.files.judgments import read_beir, read_judged_pairs
 from edgeembed.evaluate.files.labels import (
-    read_labelled_texts,
+    read_labeled_texts,
     read_plain_texts,
     read_translations,
 )
@@ -131,8 +131,8 @@ def _duplicates(path: Path, reference: Model, seed: int) -> Task:
 
 def _retrieval(path: Path, reference: Model, seed: int) -> Task:
     del reference, seed
-    judgements = read_beir(path) if path.is_dir() else read_judged_pairs(path)
-    return Retrieval(name=path.stem, judgements=judgements)
+    judgments = read_beir(path) if path.is_dir() else read_judged_pairs(path)
+    return Retrieval(name=path.stem, judgments=judgments)
 
 
 def _bitext(path: Path, reference: Model, seed: int) -> Task:
@@ -147,10 +147,10 @@ _OPENERS: Mapping[str, _Opener] = {
     "retrieval": _retrieval,
     "reranking": _reranking,
     "classification": lambda path, _, seed: Classification(
-        name=path.stem, data=read_labelled_texts(path), seed=seed
+        name=path.stem, data=read_labeled_texts(path), seed=seed
     ),
     "clustering": lambda path, _, seed: Clustering(
-        name=path.stem, data=read_labelled_texts(path), seed=seed
+        name=path.stem, data=read_labeled_texts(path), seed=seed
     ),
     "bitext": _bitext,
     "agreement": lambda path, reference, _: Agreement(
@@ -161,6 +161,6 @@ _OPENERS: Mapping[str, _Opener] = {
         name=path.stem, pairs=read_scored_pairs(path), seed=seed
     ),
     "bias": lambda path, _, seed: Bias(test=read_association_test(path), seed=seed),
-    "zero-shot": lambda path, _, __: ZeroShot(name=path.name, data=read_labelled_images(path)),
+    "zero-shot": lambda path, _, __: ZeroShot(name=path.name, data=read_labeled_images(path)),
     "image-text": lambda path, _, __: ImageText(name=path.name, data=read_captioned_images(path)),
 }

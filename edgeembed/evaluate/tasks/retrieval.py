@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed.evaluate.files.judgements import Judgements
+from edgeembed.evaluate.files.judgments import Judgments
 from edgeembed.evaluate.metrics.ranking import average_precision, ndcg, recall, reciprocal_rank
 from edgeembed.evaluate.models.model import Model, Vectors
 from edgeembed.evaluate.tasks.task import Observed, OnStep, Values, fingerprint
@@ -23,7 +23,7 @@ class Retrieval:
     """nDCG@10 over a whole corpus; rows: the metrics of one query, in the order of `_METRICS`."""
 
     name: str
-    judgements: Judgements
+    judgments: Judgments
     kind = "retrieval"
     metric = "ndcg@10"
     is_quality = True
@@ -31,27 +31,25 @@ class Retrieval:
     @property
     def fingerprint(self) -> str:
         """See `Task`."""
-        return fingerprint(self.kind, self.judgements)
+        return fingerprint(self.kind, self.judgments)
 
     def observe(self, model: Model, on_step: OnStep) -> Observed:
         """See `Task`; of equal scores the document that stands first in the corpus comes first."""
-        ids, documents = zip(*self.judgements.documents.items(), strict=True)
+        ids, documents = zip(*self.judgments.documents.items(), strict=True)
         judged = {
-            query: gains
-            for query, gains in self.judgements.gains.items()
-            if max(gains.values()) > 0
+            query: gains for query, gains in self.judgments.gains.items() if max(gains.values()) > 0
         }
         if not judged:
             raise InputError(f"{self.name}: expected a query with a relevant document, found none")
         on_step(f"{self.name}: encoding {len(judged)} queries")
-        queries = model.encode([self.judgements.queries[query] for query in judged], "query")
+        queries = model.encode([self.judgments.queries[query] for query in judged], "query")
         on_step(f"{self.name}: encoding {len(documents)} documents")
         found = _nearest(model, queries, model.encode(documents, "document"))
         rows = [
             _query_scores([gains.get(ids[place], 0.0) for place in places], list(gains.values()))
             for gains, places in zip(judged.values(), found.tolist(), strict=True)
         ]
-        skipped = len(self.judgements.queries) - len(judged)
+        skipped = len(self.judgments.queries) - len(judged)
         notes = (
             (f"{skipped} queries left out: no document is judged relevant to them",)
             if skipped

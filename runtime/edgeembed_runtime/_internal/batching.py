@@ -6,7 +6,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def windows(items: Iterable[T], size: int, *, first: int | None = None) -> Iterator[list[T]]:
+def batched(items: Iterable[T], size: int, *, first: int | None = None) -> Iterator[list[T]]:
     """Lists of `size` items, the last one shorter; when `items` raises, those before come first.
 
     With `first` the lists begin at that size and double until they reach `size`.

@@ -27,7 +27,7 @@ _known: "weakref.WeakSet[ForkAware]" = weakref.WeakSet()
 _told: list[ForkAware] = []
 
 
-def tell_of_forks(thing: ForkAware) -> None:
+def follow_forks(thing: ForkAware) -> None:
     """Tell `thing` of every fork, for as long as it lives."""
     _known.add(thing)
 

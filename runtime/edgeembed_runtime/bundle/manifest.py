@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle.expect import expect
 from edgeembed_runtime.bundle.towers import ImageTower, Modality, TextTower, Tower
 from edgeembed_runtime.errors import InputError
@@ -12,6 +13,7 @@ KIND = "edgeembed-bundle"
 FORMAT_VERSION = 1
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class FileEntry:
     """What a file of the bundle must be: its size in bytes and its SHA-256 in hexadecimal."""
@@ -20,6 +22,7 @@ class FileEntry:
     sha256: str
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """Where the weights came from."""
@@ -30,6 +33,7 @@ class Source:
     license: str | None = None
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
     """Everything a bundle says of itself.
@@ -103,7 +107,7 @@ class Manifest:
         if self.text is None:
             raise InputError(
                 f"bundle {self.name}: expected one that encodes texts, got one for images only; "
-                "give it pictures, or use a bundle with a text tower"
+                "give it images, or use a bundle with a text tower"
             )
         return self.text
 

@@ -5,22 +5,24 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle.expect import expect
 from edgeembed_runtime.bundle.preprocess import Preprocess
 from edgeembed_runtime.bundle.words import Words
 
 Modality = Literal["text", "image"]
-_MOST_TOKENS = (1 << 31) - 1
+_MAX_TOKENS = (1 << 31) - 1
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class Fidelity:
     """How close a variant's vectors are to the original model's, over `texts` real inputs.
 
-    The inputs of an image tower are pictures, whatever the name says. Cosines are between the two
+    The inputs of an image tower are images, whatever the name says. Cosines are between the two
     vectors of one input; `max_abs_difference` is over components; `pairs_spearman` compares the
     rankings of all pairwise similarities; `retrieval_overlap` is the mean share of each input's
-    ten nearest neighbours that both find.
+    ten nearest neighbors that both find.
     """
 
     texts: int
@@ -31,6 +33,7 @@ class Fidelity:
     retrieval_overlap: float
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class Variant:
     """One ONNX file of a tower.
@@ -51,6 +54,7 @@ class Variant:
     measured_on: str = ""
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class Tower:
     """What every tower has: its graphs' outputs, and its variants."""
@@ -75,6 +79,7 @@ class Tower:
         expect(len(set(names)) == len(names), "variant names", "each once", names)
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class TextTower(Tower):
     """How text becomes the inputs of the graph.
@@ -96,9 +101,9 @@ class TextTower(Tower):
     def check(self, where: str) -> None:
         """See `Tower`."""
         expect(
-            1 <= self.max_tokens <= _MOST_TOKENS,
+            1 <= self.max_tokens <= _MAX_TOKENS,
             f"{where}.max_tokens",
-            f"a number of 1 to {_MOST_TOKENS}",
+            f"a number of 1 to {_MAX_TOKENS}",
             self.max_tokens,
         )
         expect(
@@ -116,8 +121,9 @@ class TextTower(Tower):
         super().check(where)
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class ImageTower(Tower):
-    """How a picture becomes `pixel_values`, the input of the graph."""
+    """How an image becomes `pixel_values`, the input of the graph."""
 
     preprocess: Preprocess

@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle.expect import expect
 
-_MOST_SUBWORD_CHARACTERS = 100
+_MAX_SUBWORD_CHARACTERS = 100
 UnknownWord = Literal["subword", "zero", "mean", "error"]
 UNKNOWN_WORDS: tuple[UnknownWord, ...] = get_args(UnknownWord)
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class Subwords:
     """Rows for parts of words, as fastText has them: see `subword_rows`.
@@ -29,13 +31,14 @@ class Subwords:
         expect(self.first_row >= 0, f"{where}.first_row", "0 or more", self.first_row)
         expect(self.buckets >= 1, f"{where}.buckets", "1 or more", self.buckets)
         expect(
-            1 <= self.min_n <= self.max_n <= _MOST_SUBWORD_CHARACTERS,
+            1 <= self.min_n <= self.max_n <= _MAX_SUBWORD_CHARACTERS,
             f"{where}.min_n, max_n",
-            f"1 <= min_n <= max_n <= {_MOST_SUBWORD_CHARACTERS}",
+            f"1 <= min_n <= max_n <= {_MAX_SUBWORD_CHARACTERS}",
             (self.min_n, self.max_n),
         )
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class Words:
     """The tokens are whole words; how a text becomes words (inputs/word_tokenizer.py).

@@ -14,10 +14,11 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_runtime.engine.engine import EncodeMany, NumberedText
+from edgeembed_runtime._internal.batching import batched
+from edgeembed_runtime._internal.forks import follow_forks
+from edgeembed_runtime._internal.public import public
+from edgeembed_runtime.engine.base import EncodeMany, NumberedText
 from edgeembed_runtime.errors import EdgeEmbedError, InputError
-from edgeembed_runtime.forks import tell_of_forks
-from edgeembed_runtime.windows import windows
 
 _log = logging.getLogger("edgeembed")
 # "eeVC": a file with another number is somebody else's, and is not touched.
@@ -30,12 +31,13 @@ _SCHEMA = (
 _KEPT_SHARE = 0.9
 _CONNECTION: Mapping[str, Any] = {"timeout": 2.0, "check_same_thread": False}
 # SQLite allows more in a statement from 3.32 on.
-_MOST_MARKS = 999
+_MAX_MARKS = 999
 # What a damaged or locked file makes SQLite raise, and what `_open` makes of it.
 _FAILURES = (sqlite3.Error, EdgeEmbedError, UnicodeDecodeError)
 _READ_ONLY = ("SQLITE_READONLY", "SQLITE_CANTOPEN")
 
 
+@public
 class EmbeddingCache:
     """Vectors of texts that were encoded before, by the model that made them.
 
@@ -63,7 +65,7 @@ class EmbeddingCache:
         self._warned = False
         with self._lock:
             self._open()
-        tell_of_forks(self)
+        follow_forks(self)
 
     def __reduce__(self) -> tuple[Callable[..., "EmbeddingCache"], tuple[str, int]]:
         """Pickle as a path and a size: the copy opens the same file."""
@@ -89,7 +91,7 @@ class EmbeddingCache:
         `model` says whose vectors they are; another model's are never given. `window` texts are
         looked up, encoded and kept together.
         """
-        for window_texts in windows(texts, window):
+        for window_texts in batched(texts, window):
             keys = [_key(model, text) for _, text in window_texts]
             known = self._get(keys)
             missing: dict[bytes, NumberedText] = {}
@@ -147,8 +149,8 @@ class EmbeddingCache:
         try:
             with self._lock:
                 connection = self._open()
-                for start in range(0, len(keys), _MOST_MARKS):
-                    some = keys[start : start + _MOST_MARKS]
+                for start in range(0, len(keys), _MAX_MARKS):
+                    some = keys[start : start + _MAX_MARKS]
                     marks = ",".join("?" * len(some))
                     query = f"SELECT key, vector, crc32 FROM vectors WHERE key IN ({marks})"
                     for key, blob, checksum in connection.execute(query, some):

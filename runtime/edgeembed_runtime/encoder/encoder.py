@@ -1,4 +1,4 @@
-"""The Encoder: a bundle, loaded and ready to turn texts and pictures into vectors."""
+"""The Encoder: a bundle, loaded and ready to turn texts and images into vectors."""
 
 import asyncio
 import os
@@ -12,33 +12,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime import vectors as vec
+from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle import Bundle, Modality
 from edgeembed_runtime.bundle.default_bundle import default_bundle
-from edgeembed_runtime.cache import EmbeddingCache
-from edgeembed_runtime.classify import TEMPLATE, Classification, classifications, label_texts
-from edgeembed_runtime.engine.engine import TOKEN_EMBEDDINGS
+from edgeembed_runtime.encoder.cache import EmbeddingCache
+from edgeembed_runtime.encoder.image import ImageOptions, check_max_pixels
+from edgeembed_runtime.encoder.load import LoadOptions, Verify, load_towers, with_proven
+from edgeembed_runtime.encoder.long_texts import Chunker, ChunkVectors
+from edgeembed_runtime.encoder.output import Shape
+from edgeembed_runtime.encoder.progress import OnProgress
+from edgeembed_runtime.encoder.prompts import Role, prompt_text
+from edgeembed_runtime.encoder.properties import EncoderFacts
+from edgeembed_runtime.encoder.self_test import SelfTest
+from edgeembed_runtime.encoder.text import EncodeOptions
+from edgeembed_runtime.encoder.token_vectors import TokenVectors, token_vectors_of
+from edgeembed_runtime.encoder.word_neighbors import NearestWords, Neighbor
+from edgeembed_runtime.encoder.zero_shot import (
+    TEMPLATE,
+    Classification,
+    classifications,
+    label_texts,
+)
+from edgeembed_runtime.engine.base import TOKEN_EMBEDDINGS
 from edgeembed_runtime.engine.providers import Provider
 from edgeembed_runtime.engine.schedule import Profile
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.facts import EncoderFacts
-from edgeembed_runtime.finishing import Shape
-from edgeembed_runtime.image_encoding import ImageOptions, check_max_pixels
-from edgeembed_runtime.inputs.chunking import Chunk
-from edgeembed_runtime.inputs.pictures import DEFAULT_MAX_PIXELS, Picture, is_one_picture
-from edgeembed_runtime.inputs.texts import checked_text, stream_of
-from edgeembed_runtime.inputs.truncation import Truncation
-from edgeembed_runtime.loading import LoadOptions, Verify, load_towers, with_proven
-from edgeembed_runtime.long_texts import Chunker, ChunkVectors
-from edgeembed_runtime.nearest_words import NearestWords, Neighbour
-from edgeembed_runtime.progress import OnProgress
-from edgeembed_runtime.prompts import Role, prompt_text
-from edgeembed_runtime.self_test import SelfTest
-from edgeembed_runtime.text_encoding import EncodeOptions
-from edgeembed_runtime.token_vectors import TokenVectors, token_vectors_of
+from edgeembed_runtime.inputs.image.open import DEFAULT_MAX_PIXELS, ImageInput, is_single_image
+from edgeembed_runtime.inputs.text.chunking import Chunk
+from edgeembed_runtime.inputs.text.truncation import Truncation
+from edgeembed_runtime.inputs.text.validation import checked_text, stream_of
 
 
+@public
 class Encoder(EncoderFacts):
-    """Texts and pictures to vectors, on this machine, with no network.
+    """Texts and images to vectors, on this machine, with no network.
 
     Make one with `Encoder.load`. It may be shared by any number of threads, pickled (it is loaded
     again from its path) and used after a fork. On the CPU the same input gives the same vector to
@@ -106,7 +113,7 @@ class Encoder(EncoderFacts):
 
     def encode(
         self,
-        inputs: str | Sequence[str] | Picture | Sequence[Picture],
+        inputs: str | Sequence[str] | ImageInput | Sequence[ImageInput],
         *,
         prompt_name: str | None = None,
         prompt: str | None = None,
@@ -119,7 +126,7 @@ class Encoder(EncoderFacts):
     ) -> NDArray[Any]:
         """Encode one text to (d,) or a list of n texts to (n, d), in order, float32 by default.
 
-        A bundle that encodes images only takes pictures here, as `encode_image` does.
+        A bundle that encodes images only takes images here, as `encode_image` does.
 
         Args:
             inputs: a text or a list of texts; an empty list gives (0, d).
@@ -147,7 +154,7 @@ class Encoder(EncoderFacts):
             if prompt_name is not None or prompt is not None or chunk:
                 self.manifest.text_tower()  # says that these options are for texts
             return self.encode_image(
-                cast("Picture | Sequence[Picture]", inputs),
+                cast("ImageInput | Sequence[ImageInput]", inputs),
                 truncate_dim=truncate_dim,
                 precision=precision,
                 ranges=ranges,
@@ -260,7 +267,7 @@ class Encoder(EncoderFacts):
 
     def encode_image(
         self,
-        images: Picture | Sequence[Picture],
+        images: ImageInput | Sequence[ImageInput],
         *,
         truncate_dim: int | None = None,
         precision: vec.Precision = "float32",
@@ -268,22 +275,22 @@ class Encoder(EncoderFacts):
         max_pixels: int = DEFAULT_MAX_PIXELS,
         show_progress_bar: bool | OnProgress = False,
     ) -> NDArray[Any]:
-        """Encode one picture to (d,) or a list of n pictures to (n, d), in order.
+        """Encode one image to (d,) or a list of n images to (n, d), in order.
 
-        A picture is a path, a file's bytes, an open file, a PIL image, or an array of
+        An image is a path, a file's bytes, an open file, a PIL image, or an array of
         (height, width, 3) uint8. JPEG, PNG, WebP, GIF, BMP and TIFF are read. It is turned as its
         EXIF orientation says; of an animation the first frame counts; alpha is dropped.
 
         Args:
-            images: a picture or a list of pictures; an empty list gives (0, d).
+            images: an image or a list of images; an empty list gives (0, d).
             truncate_dim: see `encode`, and so for `precision`, `ranges`, `show_progress_bar`.
             precision: see `encode`.
             ranges: see `encode`.
-            max_pixels: larger pictures are refused; four bytes of memory for each are needed.
+            max_pixels: larger images are refused; four bytes of memory for each are needed.
             show_progress_bar: see `encode`.
 
         Raises:
-            InputError: a picture cannot be used (its position and its file are named), the bundle
+            InputError: an image cannot be used (its position and its file are named), the bundle
                 encodes no images, or an option is unknown.
             MissingExtraError: Pillow is not installed.
             InferenceError: the model failed.
@@ -296,21 +303,21 @@ class Encoder(EncoderFacts):
         return self._loaded.image_encoding().encode(images, options)
 
     def encode_image_iter(
-        self, images: Iterable[Picture], *, max_pixels: int = DEFAULT_MAX_PIXELS
+        self, images: Iterable[ImageInput], *, max_pixels: int = DEFAULT_MAX_PIXELS
     ) -> Iterator[NDArray[np.float32] | InputError]:
-        """Encode a stream of pictures, in order; memory stays flat.
+        """Encode a stream of images, in order; memory stays flat.
 
-        For each picture comes its vector, (d,) float32, or the error that says what is wrong with
+        For each image comes its vector, (d,) float32, or the error that says what is wrong with
         it, so that one broken file among thousands stops nothing. See `encode_image`.
         """
-        if is_one_picture(images):
-            raise InputError(f"images: expected many pictures, got one {type(images).__name__}")
+        if is_single_image(images):
+            raise InputError(f"images: expected many images, got one {type(images).__name__}")
         return self._loaded.image_encoding().outcomes(images, check_max_pixels(max_pixels))
 
     @overload
     def classify(
         self,
-        images: list[Picture] | tuple[Picture, ...],
+        images: list[ImageInput] | tuple[ImageInput, ...],
         labels: Sequence[str],
         *,
         template: str = TEMPLATE,
@@ -318,17 +325,17 @@ class Encoder(EncoderFacts):
 
     @overload
     def classify(
-        self, images: Picture, labels: Sequence[str], *, template: str = TEMPLATE
+        self, images: ImageInput, labels: Sequence[str], *, template: str = TEMPLATE
     ) -> Classification: ...
 
     def classify(
         self,
-        images: Picture | Sequence[Picture],
+        images: ImageInput | Sequence[ImageInput],
         labels: Sequence[str],
         *,
         template: str = TEMPLATE,
     ) -> Classification | list[Classification]:
-        """Say which of `labels` a picture, or each of a list, shows: zero-shot, as CLIP does.
+        """Say which of `labels` an image, or each of a list, shows: zero-shot, as CLIP does.
 
         `template` makes a text of a label, in place of {}. The probabilities come from the model's
         own logit scale.
@@ -341,7 +348,7 @@ class Encoder(EncoderFacts):
         vectors = np.atleast_2d(self.encode_image(images))
         cosines = vec.similarity_matrix(vectors, texts, "cosine")
         found = classifications(cosines, labels, self.manifest)
-        return found[0] if is_one_picture(images) else found
+        return found[0] if is_single_image(images) else found
 
     def encode_chunks(
         self,
@@ -392,7 +399,7 @@ class Encoder(EncoderFacts):
 
     def most_similar(
         self, positive: str | Sequence[str], negative: str | Sequence[str] = (), k: int = 10
-    ) -> list[Neighbour]:
+    ) -> list[Neighbor]:
         """The `k` words of a static model nearest to words, or to words less others: see there.
 
         `most_similar(["king", "woman"], ["man"])` asks what is to woman as king is to man.

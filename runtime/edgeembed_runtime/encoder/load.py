@@ -6,15 +6,15 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, cast
 
 from edgeembed_runtime.bundle import Bundle, Manifest, Modality, Tower, Variant
-from edgeembed_runtime.cache import EmbeddingCache
+from edgeembed_runtime.encoder.cache import EmbeddingCache
+from edgeembed_runtime.encoder.image import ImageEncoding
+from edgeembed_runtime.encoder.text import TextEncoding
 from edgeembed_runtime.engine.handle import EngineHandle
-from edgeembed_runtime.engine.open_engine import Opening, open_image_engine, open_text_engine
+from edgeembed_runtime.engine.open import Opening, open_image_engine, open_text_engine
 from edgeembed_runtime.engine.providers import Provider, Providers, resolve_providers
 from edgeembed_runtime.engine.schedule import Profile, Schedule, schedule_for
 from edgeembed_runtime.engine.variants import ranked_variants
 from edgeembed_runtime.errors import BundleCorruptError, InputError
-from edgeembed_runtime.image_encoding import ImageEncoding
-from edgeembed_runtime.text_encoding import TextEncoding
 
 Verify = Literal["size", "hash", "golden"]
 Encoding = TextEncoding | ImageEncoding

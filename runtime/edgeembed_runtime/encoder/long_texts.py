@@ -9,15 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime import vectors as vec
-from edgeembed_runtime.engine.engine import EncodeMany, NumberedText, at_position
+from edgeembed_runtime._internal.public import public
+from edgeembed_runtime.engine.base import EncodeMany, NumberedText, at_position
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.inputs.chunking import Chunk, checked_size, chunk_text
-from edgeembed_runtime.inputs.tokenizer import TextTokenizer
+from edgeembed_runtime.inputs.text.chunking import Chunk, checked_size, chunk_text
+from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
 # The part of a chunk that the next one repeats, so that what is said across a border is in one.
 OVERLAP_SHARE = 8
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class ChunkVectors:
     """The chunks of a text, with their places in it, and their vectors: (n, d)."""

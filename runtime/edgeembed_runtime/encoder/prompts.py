@@ -5,7 +5,7 @@ from typing import Literal, cast
 
 from edgeembed_runtime.bundle.towers import TextTower
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.inputs.texts import checked_text
+from edgeembed_runtime.inputs.text.validation import checked_text
 
 Role = Literal["query", "document"]
 # The names under which sentence-transformers says it looks for a prompt, in its order.

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edgeembed_runtime.bundle import Bundle, Manifest, Modality
-from edgeembed_runtime.engine.engine import Engine
+from edgeembed_runtime.encoder.load import Loaded
+from edgeembed_runtime.encoder.prompts import Role, usual_prompt
+from edgeembed_runtime.engine.base import Engine
 from edgeembed_runtime.engine.handle import EngineHandle
-from edgeembed_runtime.engine.image_engine import ImageEngine
-from edgeembed_runtime.loading import Loaded
-from edgeembed_runtime.prompts import Role, usual_prompt
+from edgeembed_runtime.engine.image import ImageEngine
 from edgeembed_runtime.vectors import Similarity
 
 

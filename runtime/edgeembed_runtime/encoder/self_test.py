@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle import Modality, Variant
 
 # A variant's own measured distance is allowed for; this is what another processor may add to it.
@@ -12,11 +13,12 @@ TOLERANCE = {"fp32": 1e-5}
 DEFAULT_TOLERANCE = 5e-3
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class SelfTest:
     """The outcome of running a tower's golden inputs: cosines to the original model's vectors.
 
-    `texts` is how many inputs there were: pictures, for an image tower. `expected_min_cosine` is
+    `texts` is how many inputs there were: images, for an image tower. `expected_min_cosine` is
     the bound: what was measured when the bundle was made, less a tolerance for other processors.
     """
 

@@ -10,21 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime.bundle import Bundle, Variant
-from edgeembed_runtime.cache import EmbeddingCache
-from edgeembed_runtime.engine.engine import EncodeMany, Engine, NumberedText, at_position
+from edgeembed_runtime.encoder.cache import EmbeddingCache
+from edgeembed_runtime.encoder.long_texts import Chunker
+from edgeembed_runtime.encoder.output import Finishing, Shape
+from edgeembed_runtime.encoder.progress import OnProgress, with_progress
+from edgeembed_runtime.encoder.self_test import SelfTest, compare_golden
+from edgeembed_runtime.engine.base import EncodeMany, Engine, NumberedText, at_position
 from edgeembed_runtime.engine.handle import EngineHandle
 from edgeembed_runtime.errors import BundleCorruptError, EdgeEmbedError
-from edgeembed_runtime.finishing import Finishing, Shape
-from edgeembed_runtime.inputs.texts import checked_texts
-from edgeembed_runtime.inputs.truncation import (
+from edgeembed_runtime.inputs.text.truncation import (
     CutTexts,
     Truncation,
     allow_cut,
     check_truncation,
 )
-from edgeembed_runtime.long_texts import Chunker
-from edgeembed_runtime.progress import OnProgress, with_progress
-from edgeembed_runtime.self_test import SelfTest, compare_golden
+from edgeembed_runtime.inputs.text.validation import checked_texts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +136,7 @@ class TextEncoding:
         return found
 
     def _cached(self, encode_many: EncodeMany, truncation: Truncation) -> EncodeMany:
-        # A text in the cache is not tokenised, so that nobody would know that it is too long.
+        # A text in the cache is not tokenized, so that nobody would know that it is too long.
         if self.cache is None or truncation != "truncate":
             return encode_many
         # Variants of one space differ a little, so a cache keeps them apart.

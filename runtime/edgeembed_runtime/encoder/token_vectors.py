@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_runtime.engine.engine import Engine
+from edgeembed_runtime._internal.public import public
+from edgeembed_runtime.engine.base import Engine
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.inputs.texts import checked_text
-from edgeembed_runtime.inputs.truncation import allow_cut
+from edgeembed_runtime.inputs.text.truncation import allow_cut
+from edgeembed_runtime.inputs.text.validation import checked_text
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class Token:
     """A token: its string in the model's vocabulary, and its place, text[start:end].
@@ -24,6 +26,7 @@ class Token:
     end: int
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class TokenVectors:
     """The tokens of a text as the model saw them, and a vector for each: (t, width) float32.

@@ -8,18 +8,20 @@ from typing import NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle import Bundle
-from edgeembed_runtime.engine.engine import Engine
+from edgeembed_runtime.engine.base import Engine
 from edgeembed_runtime.engine.handle import EngineHandle
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.inputs.texts import checked_texts
-from edgeembed_runtime.inputs.truncation import allow_cut
+from edgeembed_runtime.inputs.text.truncation import allow_cut
+from edgeembed_runtime.inputs.text.validation import checked_texts
 from edgeembed_runtime.vectors import normalize
 
 _IDS_AT_ONCE = 4096
 
 
-class Neighbour(NamedTuple):
+@public
+class Neighbor(NamedTuple):
     """A word of the vocabulary, and its cosine to what was asked for."""
 
     word: str
@@ -47,7 +49,7 @@ class NearestWords:
 
     def most_similar(
         self, positive: str | Sequence[str], negative: str | Sequence[str], k: int
-    ) -> list[Neighbour]:
+    ) -> list[Neighbor]:
         """The `k` words nearest to the mean of unit vectors, those of `negative` turned round.
 
         The words that were asked about are left out. Source: 3CosAdd of Mikolov, Yih & Zweig, NAACL
@@ -70,7 +72,7 @@ class NearestWords:
         count = min(k, int(np.isfinite(scores).sum()))
         best = np.argsort(-scores, kind="stable")[:count] if count else np.empty(0, np.intp)
         names = self.vocabulary
-        return [Neighbour(names[at], float(scores[at])) for at in best.tolist()]
+        return [Neighbor(names[at], float(scores[at])) for at in best.tolist()]
 
     def _asked(self, word: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The vector of a word, and its ids."""

@@ -1,4 +1,4 @@
-"""Naming what a picture shows, among labels that the model never saw as classes."""
+"""Naming what an image shows, among labels that the model never saw as classes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,15 +7,17 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle import Manifest
 from edgeembed_runtime.errors import InputError
 
 TEMPLATE = "a photo of a {}"
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class Classification:
-    """What a picture shows: the most likely label, and the probability of every label, best first.
+    """What an image shows: the most likely label, and the probability of every label, best first.
 
     They add up to 1, unless the model was trained to judge each label by itself (SigLIP: its
     bundle has a `logit_bias`).
@@ -44,7 +46,7 @@ def label_texts(labels: Sequence[str], template: str) -> list[str]:
 def classifications(
     cosines: NDArray[np.float32], labels: Sequence[str], manifest: Manifest
 ) -> list[Classification]:
-    """From (n, m) cosines of pictures and labels to what each picture shows.
+    """From (n, m) cosines of images and labels to what each image shows.
 
     Logits are `cosine * logit_scale + logit_bias`; their softmax are the probabilities (CLIP,
     https://arxiv.org/abs/2103.00020), or with a bias their sigmoid (SigLIP,

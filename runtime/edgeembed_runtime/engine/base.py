@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime.errors import InferenceError, InputError
-from edgeembed_runtime.inputs.tokenizer import TextTokenizer, TokenizedText
+from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer, TokenizedText
 
 EMBEDDING = "embedding"
 TOKEN_EMBEDDINGS = "token_embeddings"

@@ -6,8 +6,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_runtime.engine.budget import threads_within
-from edgeembed_runtime.engine.engine import (
+from edgeembed_runtime.engine.base import (
     EMBEDDING,
     TOKEN_EMBEDDINGS,
     NumberedText,
@@ -17,11 +16,12 @@ from edgeembed_runtime.engine.engine import (
     feeds_of,
     tokenized,
 )
+from edgeembed_runtime.engine.memory_budget import threads_within
 from edgeembed_runtime.engine.pool import WorkerPool
 from edgeembed_runtime.engine.schedule import Schedule
 from edgeembed_runtime.engine.session import Session, SessionSettings
 from edgeembed_runtime.engine.sessions import OpenSession, Sessions
-from edgeembed_runtime.inputs.tokenizer import TextTokenizer, TokenizedText
+from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer, TokenizedText
 
 
 class ExactEngine:
@@ -51,7 +51,7 @@ class ExactEngine:
         """
         self.tokenizer = tokenizer
         self._spin = schedule.spin
-        self._callers_help = schedule.callers_help
+        self._callers_help = schedule.run_in_caller_thread
         self._sessions = Sessions(open_session)
         self._single = self._session(schedule.single_threads)
         self.threads = schedule.threads

@@ -4,9 +4,9 @@ import threading
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-from edgeembed_runtime.engine.memory import give_back_freed_memory
+from edgeembed_runtime._internal.forks import follow_forks, never_delete
+from edgeembed_runtime.engine.memory import trim_heap
 from edgeembed_runtime.errors import EdgeEmbedError
-from edgeembed_runtime.forks import never_delete, tell_of_forks
 
 
 class Closable(Protocol):
@@ -29,7 +29,7 @@ class EngineHandle(Generic[E]):
         self._lock = threading.Lock()
         self._engine: E | None = open_engine()
         self._closed = False
-        tell_of_forks(self)
+        follow_forks(self)
 
     def get(self) -> E:
         """The engine.
@@ -51,7 +51,7 @@ class EngineHandle(Generic[E]):
         if engine is not None:
             engine.close()
             del engine
-            give_back_freed_memory()
+            trim_heap()
 
     def before_fork(self) -> None:
         """See `ForkAware`: nothing to do, the child does not touch what is the parent's."""

@@ -1,6 +1,6 @@
-"""One picture a run: on the CPU, a vector then depends on its own picture only.
+"""One image a run: on the CPU, a vector then depends on its own image only.
 
-Each thread decodes a picture, prepares it and runs it; while one decodes, another is in the
+Each thread decodes an image, prepares it and runs it; while one decodes, another is in the
 network. Pillow, numpy's copies and onnxruntime let go of the interpreter while they work.
 """
 
@@ -14,28 +14,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime.bundle import Preprocess
-from edgeembed_runtime.engine.budget import threads_within
-from edgeembed_runtime.engine.engine import EMBEDDING, at_position
+from edgeembed_runtime.engine.base import EMBEDDING, at_position
+from edgeembed_runtime.engine.memory_budget import threads_within
 from edgeembed_runtime.engine.pool import WorkerPool
 from edgeembed_runtime.engine.schedule import Schedule
 from edgeembed_runtime.engine.session import Session, SessionSettings
 from edgeembed_runtime.engine.sessions import OpenSession, Sessions
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.inputs.decoding import decode, plan_decoding
-from edgeembed_runtime.inputs.pictures import Picture, open_picture
-from edgeembed_runtime.inputs.preprocess import longest_wanted_side, pixel_values
+from edgeembed_runtime.inputs.image.decode import decode, plan_decoding
+from edgeembed_runtime.inputs.image.open import ImageInput, open_image
+from edgeembed_runtime.inputs.image.preprocess import longest_wanted_side, pixel_values
 
 PIXEL_VALUES = "pixel_values"
-# A picture, and its position among all inputs, by which an error names it.
-NumberedPicture = tuple[int, Picture]
+# An image, and its position among all inputs, by which an error names it.
+NumberedImage = tuple[int, ImageInput]
 Outcome = NDArray[np.float32] | InputError
 
 
 class ImageEngine:
     """One variant of an image tower, ready to run. Any number of threads may use it at once.
 
-    Many pictures go one to a thread, each run on one thread of a session. One picture alone gets
-    all threads of another session. Pictures that are decoded at one time take no more memory
+    Many images go one to a thread, each run on one thread of a session. One image alone gets
+    all threads of another session. Images that are decoded at one time take no more memory
     together than the largest that is allowed; a large one waits for the others.
     """
 
@@ -48,7 +48,7 @@ class ImageEngine:
         deterministic: bool,
         resident_before: int = 0,
     ) -> None:
-        """Open the session for single pictures, so that a graph that cannot run is found out now.
+        """Open the session for single images, so that a graph that cannot run is found out now.
 
         `resident_before` is what the process had in memory, in bytes, before anything was loaded.
 
@@ -69,7 +69,7 @@ class ImageEngine:
                 base=resident_before,
                 max_tokens=1,
                 run=lambda _: self._run(self._single, blank),
-                what="one picture",
+                what="one image",
             )
         self._pool = WorkerPool(self.threads, low_priority=schedule.low_priority)
         self._decoding = _Memory()
@@ -79,44 +79,42 @@ class ImageEngine:
         """How many nodes of the graph each provider that loaded runs, in order of preference."""
         return self._single.nodes_by_provider
 
-    def encode_one(self, picture: Picture, max_pixels: int) -> NDArray[np.float32]:
-        """The vector of one picture, as soon as can be: (dim,) float32.
+    def encode_one(self, image: ImageInput, max_pixels: int) -> NDArray[np.float32]:
+        """The vector of one image, as soon as can be: (dim,) float32.
 
         Raises:
             InputError: it cannot be used; the message names its file.
         """
         work = partial(self._vector, self._single, max_pixels=max_pixels)
-        return work(picture) if self._schedule.callers_help else self._pool.call(work, picture)
+        return work(image) if self._schedule.run_in_caller_thread else self._pool.call(work, image)
 
-    def encode_many(
-        self, pictures: Iterable[NumberedPicture], max_pixels: int
-    ) -> Iterator[Outcome]:
-        """What becomes of each picture, in order: its vector, (dim,) float32, or what is wrong.
+    def encode_many(self, images: Iterable[NumberedImage], max_pixels: int) -> Iterator[Outcome]:
+        """What becomes of each image, in order: its vector, (dim,) float32, or what is wrong.
 
         Reads only a little ahead.
         """
         session = self._session(1)
 
-        def encode(item: NumberedPicture) -> Outcome:
-            position, picture = item
+        def encode(item: NumberedImage) -> Outcome:
+            position, image = item
             try:
                 with at_position(position):
-                    return self._vector(session, picture, max_pixels)
+                    return self._vector(session, image, max_pixels)
             except InputError as error:
                 return error
 
-        return self._pool.map(encode, pictures)
+        return self._pool.map(encode, images)
 
     def close(self) -> None:
         """Stop the threads; jobs that have not started are dropped."""
         self._pool.close()
 
-    def _vector(self, session: Session, picture: Picture, max_pixels: int) -> NDArray[np.float32]:
-        return self._run(session, self._pixels(picture, max_pixels))
+    def _vector(self, session: Session, image: ImageInput, max_pixels: int) -> NDArray[np.float32]:
+        return self._run(session, self._pixels(image, max_pixels))
 
-    def _pixels(self, picture: Picture, max_pixels: int) -> NDArray[np.float32]:
+    def _pixels(self, image: ImageInput, max_pixels: int) -> NDArray[np.float32]:
         side = longest_wanted_side(self._preprocess)
-        with open_picture(picture, max_pixels) as opened:
+        with open_image(image, max_pixels) as opened:
             plan = plan_decoding(opened, max_pixels, side)
             with self._decoding.hold(plan.bytes):
                 return pixel_values(decode(opened, plan, side), self._preprocess)
@@ -131,7 +129,7 @@ class ImageEngine:
 
 @dataclass
 class _Memory:
-    """Bytes of pictures that are decoded at one time."""
+    """Bytes of images that are decoded at one time."""
 
     most: int = 200_000_000
 

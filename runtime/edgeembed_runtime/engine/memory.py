@@ -23,7 +23,7 @@ def resident_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def give_back_freed_memory() -> None:
+def trim_heap() -> None:
     """Return freed memory to the system, where the C library would hold on to it.
 
     glibc keeps what loading a model needed for a moment, several times its size. Elsewhere, and

@@ -6,17 +6,17 @@ from functools import partial
 from edgeembed_runtime.bundle import Bundle, Tower, Variant
 from edgeembed_runtime.bundle.files import Check
 from edgeembed_runtime.bundle.graph import check_graph
-from edgeembed_runtime.engine.engine import EMBEDDING, Engine
-from edgeembed_runtime.engine.exact_engine import ExactEngine
-from edgeembed_runtime.engine.image_engine import PIXEL_VALUES, ImageEngine
-from edgeembed_runtime.engine.memory import give_back_freed_memory, resident_bytes
-from edgeembed_runtime.engine.padded_engine import PaddedEngine
+from edgeembed_runtime.engine.base import EMBEDDING, Engine
+from edgeembed_runtime.engine.exact import ExactEngine
+from edgeembed_runtime.engine.image import PIXEL_VALUES, ImageEngine
+from edgeembed_runtime.engine.memory import resident_bytes, trim_heap
+from edgeembed_runtime.engine.padded import PaddedEngine
 from edgeembed_runtime.engine.providers import Providers, input_shapes, short_name
 from edgeembed_runtime.engine.schedule import Schedule
 from edgeembed_runtime.engine.session import Session, SessionSettings
-from edgeembed_runtime.engine.static_engine import StaticEngine
+from edgeembed_runtime.engine.static import StaticEngine
 from edgeembed_runtime.errors import BundleCorruptError, InputError
-from edgeembed_runtime.inputs.word_tokenizer import load_tokenizer
+from edgeembed_runtime.inputs.text.word_tokenizer import load_tokenizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ def open_text_engine(opening: Opening) -> Engine:
         ProviderError: a provider did not load.
         InputError: the bundle has no such tower, or the variant cannot run on the provider.
     """
-    give_back_freed_memory()  # or the model would seem to need less than it does
+    trim_heap()  # or the model would seem to need less than it does
     resident_before = resident_bytes()
     bundle, variant = opening.bundle, opening.variant
     tower = bundle.manifest.text_tower()
@@ -70,7 +70,7 @@ def open_text_engine(opening: Opening) -> Engine:
 
 def open_image_engine(opening: Opening) -> ImageEngine:
     """Load one variant of a bundle's image tower; raises as `open_text_engine` does."""
-    give_back_freed_memory()
+    trim_heap()
     resident_before = resident_bytes()
     tower = opening.bundle.manifest.image_tower()
     return ImageEngine(

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_runtime.engine.engine import (
+from edgeembed_runtime._internal.batching import batched
+from edgeembed_runtime.engine.base import (
     EMBEDDING,
     TOKEN_EMBEDDINGS,
     NumberedText,
@@ -24,8 +25,7 @@ from edgeembed_runtime.engine.schedule import Schedule
 from edgeembed_runtime.engine.session import Session, SessionSettings
 from edgeembed_runtime.engine.sessions import OpenSession, Sessions
 from edgeembed_runtime.errors import InferenceError
-from edgeembed_runtime.inputs.tokenizer import TextTokenizer, TokenizedText
-from edgeembed_runtime.windows import windows
+from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer, TokenizedText
 
 # The free axes of a graph's inputs, as docs/bundle-format.md names them.
 BATCH_AXIS, TOKEN_AXIS = "batch", "tokens"
@@ -96,9 +96,9 @@ class PaddedEngine:
             with at_position(position):
                 return position, tokenized(self.tokenizer, text, on_cut)
 
-        # As many texts again are tokenised while a window runs.
+        # As many texts again are tokenized while a window runs.
         ahead = self._pool.map(tokenize, texts, ahead=self.window)
-        for window in windows(ahead, self.window, first=_FIRST_WINDOW):
+        for window in batched(ahead, self.window, first=_FIRST_WINDOW):
             yield from self._run_window(window)
 
     def encode_tokens(self, text: str, on_cut: OnCut) -> tuple[TokenizedText, NDArray[np.float32]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
-from edgeembed_runtime.engine.priority import lower_this_thread_s_priority
+from edgeembed_runtime.engine.priority import lower_thread_priority
 from edgeembed_runtime.errors import EdgeEmbedError
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ class WorkerPool:
         self._executor = ThreadPoolExecutor(
             threads,
             thread_name_prefix="edgeembed",
-            initializer=lower_this_thread_s_priority if low_priority else None,
+            initializer=lower_thread_priority if low_priority else None,
         )
 
     def call(self, function: Callable[[T], R], item: T) -> R:

@@ -12,7 +12,7 @@ _THREAD_PRIORITY_BELOW_NORMAL = -1
 _QOS_CLASS_BACKGROUND = 0x09
 
 
-def lower_this_thread_s_priority() -> None:
+def lower_thread_priority() -> None:
     """Let the calling thread give way to normal ones; where that cannot be done, nothing happens.
 
     Linux has a niceness for each thread, macOS a quality of service, Windows a thread priority.

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from edgeembed_runtime._internal.ort import ort
 from edgeembed_runtime.errors import InputError, ProviderError
-from edgeembed_runtime.onnxruntime_offline import ort
 
 Provider = str | tuple[str, Mapping[str, object]]
 Providers = tuple[tuple[str, dict[str, str]], ...]

@@ -15,22 +15,22 @@ class Schedule:
     """How the processors are used.
 
     `threads` texts run at once when there are many; one text alone is shared by `single_threads`.
-    With `spin` the threads wait busily for the next text, without it only inside a run. Unless
-    `callers_help`, even one text alone waits for one of the engine's own threads, so that no more
-    than `threads` run at once; with `low_priority` those give way to any other program. With
+    With `spin` the threads wait busily for the next text, without it only inside a run. Without
+    `run_in_caller_thread`, even one text alone waits for one of the engine's own threads, so that
+    no more than `threads` run at once; with `low_priority` those give way to other programs. With
     `max_memory_mb` there are as many threads as that allows for the model and its longest inputs.
     """
 
     threads: int
     single_threads: int
     spin: bool = False
-    callers_help: bool = True
+    run_in_caller_thread: bool = True
     low_priority: bool = False
     max_memory_mb: int | None = None
 
 
 # All threads of a session start at once; the others of an engine when they are first needed.
-_MOST_SHARING = 64
+_MAX_SHARING = 64
 
 
 def schedule_for(
@@ -54,12 +54,14 @@ def schedule_for(
     schedule = _schedule(profile, threads)
     if max_memory_mb is None:
         return schedule
-    return replace(schedule, single_threads=1, callers_help=False, max_memory_mb=max_memory_mb)
+    return replace(
+        schedule, single_threads=1, run_in_caller_thread=False, max_memory_mb=max_memory_mb
+    )
 
 
 def _schedule(profile: Profile, threads: int | None) -> Schedule:
     count = threads or available_cpus()
-    single = min(count, _MOST_SHARING)
+    single = min(count, _MAX_SHARING)
     match profile:
         case "balanced":
             return Schedule(threads=count, single_threads=single)
@@ -69,5 +71,8 @@ def _schedule(profile: Profile, threads: int | None) -> Schedule:
             return Schedule(threads=count, single_threads=1)
         case "background":
             return Schedule(
-                threads=threads or 1, single_threads=1, callers_help=False, low_priority=True
+                threads=threads or 1,
+                single_threads=1,
+                run_in_caller_thread=False,
+                low_priority=True,
             )

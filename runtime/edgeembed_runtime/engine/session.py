@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_runtime.engine.memory import give_back_freed_memory
+from edgeembed_runtime._internal.ort import ort
+from edgeembed_runtime.engine.memory import trim_heap
 from edgeembed_runtime.engine.providers import CPU, Providers
 from edgeembed_runtime.errors import BundleCorruptError, InferenceError, ProviderError
-from edgeembed_runtime.onnxruntime_offline import ort
 from edgeembed_runtime.storage import storage_errors
 
 _ERRORS_ONLY = 3
@@ -65,7 +65,7 @@ class Session:
             ) from error
         # It keeps the bytes to make itself anew on other providers, which is never wanted here.
         self._session._model_bytes = None  # pyright: ignore[reportPrivateUsage]
-        give_back_freed_memory()
+        trim_heap()
         for wanted, _ in settings.providers:
             if wanted not in self.providers:
                 raise ProviderError(

@@ -14,8 +14,8 @@ from typing import NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_runtime.engine.cpu import available_cpus
-from edgeembed_runtime.engine.engine import (
+from edgeembed_runtime._internal.batching import batched
+from edgeembed_runtime.engine.base import (
     EMBEDDING,
     NumberedText,
     OnCut,
@@ -23,13 +23,13 @@ from edgeembed_runtime.engine.engine import (
     feeds,
     tokenized,
 )
-from edgeembed_runtime.engine.exact_engine import ExactEngine
+from edgeembed_runtime.engine.cpu import available_cpus
+from edgeembed_runtime.engine.exact import ExactEngine
 from edgeembed_runtime.engine.schedule import Schedule
 from edgeembed_runtime.engine.session import Session
 from edgeembed_runtime.engine.sessions import OpenSession
 from edgeembed_runtime.errors import InferenceError, InputError
-from edgeembed_runtime.inputs.tokenizer import TextTokenizer
-from edgeembed_runtime.windows import windows
+from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
 # A stream that comes slowly is not kept waiting for a whole window.
 _FIRST_WINDOW = 16
@@ -62,7 +62,7 @@ class StaticEngine(ExactEngine):
         vocabulary = tokenizer.tokenizer.get_vocab_size()
         self._batches = batches_keep_bits(self._session(1), vocabulary, tokenizer.max_tokens)
         # The tokenizers library uses all processors or one, whatever `threads` says.
-        self._share_texts = schedule.callers_help and self.threads >= available_cpus()
+        self._share_texts = schedule.run_in_caller_thread and self.threads >= available_cpus()
 
     def encode_many(
         self, texts: Iterable[NumberedText], on_cut: OnCut
@@ -76,7 +76,7 @@ class StaticEngine(ExactEngine):
         def encode(window: Sequence[NumberedText]) -> _Encoded:
             return self._encode_window(session, window, on_cut)
 
-        pieces = windows(texts, self.window, first=_FIRST_WINDOW)
+        pieces = batched(texts, self.window, first=_FIRST_WINDOW)
         for encoded in self._pool.map(encode, pieces, first=2 * self.threads):
             yield from encoded.vectors
             if encoded.failure is not None:
@@ -129,9 +129,9 @@ class _Bag(NamedTuple):
 
 def batches_keep_bits(session: Session, vocabulary: int, max_tokens: int) -> bool:
     """Whether texts of one length get the same vectors, to the bit, in one run and one by one."""
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for count, length in _PROBES:
-        ids = dice.integers(vocabulary, size=(count, min(length, max_tokens)))
+        ids = rng.integers(vocabulary, size=(count, min(length, max_tokens)))
         alone = [session.run(feeds(row[None, :]), EMBEDDING)[0] for row in ids]
         if not np.array_equal(np.stack(alone), session.run(feeds(ids), EMBEDDING)):
             return False

@@ -11,28 +11,29 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.errors import IndexReadOnlyError, InputError, SearchIndexError
-from edgeembed_runtime.index.backup import copy_index
-from edgeembed_runtime.index.batch import make_batch
-from edgeembed_runtime.index.batches import DocumentBatch, read_batches
-from edgeembed_runtime.index.catalog import Catalog, SnapshotPurgedError
-from edgeembed_runtime.index.checks import check_k, check_keys
-from edgeembed_runtime.index.creation import chosen_space, create_index
-from edgeembed_runtime.index.describe import gather_stats
-from edgeembed_runtime.index.documents import docids_of, fetch, keys_at
-from edgeembed_runtime.index.encoder_protocol import IndexEncoder, check_fits
-from edgeembed_runtime.index.lock import WriterLock
-from edgeembed_runtime.index.notes import check_notes, read_notes
-from edgeembed_runtime.index.queries import Mode, Queries, many_queries, one_query
-from edgeembed_runtime.index.recommend import direction_between, listed_keys
-from edgeembed_runtime.index.repair import RepairReport, read_damaged, repair
-from edgeembed_runtime.index.results import Hit, IndexStats, StoredDocument, VerifyReport
-from edgeembed_runtime.index.search import SearchOptions, checked_options, search_snapshot
-from edgeembed_runtime.index.settings import IndexSettings
-from edgeembed_runtime.index.snapshot import Snapshot, load_snapshot
-from edgeembed_runtime.index.verify import require_sound, verify_index
-from edgeembed_runtime.index.where import compile_where
-from edgeembed_runtime.index.writer import Writer
+from edgeembed_runtime.index.admin.backup import copy_index
+from edgeembed_runtime.index.admin.repair import RepairReport, read_damaged, repair
+from edgeembed_runtime.index.admin.scan import DocumentBatch, read_batches
+from edgeembed_runtime.index.admin.stats import gather_stats
+from edgeembed_runtime.index.admin.verify import require_sound, verify_index
+from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder, check_fits
+from edgeembed_runtime.index.base.settings import IndexSettings
+from edgeembed_runtime.index.base.types import Hit, IndexStats, StoredDocument, VerifyReport
+from edgeembed_runtime.index.base.validation import check_k, check_keys
+from edgeembed_runtime.index.catalog.catalog import Catalog, SnapshotPurgedError
+from edgeembed_runtime.index.catalog.create import chosen_space, create_index
+from edgeembed_runtime.index.catalog.documents import docids_of, fetch, keys_at
+from edgeembed_runtime.index.catalog.filters import compile_where
+from edgeembed_runtime.index.catalog.lock import WriterLock
+from edgeembed_runtime.index.catalog.notes import check_notes, read_notes
+from edgeembed_runtime.index.search.execute import SearchOptions, checked_options, search_snapshot
+from edgeembed_runtime.index.search.query import Queries, SearchMode, many_queries, one_query
+from edgeembed_runtime.index.search.recommend import direction_between, listed_keys
+from edgeembed_runtime.index.segments.snapshot import Snapshot, load_snapshot
+from edgeembed_runtime.index.write.batch import make_batch
+from edgeembed_runtime.index.write.writer import Writer
 
 T = TypeVar("T")
 _DEFAULTS = IndexSettings()
@@ -41,6 +42,7 @@ _DEFAULTS = IndexSettings()
 _ATTEMPTS = 10
 
 
+@public
 class Index:
     """An index directory, opened. Safe to use from many threads; close it, or use `with`."""
 
@@ -281,7 +283,7 @@ class Index:
         k: int = 10,
         *,
         where: Mapping[str, Any] | None = None,
-        mode: Mode = "dense",
+        mode: SearchMode = "dense",
         exact: bool = False,
         exclude: Iterable[str] = (),
         min_score: float | None = None,
@@ -294,7 +296,7 @@ class Index:
             k: at least 1; fewer hits come back only where fewer documents match, or score enough.
             where: a filter on metadata; see docs/index-format.md.
             mode: dense (cosine), keyword (BM25) or hybrid (both, fused by rank).
-            exact: never search approximately; then the hits are the true neighbours.
+            exact: never search approximately; then the hits are the true neighbors.
             exclude: keys that may not be found.
             min_score: leave out hits below it; see Hit for what a score is in each mode.
             distinct: a field of the metadata; of hits that share its value the best is kept, such
@@ -315,7 +317,7 @@ class Index:
         k: int = 10,
         *,
         where: Mapping[str, Any] | None = None,
-        mode: Mode = "dense",
+        mode: SearchMode = "dense",
         exact: bool = False,
         exclude: Iterable[str] = (),
         min_score: float | None = None,

@@ -1,4 +1,4 @@
-"""Picture files of every kind, and how their vectors are compared with an original's."""
+"""Image files of every kind, and how their vectors are compared with an original's."""
 
 import io
 
@@ -14,27 +14,27 @@ _SIZES = ((60, 40), (40, 60), (33, 47), (128, 20), (20, 128), (16, 16))
 
 
 def _photo(width, height, seed):
-    dice = np.random.default_rng(seed)
-    small = dice.integers(0, 256, (7, 9, 3), np.uint8)
+    rng = np.random.default_rng(seed)
+    small = rng.integers(0, 256, (7, 9, 3), np.uint8)
     return Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
 
 
 @pytest.fixture(scope="session")
-def picture_files(tmp_path_factory):
+def image_files(tmp_path_factory):
     """A dozen files: modes, formats, shapes, and every EXIF orientation but one."""
-    folder = tmp_path_factory.mktemp("pictures")
+    folder = tmp_path_factory.mktemp("images")
     paths = []
     for number, (mode, suffix) in enumerate(_KINDS):
-        picture = _photo(*_SIZES[number % len(_SIZES)], number)
-        alpha = picture.convert("L")
-        picture = picture.convert(mode)
+        image = _photo(*_SIZES[number % len(_SIZES)], number)
+        alpha = image.convert("L")
+        image = image.convert(mode)
         if mode in ("RGBA", "LA"):
-            picture.putalpha(alpha)
+            image.putalpha(alpha)
         exif = Image.Exif()
         exif[0x0112] = 1 + number % 8
         more = {} if suffix == "gif" else {"exif": exif.tobytes()}
         paths.append(folder / f"{number:02}.{suffix}")
-        picture.save(paths[-1], **more)
+        image.save(paths[-1], **more)
     return paths
 
 

@@ -5,38 +5,38 @@ import pytest
 import torch
 from PIL import Image
 
-from edgeembed_converters import Composition, compose_classifier
+from edgeembed import Composition, compose_classifier
 from edgeembed_runtime.bundle import Bundle, Preprocess
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError
 
 PREPROCESS = Preprocess(size=(16, 16), resize="squash", crop="none")
 LABELS = ("red, crimson", "green", "blue, azure, sky")
-COLOURS = {"red": (220, 20, 20), "green": (20, 220, 20), "blue": (20, 20, 220)}
+COLORS = {"red": (220, 20, 20), "green": (20, 220, 20), "blue": (20, 20, 220)}
 
 
-class ColourClassifier(torch.nn.Module):
+class ColorClassifier(torch.nn.Module):
     """Logits of three classes: how much red, green and blue there is."""
 
     def forward(self, pixel_values):
         return 8 * pixel_values.mean((2, 3)) ** 2
 
 
-def picture(colour, size=(24, 20)):
-    return Image.new("RGB", size, colour)
+def image(color, size=(24, 20)):
+    return Image.new("RGB", size, color)
 
 
 @pytest.fixture(scope="module")
 def composed(toy_report, tiny):
     path = tiny.new_path("bundle")
     return compose_classifier(
-        ColourClassifier(),
+        ColorClassifier(),
         LABELS,
         toy_report.path,
         path,
         preprocess=PREPROCESS,
         composition=Composition(top=2, temperature=2.0, template="a {}", logit_scale=30.0),
-        name="colours",
+        name="colors",
     )
 
 
@@ -45,7 +45,7 @@ def unit(vectors):
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
-def test_a_picture_is_the_weighted_mean_of_its_likeliest_labels(composed, toy_report):
+def test_a_image_is_the_weighted_mean_of_its_likeliest_labels(composed, toy_report):
     with Encoder.load(toy_report.path, variant="fp32") as texts:
 
         def said(*phrases):
@@ -58,12 +58,12 @@ def test_a_picture_is_the_weighted_mean_of_its_likeliest_labels(composed, toy_re
             rest = said(f"a {label}", f"a {names[0]}", label).sum(0)
             rows.append(unit(alone + rest))
     labels = np.stack(rows)
-    colour = np.array((200, 120, 40))
-    logits = 8 * (colour / 255) ** 2
+    color = np.array((200, 120, 40))
+    logits = 8 * (color / 255) ** 2
     odds = np.exp(logits / 2) / np.exp(logits / 2).sum()
     expected = unit(odds[0] * labels[0] + odds[1] * labels[1])
     with Encoder.load(composed.path) as encoder:
-        found = encoder.encode_image(picture(tuple(map(int, colour))))
+        found = encoder.encode_image(image(tuple(map(int, color))))
     np.testing.assert_allclose(found, expected, atol=2e-5)
 
 
@@ -112,15 +112,15 @@ def test_limits_are_in_the_model_card(composed):
     assert [v.name for v in composed.image.variants] == ["fp32"]
 
 
-def test_examples_bring_pictures_near_to_their_own_names(composed, toy_report, tmp_path):
-    dice = np.random.default_rng(0)
+def test_examples_bring_images_near_to_their_own_names(composed, toy_report, tmp_path):
+    rng = np.random.default_rng(0)
 
-    def shades(colour, count):
-        return [picture(tuple(int(c * dice.uniform(0.8, 1)) for c in colour)) for _ in range(count)]
+    def shades(color, count):
+        return [image(tuple(int(c * rng.uniform(0.8, 1)) for c in color)) for _ in range(count)]
 
-    own = {"tomato": shades(COLOURS["red"], 8), "meadow": shades(COLOURS["green"], 8)}
+    own = {"tomato": shades(COLORS["red"], 8), "meadow": shades(COLORS["green"], 8)}
     taught = compose_classifier(
-        ColourClassifier(),
+        ColorClassifier(),
         LABELS,
         toy_report.path,
         tmp_path / "bundle",
@@ -129,9 +129,9 @@ def test_examples_bring_pictures_near_to_their_own_names(composed, toy_report, t
         examples=own,
     )
     assert taught.space != composed.space
-    assert any("pictures of 2 names" in note for note in taught.notes)
+    assert any("images of 2 names" in note for note in taught.notes)
     names = list(own)
-    fresh = [*shades(COLOURS["red"], 4), *shades(COLOURS["green"], 4)]
+    fresh = [*shades(COLORS["red"], 4), *shades(COLORS["green"], 4)]
     with Encoder.load(taught.path) as encoder:
         found = [each.label for each in encoder.classify(fresh, names)]
     assert found == ["tomato"] * 4 + ["meadow"] * 4
@@ -142,7 +142,7 @@ def test_examples_bring_pictures_near_to_their_own_names(composed, toy_report, t
     [
         ({"labels": LABELS[:2]}, "expected a list of 3, one for each class, got 2"),
         ({"labels": ("a", "b", " , ")}, "expected names"),
-        ({"examples": {}}, "expected pictures by their names, got none"),
+        ({"examples": {}}, "expected images by their names, got none"),
         ({"examples": {"x": "no-such-folder"}}, r"examples\['x'\]"),
     ],
     ids=["too few labels", "an empty label", "no examples", "no folder"],
@@ -151,7 +151,7 @@ def test_what_cannot_be_composed(change, words, toy_report, tmp_path):
     options = {"labels": LABELS, **change}
     with pytest.raises(InputError, match=words):
         compose_classifier(
-            ColourClassifier(),
+            ColorClassifier(),
             text_bundle=toy_report.path,
             output=tmp_path / "bundle",
             preprocess=PREPROCESS,

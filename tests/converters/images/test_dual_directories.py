@@ -9,9 +9,9 @@ from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizer
 from tokenizers.processors import TemplateProcessing
 from tokenizers.trainers import BpeTrainer
 
-from edgeembed_converters import convert
+from edgeembed import convert
 from edgeembed_runtime.bundle import Bundle
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 
 START, END, PAD = "<|startoftext|>", "<|endoftext|>", "<pad>"
 LENGTH = {"clip": 24, "siglip": 16}
@@ -105,18 +105,18 @@ def test_texts_are_the_originals_padded_as_it_wants_them(dual, assert_close):
         assert_close(expected, encoder.encode(list(TEXTS)), cosine=0.99999)
 
 
-def test_pictures_are_the_originals(dual, picture_files, opened, assert_close):
+def test_images_are_the_originals(dual, image_files, opened, assert_close):
     _, directory, report = dual
     model = t.AutoModel.from_pretrained(directory).eval()
     processor = saved_processor(directory)
-    pixels = processor([opened(path) for path in picture_files], return_tensors="pt")
+    pixels = processor([opened(path) for path in image_files], return_tensors="pt")
     with torch.no_grad():
         expected = unit(model.get_image_features(**pixels))
     with Encoder.load(report.path) as encoder:
-        assert_close(expected, encoder.encode_image(picture_files))
+        assert_close(expected, encoder.encode_image(image_files))
 
 
-def test_one_bundle_with_two_towers_and_the_models_own_logits(dual, picture_files):
+def test_one_bundle_with_two_towers_and_the_models_own_logits(dual, image_files):
     kind, directory, report = dual
     manifest = Bundle.open(report.path).manifest
     assert manifest.modalities == ("text", "image")
@@ -127,7 +127,7 @@ def test_one_bundle_with_two_towers_and_the_models_own_logits(dual, picture_file
     assert report.image.variants[0].fidelity.min_cosine > 0.9999
     assert report.variants[0].fidelity.min_cosine > 0.99999
     with Encoder.load(report.path) as encoder:
-        found = encoder.classify(picture_files, ["cat", "dog", "a beach"])
+        found = encoder.classify(image_files, ["cat", "dog", "a beach"])
     assert {each.label for each in found} <= {"cat", "dog", "a beach"}
 
 
@@ -138,7 +138,7 @@ def test_another_length_is_another_space(dual, tmp_path):
 
 
 def test_padding_inside_the_graph_does_not_depend_on_padding_outside():
-    from edgeembed_converters.export.fixed_length import PaddedTo
+    from edgeembed_converters.modules.fixed_length import PaddedTo
 
     class Ids(torch.nn.Module):
         def forward(self, input_ids, attention_mask):

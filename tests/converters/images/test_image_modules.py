@@ -1,12 +1,12 @@
-"""Live modules that take pictures, alone and in pairs; int8; what only the caller knows."""
+"""Live modules that take images, alone and in pairs; int8; what only the caller knows."""
 
 import numpy as np
 import pytest
 import torch
 
-from edgeembed_converters import Budget, ModulePair, convert, quantize
+from edgeembed import Budget, ModulePair, convert, quantize
 from edgeembed_runtime.bundle import Preprocess
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError, ParityError, UnsupportedModelError
 
 PREPROCESS = Preprocess(size=(32, 32), resize_to=36, mean=(0.5,) * 3, std=(0.5,) * 3)
@@ -39,27 +39,27 @@ def report(tmp_path_factory):
 def pixels_by_pillow(path, opened):
     from PIL import Image
 
-    picture = opened(path)
-    short = min(picture.size)
-    size = tuple(int(36 * side / short) for side in picture.size)
-    picture = picture.resize(size, Image.Resampling.BICUBIC)
+    image = opened(path)
+    short = min(image.size)
+    size = tuple(int(36 * side / short) for side in image.size)
+    image = image.resize(size, Image.Resampling.BICUBIC)
     left, top = (round((side - 32) / 2) for side in size)
-    cut = np.asarray(picture.crop((left, top, left + 32, top + 32)), np.float32)
+    cut = np.asarray(image.crop((left, top, left + 32, top + 32)), np.float32)
     return torch.from_numpy((cut / 255 - 0.5) / 0.5).permute(2, 0, 1)
 
 
-def test_a_module_with_a_declared_preprocessing(report, picture_files, opened, assert_close):
+def test_a_module_with_a_declared_preprocessing(report, image_files, opened, assert_close):
     with torch.no_grad():
-        expected = Network()(torch.stack([pixels_by_pillow(p, opened) for p in picture_files]))
+        expected = Network()(torch.stack([pixels_by_pillow(p, opened) for p in image_files]))
     assert report.pixels == (32, 32)
     with Encoder.load(report.path, variant="fp32") as encoder:
-        assert_close(expected, encoder.encode_image(picture_files))
+        assert_close(expected, encoder.encode_image(image_files))
 
 
-def test_maps_of_features_are_averaged(report, tmp_path, picture_files, assert_close):
+def test_maps_of_features_are_averaged(report, tmp_path, image_files, assert_close):
     maps = convert(Network(maps=True), tmp_path / "bundle", preprocess=PREPROCESS)
     with Encoder.load(report.path, variant="fp32") as a, Encoder.load(maps.path) as b:
-        assert_close(a.encode_image(picture_files), b.encode_image(picture_files))
+        assert_close(a.encode_image(image_files), b.encode_image(image_files))
 
 
 def test_int8_of_a_convolution_network_is_static_and_says_what_it_was_calibrated_on(report):
@@ -69,14 +69,14 @@ def test_int8_of_a_convolution_network_is_static_and_says_what_it_was_calibrated
     assert any("made by code" in note for note in report.notes)
 
 
-def test_pictures_of_the_users_own_to_calibrate_on(report, tmp_path, picture_files):
+def test_images_of_the_users_own_to_calibrate_on(report, tmp_path, image_files):
     calibrated = convert(
         Network(),
         tmp_path / "bundle",
         preprocess=PREPROCESS,
         quantize="int8",
         budget=ANYTHING,
-        calibration_images=picture_files[0].parent,
+        calibration_images=image_files[0].parent,
     )
     assert not any("made by code" in note for note in calibrated.notes)
     again = quantize(
@@ -84,11 +84,11 @@ def test_pictures_of_the_users_own_to_calibrate_on(report, tmp_path, picture_fil
         tmp_path / "again",
         target="fp16",
         budget=ANYTHING,
-        calibration_images=picture_files[:3],
+        calibration_images=image_files[:3],
     )
     assert [v.name for v in again.variants] == ["fp32", "int8", "fp16"]
     with Encoder.load(again.path, variant="fp16") as encoder:
-        assert encoder.encode_image(picture_files[0]).shape == (16,)
+        assert encoder.encode_image(image_files[0]).shape == (16,)
 
 
 @pytest.mark.parametrize("given", [[], "no-such-folder"], ids=["an empty list", "no folder"])
@@ -103,7 +103,7 @@ def test_nothing_to_calibrate_on(given, tmp_path):
         )
 
 
-def test_two_modules_of_one_space(toy, toy_tokenizer, tmp_path, texts, picture_files):
+def test_two_modules_of_one_space(toy, toy_tokenizer, tmp_path, texts, image_files):
     pair = ModulePair(text=toy, image=Network(), logit_scale=20.0)
     report = convert(
         pair,
@@ -116,13 +116,13 @@ def test_two_modules_of_one_space(toy, toy_tokenizer, tmp_path, texts, picture_f
         budget=ANYTHING,
     )
     with Encoder.load(report.path) as encoder:
-        found = encoder.encode_image(picture_files), encoder.encode(list(texts))
+        found = encoder.encode_image(image_files), encoder.encode(list(texts))
         assert found[0].shape[1] == found[1].shape[1] == encoder.dim == 16
         for vectors in found:
             np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
-        assert encoder.classify(picture_files[0], ["a", "b"]).label in ("a", "b")
+        assert encoder.classify(image_files[0], ["a", "b"]).label in ("a", "b")
     card = (report.path / "README.md").read_text(encoding="utf-8")
-    assert "pictures, 32x32 pixels" in card
+    assert "images, 32x32 pixels" in card
     assert "up to 20 tokens" in card
 
 
@@ -162,7 +162,7 @@ class GivesAScalar(torch.nn.Module):
     ],
     ids=["random", "failing", "no vector"],
 )
-def test_modules_that_encode_no_pictures(module, words, tmp_path):
+def test_modules_that_encode_no_images(module, words, tmp_path):
     with pytest.raises(UnsupportedModelError, match=words):
         convert(module, tmp_path / "bundle", preprocess=PREPROCESS)
 
@@ -182,12 +182,10 @@ def test_a_preprocessing_that_is_not_the_originals_is_refused(tmp_path, monkeypa
 
         source = original(module, options)
         wrong = replace(source.preprocess, mean=(0.1, 0.5, 0.9))
-        right = lambda picture: torch.rand(1, 3, 32, 32)  # noqa: E731
+        right = lambda image: torch.rand(1, 3, 32, 32)  # noqa: E731
         return replace(source, preprocess=wrong, original_pixels=right)
 
-    monkeypatch.setattr(
-        "edgeembed_converters.sources.open_source.load_image_module", declared_wrongly
-    )
+    monkeypatch.setattr("edgeembed_converters.sources.registry.load_image_module", declared_wrongly)
     with pytest.raises(ParityError, match="not the original"):
         convert(Network(), tmp_path / "bundle", preprocess=PREPROCESS)
     assert not (tmp_path / "bundle").exists()

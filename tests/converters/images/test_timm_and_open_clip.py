@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from edgeembed_converters import convert
-from edgeembed_runtime.encoder import Encoder
+from edgeembed import convert
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError, UnsupportedModelError
 
 WHY = "needs packages that the tests do not install: a torchvision that fits torch"
@@ -60,42 +60,42 @@ def tiny_vit(timm, **settings):
 
 
 def test_a_live_timm_model_with_its_data_configuration(
-    timm, tmp_path, picture_files, opened, assert_close
+    timm, tmp_path, image_files, opened, assert_close
 ):
     model = tiny_vit(timm)
-    expected = timm_vectors(timm, model, picture_files, opened)
-    assert_close(expected, encoded(convert(model, tmp_path / "bundle"), picture_files))
+    expected = timm_vectors(timm, model, image_files, opened)
+    assert_close(expected, encoded(convert(model, tmp_path / "bundle"), image_files))
 
 
 @pytest.mark.parametrize("mode", ["center", "squash", "border"])
-def test_every_way_in_which_timm_cuts_pictures(
-    mode, timm, tmp_path, picture_files, opened, assert_close
+def test_every_way_in_which_timm_cuts_images(
+    mode, timm, tmp_path, image_files, opened, assert_close
 ):
     model = tiny_vit(timm, crop_mode=mode, crop_pct=1.0)
-    expected = timm_vectors(timm, model, picture_files, opened)
-    assert_close(expected, encoded(convert(model, tmp_path / "bundle"), picture_files))
+    expected = timm_vectors(timm, model, image_files, opened)
+    assert_close(expected, encoded(convert(model, tmp_path / "bundle"), image_files))
 
 
-def test_a_directory_that_timm_saved(timm, tmp_path, picture_files, opened, assert_close):
+def test_a_directory_that_timm_saved(timm, tmp_path, image_files, opened, assert_close):
     from timm.models._hub import save_for_hf
 
     model = tiny_vit(timm)
     save_for_hf(model, tmp_path / "tiny", model_args=VIT, safe_serialization="both")
-    expected = timm_vectors(timm, model, picture_files, opened)
+    expected = timm_vectors(timm, model, image_files, opened)
     report = convert(tmp_path / "tiny", tmp_path / "bundle", normalize=True)
     assert report.head == ("Normalize",)
-    assert_close(torch.nn.functional.normalize(expected), encoded(report, picture_files))
+    assert_close(torch.nn.functional.normalize(expected), encoded(report, image_files))
 
 
-def test_branches_are_merged(timm, tmp_path, picture_files, opened, assert_close):
+def test_branches_are_merged(timm, tmp_path, image_files, opened, assert_close):
     torch.manual_seed(1)
     model = timm.create_model("mobileone_s0", num_classes=0).eval()
     for part in model.modules():  # statistics as training leaves them; random ones explode
         if isinstance(part, torch.nn.BatchNorm2d):
             part.running_var.fill_(4.0)
-    expected = timm_vectors(timm, model, picture_files[:4], opened)
+    expected = timm_vectors(timm, model, image_files[:4], opened)
     report = convert(model, tmp_path / "bundle")
-    assert_close(expected, encoded(report, picture_files[:4]))
+    assert_close(expected, encoded(report, image_files[:4]))
     weights = sum(each.numel() for each in model.parameters()) * 4
     assert report.sizes["fp32"] < 0.9 * weights
 
@@ -125,19 +125,19 @@ def tiny_clip(open_clip, kind):
 
 @pytest.mark.parametrize("kind", ["clip", "custom", "siglip"])
 def test_a_live_open_clip_model_and_its_tokenizer(
-    kind, open_clip, tmp_path, picture_files, opened, assert_close
+    kind, open_clip, tmp_path, image_files, opened, assert_close
 ):
     model, tokenizer = tiny_clip(open_clip, kind)
     settings = open_clip.transform.PreprocessCfg(**open_clip.get_model_preprocess_cfg(model))
     transform = open_clip.transform.image_transform_v2(settings, is_train=False)
     report = convert(model, tmp_path / "bundle", tokenizer=tokenizer)
     with torch.no_grad():
-        pixels = torch.stack([transform(opened(path)) for path in picture_files])
+        pixels = torch.stack([transform(opened(path)) for path in image_files])
         images = model.encode_image(pixels, normalize=True)
         texts = model.encode_text(tokenizer(TEXTS), normalize=True)
     with Encoder.load(report.path) as encoder:
         assert_close(texts, encoder.encode(TEXTS), cosine=0.99999)
-        assert_close(images, encoder.encode_image(picture_files))
+        assert_close(images, encoder.encode_image(image_files))
         scale = encoder.manifest.logit_scale
     assert scale == pytest.approx(float(model.logit_scale.detach().exp()))
 
@@ -158,8 +158,8 @@ def test_an_open_clip_model_without_its_tokenizer(open_clip, tmp_path):
         convert(tiny_clip(open_clip, "clip")[0], tmp_path / "bundle")
 
 
-def test_a_transform_of_torchvision_says_how_pictures_are_prepared(
-    tmp_path, picture_files, opened, assert_close
+def test_a_transform_of_torchvision_says_how_images_are_prepared(
+    tmp_path, image_files, opened, assert_close
 ):
     skip_without("torchvision")
     from torchvision import models, transforms
@@ -177,10 +177,10 @@ def test_a_transform_of_torchvision_says_how_pictures_are_prepared(
     )
     for number, transform in enumerate((preset, steps)):
         with torch.no_grad():
-            pixels = torch.stack([transform(opened(path)) for path in picture_files])
+            pixels = torch.stack([transform(opened(path)) for path in image_files])
             expected = model(pixels).mean((2, 3))
         report = convert(model, tmp_path / f"{number}", preprocess=transform)
-        assert_close(expected, encoded(report, picture_files))
+        assert_close(expected, encoded(report, image_files))
 
 
 def test_a_step_that_a_bundle_does_not_know(tmp_path):

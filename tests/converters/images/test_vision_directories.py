@@ -5,8 +5,8 @@ import torch
 import transformers as t
 from image_processors import processor_of, saved_processor
 
-from edgeembed_converters import convert
-from edgeembed_runtime.encoder import Encoder
+from edgeembed import convert
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import ConversionError, InputError, UnsupportedModelError
 
 _COMMON = {
@@ -69,18 +69,18 @@ def original_output(directory, paths, opened):
 
 @pytest.mark.parametrize("kind", CASES)
 def test_vectors_are_the_originals_from_the_file(
-    kind, saved, tmp_path, picture_files, opened, assert_close
+    kind, saved, tmp_path, image_files, opened, assert_close
 ):
     report = convert(saved(kind), tmp_path / "bundle")
     assert (report.max_tokens, report.pooling) == (None, "pooler")
-    expected = original_output(saved(kind), picture_files, opened).pooler_output.flatten(1)
+    expected = original_output(saved(kind), image_files, opened).pooler_output.flatten(1)
     with Encoder.load(report.path) as encoder:
         assert encoder.modalities == ("image",)
-        assert_close(expected, encoder.encode_image(picture_files))
+        assert_close(expected, encoder.encode_image(image_files))
 
 
 def test_without_a_trained_pooler_the_first_token_is_taken_and_that_is_noted(
-    tmp_path, picture_files, opened, assert_close
+    tmp_path, image_files, opened, assert_close
 ):
     torch.manual_seed(3)
     config = t.ViTConfig(**_COMMON, image_size=32, patch_size=8)
@@ -88,20 +88,20 @@ def test_without_a_trained_pooler_the_first_token_is_taken_and_that_is_noted(
     processor_of("ViTImageProcessor", **SQUARE).save_pretrained(tmp_path / "vit")
     report = convert(tmp_path / "vit", tmp_path / "bundle", normalize=True)
     assert "cls was assumed" in report.notes[0]
-    hidden = original_output(tmp_path / "vit", picture_files, opened).last_hidden_state
+    hidden = original_output(tmp_path / "vit", image_files, opened).last_hidden_state
     expected = torch.nn.functional.normalize(hidden[:, 0], dim=-1)
     with Encoder.load(report.path) as encoder:
-        assert_close(expected, encoder.encode_image(picture_files))
+        assert_close(expected, encoder.encode_image(image_files))
 
 
-def test_mean_pooling_is_over_the_patches(saved, tmp_path, picture_files, opened, assert_close):
+def test_mean_pooling_is_over_the_patches(saved, tmp_path, image_files, opened, assert_close):
     report = convert(saved("dinov2"), tmp_path / "bundle", pooling="mean")
-    hidden = original_output(saved("dinov2"), picture_files, opened).last_hidden_state
+    hidden = original_output(saved("dinov2"), image_files, opened).last_hidden_state
     with Encoder.load(report.path) as encoder:
-        assert_close(hidden[:, 1:].mean(1), encoder.encode_image(picture_files))
+        assert_close(hidden[:, 1:].mean(1), encoder.encode_image(image_files))
 
 
-def test_pooling_that_pictures_do_not_have(saved, tmp_path):
+def test_pooling_that_images_do_not_have(saved, tmp_path):
     with pytest.raises(InputError, match=r"pooling: expected cls or mean .* got 'last'"):
         convert(saved("vit"), tmp_path / "bundle", pooling="last")
 

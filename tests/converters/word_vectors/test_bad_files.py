@@ -6,9 +6,9 @@ import word_vector_files as files
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeembed_converters import import_word_vectors
+from edgeembed import import_word_vectors
 from edgeembed_converters.word_vectors.open_file import read_word_vectors
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import ConversionError, EdgeEmbedError, InputError
 
 LINES = files.text().splitlines(keepends=True)

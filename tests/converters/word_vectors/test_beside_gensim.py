@@ -1,11 +1,11 @@
-"""gensim, where it is installed, reads the same files: the same vectors and neighbours."""
+"""gensim, where it is installed, reads the same files: the same vectors and neighbors."""
 
 import numpy as np
 import pytest
 import word_vector_files as files
 
-from edgeembed_converters import import_word_vectors
-from edgeembed_runtime.encoder import Encoder
+from edgeembed import import_word_vectors
+from edgeembed_runtime.encoder.encoder import Encoder
 
 pytest.importorskip("gensim")
 OTHER_WORDS = ("zebra", "naïveté", "東", "Café-Bar", "a", "x" * 40, "emoji😍")
@@ -29,7 +29,7 @@ def gensim_words():
 # gensim leaves files open.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("name", ["model.bin", "words.bin", "words.vec", "glove.txt"])
-def test_vectors_and_neighbours_are_gensims(name, tmp_path):
+def test_vectors_and_neighbors_are_gensims(name, tmp_path):
     data, load = gensim_words()[name]
     (tmp_path / name).write_bytes(data)
     options = {"lowercase": False, "split_punctuation": False}

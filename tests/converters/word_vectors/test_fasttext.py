@@ -6,13 +6,13 @@ import word_vector_files as files
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeembed_converters import import_word_vectors
-from edgeembed_runtime.encoder import Encoder
-from edgeembed_runtime.engine.padded_engine import PaddedEngine
+from edgeembed import import_word_vectors
+from edgeembed_runtime.encoder.encoder import Encoder
+from edgeembed_runtime.engine.padded import PaddedEngine
 from edgeembed_runtime.engine.schedule import schedule_for
 from edgeembed_runtime.engine.session import Session
 from edgeembed_runtime.errors import ConversionError, UnsupportedModelError
-from edgeembed_runtime.inputs.truncation import allow_cut
+from edgeembed_runtime.inputs.text.truncation import allow_cut
 
 letters = st.characters(exclude_categories=["Cs", "Zs", "Zl", "Zp", "Cc"])
 single_words = st.text(letters, min_size=1, max_size=12)

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import word_vector_files as files
 
-from edgeembed_converters import import_word_vectors
+from edgeembed import import_word_vectors
 from edgeembed_runtime.bundle import Bundle
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError
 
 FORMS = {
     "word2vec.txt": files.text(),
     "fasttext.vec": files.text(end=" \n"),
-    "windows.txt": files.text(end="\r\n"),
+    "batched.txt": files.text(end="\r\n"),
     "glove.txt": files.text(header=False, end="\n"),
     "word2vec.bin": files.binary(),
     "gensim.bin": files.binary(between=b""),

@@ -64,12 +64,12 @@ def write(tmp_path):
 
 @pytest.fixture
 def beir(write, tmp_path):
-    """A folder in BEIR's form; judgements are (query, document, gain)."""
+    """A folder in BEIR's form; judgments are (query, document, gain)."""
 
-    def make(documents, queries, judgements, split="test", name="set"):
+    def make(documents, queries, judgments, split="test", name="set"):
         write(f"{name}/corpus.jsonl", documents)
         write(f"{name}/queries.jsonl", queries)
-        rows = ["query-id\tcorpus-id\tscore", *(f"{q}\t{d}\t{g}" for q, d, g in judgements)]
+        rows = ["query-id\tcorpus-id\tscore", *(f"{q}\t{d}\t{g}" for q, d, g in judgments)]
         write(f"{name}/qrels/{split}.tsv", rows)
         return tmp_path / name
 

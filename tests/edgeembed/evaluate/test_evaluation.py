@@ -16,7 +16,7 @@ TEXTS = [f"text {n}" for n in range(COUNT)]
 
 
 @pytest.fixture
-def labelled(write):
+def labeled(write):
     """A classification task."""
     lines = ["text\tlabel", *(f"{text}\t{n % 2}" for n, text in enumerate(TEXTS))]
     return str(write("labels.tsv", lines))
@@ -34,8 +34,8 @@ def models(chosen):
     return [chosen(good, "good"), chosen(worse, "worse"), chosen(useless, "useless")]
 
 
-def test_differences_are_to_the_reference_and_chance_is_told_from_loss(models, labelled):
-    result = evaluate(models, open_tasks([labelled], models[0]), draws=200)
+def test_differences_are_to_the_reference_and_chance_is_told_from_loss(models, labeled):
+    result = evaluate(models, open_tasks([labeled], models[0]), draws=200)
     (task,) = result.tasks
     good, worse, useless = (task.measured[m.name] for m in models)
     assert result.reference == "good"
@@ -47,16 +47,16 @@ def test_differences_are_to_the_reference_and_chance_is_told_from_loss(models, l
     assert worse.difference.interval.low < worse.difference.value < worse.difference.interval.high
 
 
-def test_any_model_may_be_the_reference(models, labelled):
-    tasks = open_tasks([labelled], models[1])
+def test_any_model_may_be_the_reference(models, labeled):
+    tasks = open_tasks([labeled], models[1])
     result = evaluate(models, tasks, reference=models[1], draws=10)
     assert result.tasks[0].measured["worse"].difference is None
     assert result.tasks[0].measured["good"].difference.value > 0
 
 
-def test_the_same_seed_gives_the_same_figures(models, labelled):
+def test_the_same_seed_gives_the_same_figures(models, labeled):
     def run(seed):
-        tasks = open_tasks([labelled], models[0], seed=seed)
+        tasks = open_tasks([labeled], models[0], seed=seed)
         tree = as_tree(evaluate(models, tasks, draws=50, seed=seed))
         for task in tree["tasks"]:
             for measured in task["measured"].values():
@@ -67,8 +67,8 @@ def test_the_same_seed_gives_the_same_figures(models, labelled):
     assert run(1) != run(2)
 
 
-def test_the_interval_of_a_mean_is_scipys(models, labelled):
-    (task,) = open_tasks([labelled], models[0])
+def test_the_interval_of_a_mean_is_scipys(models, labeled):
+    (task,) = open_tasks([labeled], models[0])
     values = task.observe(models[1], lambda step: None).values
     right = 100.0 * (values[:, 0] == values[:, 1])
     theirs = scipy.stats.bootstrap(
@@ -79,9 +79,9 @@ def test_the_interval_of_a_mean_is_scipys(models, labelled):
     assert ours.high == pytest.approx(theirs.high, abs=0.6)
 
 
-def test_models_are_drawn_together_so_that_equal_models_differ_by_nothing(models, labelled, chosen):
+def test_models_are_drawn_together_so_that_equal_models_differ_by_nothing(models, labeled, chosen):
     twin = chosen(models[1].vectors, "twin")
-    tasks = open_tasks([labelled], twin)
+    tasks = open_tasks([labeled], twin)
     found = evaluate([models[1], twin], tasks, draws=50).tasks[0].measured["twin"].difference
     assert (found.value, found.interval.low, found.interval.high) == (0, 0, 0)
 
@@ -98,8 +98,8 @@ def test_a_score_that_is_not_defined_is_named_and_fails(write, chosen):
     assert not judge(result, 100).ok
 
 
-def test_the_budget_is_points_at_any_quality_task(models, labelled):
-    result = evaluate(models[:2], open_tasks([labelled, "bias"][:1], models[0]), draws=10)
+def test_the_budget_is_points_at_any_quality_task(models, labeled):
+    result = evaluate(models[:2], open_tasks([labeled, "bias"][:1], models[0]), draws=10)
     lost = -result.tasks[0].measured["worse"].difference.value
     assert judge(result, lost).ok
     failed = judge(result, lost - 0.01)
@@ -108,20 +108,20 @@ def test_the_budget_is_points_at_any_quality_task(models, labelled):
 
 
 @pytest.mark.parametrize("budget", [-0.1, math.nan, math.inf])
-def test_an_impossible_budget_is_an_error(models, labelled, budget):
-    result = evaluate(models[:2], open_tasks([labelled], models[0]), draws=2)
+def test_an_impossible_budget_is_an_error(models, labeled, budget):
+    result = evaluate(models[:2], open_tasks([labeled], models[0]), draws=2)
     with pytest.raises(InputError, match="expected 0 points or more"):
         judge(result, budget)
 
 
-def test_a_verdict_needs_two_models_and_a_quality_task(models, labelled):
-    alone = evaluate(models[:1], open_tasks([labelled], models[0]), draws=2)
+def test_a_verdict_needs_two_models_and_a_quality_task(models, labeled):
+    alone = evaluate(models[:1], open_tasks([labeled], models[0]), draws=2)
     with pytest.raises(InputError, match="expected two models or more"):
         judge(alone, 1)
 
 
-def test_models_and_tasks_are_needed(models, labelled, chosen):
-    tasks = open_tasks([labelled], models[0])
+def test_models_and_tasks_are_needed(models, labeled, chosen):
+    tasks = open_tasks([labeled], models[0])
     for arguments in (([], tasks), (models, [])):
         with pytest.raises(InputError, match="expected models and tasks"):
             evaluate(*arguments)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from edgeembed.evaluate import open_tasks
-from edgeembed.evaluate.files.judgements import read_beir
-from edgeembed.evaluate.files.labels import read_labelled_texts, read_plain_texts
+from edgeembed.evaluate.files.judgments import read_beir
+from edgeembed.evaluate.files.labels import read_labeled_texts, read_plain_texts
 from edgeembed.evaluate.files.pairs import read_scored_pairs
 from edgeembed.evaluate.files.table import read_table
 from edgeembed_runtime.errors import InputError, StorageError
@@ -95,7 +95,7 @@ def test_text_that_is_not_utf8_is_an_error(tmp_path):
 )
 def test_labels_that_cannot_be_learnt_are_errors(write, lines, message):
     with pytest.raises(InputError, match=message):
-        read_labelled_texts(write("labels.tsv", lines))
+        read_labeled_texts(write("labels.tsv", lines))
 
 
 def test_plain_texts_are_distinct_and_more_than_one(write):
@@ -108,7 +108,7 @@ DOCUMENTS = [{"_id": "1", "text": "a"}, {"_id": "2", "text": "b"}]
 QUERIES = [{"_id": "q", "text": "a?"}]
 
 
-def test_judgements_come_from_the_test_split_or_the_next_there_is(beir, write):
+def test_judgments_come_from_the_test_split_or_the_next_there_is(beir, write):
     for split in ("train", "dev", "test"):
         folder = beir(
             DOCUMENTS, QUERIES, [("q", "1", {"train": 1, "dev": 2, "test": 3}[split])], split
@@ -117,7 +117,7 @@ def test_judgements_come_from_the_test_split_or_the_next_there_is(beir, write):
 
 
 @pytest.mark.parametrize(
-    ("documents", "queries", "judgements", "message"),
+    ("documents", "queries", "judgments", "message"),
     [
         ([*DOCUMENTS, DOCUMENTS[0]], QUERIES, [("q", "1", 1)], "the id '1' comes twice"),
         (DOCUMENTS, [*QUERIES, *QUERIES], [("q", "1", 1)], "the id 'q' comes twice"),
@@ -128,12 +128,12 @@ def test_judgements_come_from_the_test_split_or_the_next_there_is(beir, write):
         ([{"_id": "1"}], QUERIES, [("q", "1", 1)], "expected a text in the field 'text'"),
     ],
 )
-def test_bad_retrieval_sets_are_errors(beir, documents, queries, judgements, message):
+def test_bad_retrieval_sets_are_errors(beir, documents, queries, judgments, message):
     with pytest.raises(InputError, match=message):
-        read_beir(beir(documents, queries, judgements))
+        read_beir(beir(documents, queries, judgments))
 
 
-def test_a_folder_without_judgements_or_queries_is_an_error(beir):
+def test_a_folder_without_judgments_or_queries_is_an_error(beir):
     folder = beir(DOCUMENTS, QUERIES, [("q", "1", 1)])
     (folder / "queries.jsonl").unlink()
     with pytest.raises(StorageError, match=r"queries\.jsonl"):

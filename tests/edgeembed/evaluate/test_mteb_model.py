@@ -83,7 +83,7 @@ def test_mtebs_retrieval_score_is_that_of_the_encoders_query_and_document_vector
     expected = []
     for key, text in tasks.QUERIES:
         order = np.argsort(-(documents @ encoder.encode_query(text)))
-        expected.append(ndcg_at_10([tasks.CORPUS[at][0] for at in order], tasks.JUDGEMENTS[key]))
+        expected.append(ndcg_at_10([tasks.CORPUS[at][0] for at in order], tasks.JUDGMENTS[key]))
     assert np.mean(expected) < 0.999
     # mteb rounds it to five places.
     assert scores(model, tasks.LocalRetrieval())["main_score"] == pytest.approx(

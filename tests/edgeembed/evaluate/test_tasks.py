@@ -156,17 +156,17 @@ def test_reranking_is_mean_average_precision_and_ties_earn_nothing(write, chosen
     assert score(task, flat) == pytest.approx(100 / 3)
 
 
-def labelled(random_vectors, separation):
+def labeled(random_vectors, separation):
     texts = {f"{label} {n}": label for label in ("cat", "dog", "sun") for n in range(30)}
-    centres = {"cat": [1, 0, 0], "dog": [0, 1, 0], "sun": [0, 0, 1]}
+    centers = {"cat": [1, 0, 0], "dog": [0, 1, 0], "sun": [0, 0, 1]}
     noise = random_vectors(texts, dim=3)
-    vectors = {t: separation * np.array(centres[label]) + noise[t] for t, label in texts.items()}
+    vectors = {t: separation * np.array(centers[label]) + noise[t] for t, label in texts.items()}
     return [f"{text}\t{label}" for text, label in texts.items()], vectors
 
 
 def test_classification_learns_what_can_be_learnt_and_nothing_else(write, chosen, random_vectors):
     for separation, low, high in ((20, 100, 100), (0, 10, 60)):
-        lines, vectors = labelled(random_vectors, separation)
+        lines, vectors = labeled(random_vectors, separation)
         model = chosen(vectors)
         task = one(write("labels.tsv", ["text\tlabel", *lines]), model)
         assert task.kind == "classification"
@@ -174,7 +174,7 @@ def test_classification_learns_what_can_be_learnt_and_nothing_else(write, chosen
 
 
 def test_clustering_is_scikit_learns_v_measure(write, chosen, random_vectors):
-    lines, vectors = labelled(random_vectors, 3)
+    lines, vectors = labeled(random_vectors, 3)
     model = chosen(vectors)
     task = one(f"clustering:{write('labels.tsv', lines)}", model)
     rows = observed(task, model).values
@@ -304,10 +304,10 @@ def test_geometry_describes_and_does_not_judge(write, chosen, random_vectors):
 NAMED = {"red": [1, 0, 0], "green": [0, 1, 0], "blue": [0, 0, 1]}
 
 
-class Colours:
-    """A real, tiny encoder of images and texts into one space: an image is its mean colour."""
+class Colors:
+    """A real, tiny encoder of images and texts into one space: an image is its mean color."""
 
-    name, key, megabytes, dim, similarity = "colours", None, None, 3, "cosine"
+    name, key, megabytes, dim, similarity = "colors", None, None, 3, "cosine"
 
     def encode(self, texts, role):
         return np.stack([self._of(text) for text in texts]).astype(np.float32)
@@ -326,37 +326,37 @@ class Colours:
         return unit[0] @ unit[1].T
 
 
-def picture(path, colour):
-    """A small PPM file of one colour; its suffix is what the folders look for."""
+def image(path, color):
+    """A small PPM file of one color; its suffix is what the folders look for."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"P6\n4 4\n255\n" + bytes(colour) * 16)
+    path.write_bytes(b"P6\n4 4\n255\n" + bytes(color) * 16)
 
 
-def test_zero_shot_names_pictures_by_their_folders(tmp_path):
-    for label, colour in (("red", (250, 10, 5)), ("green", (9, 240, 3)), ("blue", (0, 10, 255))):
+def test_zero_shot_names_images_by_their_folders(tmp_path):
+    for label, color in (("red", (250, 10, 5)), ("green", (9, 240, 3)), ("blue", (0, 10, 255))):
         for number in range(3):
-            picture(tmp_path / "set" / label / f"{number}.png", colour)
-    picture(tmp_path / "set" / "blue" / "wrong.png", (255, 0, 0))
-    task = one(tmp_path / "set", Colours())
+            image(tmp_path / "set" / label / f"{number}.png", color)
+    image(tmp_path / "set" / "blue" / "wrong.png", (255, 0, 0))
+    task = one(tmp_path / "set", Colors())
     assert (task.kind, task.metric) == ("zero-shot", "accuracy")
-    assert score(task, Colours()) == 90
+    assert score(task, Colors()) == 90
     assert "{}" in TEMPLATE
     before = task.fingerprint
-    picture(tmp_path / "set" / "blue" / "wrong.png", (0, 0, 255))
-    assert task.fingerprint != before  # the same names, other pictures
+    image(tmp_path / "set" / "blue" / "wrong.png", (0, 0, 255))
+    assert task.fingerprint != before  # the same names, other images
 
 
-def test_image_text_recall_counts_captions_and_pictures(tmp_path, write):
-    for name, colour in (("a.png", (255, 0, 0)), ("b.png", (0, 255, 0)), ("c.png", (0, 0, 255))):
-        picture(tmp_path / "photos" / name, colour)
+def test_image_text_recall_counts_captions_and_images(tmp_path, write):
+    for name, color in (("a.png", (255, 0, 0)), ("b.png", (0, 255, 0)), ("c.png", (0, 0, 255))):
+        image(tmp_path / "photos" / name, color)
     captions = {
         "a.png": ["a red wall", "red"],
         "b.png": ["green grass"],
         "c.png": ["red or blue red"],
     }
     write("photos/captions.json", [captions])
-    task = one(tmp_path / "photos", Colours())
-    found = observed(task, Colours())
+    task = one(tmp_path / "photos", Colors())
+    found = observed(task, Colors())
     assert task.kind == "image-text"
     assert len(found.values) == 4
     assert task.score(found.values) == 75  # "red or blue" is as near to red, which stands first
@@ -365,7 +365,7 @@ def test_image_text_recall_counts_captions_and_pictures(tmp_path, write):
 
 def test_a_model_of_texts_cannot_do_images(tmp_path, chosen):
     for label in ("red", "green"):
-        picture(tmp_path / "set" / label / "1.png", (1, 2, 3))
+        image(tmp_path / "set" / label / "1.png", (1, 2, 3))
     model = chosen({"a": [1]})
     with pytest.raises(InputError, match="expected a model of images and texts"):
         observed(one(tmp_path / "set", model), model)

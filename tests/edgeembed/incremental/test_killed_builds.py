@@ -18,7 +18,7 @@ from edgeembed.ingest.indexed_files import read_indexed_files
 KILLED = """
 import os, signal, sys
 from edgeembed.cli import main
-from edgeembed_runtime.index import writer
+from edgeembed_runtime.index.write import writer
 
 when, count = sys.argv.pop(1), int(sys.argv.pop(1))
 commits = []

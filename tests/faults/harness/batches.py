@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgeembed_runtime.index import Index, IndexSettings
-from edgeembed_runtime.index.vector_checks import unit_rows
+from edgeembed import Index, IndexSettings
+from edgeembed_runtime.index.base.unit_vectors import unit_rows
 from harness.contents import Document, State
 
 DIM = 8

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from edgeembed import Index
 from edgeembed_runtime.errors import EdgeEmbedError
-from edgeembed_runtime.index import Index
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from edgeembed import Hit, Index, IndexSettings
 from edgeembed_runtime.errors import IndexLockedError
-from edgeembed_runtime.index import Hit, Index, IndexSettings
-from edgeembed_runtime.index.vector_checks import unit_rows
+from edgeembed_runtime.index.base.unit_vectors import unit_rows
 
 DIM = 8
 ROWS = 6

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
+from edgeembed import Index, IndexSettings
 from edgeembed_runtime import storage
 from edgeembed_runtime.errors import EdgeEmbedError
-from edgeembed_runtime.index import Index, IndexSettings
 from harness.mutations import damaged
 from harness.sealed import DIM, WORDS, text_of
 

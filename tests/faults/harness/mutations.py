@@ -9,7 +9,7 @@ _WORDS = (0, 1, 2, 10, 149, 150, 255, 2**15, 2**31 - 1, 2**31, 2**32 - 1)
 
 
 def flipped(data: bytearray, chance: random.Random) -> None:
-    """A few bits are others, of any bytes or of neighbours."""
+    """A few bits are others, of any bytes or of neighbors."""
     start = chance.randrange(len(data))
     near = chance.random() < 0.5
     for _ in range(chance.randint(1, 8)):

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from edgeembed import Index
 from edgeembed_runtime.errors import EdgeEmbedError, StorageError
-from edgeembed_runtime.index import Index
 from harness.batches import DIM, SETTINGS, Step, compact_step, steps
 from harness.contents import State, assert_sound, assert_writable, holds_or_refuses
 from harness.lost_writes import LosingDisk

@@ -5,7 +5,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from edgeembed_runtime.index import Index, IndexSettings
+from edgeembed import Index, IndexSettings
 
 DIM = 8
 N = 150
@@ -28,7 +28,7 @@ def write_sealed(folder: Path) -> list[Path]:
         )
         # Segments this small have no codes otherwise.
         with (
-            patch("edgeembed_runtime.index.seal._CODED_ROWS", 16),
+            patch("edgeembed_runtime.index.segments.segment_writer._CODED_ROWS", 16),
             Index.create(path, dim=DIM, settings=settings) as index,
         ):
             _write(index, range(N))

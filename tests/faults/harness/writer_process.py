@@ -13,12 +13,12 @@ import time
 import traceback
 from pathlib import Path
 
-from edgeembed_runtime.index import Index
+from edgeembed import Index
 from harness.batches import DIM, SETTINGS, steps
 from harness.operations import Death
 from harness.watching import watching
 
-MOST_STEPS = 100
+MAX_STEPS = 100
 # A busy machine may let it take them all before the kill arrives.
 WAIT_TO_BE_KILLED_SECONDS = 60
 
@@ -45,7 +45,7 @@ def _live(path: Path, first: int, death: int | None) -> None:
                 index = Index.open(path, mode="rw", settings=SETTINGS, lock_timeout_s=0)
                 _tell("opened")
             with index:
-                for number, step in enumerate(steps(MOST_STEPS), start=1):
+                for number, step in enumerate(steps(MAX_STEPS), start=1):
                     if number >= max(1, first):
                         step.run(index)
                         _tell(f"done {number}")

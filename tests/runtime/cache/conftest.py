@@ -2,8 +2,8 @@
 
 import pytest
 
-from edgeembed_runtime.cache import EmbeddingCache
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.cache import EmbeddingCache
+from edgeembed_runtime.encoder.encoder import Encoder
 
 
 @pytest.fixture

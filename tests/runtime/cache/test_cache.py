@@ -8,8 +8,8 @@ import tiny_bundle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeembed_runtime.cache import EmbeddingCache
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.cache import EmbeddingCache
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError, TruncationWarning
 
 TEXTS = ["the cat", "a train", "", "東京", "running " * 40]

@@ -7,8 +7,8 @@ import time
 import numpy as np
 import pytest
 
-from edgeembed_runtime.cache import EmbeddingCache
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.cache import EmbeddingCache
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import EdgeEmbedError, InputError
 
 TEXTS = ["the cat", "a train", "", "東京", "running " * 40]

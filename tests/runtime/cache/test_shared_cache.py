@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from edgeembed_runtime.cache import EmbeddingCache
+from edgeembed_runtime.encoder.cache import EmbeddingCache
 
 TEXTS = ["the cat", "a train", "", "東京", "running " * 40]
 
@@ -29,7 +29,7 @@ def test_processes_share_it_and_a_child_opens_its_own_connection(tmp_path, tiny_
     code = """if True:
         import os, sys
         from edgeembed import Encoder
-        from edgeembed_runtime.cache import EmbeddingCache
+        from edgeembed_runtime.encoder.cache import EmbeddingCache
         cache = EmbeddingCache(sys.argv[2])
         encoder = Encoder.load(sys.argv[1], cache=cache)
         encoder.encode("before")
@@ -71,7 +71,7 @@ def test_a_pickled_cache_keeps_its_size(tmp_path):
 def test_a_child_never_uses_its_parent_s_connection(tmp_path):
     code = """if True:
         import os, sys
-        from edgeembed_runtime.cache import EmbeddingCache
+        from edgeembed_runtime.encoder.cache import EmbeddingCache
         cache = EmbeddingCache(sys.argv[1])
         child = os.fork()
         if not child:
@@ -130,7 +130,7 @@ def test_a_fork_while_another_thread_writes_leaves_both_sides_a_working_cache(tm
 def test_many_processes_may_make_the_same_new_cache(tmp_path):
     code = """if True:
         import sys
-        from edgeembed_runtime.cache import EmbeddingCache
+        from edgeembed_runtime.encoder.cache import EmbeddingCache
         sys.stdin.read()
         for number in range(20):
             len(EmbeddingCache(f"{sys.argv[1]}/{number}.sqlite"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgeembed_runtime.index import Index, IndexSettings
+from edgeembed import Index, IndexSettings
 
 WORDS = ("rain", "cat", "mat", "station", "noon", "train", "roof", "river")
 

@@ -1,11 +1,11 @@
-"""Bundles with an image tower, and pictures on disk."""
+"""Bundles with an image tower, and images on disk."""
 
 import pytest
 
 pytest.importorskip("PIL")
 import tiny_images
 
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 
 
 @pytest.fixture(scope="session")
@@ -30,11 +30,11 @@ def encoder(image_path):
 
 @pytest.fixture
 def save(tmp_path):
-    """Save a picture under a name, and give its path."""
+    """Save an image under a name, and give its path."""
 
-    def save(picture, name, **options):
+    def save(image, name, **options):
         path = tmp_path / name
-        picture.save(path, **options)
+        image.save(path, **options)
         return path
 
     return save

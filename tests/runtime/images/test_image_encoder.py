@@ -1,4 +1,4 @@
-"""Encoding pictures: every kind of input, alone and in company, one bundle or two towers."""
+"""Encoding images: every kind of input, alone and in company, one bundle or two towers."""
 
 import io
 import os
@@ -10,7 +10,7 @@ import tiny_images
 from tiny_images import as_bytes, photo, reference_vector
 
 from edgeembed_runtime.bundle import Bundle, Golden
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import BundleCorruptError, InputError
 
 
@@ -18,54 +18,54 @@ def close(found, expected):
     np.testing.assert_allclose(found, expected, atol=2e-6)
 
 
-def test_a_picture_gives_the_same_vector_however_it_is_given(encoder, save):
-    picture = photo(90, 70)
-    path = save(picture, "a.png")
+def test_a_image_gives_the_same_vector_however_it_is_given(encoder, save):
+    image = photo(90, 70)
+    path = save(image, "a.png")
     data = path.read_bytes()
-    given = [path, str(path), data, bytearray(data), io.BytesIO(data), picture, np.asarray(picture)]
+    given = [path, str(path), data, bytearray(data), io.BytesIO(data), image, np.asarray(image)]
     vectors = [encoder.encode_image(each) for each in given]
     with path.open("rb") as file:
         vectors.append(encoder.encode_image(file))
-    close(vectors[0], reference_vector(picture))
+    close(vectors[0], reference_vector(image))
     assert vectors[0].shape == (16,) and vectors[0].dtype == np.float32
     assert len({vector.tobytes() for vector in vectors}) == 1
     assert {v.tobytes() for v in encoder.encode_image(given)} == {vectors[0].tobytes()}
 
 
 def test_vectors_come_in_order_and_do_not_depend_on_company(encoder):
-    pictures = [photo(40 + 7 * n, 90 - 5 * n, seed=n) for n in range(12)]
-    together = encoder.encode_image(pictures)
+    images = [photo(40 + 7 * n, 90 - 5 * n, seed=n) for n in range(12)]
+    together = encoder.encode_image(images)
     assert together.shape == (12, 16)
-    for picture, vector in zip(pictures, together, strict=True):
-        assert encoder.encode_image(picture).tobytes() == vector.tobytes()
-        close(vector, reference_vector(picture))
+    for image, vector in zip(images, together, strict=True):
+        assert encoder.encode_image(image).tobytes() == vector.tobytes()
+        close(vector, reference_vector(image))
     assert encoder.deterministic
 
 
-def test_no_pictures_give_no_rows(encoder):
+def test_no_images_give_no_rows(encoder):
     assert encoder.encode_image([]).shape == (0, 16)
 
 
-def test_encode_of_an_image_bundle_takes_pictures(encoder):
+def test_encode_of_an_image_bundle_takes_images(encoder):
     assert encoder.modalities == ("image",)
-    picture = photo()
-    assert encoder.encode(picture).tobytes() == encoder.encode_image(picture).tobytes()
-    assert encoder.encode([picture, picture]).shape == (2, 16)
+    image = photo()
+    assert encoder.encode(image).tobytes() == encoder.encode_image(image).tobytes()
+    assert encoder.encode([image, image]).shape == (2, 16)
     with pytest.raises(InputError, match="one for images only"):
-        encoder.encode(picture, prompt="a ")
+        encoder.encode(image, prompt="a ")
 
 
-def test_options_of_vectors_hold_for_pictures(encoder):
-    picture = photo()
-    short = encoder.encode_image(picture, truncate_dim=8)
+def test_options_of_vectors_hold_for_images(encoder):
+    image = photo()
+    short = encoder.encode_image(image, truncate_dim=8)
     assert short.shape == (8,) and abs(np.linalg.norm(short) - 1) < 1e-6
-    assert encoder.encode_image([picture], precision="ubinary").shape == (1, 2)
-    assert encoder.encode_image(picture, precision="int8").dtype == np.int8
+    assert encoder.encode_image([image], precision="ubinary").shape == (1, 2)
+    assert encoder.encode_image(image, precision="int8").dtype == np.int8
     done = []
-    encoder.encode_image([picture] * 3, show_progress_bar=lambda n, of: done.append((n, of)))
+    encoder.encode_image([image] * 3, show_progress_bar=lambda n, of: done.append((n, of)))
     assert done == [(1, 3), (2, 3), (3, 3)]
     with pytest.raises(InputError, match="max_pixels"):
-        encoder.encode_image(picture, max_pixels=0)
+        encoder.encode_image(image, max_pixels=0)
 
 
 @pytest.mark.parametrize("call", ["encode_query", "encode_document", "count_tokens", "chunk"])
@@ -76,13 +76,13 @@ def test_what_needs_a_text_tower_says_that_there_is_none(encoder, call):
 
 
 def test_a_text_given_to_an_image_bundle_is_named(encoder):
-    with pytest.raises(InputError, match="a dog on a beach: expected a picture file"):
+    with pytest.raises(InputError, match="a dog on a beach: expected an image file"):
         encoder.encode("a dog on a beach")
     with pytest.raises(InputError, match=r"inputs\[1\]: a dog"):
         encoder.encode([photo(), "a dog"])
 
 
-def test_a_picture_given_to_a_text_bundle_is_refused(tiny_path):
+def test_a_image_given_to_a_text_bundle_is_refused(tiny_path):
     with (
         Encoder.load(tiny_path) as texts,
         pytest.raises(InputError, match="one that encodes images, got one for texts only"),
@@ -90,16 +90,16 @@ def test_a_picture_given_to_a_text_bundle_is_refused(tiny_path):
         texts.encode_image(photo())
 
 
-def test_a_stream_gives_a_vector_or_an_error_for_each_picture(encoder, tmp_path):
+def test_a_stream_gives_a_vector_or_an_error_for_each_image(encoder, tmp_path):
     broken = tmp_path / "broken.jpg"
-    broken.write_bytes(b"no picture")
+    broken.write_bytes(b"no image")
     outcomes = list(encoder.encode_image_iter([photo(), broken, photo()]))
     assert [isinstance(each, InputError) for each in outcomes] == [False, True, False]
     assert "inputs[1]" in str(outcomes[1]) and str(broken) in str(outcomes[1])
     assert outcomes[0].tobytes() == outcomes[2].tobytes()
     with pytest.raises(InputError, match=r"inputs\[1\].*broken\.jpg"):
         encoder.encode_image([photo(), broken])
-    with pytest.raises(InputError, match="expected many pictures, got one"):
+    with pytest.raises(InputError, match="expected many images, got one"):
         encoder.encode_image_iter(broken)
 
 
@@ -117,9 +117,9 @@ def test_a_stream_is_read_only_a_little_ahead(encoder):
     stream.close()
 
 
-def test_a_picture_of_something_else_is_refused(encoder):
+def test_a_image_of_something_else_is_refused(encoder):
     for wrong in (3, None, {"a": 1}):
-        with pytest.raises(InputError, match=r"expected a picture \(a path"):
+        with pytest.raises(InputError, match=r"expected an image \(a path"):
             encoder.encode_image(wrong)
     with pytest.raises(InputError, match=r"inputs\[0\].*got int"):
         encoder.encode_image([3])
@@ -128,7 +128,7 @@ def test_a_picture_of_something_else_is_refused(encoder):
             encoder.encode_image(wrong)
 
 
-def test_every_variant_passes_its_golden_pictures(image_path):
+def test_every_variant_passes_its_golden_images(image_path):
     with Encoder.load(image_path, verify="golden") as auto:
         assert auto.variant == "int8"
         assert auto.self_test().ok and auto.self_test().modality == "image"
@@ -164,7 +164,7 @@ def test_a_child_of_a_fork_opens_an_engine_of_its_own(encoder):
 
 
 def test_a_limit_on_memory_holds_for_images(image_path):
-    with pytest.raises(InputError, match="for the model and one picture, got 1"):
+    with pytest.raises(InputError, match="for the model and one image, got 1"):
         Encoder.load(image_path, max_memory_mb=1)
     with Encoder.load(image_path, max_memory_mb=4000, threads=2) as encoder:
         assert encoder.threads == 2
@@ -273,7 +273,7 @@ def test_a_graph_for_texts_is_refused_as_an_image_tower(tmp_path, tiny_path):
         Encoder.load(path, variant="fp32")
 
 
-def test_golden_pictures_must_be_there(tmp_path, tiny_path):
+def test_golden_images_must_be_there(tmp_path, tiny_path):
     golden = (tiny_path / "golden.json").read_bytes()
     path = tiny_images.write_image_bundle(tmp_path / "b", replaced={"golden.json": golden})
     with Encoder.load(path) as encoder, pytest.raises(BundleCorruptError, match="expected images"):

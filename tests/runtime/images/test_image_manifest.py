@@ -109,7 +109,7 @@ def test_a_tower_that_is_not_there_is_asked_for_in_vain(tree):
     del tree["towers"]["text"]
     images = load(tree)
     assert images.modalities == ("image",) and images.text is None
-    with pytest.raises(InputError, match="give it pictures, or use a bundle with a text tower"):
+    with pytest.raises(InputError, match="give it images, or use a bundle with a text tower"):
         images.text_tower()
 
 

@@ -1,4 +1,4 @@
-"""Memory stays within bounds, whatever the pictures: measured in a process of its own."""
+"""Memory stays within bounds, whatever the images: measured in a process of its own."""
 
 import json
 import struct
@@ -12,12 +12,12 @@ from tiny_images import as_bytes, photo
 
 resource = pytest.importorskip("resource", reason="no peak of memory is told here")
 
-# The issue's bar: what hostile pictures may add to a process.
-MOST_MB = 250
+# The issue's bar: what hostile images may add to a process.
+MAX_MB = 250
 WORK = """
 import itertools, json, resource, sys
 from pathlib import Path
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError
 
 def peak():
@@ -55,7 +55,7 @@ def many_frames(frames):
 
 
 @pytest.mark.slow
-def test_hostile_pictures_take_less_than_250_mb(image_path, tmp_path):
+def test_hostile_images_take_less_than_250_mb(image_path, tmp_path):
     large = Image.fromarray(np.zeros((6_000, 8_200, 3), np.uint8))  # 49 million pixels
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -79,10 +79,10 @@ def test_hostile_pictures_take_less_than_250_mb(image_path, tmp_path):
     assert encoded >= {"0.png", "frames.gif", "turned.jpg", "large.png", "cmyk.jpg"}
     for name in set(result["found"]) - encoded:
         assert str(tmp_path / name) in result["found"][name]
-    assert result["added"] < MOST_MB
+    assert result["added"] < MAX_MB
 
 
-def test_memory_is_flat_over_many_pictures(image_path, tmp_path):
+def test_memory_is_flat_over_many_images(image_path, tmp_path):
     for number in range(8):
         size = (160 + 20 * number, 320 - 25 * number)
         photo(*size, seed=number).save(tmp_path / f"{number}.jpg")

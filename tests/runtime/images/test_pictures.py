@@ -1,4 +1,4 @@
-"""Pictures of every mode and orientation, and files that are none: refused by name."""
+"""Images of every mode and orientation, and files that are none: refused by name."""
 
 import io
 import os
@@ -11,22 +11,22 @@ from PIL import Image
 from tiny_images import as_bytes, photo
 
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.inputs.decoding import decode, plan_decoding
-from edgeembed_runtime.inputs.pictures import DEFAULT_MAX_PIXELS, open_picture
+from edgeembed_runtime.inputs.image.decode import decode, plan_decoding
+from edgeembed_runtime.inputs.image.open import DEFAULT_MAX_PIXELS, open_image
 
 FLAT = Image.new("RGB", (40, 30), (200, 100, 50))
 
 
-def decoded(picture, max_pixels=DEFAULT_MAX_PIXELS, side=32):
-    """A picture as upright RGB."""
-    with open_picture(picture, max_pixels) as opened:
+def decoded(image, max_pixels=DEFAULT_MAX_PIXELS, side=32):
+    """An image as upright RGB."""
+    with open_image(image, max_pixels) as opened:
         image = decode(opened, plan_decoding(opened, max_pixels, side), side)
         assert image.mode == "RGB"
         return image
 
 
-def pixels(picture, **limits):
-    return np.asarray(decoded(picture, **limits)).astype(int)
+def pixels(image, **limits):
+    return np.asarray(decoded(image, **limits)).astype(int)
 
 
 @pytest.mark.parametrize(
@@ -70,17 +70,17 @@ def test_16_bit_grey_is_scaled_and_not_clipped():
     assert pixels(as_bytes(Image.fromarray(values)))[0, :, 0].tolist() == [0, 1, 128, 255]
 
 
-def test_16_bit_colours_keep_their_high_bytes():
+def test_16_bit_colors_keep_their_high_bytes():
     rows = b"".join(b"\0" + struct.pack(">3H", 0x1234, 0xABCD, 0xFF00) * 4 for _ in range(4))
     assert pixels(png(4, 4, rows, depth=16))[0, 0].tolist() == [0x12, 0xAB, 0xFF]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_a_picture_is_turned_as_its_exif_says(kind, orientation):
+def test_a_image_is_turned_as_its_exif_says(kind, orientation):
     upright = np.zeros((30, 40, 3), np.uint8)
     upright[:15, :20], upright[15:, 20:] = (255, 0, 0), (0, 255, 0)
-    # What a camera stores, so that turning it gives the upright picture.
+    # What a camera stores, so that turning it gives the upright image.
     stored = {
         1: upright,
         2: upright[:, ::-1],
@@ -108,9 +108,9 @@ def test_damaged_exif_turns_nothing():
 
 
 def test_alpha_is_dropped_as_the_libraries_drop_it():
-    picture = FLAT.convert("RGBA")
-    picture.putalpha(0)
-    assert pixels(as_bytes(picture))[0, 0].tolist() == [200, 100, 50]
+    image = FLAT.convert("RGBA")
+    image.putalpha(0)
+    assert pixels(as_bytes(image))[0, 0].tolist() == [200, 100, 50]
     palette = as_bytes(FLAT.quantize(8), transparency=b"\0" * 8)
     assert np.abs(pixels(palette)[0, 0] - [200, 100, 50]).max() < 6
 
@@ -123,24 +123,24 @@ def test_the_first_frame_of_an_animation_counts():
 
 
 def test_a_large_jpeg_is_decoded_smaller_and_a_large_png_is_refused():
-    picture = photo(400, 300)
-    found = decoded(as_bytes(picture, "JPEG", quality=95), max_pixels=40_000, side=16)
+    image = photo(400, 300)
+    found = decoded(as_bytes(image, "JPEG", quality=95), max_pixels=40_000, side=16)
     assert found.size == (200, 150)
-    near = picture.resize((200, 150), Image.Resampling.BOX)
+    near = image.resize((200, 150), Image.Resampling.BOX)
     assert np.abs(np.asarray(found).astype(int) - np.asarray(near)).mean() < 6
     with pytest.raises(InputError, match=r"at most 0\.04 million pixels .*, got 400 x 300"):
-        decoded(as_bytes(picture), max_pixels=40_000, side=16)
+        decoded(as_bytes(image), max_pixels=40_000, side=16)
     with pytest.raises(InputError, match="got 400 x 300"):  # too little would be left
-        decoded(as_bytes(picture, "JPEG"), max_pixels=40_000, side=60)
+        decoded(as_bytes(image, "JPEG"), max_pixels=40_000, side=60)
 
 
 def test_more_than_24_million_pixels_are_averaged_first(monkeypatch):
-    monkeypatch.setattr("edgeembed_runtime.inputs.decoding._LARGE_PIXELS", 10_000)
-    picture = photo(400, 300)
+    monkeypatch.setattr("edgeembed_runtime.inputs.image.decode._LARGE_PIXELS", 10_000)
+    image = photo(400, 300)
     exif = Image.Exif()
     exif[0x0112] = 6
     for mode in ("RGB", "RGBA", "P", "L"):
-        found = decoded(as_bytes(picture.convert(mode), exif=exif), side=25)
+        found = decoded(as_bytes(image.convert(mode), exif=exif), side=25)
         assert found.size == (75, 100)
 
 
@@ -149,12 +149,12 @@ def test_the_plan_counts_what_a_progressive_jpeg_keeps():
     plans = []
     for progressive in (False, True):
         data = as_bytes(wide, "JPEG", progressive=progressive)
-        with open_picture(data) as opened:
+        with open_image(data) as opened:
             plans.append(plan_decoding(opened, DEFAULT_MAX_PIXELS, 32).bytes)
     assert plans[1] - plans[0] == 800 * 600 * 3 * 2
 
 
-# -- what is no picture ------------------------------------------------------------------------
+# -- what is no image ------------------------------------------------------------------------
 
 
 def chunk(kind, data):
@@ -170,12 +170,12 @@ def png(width, height, rows, depth=8):
 
 
 JPEG = as_bytes(photo(200, 160), "JPEG")
-NOT_PICTURES = {
+NOT_IMAGES = {
     "empty.jpg": (b"", "got 0 bytes"),
     "truncated.jpg": (JPEG[: len(JPEG) // 2], "truncated or damaged"),
     "truncated.png": (as_bytes(photo(99, 99))[:9000], "truncated or damaged"),
-    "header.jpg": (JPEG[:30], "expected a picture"),
-    "bomb.png": (png(60_000, 60_000, b""), "expected a picture"),
+    "header.jpg": (JPEG[:30], "expected an image"),
+    "bomb.png": (png(60_000, 60_000, b""), "expected an image"),
     "large.png": (png(8_000, 7_000, b""), "at most 50 million pixels .*, got 8000 x 7000"),
     "drawing.png": (b'<?xml version="1.0"?><svg width="9"></svg>', "got an SVG drawing"),
     "paper.png": (b"%PDF-1.7\n%junk\n" * 20, "got a PDF document"),
@@ -183,16 +183,16 @@ NOT_PICTURES = {
     "sky.png": (b"SIMPLE  =                    T" + b" " * 2850, "got a FITS file"),
     "text.png": ("a plain text, naïve".encode(), "something that begins with b'a plain"),
     "noise.gif": (b"GIF89a" + bytes(range(256)), "expected a"),
-    "noise.tif": (b"II*\0\x08\0\0\0" + b"\xff" * 64, "expected a picture"),
-    "noise.webp": (b"RIFF\x40\0\0\0WEBPVP8 " + b"\xff" * 64, "expected a picture"),
+    "noise.tif": (b"II*\0\x08\0\0\0" + b"\xff" * 64, "expected an image"),
+    "noise.webp": (b"RIFF\x40\0\0\0WEBPVP8 " + b"\xff" * 64, "expected an image"),
     "noise.bmp": (b"BM" + b"\xff" * 64, "expected a"),
 }
 
 
-@pytest.mark.parametrize("name", NOT_PICTURES)
+@pytest.mark.parametrize("name", NOT_IMAGES)
 @pytest.mark.filterwarnings("ignore:Truncated File Read", "ignore:Corrupt EXIF")
-def test_what_is_no_picture_is_refused_by_name(name, tmp_path):
-    data, message = NOT_PICTURES[name]
+def test_what_is_no_image_is_refused_by_name(name, tmp_path):
+    data, message = NOT_IMAGES[name]
     path = tmp_path / name
     path.write_bytes(data)
     with pytest.raises(InputError, match=message) as caught:
@@ -205,9 +205,9 @@ def test_what_is_no_picture_is_refused_by_name(name, tmp_path):
 def test_places_that_hold_no_file_are_refused_by_name(tmp_path):
     (tmp_path / "x.jpg").mkdir()
     for name, found in (("x.jpg", "got a directory"), ("gone.jpg", "found nothing")):
-        with pytest.raises(InputError, match=f"{name}: expected a picture file, {found}"):
+        with pytest.raises(InputError, match=f"{name}: expected an image file, {found}"):
             decoded(tmp_path / name)
-    with pytest.raises(InputError, match="expected a picture file"):
+    with pytest.raises(InputError, match="expected an image file"):
         decoded("a\0b.jpg")
 
 
@@ -225,24 +225,24 @@ def test_a_file_that_cannot_seek_is_refused():
         decoded(stream)
 
 
-def test_a_file_larger_than_any_picture_of_its_pixels_is_refused(tmp_path):
+def test_a_file_larger_than_any_image_of_its_pixels_is_refused(tmp_path):
     path = tmp_path / "padded.jpg"
     path.write_bytes(JPEG + b"\0" * (9 << 20))
-    with pytest.raises(InputError, match=r"padded\.jpg: expected a picture of at most 8 MB"):
+    with pytest.raises(InputError, match=r"padded\.jpg: expected an image of at most 8 MB"):
         decoded(path, max_pixels=40_000)
 
 
 def test_a_pil_image_that_is_too_large_or_truncated_is_refused():
-    with pytest.raises(InputError, match="a PIL image: expected a picture of at most"):
+    with pytest.raises(InputError, match="a PIL image: expected an image of at most"):
         decoded(photo(40, 40), max_pixels=100)
     with pytest.raises(InputError, match="a PIL image: expected one that can be read"):
         decoded(Image.open(io.BytesIO(JPEG[:3000])))
 
 
 def test_a_pil_image_stays_as_it_is():
-    picture = photo().quantize(16)
-    picture.info["transparency"] = b"\0" * 16
-    before = picture.copy()
-    decoded(picture)
-    assert picture.info["transparency"] == b"\0" * 16 and picture.mode == "P"
-    assert picture.tobytes() == before.tobytes()
+    image = photo().quantize(16)
+    image.info["transparency"] = b"\0" * 16
+    before = image.copy()
+    decoded(image)
+    assert image.info["transparency"] == b"\0" * 16 and image.mode == "P"
+    assert image.tobytes() == before.tobytes()

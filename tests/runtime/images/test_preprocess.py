@@ -1,4 +1,4 @@
-"""Pixels equal those of torchvision, timm and transformers, on pictures of many shapes.
+"""Pixels equal those of torchvision, timm and transformers, on images of many shapes.
 
 torchvision and timm are not among the test requirements: where they are installed they are asked.
 `by_hand` says the same formulas in numpy, so that every setting is tested everywhere.
@@ -13,7 +13,7 @@ from tiny_images import photo
 
 from edgeembed_runtime.bundle import Preprocess
 from edgeembed_runtime.errors import BundleCorruptError
-from edgeembed_runtime.inputs.preprocess import pixel_values, resized_size
+from edgeembed_runtime.inputs.image.preprocess import pixel_values, resized_size
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 HALF = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
@@ -46,7 +46,7 @@ def difference(settings, reference):
 
 
 def differences(settings, reference):
-    """The differences to a reference, picture by picture, in steps of the 256 of a pixel."""
+    """The differences to a reference, image by image, in steps of the 256 of a pixel."""
     step = settings.rescale / np.array(settings.std)[:, None, None]
     return [np.abs(pixel_values(p, settings) - np.asarray(reference(p))) / step for p in PHOTOS]
 
@@ -172,16 +172,16 @@ def test_transformers_on_torchvision_is_hardly_ever_more_than_a_step_away(kind):
 # -- in numpy ----------------------------------------------------------------------------------
 
 
-def by_hand(picture, settings):
+def by_hand(image, settings):
     """The same by documented formulas, with none of the code under test."""
     height, width = settings.size
     size = {
-        "none": picture.size,
+        "none": image.size,
         "squash": (settings.resize_to or width, settings.resize_to or height),
-        "shortest": shaped(picture.size, settings, min),
-        "longest": shaped(picture.size, settings, max),
+        "shortest": shaped(image.size, settings, min),
+        "longest": shaped(image.size, settings, max),
     }[settings.resize]
-    resized = np.asarray(picture.resize(size, FILTERS[settings.interpolation])).astype(int)
+    resized = np.asarray(image.resize(size, FILTERS[settings.interpolation])).astype(int)
     for axis, wanted in enumerate((height, width)):
         resized = centered(resized, axis, wanted, settings)
     values = resized * settings.rescale

@@ -6,11 +6,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from edgeembed_runtime.index import Index, IndexSettings, annoy_probe, choose_ann
-from edgeembed_runtime.index.calibrate import Measured, measure_ann, measure_exact, moved_away
-from edgeembed_runtime.index.near_order import near_order
-from edgeembed_runtime.index.rows import Rows
-from edgeembed_runtime.index.vector_checks import unit_rows
+from edgeembed import Index, IndexSettings
+from edgeembed_runtime.index.ann import annoy_probe, selection
+from edgeembed_runtime.index.ann.calibration import Measured, measure_ann, measure_exact, perturbed
+from edgeembed_runtime.index.ann.locality_order import locality_order
+from edgeembed_runtime.index.base.unit_vectors import unit_rows
+from edgeembed_runtime.index.vectors.block import Rows
 
 pytest.importorskip("annoy")
 pytest.importorskip("usearch")
@@ -24,8 +25,8 @@ def settings(backend):
 @pytest.fixture(scope="module")
 def clustered():
     rng = np.random.default_rng(0)
-    centres = rng.normal(size=(60, 32))
-    return (centres[rng.integers(60, size=3000)] + 0.5 * rng.normal(size=(3000, 32))).astype("f4")
+    centers = rng.normal(size=(60, 32))
+    return (centers[rng.integers(60, size=3000)] + 0.5 * rng.normal(size=(3000, 32))).astype("f4")
 
 
 @pytest.fixture(params=BACKENDS)
@@ -91,7 +92,7 @@ def test_deletes_and_filters_never_make_an_answer_short(index, clustered):
 
 
 def test_candidates_that_died_send_the_search_to_the_scan(index, clustered, monkeypatch):
-    monkeypatch.setattr("edgeembed_runtime.index.dense._ask", lambda *_: 12)
+    monkeypatch.setattr("edgeembed_runtime.index.search.dense._ask", lambda *_: 12)
     query = clustered[9]
     order = [hit.key for hit in index.search(query, 3000, exact=True)]
     index.delete(order[:100])
@@ -109,7 +110,7 @@ def test_only_compacting_builds_it(tmp_path, clustered, backend):
 
 def test_what_loses_to_the_scan_is_not_kept(tmp_path, clustered, monkeypatch):
     monkeypatch.setattr(
-        choose_ann, "measure_ann", lambda *_, **__: Measured(effort=1, recall=1.0, ms=1e9)
+        selection, "measure_ann", lambda *_, **__: Measured(effort=1, recall=1.0, ms=1e9)
     )
     with filled(tmp_path / "i", clustered, settings("auto")) as index:
         (segment,) = index.stats().segments
@@ -128,7 +129,7 @@ def test_of_two_the_faster_stays(tmp_path, clustered, monkeypatch, winner):
         options["at_most_ms"] = truth.median_ms
         return measured(truth, ann, **options)
 
-    monkeypatch.setattr(choose_ann, "measure_ann", measure)
+    monkeypatch.setattr(selection, "measure_ann", measure)
     with filled(tmp_path / "i", clustered, settings("auto")) as index:
         (segment,) = index.stats().segments
         files = {p.suffix for p in (tmp_path / "i" / "seg").iterdir()}
@@ -158,7 +159,7 @@ def test_an_application_frozen_into_one_file_is_never_started_again(monkeypatch)
 def test_without_its_library_a_segment_is_scanned(tmp_path, clustered, monkeypatch, backend):
     with filled(tmp_path / "i", clustered, settings(backend)) as index:
         truth = index.search(clustered[3], 10, exact=True)
-    monkeypatch.setattr(f"edgeembed_runtime.index.{backend}_file.{MODULE[backend]}", lambda: None)
+    monkeypatch.setattr(f"edgeembed_runtime.index.ann.{backend}.{MODULE[backend]}", lambda: None)
     with Index.open(tmp_path / "i") as index:
         assert index.stats().segments[0].backend == "exact"
         assert index.search(clustered[3], 10) == truth
@@ -200,14 +201,14 @@ def test_what_finds_its_own_rows_only_has_no_recall(vectors):
 @pytest.mark.parametrize("cosine", [0.0, 0.4, 1.0])
 def test_rows_are_moved_away_by_an_angle(cosine, vectors):
     rows = unit_rows(vectors(50), dim=16, what="rows")
-    moved = moved_away(rows, cosine, np.random.default_rng(9))
+    moved = perturbed(rows, cosine, np.random.default_rng(9))
     np.testing.assert_allclose(np.linalg.norm(moved, axis=1), 1, atol=1e-6)
     np.testing.assert_allclose((rows * moved).sum(axis=1), cosine, atol=1e-6)
 
 
 def test_rows_of_one_dimension_cannot_be_moved_away():
     rows = np.array([[1.0], [-1.0]], np.float32)
-    assert (moved_away(rows, 0.5, np.random.default_rng(0)) == rows).all()
+    assert (perturbed(rows, 0.5, np.random.default_rng(0)) == rows).all()
 
 
 def block_of(rows):
@@ -218,7 +219,7 @@ def test_rows_that_are_alike_come_one_after_the_other(vectors):
     rng = np.random.default_rng(4)
     kinds = rng.integers(20, size=1000)
     rows = unit_rows(vectors(20)[kinds] + 0.1 * vectors(1000, seed=1), dim=16, what="rows")
-    order = near_order(block_of(rows))
+    order = locality_order(block_of(rows))
     assert sorted(order.tolist()) == list(range(1000))
 
     def likeness(rows):
@@ -229,7 +230,7 @@ def test_rows_that_are_alike_come_one_after_the_other(vectors):
 
 @pytest.mark.parametrize("count", [1, 2, 3, 10])
 def test_few_rows_have_an_order_too(vectors, count):
-    assert sorted(near_order(block_of(vectors(count))).tolist()) == list(range(count))
+    assert sorted(locality_order(block_of(vectors(count))).tolist()) == list(range(count))
 
 
 def test_an_effort_that_is_clearly_enough_or_not_is_not_tried_on_all_queries(vectors):

@@ -6,9 +6,9 @@ import struct
 import numpy as np
 import pytest
 
-from edgeembed_runtime.index import Index, IndexSettings
-from edgeembed_runtime.index.ann import AnnShape
-from edgeembed_runtime.index.ann_backends import BACKENDS
+from edgeembed import Index, IndexSettings
+from edgeembed_runtime.index.ann.backend import AnnShape
+from edgeembed_runtime.index.ann.backends import BACKENDS
 
 pytest.importorskip("annoy")
 pytest.importorskip("usearch")

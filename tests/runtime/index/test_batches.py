@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from edgeembed import Index, IndexSettings
 from edgeembed_runtime.errors import IndexCorruptError, InputError, SearchIndexError
-from edgeembed_runtime.index import Index, IndexSettings
 
 TINY = IndexSettings(seal_rows=40)
 

@@ -1,4 +1,4 @@
-"""Scans of int8 codes: the true neighbours, whatever the vectors are."""
+"""Scans of int8 codes: the true neighbors, whatever the vectors are."""
 
 import threading
 
@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeembed_runtime.index import Index
-from edgeembed_runtime.index.code_scan import CodeScan
-from edgeembed_runtime.index.codes import block_rows, code_bytes, encode_rows, write_codes
-from edgeembed_runtime.index.rows import Rows
-from edgeembed_runtime.index.topk import TopK, scan
+from edgeembed import Index
+from edgeembed_runtime.index.vectors.block import Rows
+from edgeembed_runtime.index.vectors.sq8 import block_rows, encode_rows, sq8_bytes, write_sq8
+from edgeembed_runtime.index.vectors.sq8_scan import Sq8Scan
+from edgeembed_runtime.index.vectors.topk import TopK, scan
 
 
 def unit(rows):
@@ -34,9 +34,9 @@ def random_rows(kind, n, dim, seed):
 
 def coded(path, vectors):
     n, dim = vectors.shape
-    size, sha256 = write_codes(path, vectors)
-    assert size == code_bytes(n, dim) == path.stat().st_size
-    return CodeScan(path, sha256=sha256, n=n, dim=dim)
+    size, sha256 = write_sq8(path, vectors)
+    assert size == sq8_bytes(n, dim) == path.stat().st_size
+    return Sq8Scan(path, sha256=sha256, n=n, dim=dim)
 
 
 def rows_of(vectors, codes):

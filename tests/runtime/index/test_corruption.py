@@ -7,13 +7,13 @@ import sqlite3
 import numpy as np
 import pytest
 
+from edgeembed import Index, IndexSettings
 from edgeembed_runtime.errors import (
     EdgeEmbedError,
     IndexCorruptError,
     IndexVersionError,
     SearchIndexError,
 )
-from edgeembed_runtime.index import Index, IndexSettings
 
 SETTINGS = IndexSettings(seal_rows=100)
 

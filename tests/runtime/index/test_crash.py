@@ -8,17 +8,17 @@ import time
 import numpy as np
 import pytest
 
+from edgeembed import Index, IndexSettings
 from edgeembed_runtime import storage
 from edgeembed_runtime.errors import IndexLockedError, StorageError
-from edgeembed_runtime.index import Index, IndexSettings
-from edgeembed_runtime.index.catalog import Catalog
+from edgeembed_runtime.index.catalog.catalog import Catalog
 
 TINY = IndexSettings(seal_rows=40, backend="exact")
 
 WRITER = """
 import sys
 import numpy as np
-from edgeembed_runtime.index import Index, IndexSettings
+from edgeembed import Index, IndexSettings
 settings = IndexSettings(seal_rows=40, backend="exact")
 with Index.open(sys.argv[1], mode="rw", lock_timeout_s=5, settings=settings) as index:
     print("ready", flush=True)
@@ -70,8 +70,10 @@ def test_a_crash_before_the_commit_leaves_the_old_generation(tmp_path, monkeypat
         def fail(self):
             raise error
 
-        monkeypatch.setattr("edgeembed_runtime.index.rewrite.collect", lambda *_: None)
-        monkeypatch.setattr("edgeembed_runtime.index.rewrite._insert", lambda *_: fail(None))
+        monkeypatch.setattr("edgeembed_runtime.index.write.compaction.collect", lambda *_: None)
+        monkeypatch.setattr(
+            "edgeembed_runtime.index.write.compaction._insert", lambda *_: fail(None)
+        )
         with pytest.raises(type(error)):
             index.compact()
         assert index.generation == before + 1

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from edgeembed import Index
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.index import Index
 
 
 @pytest.fixture

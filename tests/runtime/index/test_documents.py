@@ -4,6 +4,7 @@ import stat
 import numpy as np
 import pytest
 
+from edgeembed import Index, IndexSettings, StoredDocument
 from edgeembed_runtime.errors import (
     IndexExistsError,
     IndexNotFoundError,
@@ -11,7 +12,6 @@ from edgeembed_runtime.errors import (
     InputError,
     SpaceMismatchError,
 )
-from edgeembed_runtime.index import Index, IndexSettings, StoredDocument
 
 TINY = IndexSettings(seal_rows=10, backend="exact")
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from edgeembed import Index
 from edgeembed_runtime.errors import EdgeEmbedError, InputError
-from edgeembed_runtime.index import Index
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_every_number_type_is_accepted(tmp_path):
     "arguments", [{"seal_rows": 0}, {"annoy_trees": 65}, {"recall_floor": 2.0}]
 )
 def test_bad_settings_are_refused(arguments):
-    from edgeembed_runtime.index import IndexSettings
+    from edgeembed import IndexSettings
 
     with pytest.raises(EdgeEmbedError):
         IndexSettings(**arguments)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from edgeembed_runtime.errors import IndexCorruptError, StorageError
-from edgeembed_runtime.index import mapped as module
-from edgeembed_runtime.index.mapped import MappedFile
+from edgeembed_runtime.index.vectors import mmap as module
+from edgeembed_runtime.index.vectors.mmap import MappedFile
 
 ROWS, DIM = 20_000, 256
 needs_pread = pytest.mark.skipif(not hasattr(os, "pread"), reason="there is no pread")

@@ -5,8 +5,8 @@ import sqlite3
 import numpy as np
 import pytest
 
+from edgeembed import Index
 from edgeembed_runtime.errors import IndexReadOnlyError, InputError, SearchIndexError
-from edgeembed_runtime.index import Index
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_a_commit_that_fails_keeps_no_note(index, vectors, monkeypatch):
         raise sqlite3.OperationalError("database or disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr("edgeembed_runtime.index.catalog.Catalog.commit", full)
+        patch.setattr("edgeembed_runtime.index.catalog.catalog.Catalog.commit", full)
         with pytest.raises(SearchIndexError):
             index.upsert(["b"], vectors=vectors(1), delete=["a"], notes={"n": "2"})
     assert index.notes() == {"n": "1"}

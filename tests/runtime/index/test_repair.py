@@ -5,8 +5,8 @@ import sqlite3
 import numpy as np
 import pytest
 
+from edgeembed import Index, IndexSettings
 from edgeembed_runtime.errors import EdgeEmbedError, IndexCorruptError, IndexExistsError
-from edgeembed_runtime.index import Index, IndexSettings
 
 N = 5000  # enough for a file of codes
 

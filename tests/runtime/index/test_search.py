@@ -3,8 +3,10 @@ import sys
 import numpy as np
 import pytest
 
+from edgeembed import Index, IndexSettings
 from edgeembed_runtime.errors import InputError, SearchIndexError
-from edgeembed_runtime.index import Index, IndexSettings, keywords, schema
+from edgeembed_runtime.index.catalog import schema
+from edgeembed_runtime.index.search import keyword
 
 TINY = IndexSettings(seal_rows=50, backend="exact")
 
@@ -122,7 +124,7 @@ def test_hybrid_is_reciprocal_rank_fusion(tmp_path, encoder):
 
 
 def test_without_fts5_only_keyword_search_is_missing(tmp_path, vectors, monkeypatch):
-    monkeypatch.setattr("edgeembed_runtime.index.creation.has_fts5", lambda: False)
+    monkeypatch.setattr("edgeembed_runtime.index.catalog.create.has_fts5", lambda: False)
     with Index.create(tmp_path / "i", dim=16) as index:
         index.upsert(["a"], ["text"], vectors(1))
         index.upsert(["a"], ["more"], vectors(1))
@@ -156,7 +158,7 @@ def test_options_are_checked(filled):
 
 
 def test_fusion_prefers_what_both_lists_hold():
-    assert keywords.fuse([[(1, 0.9), (2, 0.8)], [(3, 5.0), (2, 4.0)]], 2) == [
+    assert keyword.fuse([[(1, 0.9), (2, 0.8)], [(3, 5.0), (2, 4.0)]], 2) == [
         (2, 1 / 62 + 1 / 62),
         (1, 1 / 61),
     ]

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from edgeembed import Index
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.index import Index
 
 FIELDS = ["a", "b", "with space", "dotted.name", "ünï", "$.x"[1:], "a[0]", "%"]
 NUMBERS = st.integers(-3, 3) | st.sampled_from([0.5, -1.5, 2.0, 0.1, 1e300, 2**53 + 1, 1.1e-17])

@@ -13,20 +13,27 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edgeembed_converters.distill import losses
-from edgeembed_converters.distill.figures import neighbour_ndcg
-from edgeembed_converters.distill.training import Course, Progress, Trained, train
-from edgeembed_converters.distill.training_settings import TrainingSettings
-from edgeembed_converters.sources.live_module import state_sha256
+from edgeembed_converters.distill.training import losses
+from edgeembed_converters.distill.training.loop import (
+    Objective,
+    TrainingProgress,
+    TrainingResult,
+    train,
+)
+from edgeembed_converters.distill.training.metrics import neighbor_ndcg
+from edgeembed_converters.distill.training.settings import TrainingSettings
+from edgeembed_converters.sources.live_text import state_sha256
 from edgeembed_runtime import storage
+from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.errors import InputError, TrainingError
 
-FEWEST_IMAGES = 32
+MIN_IMAGES = 32
 _HELD_OUT_SHARE = 10
 _BATCH = 32
 Pixels = Sequence[Tensor]
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class FeatureStudent:
     """A trained student: `module` gives vectors of the teacher's dim.
@@ -35,7 +42,7 @@ class FeatureStudent:
     """
 
     module: nn.Module
-    trained: Trained
+    trained: TrainingResult
     cosine: float
     held_out: int
 
@@ -54,6 +61,7 @@ class WithHead(nn.Module):
         return self.head(self.backbone(pixels))
 
 
+@public
 def distill_features(
     teacher: nn.Module,
     student: nn.Module,
@@ -63,7 +71,7 @@ def distill_features(
     settings: TrainingSettings | None = None,
     similarity: float = 0.1,
     held_out: int = 500,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[TrainingProgress], None] | None = None,
 ) -> FeatureStudent:
     """Train a small image encoder to give a large one's vectors, from unlabelled images.
 
@@ -75,7 +83,7 @@ def distill_features(
             or anything of a length that gives the i-th.
         work_dir: for the teacher's features and the checkpoints; a call that was killed goes on
             from there when it is made again.
-        settings: of the optimiser, the device, the early stop.
+        settings: of the optimizer, the device, the early stop.
         similarity: the weight of the batch's similarity structure, beside the cosine's 1.
         held_out: how many images, at most a tenth, are kept apart to measure on.
         on_progress: called after every step.
@@ -87,8 +95,8 @@ def distill_features(
         StorageError: `work_dir` cannot be written.
     """
     settings, folder = settings or TrainingSettings(), Path(work_dir)
-    if len(pixels) < FEWEST_IMAGES:
-        raise InputError(f"pixels: expected at least {FEWEST_IMAGES} images, got {len(pixels)}")
+    if len(pixels) < MIN_IMAGES:
+        raise InputError(f"pixels: expected at least {MIN_IMAGES} images, got {len(pixels)}")
     counts = [sum(p.numel() for p in each.parameters()) for each in (student, teacher)]
     if counts[0] >= counts[1]:
         raise InputError(
@@ -111,9 +119,9 @@ def distill_features(
         return losses.cosine_to_teacher(found, target) + similarity * structure
 
     def figure() -> float:
-        return neighbour_ndcg(features(module, pixels, measured, device), goal)
+        return neighbor_ndcg(features(module, pixels, measured, device), goal)
 
-    course = Course(
+    course = Objective(
         batches=lambda epoch: _batches(learned, settings, epoch),
         loss=loss,
         figure=figure,
@@ -128,8 +136,8 @@ def distill_features(
 
 
 def _batches(places: Sequence[int], settings: TrainingSettings, epoch: int) -> list[list[int]]:
-    dice = np.random.default_rng((settings.seed, epoch))
-    order = [places[number] for number in dice.permutation(len(places)).tolist()]
+    rng = np.random.default_rng((settings.seed, epoch))
+    order = [places[number] for number in rng.permutation(len(places)).tolist()]
     size = settings.batch_size
     return [order[at : at + size] for at in range(0, len(order), size)]
 

@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_converters.export.mean_of_rows import Rows
-from edgeembed_converters.measure import as_variant
-from edgeembed_converters.model_card import model_card
-from edgeembed_converters.probe_texts import probe_texts
+from edgeembed_converters.export.table import Rows
+from edgeembed_converters.matryoshka.truncation import matryoshka_dims, measured_truncations
+from edgeembed_converters.packaging.assemble import write_proven
+from edgeembed_converters.packaging.model_card import model_card
 from edgeembed_converters.quantization.variants import OnStep
-from edgeembed_converters.truncation import matryoshka_dims, measured_truncations
+from edgeembed_converters.validation.fidelity import as_variant
+from edgeembed_converters.validation.probe_texts import probe_texts
 from edgeembed_converters.word_vectors.variants import table_variants
-from edgeembed_converters.write import write_proven
 from edgeembed_runtime import storage
 from edgeembed_runtime.bundle import Golden, Manifest, Source, TextTower, write_bundle
-from edgeembed_runtime.inputs.tokenizer import TextTokenizer
+from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 from edgeembed_runtime.vectors import normalize
 from edgeembed_runtime.version import __version__
 

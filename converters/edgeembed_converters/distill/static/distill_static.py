@@ -9,38 +9,39 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from edgeembed_converters.distill.figures import neighbour_ndcg
-from edgeembed_converters.distill.learning_curve import require_plots, write_learning_curve
-from edgeembed_converters.distill.projection import principal_directions
-from edgeembed_converters.distill.static_bundle import (
+from edgeembed_converters.distill.static.bundle import (
     StaticStudent,
     static_tokenizer,
     write_static_bundle,
 )
-from edgeembed_converters.distill.static_course import (
+from edgeembed_converters.distill.static.initial_table import frequency_weights, token_vectors
+from edgeembed_converters.distill.static.objective import (
     BagBatch,
     BagBatches,
     BagTexts,
     StaticLosses,
     StaticTable,
 )
-from edgeembed_converters.distill.static_report import StaticReport
-from edgeembed_converters.distill.static_start import frequency_weights, token_vectors
-from edgeembed_converters.distill.teacher import Teacher, open_teacher, work_folder
-from edgeembed_converters.distill.training import Course, Progress, train
-from edgeembed_converters.distill.training_settings import TrainingSettings
-from edgeembed_converters.distill.training_texts import TrainingTexts, split_texts
-from edgeembed_converters.distill.vocabulary import (
+from edgeembed_converters.distill.static.report import StaticReport
+from edgeembed_converters.distill.static.vocabulary import (
     plain_tokenizer,
     pruned_tokenizer,
     token_counts,
 )
-from edgeembed_converters.export.mean_of_rows import ROWS, Rows
-from edgeembed_converters.output import check_target, ignore_step
+from edgeembed_converters.distill.training.learning_curve import require_plots, write_learning_curve
+from edgeembed_converters.distill.training.loop import Objective, TrainingProgress, train
+from edgeembed_converters.distill.training.metrics import neighbor_ndcg
+from edgeembed_converters.distill.training.projection import principal_directions
+from edgeembed_converters.distill.training.settings import TrainingSettings
+from edgeembed_converters.distill.training.teacher import Teacher, open_teacher, work_folder
+from edgeembed_converters.distill.training.texts import TrainingTexts, split_texts
+from edgeembed_converters.export.table import ROWS, Rows
+from edgeembed_converters.packaging.target import check_target, ignore_step
 from edgeembed_converters.quantization.variants import OnStep
+from edgeembed_runtime._internal.public import public
+from edgeembed_runtime.encoder.progress import OnProgress
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.inputs.tokenizer import TextTokenizer
-from edgeembed_runtime.progress import OnProgress
+from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 from edgeembed_runtime.storage import sha256_of
 from edgeembed_runtime.vectors import normalize
 
@@ -49,9 +50,10 @@ STATIC_SETTINGS = TrainingSettings(
     learning_rate=2e-3, weight_decay=0.0, batch_size=1024, epochs=4, evaluate_every=100
 )
 _PRINCIPAL_TEXTS = 200_000
-_TOKENISED_AT_ONCE = 1_024
+_TOKENIZED_AT_ONCE = 1_024
 
 
+@public
 def distill_static(
     teacher: str | Path,
     texts: Iterable[str],
@@ -71,7 +73,7 @@ def distill_static(
     overwrite: bool = False,
     on_step: OnStep | None = None,
     on_teacher: OnProgress | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[TrainingProgress], None] | None = None,
 ) -> StaticReport:
     """Train a table of token vectors whose sums are a teacher's vectors; write it as a bundle.
 
@@ -88,7 +90,7 @@ def distill_static(
         vocabulary: how many tokens to keep, the most frequent of the texts; all of them by default.
         max_tokens: tokens of a text that count; by default the teacher's limit.
         losses: what counts how much.
-        settings: of the optimiser, the device, the early stop.
+        settings: of the optimizer, the device, the early stop.
         rows: how rows are stored: "int8", "fp16" or "fp32", or several of these.
         held_out: how many texts, at most a tenth, are kept apart to measure on.
         work_dir: for teacher vectors and checkpoints; by default `output` with ".work" at its end.
@@ -135,12 +137,12 @@ def distill_static(
         repr((split, manifest.space, variant, dim, vocabulary, length, losses, settings)).encode()
     )
     table = start.table.to(settings.device)
-    course: Course[BagBatch] = Course(
+    course: Objective[BagBatch] = Objective(
         batches=lambda epoch: BagBatches(
             start.train, settings.batch_size, settings.seed, epoch, settings.device
         ),
         loss=lambda batch: table.loss(batch, losses),
-        figure=lambda: neighbour_ndcg(
+        figure=lambda: neighbor_ndcg(
             table.encode(start.held_out, settings.device), start.held_out.wanted
         ),
         identity=identity,
@@ -234,8 +236,8 @@ def _start(
 
 def _ids(tokenizer: TextTokenizer, texts: Sequence[str]) -> list[NDArray[np.int32]]:
     found: list[NDArray[np.int32]] = []
-    for start in range(0, len(texts), _TOKENISED_AT_ONCE):
-        some = texts[start : start + _TOKENISED_AT_ONCE]
+    for start in range(0, len(texts), _TOKENIZED_AT_ONCE):
+        some = texts[start : start + _TOKENIZED_AT_ONCE]
         for text, ids in zip(some, tokenizer.plain_ids(some), strict=True):
             found.append(np.array(tokenizer.encode(text).ids if ids is None else ids, np.int32))
     return found

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from edgeembed_converters.distill.teacher import Teacher
+from edgeembed_converters.distill.training.teacher import Teacher
 from edgeembed_runtime.bundle import Variant
-from edgeembed_runtime.engine.engine import EMBEDDING, NumberedText, feeds
+from edgeembed_runtime.engine.base import EMBEDDING, NumberedText, feeds
 from edgeembed_runtime.engine.session import Session, SessionSettings
 from edgeembed_runtime.errors import InputError
 

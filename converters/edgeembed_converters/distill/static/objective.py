@@ -10,18 +10,20 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from edgeembed_converters.distill import losses
+from edgeembed_converters.distill.training import losses
+from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.errors import InputError
 
 # The logarithms of the weights move so much faster than the vectors.
 _WEIGHT_RATE = 5.0
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class StaticLosses:
-    """How much each loss counts: the distance to the teacher's vector, and to its neighbourhoods.
+    """How much each loss counts: the distance to the teacher's vector, and to its neighborhoods.
 
-    `temperature` is that of the neighbourhoods; see `losses.similarity_kl`.
+    `temperature` is that of the neighborhoods; see `losses.similarity_kl`.
     """
 
     cosine: float = 1.0
@@ -95,7 +97,7 @@ class BagBatches:
         self.texts, self.device = texts, device
         order = np.random.default_rng((seed, epoch)).permutation(len(texts.ids)).astype(np.int64)
         full = len(order) // batch_size * batch_size
-        # A small last batch would have neighbourhoods of another kind.
+        # A small last batch would have neighborhoods of another kind.
         self.places = np.split(order[:full], full // batch_size) if full else [order]
 
     def __len__(self) -> int:

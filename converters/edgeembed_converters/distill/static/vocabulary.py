@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edgeembed_runtime.errors import InputError, UnsupportedModelError
 
-FEWEST_TOKENS = 100
+MIN_TOKENS = 100
 
 
 def plain_tokenizer(tokenizer_json: bytes) -> bytes:
@@ -36,9 +36,9 @@ def pruned_tokenizer(
     if most is None or most >= len(counts):
         return tokenizer_json, np.arange(len(counts))
     needed = _needed(tree)
-    if most < max(FEWEST_TOKENS, len(needed)):
+    if most < max(MIN_TOKENS, len(needed)):
         raise InputError(
-            f"vocabulary: expected at least {max(FEWEST_TOKENS, len(needed))} tokens, got {most}"
+            f"vocabulary: expected at least {max(MIN_TOKENS, len(needed))} tokens, got {most}"
         )
     ranked = np.lexsort((np.arange(len(counts)), -counts)).tolist()
     others = [token for token in ranked if token not in needed]

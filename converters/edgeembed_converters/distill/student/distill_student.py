@@ -6,42 +6,44 @@ from pathlib import Path
 
 from torch import nn
 
-from edgeembed_converters.build import build_model
-from edgeembed_converters.distill.layers import Keep
-from edgeembed_converters.distill.learning_curve import require_plots, write_learning_curve
-from edgeembed_converters.distill.material import Material, prepare
-from edgeembed_converters.distill.student import (
+from edgeembed_converters.distill.student.layers import Keep
+from edgeembed_converters.distill.student.objective import LossWeights
+from edgeembed_converters.distill.student.report import StudentReport
+from edgeembed_converters.distill.student.student import (
     Student,
     StudentShape,
     check_shape,
     finished,
     make_student,
 )
-from edgeembed_converters.distill.student_report import StudentReport
-from edgeembed_converters.distill.teacher import work_folder
-from edgeembed_converters.distill.text_course import LossWeights
-from edgeembed_converters.distill.text_training import train_text_student
-from edgeembed_converters.distill.training import Progress
-from edgeembed_converters.distill.training_settings import TrainingSettings
-from edgeembed_converters.distill.training_texts import split_texts
-from edgeembed_converters.output import check_target, ignore_step
-from edgeembed_converters.quantization.budget import Budget
+from edgeembed_converters.distill.student.text_training import train_text_student
+from edgeembed_converters.distill.student.training_data import Material, prepare
+from edgeembed_converters.distill.training.learning_curve import require_plots, write_learning_curve
+from edgeembed_converters.distill.training.loop import TrainingProgress
+from edgeembed_converters.distill.training.settings import TrainingSettings
+from edgeembed_converters.distill.training.teacher import work_folder
+from edgeembed_converters.distill.training.texts import split_texts
+from edgeembed_converters.packaging.assemble import write_built, write_proven
+from edgeembed_converters.packaging.target import check_target, ignore_step
+from edgeembed_converters.pipeline.build import build_model
+from edgeembed_converters.pipeline.options import BuildOptions
+from edgeembed_converters.quantization.trial.budget import Budget
 from edgeembed_converters.quantization.variants import (
     OnStep,
     Quantization,
     checked_quantizations,
 )
-from edgeembed_converters.sources.live_module import dummy_ids
-from edgeembed_converters.sources.open_source import opened_source
+from edgeembed_converters.sources.base import TextSource
+from edgeembed_converters.sources.live_text import dummy_ids
 from edgeembed_converters.sources.options import SourceOptions
-from edgeembed_converters.sources.source import TextSource
-from edgeembed_converters.towers.built import BuildOptions
-from edgeembed_converters.write import write_built, write_proven
+from edgeembed_converters.sources.registry import opened_source
+from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle import MANIFEST_NAME
+from edgeembed_runtime.encoder.progress import OnProgress
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.progress import OnProgress
 
 
+@public
 def distill_student(
     teacher: str | Path,
     texts: Iterable[str],
@@ -64,7 +66,7 @@ def distill_student(
     overwrite: bool = False,
     on_step: OnStep | None = None,
     on_teacher: OnProgress | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[TrainingProgress], None] | None = None,
 ) -> StudentReport:
     """Train a smaller encoder to give its teacher's vectors, and write it as a bundle.
 
@@ -82,7 +84,7 @@ def distill_student(
         embedding_rank: of the token table, which becomes two smaller ones.
         dim: of the vectors that come out, by PCA of the teacher's.
         losses: what counts how much; mostly the cosine to the teacher by default.
-        settings: of the optimiser, the device, the early stop.
+        settings: of the optimizer, the device, the early stop.
         train_tables: train the tables of token and position vectors too, which cost much.
         held_out: how many texts, at most a tenth, are kept apart to measure on.
         quantize: as for `convert`.
@@ -179,8 +181,8 @@ def _load_teacher(teacher: str | Path, trust_remote_code: bool) -> TextSource:
     with opened_source(teacher, None, SourceOptions(trust_remote_code=trust_remote_code)) as found:
         if not isinstance(found, TextSource):
             raise InputError(
-                f"teacher {teacher}: expected an encoder of texts, got one of pictures; train a "
-                "student of pictures with distill_features"
+                f"teacher {teacher}: expected an encoder of texts, got one of images; train a "
+                "student of images with distill_features"
             )
         return found
 

@@ -1,7 +1,7 @@
 """A transformer with narrower layers: the directions, heads and neurons that carry most.
 
 For BERT's family, whose modules have its names. The result is a start for training, not a model:
-a layer normalisation is not what it was in other directions.
+a layer normalization is not what it was in other directions.
 """
 
 import copy
@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edgeembed_converters.distill.layers import layer_names
-from edgeembed_converters.distill.projection import principal_directions
+from edgeembed_converters.distill.student.layers import layer_names
+from edgeembed_converters.distill.training.projection import principal_directions
 from edgeembed_runtime.errors import InputError, UnsupportedModelError
 
 FAMILY = ("bert", "roberta", "xlm-roberta", "camembert")
 # Token vectors that the directions are taken from: enough for any width.
-_MOST_TOKENS = 50_000
+_MAX_TOKENS = 50_000
 
 
 def check_width(model: nn.Module, width: int) -> None:
@@ -78,14 +78,14 @@ def _token_vectors(model: nn.Module, ids: Sequence[Tensor]) -> Tensor:
             output_hidden_states=True,
         ).hidden_states
         found += [state[0] for state in states]
-        if sum(map(len, found)) > _MOST_TOKENS:
+        if sum(map(len, found)) > _MAX_TOKENS:
             break
     return torch.cat(found)
 
 
 def _narrow_state(model: nn.Module, small: Any, basis: Tensor, share: float) -> dict[str, Tensor]:
     old: Mapping[str, Tensor] = model.state_dict()
-    # What a layer normalisation gives has length sqrt(width); its part that the basis keeps had
+    # What a layer normalization gives has length sqrt(width); its part that the basis keeps had
     # length sqrt(share * old width).
     scale = (share * basis.shape[0] / basis.shape[1]) ** 0.5
     found: dict[str, Tensor] = {}

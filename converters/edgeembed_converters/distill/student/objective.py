@@ -8,7 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edgeembed_converters.distill import losses
+from edgeembed_converters.distill.training import losses
+from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.errors import InputError
 
 # So many batches are filled from texts sorted by length, so that little of a batch is padding.
@@ -16,6 +17,7 @@ _SORTED_TOGETHER = 16
 _EVALUATION_BATCH = 64
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class LossWeights:
     """How much each loss counts; 0 leaves it out. The losses are those of `losses.py`.
@@ -95,14 +97,14 @@ class EncodedTexts:
 
     def places(self, batch_size: int, seed: int, epoch: int) -> list[list[int]]:
         """The batches of an epoch, a function of seed and epoch alone: each text once."""
-        dice = np.random.default_rng((seed, epoch))
-        order: list[int] = dice.permutation(len(self.ids)).tolist()
+        rng = np.random.default_rng((seed, epoch))
+        order: list[int] = rng.permutation(len(self.ids)).tolist()
         found: list[list[int]] = []
         for start in range(0, len(order), batch_size * _SORTED_TOGETHER):
             near = order[start : start + batch_size * _SORTED_TOGETHER]
             near.sort(key=lambda place: len(self.ids[place]))
             found += [near[at : at + batch_size] for at in range(0, len(near), batch_size)]
-        return [found[number] for number in dice.permutation(len(found)).tolist()]
+        return [found[number] for number in rng.permutation(len(found)).tolist()]
 
 
 @torch.no_grad()
@@ -158,10 +160,10 @@ class TextLosses:
             cut = losses.matryoshka(losses.similarity_kl, found, wanted, w.matryoshka_dims)
             terms.append(w.matryoshka * cut)
         if (w.triplet or w.pairs) and len(found) > 1:
-            terms += self._of_neighbours(found, wanted)
+            terms += self._of_neighbors(found, wanted)
         return terms
 
-    def _of_neighbours(self, found: Tensor, wanted: Tensor) -> list[Tensor]:
+    def _of_neighbors(self, found: Tensor, wanted: Tensor) -> list[Tensor]:
         w = self.weights
         nearest = wanted[_nearest_others(wanted)]
         terms: list[Tensor] = []

@@ -4,10 +4,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edgeembed_converters.distill.training import Trained
+from edgeembed_converters.distill.training.loop import TrainingResult
+from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle import Variant
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class StudentReport:
     """The outcome of `distill_student`.
@@ -28,7 +30,7 @@ class StudentReport:
     texts: int
     held_out: int
     cosine: float
-    trained: Trained
+    trained: TrainingResult
     variants: tuple[Variant, ...]
     sizes: dict[str, int]
     seconds: float

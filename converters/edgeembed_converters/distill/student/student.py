@@ -8,14 +8,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edgeembed_converters.distill.embedding_rank import check_rank, factorize
-from edgeembed_converters.distill.layers import Keep, chosen_layers, layer_names, with_layers
-from edgeembed_converters.distill.narrow import check_width, narrowed
-from edgeembed_converters.distill.projection import linear_layer, principal_directions
-from edgeembed_converters.sources.head import Normalize
-from edgeembed_converters.sources.live_module import state_sha256
-from edgeembed_converters.sources.source import TextSource
-from edgeembed_converters.sources.transformers_model import TokenVectors
+from edgeembed_converters.distill.student.embedding_rank import check_rank, factorize
+from edgeembed_converters.distill.student.layers import (
+    Keep,
+    chosen_layers,
+    layer_names,
+    with_layers,
+)
+from edgeembed_converters.distill.student.narrow import check_width, narrowed
+from edgeembed_converters.distill.training.projection import linear_layer, principal_directions
+from edgeembed_converters.modules.head import Normalize
+from edgeembed_converters.sources.base import TextSource
+from edgeembed_converters.sources.live_text import state_sha256
+from edgeembed_converters.sources.transformers_text import TokenVectors
 from edgeembed_runtime.bundle import Source
 from edgeembed_runtime.errors import InputError, UnsupportedModelError
 

@@ -9,9 +9,7 @@ import torch
 from tokenizers import Tokenizer
 from torch.nn import functional as F
 
-from edgeembed_converters.distill.figures import neighbour_ndcg
-from edgeembed_converters.distill.student import Student, freeze_tables
-from edgeembed_converters.distill.text_course import (
+from edgeembed_converters.distill.student.objective import (
     EncodedTexts,
     Hiding,
     LossWeights,
@@ -19,10 +17,17 @@ from edgeembed_converters.distill.text_course import (
     TextLosses,
     encode,
 )
-from edgeembed_converters.distill.training import Course, Progress, Trained, train
-from edgeembed_converters.distill.training_settings import TrainingSettings
+from edgeembed_converters.distill.student.student import Student, freeze_tables
+from edgeembed_converters.distill.training.loop import (
+    Objective,
+    TrainingProgress,
+    TrainingResult,
+    train,
+)
+from edgeembed_converters.distill.training.metrics import neighbor_ndcg
+from edgeembed_converters.distill.training.settings import TrainingSettings
 from edgeembed_converters.export.text_tower import TextTower
-from edgeembed_converters.sources.source import TextSource
+from edgeembed_converters.sources.base import TextSource
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.storage import sha256_of
 
@@ -33,7 +38,7 @@ _MASK_TOKENS = ("[MASK]", "<mask>")
 class Outcome:
     """How the training went, and the mean cosine of held-out texts to their teacher's vectors."""
 
-    trained: Trained
+    trained: TrainingResult
     cosine: float
 
 
@@ -48,7 +53,7 @@ def train_text_student(
     train_tables: bool,
     folder: Path,
     identity: str,
-    on_progress: Callable[[Progress], None] | None,
+    on_progress: Callable[[TrainingProgress], None] | None,
 ) -> Outcome:
     """Train a student in place, on `settings.device`; it is back on the CPU afterwards.
 
@@ -69,10 +74,10 @@ def train_text_student(
         hiding=_hiding(student.source) if losses.masked_tokens else None,
     )
     identity = sha256_of(repr((identity, losses, settings, train_tables)).encode())
-    course: Course[TextBatch] = Course(
+    course: Objective[TextBatch] = Objective(
         batches=lambda epoch: Batches(texts, settings, epoch),
         loss=with_losses,
-        figure=lambda: neighbour_ndcg(encode(tower, held_out, device).numpy(), held_out.wanted),
+        figure=lambda: neighbor_ndcg(encode(tower, held_out, device).numpy(), held_out.wanted),
         identity=identity,
     )
     try:

@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from edgeembed_converters.distill.student import Sample
-from edgeembed_converters.distill.teacher import Teacher, open_teacher
-from edgeembed_converters.distill.text_course import EncodedTexts
-from edgeembed_converters.distill.training_texts import TrainingTexts
+from edgeembed_converters.distill.student.objective import EncodedTexts
+from edgeembed_converters.distill.student.student import Sample
+from edgeembed_converters.distill.training.teacher import Teacher, open_teacher
+from edgeembed_converters.distill.training.texts import TrainingTexts
 from edgeembed_converters.quantization.variants import OnStep
-from edgeembed_converters.sources.source import TextSource
-from edgeembed_runtime.inputs.tokenizer import TextTokenizer
-from edgeembed_runtime.progress import OnProgress
+from edgeembed_converters.sources.base import TextSource
+from edgeembed_runtime.encoder.progress import OnProgress
+from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
 # Texts that the first shape is taken from: ids for what is inside, vectors for what comes out.
 _SAMPLE_IDS, _SAMPLE_VECTORS = 2_000, 50_000

@@ -1,15 +1,15 @@
-"""A training as a picture: the loss falls, the figure rises."""
+"""A training as an image: the loss falls, the figure rises."""
 
 import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edgeembed_converters.distill.training import Point
+from edgeembed_converters.distill.training.loop import TrainingPoint
 from edgeembed_runtime.errors import MissingExtraError
 from edgeembed_runtime.storage import staged_file
 
-# Told apart by people who see colours differently: Okabe & Ito, https://jfly.uni-koeln.de/color.
+# Told apart by people who see colors differently: Okabe & Ito, https://jfly.uni-koeln.de/color.
 _LOSS, _FIGURE = "#0072B2", "#D55E00"
 
 
@@ -22,7 +22,7 @@ def require_plots() -> None:
     _matplotlib()
 
 
-def write_learning_curve(path: Path, points: Sequence[Point], title: str) -> None:
+def write_learning_curve(path: Path, points: Sequence[TrainingPoint], title: str) -> None:
     """Write a PNG of a training's measurements.
 
     Raises:
@@ -42,10 +42,10 @@ def write_learning_curve(path: Path, points: Sequence[Point], title: str) -> Non
     losses.set_xlabel("step")
     losses.set_ylabel("mean loss", color=_LOSS)
     figures.set_ylabel("nDCG@10 against the teacher, held out", color=_FIGURE)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
+    image = io.BytesIO()
+    figure.savefig(image, format="png")
     with staged_file(path) as file:
-        file.write(picture.getvalue())
+        file.write(image.getvalue())
 
 
 def _matplotlib() -> Any:

@@ -9,9 +9,14 @@ from typing import Any, Generic, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
-from edgeembed_converters.distill.checkpoints import Checkpoint, last_checkpoint, save_checkpoint
-from edgeembed_converters.distill.training_settings import TrainingSettings
+from edgeembed_converters.distill.training.checkpoints import (
+    Checkpoint,
+    last_checkpoint,
+    save_checkpoint,
+)
+from edgeembed_converters.distill.training.settings import TrainingSettings
 from edgeembed_runtime import storage
+from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.errors import InputError, TrainingError
 
 Batch = TypeVar("Batch")
@@ -20,8 +25,9 @@ _BEST, _MODEL, _OPTIMIZER = "best.", "model.", "optimizer."
 _RNG, _CUDA_RNG = "rng", "cuda_rng"
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
-class Point:
+class TrainingPoint:
     """One measurement: the mean loss since the one before (None at the start), and the figure."""
 
     step: int
@@ -29,8 +35,9 @@ class Point:
     figure: float
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
-class Progress:
+class TrainingProgress:
     """What a training tells of itself after every step."""
 
     step: int
@@ -39,11 +46,12 @@ class Progress:
     best: float
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
-class Trained:
+class TrainingResult:
     """How a training went. `resumed_at` is the step it went on from, or None."""
 
-    points: tuple[Point, ...]
+    points: tuple[TrainingPoint, ...]
     steps: int
     best_step: int
     stopped_early: bool
@@ -73,7 +81,7 @@ class BatchList(Protocol[BatchOut]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Course(Generic[Batch]):
+class Objective(Generic[Batch]):
     """What is trained on: for each epoch its batches, their loss, and the figure to raise.
 
     `batches(epoch)` must give the same batches whenever it is asked, each epoch as many. `loss` is
@@ -89,11 +97,11 @@ class Course(Generic[Batch]):
 
 def train(
     module: nn.Module,
-    course: Course[Batch],
+    course: Objective[Batch],
     settings: TrainingSettings,
     work_dir: Path,
-    on_progress: Callable[[Progress], None] | None = None,
-) -> Trained:
+    on_progress: Callable[[TrainingProgress], None] | None = None,
+) -> TrainingResult:
     """Train the parameters of `module` that want a gradient; leave it in its best state.
 
     A checkpoint stands in `work_dir` after each measurement. A training that was killed goes on
@@ -112,9 +120,9 @@ def train(
         loss = run.advance()
         if on_progress is not None:
             best = max(point.figure for point in run.points)
-            on_progress(Progress(step=run.step, steps=run.steps, loss=loss, best=best))
+            on_progress(TrainingProgress(step=run.step, steps=run.steps, loss=loss, best=best))
     run.take_best()
-    return Trained(
+    return TrainingResult(
         points=tuple(run.points),
         steps=run.step,
         best_step=run.best_point.step,
@@ -127,7 +135,11 @@ class _Run(Generic[Batch]):
     """The state of a training between two steps."""
 
     def __init__(
-        self, module: nn.Module, course: Course[Batch], settings: TrainingSettings, work_dir: Path
+        self,
+        module: nn.Module,
+        course: Objective[Batch],
+        settings: TrainingSettings,
+        work_dir: Path,
     ) -> None:
         self.module, self.course = module, course
         self.settings, self.work_dir = settings, work_dir
@@ -143,12 +155,12 @@ class _Run(Generic[Batch]):
         if not self.epoch_batches:
             raise InputError("the course: expected at least one batch, got none")
         self.steps = settings.epochs * len(self.epoch_batches)
-        self.step, self.points = 0, list[Point]()
+        self.step, self.points = 0, list[TrainingPoint]()
         self.loss_sum, self.loss_count = 0.0, 0
         self.best: dict[str, Tensor] = {}
 
     @property
-    def best_point(self) -> Point:
+    def best_point(self) -> TrainingPoint:
         """The first of the measurements with the highest figure."""
         return max(self.points, key=lambda point: point.figure)
 
@@ -221,7 +233,7 @@ class _Run(Generic[Batch]):
         if not math.isfinite(figure):
             raise TrainingError(f"the figure after step {self.step} is {figure}, not a number")
         loss = self.loss_sum / self.loss_count if self.loss_count else None
-        self.points.append(Point(step=self.step, loss=loss, figure=figure))
+        self.points.append(TrainingPoint(step=self.step, loss=loss, figure=figure))
         self.loss_sum, self.loss_count = 0.0, 0
         if self.best_point is self.points[-1]:
             self.best = {name: each.detach().clone() for name, each in self.state().items()}
@@ -263,7 +275,7 @@ class _Run(Generic[Batch]):
         if torch.cuda.is_available() and _CUDA_RNG in found.tensors:
             torch.cuda.set_rng_state(found.tensors[_CUDA_RNG])
         self.step = int(found.facts["step"])
-        self.points = [Point(**point) for point in found.facts["points"]]
+        self.points = [TrainingPoint(**point) for point in found.facts["points"]]
 
     def take_best(self) -> None:
         """Put the module into the best state that was measured."""

@@ -19,7 +19,7 @@ IGNORED = -100
 # Of BERT: 15 % of the tokens are asked for; of these 80 % are hidden, 10 % replaced, 10 % left.
 # Devlin et al., BERT (2019), section 3.1. https://arxiv.org/abs/1810.04805
 _ASKED, _HIDDEN, _REPLACED = 0.15, 0.8, 0.5
-# Below any cosine over any temperature: no row is its own neighbour.
+# Below any cosine over any temperature: no row is its own neighbor.
 _NEVER = -1e4
 
 
@@ -48,11 +48,11 @@ def _require_one_shape(student: Tensor, teacher: Tensor) -> None:
 
 
 def similarity_kl(student: Tensor, teacher: Tensor, *, temperature: float = 0.05) -> Tensor:
-    """How far the student's neighbourhoods in a batch are from the teacher's.
+    """How far the student's neighborhoods in a batch are from the teacher's.
 
     Each row's cosines to all others, over `temperature`, are a distribution by softmax; the loss is
     the mean Kullback-Leibler divergence of the student's from the teacher's, in nats. The two may
-    have different widths. 0 for fewer than three rows: with one neighbour there is no choice.
+    have different widths. 0 for fewer than three rows: with one neighbor there is no choice.
 
     Source: Passalis and Tefas, Learning Deep Representations with Probabilistic Knowledge Transfer
     (2018), https://arxiv.org/abs/1803.10837, with the softmax of Fang et al., SEED (2021),
@@ -61,14 +61,14 @@ def similarity_kl(student: Tensor, teacher: Tensor, *, temperature: float = 0.05
     if len(student) < 3:
         return student.sum() * 0
     return F.kl_div(
-        _log_neighbours(student, temperature),
-        _log_neighbours(teacher, temperature),
+        _log_neighbors(student, temperature),
+        _log_neighbors(teacher, temperature),
         reduction="batchmean",
         log_target=True,
     )
 
 
-def _log_neighbours(vectors: Tensor, temperature: float) -> Tensor:
+def _log_neighbors(vectors: Tensor, temperature: float) -> Tensor:
     unit = F.normalize(vectors, dim=-1)
     itself = torch.eye(len(unit), dtype=torch.bool, device=unit.device)
     return F.log_softmax((unit @ unit.T / temperature).masked_fill(itself, _NEVER), dim=-1)
@@ -125,7 +125,7 @@ def matryoshka(
     """The mean of `loss` over the first d components of the student, for each d of `dims`.
 
     The teacher stays whole, so that every cut of the student learns the whole teacher's
-    neighbourhoods; this needs a loss that takes different widths, as `similarity_kl` does. With
+    neighborhoods; this needs a loss that takes different widths, as `similarity_kl` does. With
     `cut_teacher` it is cut to the same components.
 
     Source: Kusupati et al., Matryoshka Representation Learning (2022),

@@ -8,10 +8,10 @@ from edgeembed_runtime.vectors import normalize
 _DEPTH = 10
 
 
-def neighbour_ndcg(found: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:
+def neighbor_ndcg(found: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:
     """nDCG@10 of retrieval among n items, each of them a query for the others: 0 to 1.
 
-    The teacher's vectors `wanted` say what is relevant: its first neighbour by cosine counts 10,
+    The teacher's vectors `wanted` say what is relevant: its first neighbor by cosine counts 10,
     its second 9, down to 1. The student's vectors `found` ask, once among the student's own and
     once among the teacher's; the mean of the two is given, so that a student must be like its
     teacher inside and lie where it lies. Both are (n, d).

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from edgeembed_converters.sources.head import Dense
+from edgeembed_converters.modules.head import Dense
 
 
 def principal_directions(vectors: Tensor, count: int) -> tuple[Tensor, float]:

@@ -6,11 +6,13 @@ from typing import Literal
 
 import torch
 
+from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.errors import InputError
 
 Precision = Literal["fp32", "bf16"]
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
     """How a student is trained.

@@ -9,15 +9,15 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_converters.convert import convert
-from edgeembed_converters.output import ignore_step
+from edgeembed_converters.conversion import convert
+from edgeembed_converters.packaging.target import ignore_step
 from edgeembed_converters.quantization.variants import OnStep
 from edgeembed_runtime import storage
 from edgeembed_runtime.bundle import MANIFEST_NAME, Manifest
-from edgeembed_runtime.cache import EmbeddingCache
-from edgeembed_runtime.encoder import Encoder
+from edgeembed_runtime.encoder.cache import EmbeddingCache
+from edgeembed_runtime.encoder.encoder import Encoder
+from edgeembed_runtime.encoder.progress import OnProgress
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.progress import OnProgress
 
 CACHE_NAME = "teacher-vectors.sqlite"
 # Of vectors on disk: the limit of a cache that must never forget one.

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.inputs.texts import checked_texts
+from edgeembed_runtime.inputs.text.validation import checked_texts
 
-# Fewer cannot be learned from, and their neighbours say nothing.
-FEWEST_TEXTS = 64
-_FEWEST_WORDS = 16
+# Fewer cannot be learned from, and their neighbors say nothing.
+MIN_TEXTS = 64
+_MIN_WORDS = 16
 _HELD_OUT_SHARE = 10
 
 
@@ -29,15 +29,15 @@ def split_texts(texts: Iterable[str], held_out: int, seed: int) -> TrainingTexts
         InputError: something that is no text, too few texts, or hardly any words in them.
     """
     distinct = list(dict.fromkeys(t for text in checked_texts(texts) if (t := text.strip())))
-    if len(distinct) < FEWEST_TEXTS:
+    if len(distinct) < MIN_TEXTS:
         raise InputError(
-            f"texts: expected at least {FEWEST_TEXTS} distinct ones that are not empty, "
+            f"texts: expected at least {MIN_TEXTS} distinct ones that are not empty, "
             f"got {len(distinct)}; thousands are needed for a good student"
         )
     words = {word for text in distinct[:10_000] for word in text.lower().split()}
-    if len(words) < _FEWEST_WORDS:
+    if len(words) < _MIN_WORDS:
         raise InputError(
-            f"texts: expected at least {_FEWEST_WORDS} different words, got {len(words)}; "
+            f"texts: expected at least {_MIN_WORDS} different words, got {len(words)}; "
             "a student learns only what its texts are about"
         )
     if held_out < 3:

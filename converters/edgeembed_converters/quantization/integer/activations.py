@@ -7,8 +7,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from edgeembed_converters.export.inner_values import Feeds, inner_values
-from edgeembed_converters.export.linears import weight_matrices
+from edgeembed_converters.graph.linears import weight_matrices
+from edgeembed_converters.graph.probe import Feeds, probe_values
 
 # One product of many rows takes a quarter of the time of many products.
 _ROWS_AT_A_TIME = 512
@@ -36,7 +36,7 @@ def measured_activations(model: onnx.ModelProto, inputs: Sequence[Feeds]) -> dic
     names = list(dict.fromkeys(name for matrix in matrices for name in matrix.inputs))
     found: dict[str, Activations] = {}
     waiting: dict[str, list[NDArray[np.float32]]] = {name: [] for name in names}
-    for values in inner_values(model, names, inputs):
+    for values in probe_values(model, names, inputs):
         for name, value in values.items():
             waiting[name].append(value.reshape(-1, value.shape[-1]))
         if names and sum(map(len, waiting[names[0]])) >= _ROWS_AT_A_TIME:

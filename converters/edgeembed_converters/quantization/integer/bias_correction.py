@@ -11,16 +11,16 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from edgeembed_converters.export.graph_cleanup import copied
-from edgeembed_converters.export.inner_values import Feeds, inner_values
-from edgeembed_converters.quantization.bits import LEVELS, Bits
+from edgeembed_converters.graph.cleanup import copied
+from edgeembed_converters.graph.probe import Feeds, probe_values
+from edgeembed_converters.quantization.trial.bits import LEVELS, Bits
 
 
 def bias_corrected(model: onnx.ModelProto, inputs: Sequence[Feeds], bits: Bits) -> onnx.ModelProto:
     """A copy of the model whose convolutions have other biases, for weights of `bits` bits.
 
     To be quantized with a symmetric scale for each output channel. Borders, where a kernel looks
-    past the edge, are taken for the rest of the picture.
+    past the edge, are taken for the rest of the image.
     """
     copy = copied(model)
     weights = {tensor.name: tensor for tensor in copy.graph.initializer}
@@ -44,7 +44,7 @@ def _channel_means(
     """The mean of every channel of (n, channels, ...) values, over all inputs: (channels,) each."""
     given = {value.name for value in model.graph.input}
     sums: dict[str, NDArray[np.float64]] = {}
-    inner = inner_values(model, sorted(names - given), inputs)
+    inner = probe_values(model, sorted(names - given), inputs)
     for feeds, values in zip(inputs, inner, strict=True):
         for name in names:
             value = np.asarray(feeds[name] if name in given else values[name])

@@ -8,10 +8,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from edgeembed_converters.export.graph_cleanup import copied, replace_nodes
+from edgeembed_converters.graph.cleanup import copied, replace_nodes
 
 # Smaller tables, such as that of token types, are not worth two more operators.
-_FEWEST_ROWS = 64
+_MIN_ROWS = 64
 _LEVELS = 127
 
 
@@ -23,7 +23,7 @@ def quantize_embedding_rows(model: onnx.ModelProto) -> onnx.ModelProto:
         tensor.name: tensor
         for tensor in graph.initializer
         if len(tensor.dims) == 2
-        and tensor.dims[0] >= _FEWEST_ROWS
+        and tensor.dims[0] >= _MIN_ROWS
         and tensor.data_type == TensorProto.FLOAT
     }
     nodes: list[onnx.NodeProto] = []

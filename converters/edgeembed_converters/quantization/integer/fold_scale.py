@@ -5,7 +5,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from edgeembed_converters.export.uses import value_uses
+from edgeembed_converters.graph.uses import value_uses
 
 
 class ScaleFolder:
@@ -20,7 +20,7 @@ class ScaleFolder:
     def fold(self, name: str, factors: NDArray[np.float32]) -> bool:
         """Multiply the (..., channels) value `name` by (channels,) factors, and say if that went.
 
-        It goes through a normalisation, and through the value projection of fused attention,
+        It goes through a normalization, and through the value projection of fused attention,
         where nobody else reads what is scaled.
         """
         targets = self._targets(name, slice(0, len(factors)))

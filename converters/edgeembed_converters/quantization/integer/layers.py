@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from edgeembed_converters.export.graph_cleanup import copied, drop_unused, replace_nodes
-from edgeembed_converters.export.operators import MICROSOFT, need_microsoft_operators
-from edgeembed_converters.quantization.projected_attention import (
+from edgeembed_converters.graph.cleanup import copied, drop_unused, replace_nodes
+from edgeembed_converters.graph.operators import MICROSOFT, need_microsoft_operators
+from edgeembed_converters.quantization.integer.projected_attention import (
     ProjectedAttention,
     projected_attentions,
 )
-from edgeembed_converters.quantization.rounding import IntegerWeight
+from edgeembed_converters.quantization.integer.rounding import IntegerWeight
 
 
 def with_integer_layers(

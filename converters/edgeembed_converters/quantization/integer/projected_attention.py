@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from edgeembed_converters.export.uses import value_uses
+from edgeembed_converters.graph.uses import value_uses
 
 
 @dataclass(frozen=True, kw_only=True)

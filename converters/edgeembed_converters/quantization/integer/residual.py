@@ -10,8 +10,8 @@ from collections.abc import Collection
 import onnx
 from onnx import helper
 
-from edgeembed_converters.export.graph_cleanup import copied, replace_nodes
-from edgeembed_converters.export.linears import linear_nodes
+from edgeembed_converters.graph.cleanup import copied, replace_nodes
+from edgeembed_converters.graph.linears import linear_nodes
 
 
 def with_residual(model: onnx.ModelProto, layers: Collection[str]) -> onnx.ModelProto:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from edgeembed_converters.quantization.bits import LEVELS, Bits
+from edgeembed_converters.quantization.trial.bits import LEVELS, Bits
 
 # Of the mean of the diagonal. The paper takes 0.01. From 0.02 to 1 the mean closeness of MiniLM and
 # of multilingual-e5-small hardly changes, but with little of it some text that is unlike those that

@@ -7,8 +7,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from edgeembed_converters.export.inner_values import Feeds, inner_values
-from edgeembed_converters.export.linears import linear_nodes
+from edgeembed_converters.graph.linears import linear_nodes
+from edgeembed_converters.graph.probe import Feeds, probe_values
 
 _LEVELS = 255
 
@@ -25,7 +25,7 @@ def most_sensitive_first(model: onnx.ModelProto, inputs: Sequence[Feeds]) -> tup
     }
     errors = dict.fromkeys(layers, 0.0)
     watched = sorted({source for source, _ in layers.values()})
-    for values in inner_values(model, watched, inputs):
+    for values in probe_values(model, watched, inputs):
         for name, (source, weight) in layers.items():
             x = values[source].reshape(-1, weight.shape[0])
             lost, kept = (rounded(x) - x) @ weight, x @ weight

@@ -14,9 +14,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from edgeembed_converters.export.graph_cleanup import copied, replace_nodes
-from edgeembed_converters.export.linears import linear_nodes
-from edgeembed_converters.quantization.fold_scale import ScaleFolder
+from edgeembed_converters.graph.cleanup import copied, replace_nodes
+from edgeembed_converters.graph.linears import linear_nodes
+from edgeembed_converters.quantization.integer.fold_scale import ScaleFolder
 
 # Channels that were silent on the calibration texts are not scaled without bounds.
 _LEAST = 1e-5

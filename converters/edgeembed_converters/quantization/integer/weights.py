@@ -9,11 +9,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from edgeembed_converters.export.linears import weight_matrices
-from edgeembed_converters.quantization.activations import Activations
-from edgeembed_converters.quantization.bits import Bits
-from edgeembed_converters.quantization.rounding import IntegerWeight, rounded_weight
-from edgeembed_converters.quantization.smoothing import Smoothed
+from edgeembed_converters.graph.linears import weight_matrices
+from edgeembed_converters.quantization.integer.activations import Activations
+from edgeembed_converters.quantization.integer.rounding import IntegerWeight, rounded_weight
+from edgeembed_converters.quantization.integer.smoothing import Smoothed
+from edgeembed_converters.quantization.trial.bits import Bits
 
 
 class WeightRounder:

@@ -6,24 +6,24 @@ from functools import cached_property, partial
 
 import onnx
 
-from edgeembed_converters.export.linears import linear_nodes, weight_matrices
-from edgeembed_converters.export.unpadded import unpadded
-from edgeembed_converters.quantization.activations import Activations, measured_activations
-from edgeembed_converters.quantization.bits import Bits
-from edgeembed_converters.quantization.candidate import (
+from edgeembed_converters.graph.linears import linear_nodes, weight_matrices
+from edgeembed_converters.graph.strip_mask import unpadded
+from edgeembed_converters.quantization.integer.activations import Activations, measured_activations
+from edgeembed_converters.quantization.integer.embedding_rows import quantize_embedding_rows
+from edgeembed_converters.quantization.integer.layers import with_integer_layers
+from edgeembed_converters.quantization.integer.residual import with_residual
+from edgeembed_converters.quantization.integer.sensitivity import most_sensitive_first
+from edgeembed_converters.quantization.integer.smoothing import Smoothed, smoothed
+from edgeembed_converters.quantization.integer.weights import WeightRounder
+from edgeembed_converters.quantization.trial.bits import Bits
+from edgeembed_converters.quantization.trial.candidate import (
     Candidate,
     counts_of,
     require_unquantized,
     required_features,
 )
-from edgeembed_converters.quantization.embedding_rows import quantize_embedding_rows
-from edgeembed_converters.quantization.errors import quantization_errors
-from edgeembed_converters.quantization.integer_layers import with_integer_layers
-from edgeembed_converters.quantization.residual import with_residual
-from edgeembed_converters.quantization.sensitivity import most_sensitive_first
-from edgeembed_converters.quantization.smoothing import Smoothed, smoothed
-from edgeembed_converters.quantization.subject import Subject
-from edgeembed_converters.quantization.weights import WeightRounder
+from edgeembed_converters.quantization.trial.errors import quantization_errors
+from edgeembed_converters.quantization.trial.subject import Subject
 from edgeembed_runtime.errors import ConversionError
 
 # Of layers with a second pass: less has to move into the weights where the input loses less.

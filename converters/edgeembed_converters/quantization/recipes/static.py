@@ -14,17 +14,17 @@ from typing import Any, Literal
 
 import onnx
 
-from edgeembed_converters.export.inner_values import Feeds
-from edgeembed_converters.quantization.bias_correction import bias_corrected
-from edgeembed_converters.quantization.bits import Bits
-from edgeembed_converters.quantization.candidate import (
+from edgeembed_converters._internal.quiet import quiet_logging
+from edgeembed_converters.graph.probe import Feeds
+from edgeembed_converters.quantization.integer.bias_correction import bias_corrected
+from edgeembed_converters.quantization.trial.bits import Bits
+from edgeembed_converters.quantization.trial.candidate import (
     Candidate,
     require_unquantized,
     required_features,
 )
-from edgeembed_converters.quantization.errors import quantization_errors
-from edgeembed_converters.quantization.subject import Subject
-from edgeembed_converters.quiet import quiet_logging
+from edgeembed_converters.quantization.trial.errors import quantization_errors
+from edgeembed_converters.quantization.trial.subject import Subject
 from edgeembed_runtime import storage
 
 Ranges = Literal["min-max", "percentile"]

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, fields
 
+from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle import Fidelity
 from edgeembed_runtime.errors import InputError
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class Budget:
     """The least closeness to the original; each is compared with the same field of `Fidelity`.

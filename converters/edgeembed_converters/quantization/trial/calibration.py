@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.inputs.tokenizer import TextTokenizer
+from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
 _FILE = "calibration_texts.txt"
 _LINES_IN_A_LONG_TEXT = (4, 8, 16, 32)
@@ -19,7 +19,7 @@ def calibration_texts() -> tuple[str, ...]:
 
     Activations of long texts have outliers that those of short ones have not.
     """
-    file = resources.files("edgeembed_converters.quantization").joinpath(_FILE)
+    file = resources.files("edgeembed_converters.quantization.trial").joinpath(_FILE)
     lines = file.read_text(encoding="utf-8").splitlines()
     mixed = lines.copy()
     random.Random(0).shuffle(mixed)

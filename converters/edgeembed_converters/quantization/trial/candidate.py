@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import onnx
 
-from edgeembed_converters.quantization.bits import Bits
+from edgeembed_converters.quantization.trial.bits import Bits
 from edgeembed_runtime.errors import ConversionError
 
 _QUANTIZED_OPS = frozenset(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeembed_converters.export.inner_values import Feeds
+from edgeembed_converters.graph.probe import Feeds
 from edgeembed_runtime.bundle import Fidelity
 
 

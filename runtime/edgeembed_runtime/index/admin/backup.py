@@ -4,8 +4,8 @@ from pathlib import Path
 
 from edgeembed_runtime import storage
 from edgeembed_runtime.errors import IndexExistsError, StorageError
-from edgeembed_runtime.index.catalog import Catalog
-from edgeembed_runtime.index.layout import CATALOG, SEGMENTS, segment_path
+from edgeembed_runtime.index.base.layout import CATALOG, SEGMENTS, segment_path
+from edgeembed_runtime.index.catalog.catalog import Catalog
 
 _ATTEMPTS = 5
 

@@ -8,18 +8,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_runtime.index.catalog import Catalog, meta_int
-from edgeembed_runtime.index.checks import Batch
-from edgeembed_runtime.index.documents import DocumentRow, iterate
-from edgeembed_runtime.index.encoder_protocol import IndexEncoder
-from edgeembed_runtime.index.salvage import Salvaged, salvage
-from edgeembed_runtime.index.segment import read_infos
-from edgeembed_runtime.index.snapshot import sound_tail
-from edgeembed_runtime.index.vector_checks import unit_rows
+from edgeembed_runtime._internal.public import public
+from edgeembed_runtime.index.admin.salvage import Salvaged, salvage
+from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder
+from edgeembed_runtime.index.base.unit_vectors import unit_rows
+from edgeembed_runtime.index.base.validation import Batch
+from edgeembed_runtime.index.catalog.catalog import Catalog, meta_int
+from edgeembed_runtime.index.catalog.documents import DocumentRow, iterate
+from edgeembed_runtime.index.segments.segment import read_infos
+from edgeembed_runtime.index.segments.snapshot import sound_tail
 
 _BATCH = 1024
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class RepairReport:
     """What became of the documents of a damaged index, by key where they are not as they were."""

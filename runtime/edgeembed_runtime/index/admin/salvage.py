@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from edgeembed_runtime import storage
 from edgeembed_runtime.errors import EdgeEmbedError
-from edgeembed_runtime.index.codes import DecodedCodes, read_codes
-from edgeembed_runtime.index.layout import open_regular, segment_path
-from edgeembed_runtime.index.segment import SegmentFile, SegmentInfo, read_ids
+from edgeembed_runtime.index.base.layout import open_regular, segment_path
+from edgeembed_runtime.index.segments.segment import SegmentFile, SegmentInfo, read_ids
+from edgeembed_runtime.index.vectors.sq8 import DecodedSq8, read_sq8
 from edgeembed_runtime.vectors import normalize
 
 _ROWS = 16_384
@@ -56,7 +56,7 @@ def salvage(directory: Path, info: SegmentInfo, dim: int) -> Salvaged | None:
             continue
         rounded = codes.rows(part)
         missed = np.linalg.norm(rows - rounded, axis=1)
-        exact[part] = plausible & (missed <= codes.longest_miss + _TOLERANCE)
+        exact[part] = plausible & (missed <= codes.max_quantization_error + _TOLERANCE)
         near[part] = ~exact[part]
         rows[near[part]] = normalize(rounded[near[part]])
     return Salvaged(ids=ids, vectors=vectors, exact=exact, near=near)
@@ -79,7 +79,7 @@ def _vectors(
     return np.where(np.abs(vectors) < 1 + _TOLERANCE, vectors, np.float32(0)), sound
 
 
-def _codes(directory: Path, info: SegmentInfo, dim: int) -> DecodedCodes | None:
+def _codes(directory: Path, info: SegmentInfo, dim: int) -> DecodedSq8 | None:
     entry = info.files.get("i8")
     if entry is None:
         return None
@@ -89,4 +89,4 @@ def _codes(directory: Path, info: SegmentInfo, dim: int) -> DecodedCodes | None:
             data = file.read()
     except (EdgeEmbedError, OSError):
         return None
-    return read_codes(data, info.n, dim) if storage.sha256_of(data) == entry.sha256 else None
+    return read_sq8(data, info.n, dim) if storage.sha256_of(data) == entry.sha256 else None

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.errors import SearchIndexError
-from edgeembed_runtime.index.catalog import Catalog, SnapshotPurgedError
-from edgeembed_runtime.index.documents import VISIBLE, fetch
-from edgeembed_runtime.index.results import StoredDocument
-from edgeembed_runtime.index.snapshot import Snapshot
-from edgeembed_runtime.index.where import Condition
+from edgeembed_runtime.index.base.types import StoredDocument
+from edgeembed_runtime.index.catalog.catalog import Catalog, SnapshotPurgedError
+from edgeembed_runtime.index.catalog.documents import VISIBLE, fetch
+from edgeembed_runtime.index.catalog.filters import Condition
+from edgeembed_runtime.index.segments.snapshot import Snapshot
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class DocumentBatch:
     """Some documents and their vectors."""

@@ -3,9 +3,9 @@
 import contextlib
 from pathlib import Path
 
-from edgeembed_runtime.index.catalog import Catalog
-from edgeembed_runtime.index.results import IndexStats, SegmentStats
-from edgeembed_runtime.index.snapshot import SegmentView, Snapshot
+from edgeembed_runtime.index.base.types import IndexStats, SegmentStats
+from edgeembed_runtime.index.catalog.catalog import Catalog
+from edgeembed_runtime.index.segments.snapshot import SegmentView, Snapshot
 
 
 def gather_stats(directory: Path, catalog: Catalog, snapshot: Snapshot) -> IndexStats:

@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 
 from edgeembed_runtime import storage
 from edgeembed_runtime.errors import EdgeEmbedError, IndexCorruptError
-from edgeembed_runtime.index.ann import AnnShape
-from edgeembed_runtime.index.ann_backends import BACKENDS
-from edgeembed_runtime.index.catalog import Catalog, meta_int
-from edgeembed_runtime.index.documents import iterate
-from edgeembed_runtime.index.keywords import find_word_problem
-from edgeembed_runtime.index.layout import CATALOG, require_regular, segment_path
-from edgeembed_runtime.index.results import VerifyReport
-from edgeembed_runtime.index.rows import Rows
-from edgeembed_runtime.index.segment import SegmentInfo, read_infos
-from edgeembed_runtime.index.snapshot import Snapshot, load_snapshot
+from edgeembed_runtime.index.ann.backend import AnnShape
+from edgeembed_runtime.index.ann.backends import BACKENDS
+from edgeembed_runtime.index.base.layout import CATALOG, require_regular, segment_path
+from edgeembed_runtime.index.base.types import VerifyReport
+from edgeembed_runtime.index.catalog.catalog import Catalog, meta_int
+from edgeembed_runtime.index.catalog.documents import iterate
+from edgeembed_runtime.index.search.keyword import find_word_problem
+from edgeembed_runtime.index.segments.segment import SegmentInfo, read_infos
+from edgeembed_runtime.index.segments.snapshot import Snapshot, load_snapshot
+from edgeembed_runtime.index.vectors.block import Rows
 
 _ROWS = 16_384
 # float32 rounding moves the length of a unit vector of 8192 components by less than this.

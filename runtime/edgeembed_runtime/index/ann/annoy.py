@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 
 from edgeembed_runtime import storage
 from edgeembed_runtime.errors import IndexCorruptError
-from edgeembed_runtime.index.ann import AnnName, AnnShape
-from edgeembed_runtime.index.annoy_probe import annoy_module
-from edgeembed_runtime.index.catalog import MAX_DIM
-from edgeembed_runtime.index.layout import require_regular
-from edgeembed_runtime.index.mapped import mapped_array
-from edgeembed_runtime.index.rows import Rows
+from edgeembed_runtime.index.ann.annoy_probe import annoy_module
+from edgeembed_runtime.index.ann.backend import AnnName, AnnShape
+from edgeembed_runtime.index.base.layout import require_regular
+from edgeembed_runtime.index.catalog.catalog import MAX_DIM
+from edgeembed_runtime.index.vectors.block import Rows
+from edgeembed_runtime.index.vectors.mmap import mapped_array
 
 _HEADER_WORDS = 3
 _WORD_BYTES = 4
 _ADD_ROWS = 4096
 # n * trees and node ids are 32-bit in Annoy; 2**24 rows x 64 trees stay below 2**31.
 _MAX_ROWS = 1 << 24
-_MOST_NODES = 1 << 30
+_MAX_NODES = 1 << 30
 _SEED = 20_111_007
 
 
@@ -114,7 +114,7 @@ class LoadedForest:
 
     def query(self, vector: NDArray[np.float32], count: int, effort: int) -> NDArray[np.int64]:
         """Up to `count` positions near a vector, after looking at about `effort` nodes."""
-        near = self._loaded.get_nns_by_vector(vector.tolist(), count, min(effort, _MOST_NODES))
+        near = self._loaded.get_nns_by_vector(vector.tolist(), count, min(effort, _MAX_NODES))
         return np.array(near, dtype=np.int64)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Approximate nearest neighbours on disk: what every kind of such a file can do."""
+"""Approximate nearest neighbors on disk: what every kind of such a file can do."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_runtime.index.rows import Rows
+from edgeembed_runtime.index.vectors.block import Rows
 
 AnnName = Literal["annoy", "usearch"]
 

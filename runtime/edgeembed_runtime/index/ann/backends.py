@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from edgeembed_runtime.index.ann import AnnBackend, AnnName
-from edgeembed_runtime.index.annoy_file import Annoy
-from edgeembed_runtime.index.usearch_file import Usearch
+from edgeembed_runtime.index.ann.annoy import Annoy
+from edgeembed_runtime.index.ann.backend import AnnBackend, AnnName
+from edgeembed_runtime.index.ann.usearch import Usearch
 
 BACKENDS: Mapping[AnnName, AnnBackend] = {"usearch": Usearch(), "annoy": Annoy()}
 """By name, the one that most often wins first."""

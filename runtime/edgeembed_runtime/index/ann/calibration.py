@@ -9,32 +9,32 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_runtime.index.ann import LoadedAnn
-from edgeembed_runtime.index.rows import Rows
-from edgeembed_runtime.index.topk import TopK, cosines, scan
+from edgeembed_runtime.index.ann.backend import LoadedAnn
+from edgeembed_runtime.index.vectors.block import Rows
+from edgeembed_runtime.index.vectors.topk import TopK, cosines, scan
 
-# Recall of 1000 x 10 neighbours has a standard error of about 0.0013 at 0.99.
+# Recall of 1000 x 10 neighbors has a standard error of about 0.0013 at 0.99.
 _QUERIES = 1000
 # So many suffice for a median; after so many more each time, a clear case is decided.
 _QUERIES_AT_A_TIME = 100
 _CLEAR_STANDARD_ERRORS = 3
-_NEIGHBOURS = 10
+_NEIGHBORS = 10
 # Candidates beyond those asked for, against rows that turn out dead.
 SPARE = 16
-MEASURED_ASK = _NEIGHBOURS + SPARE
+MEASURED_ASK = _NEIGHBORS + SPARE
 """How many candidates were asked for when a segment's effort was chosen."""
 _CLOSE_ENOUGH = 1.08
 # Annoy counts a row once for each of its trees.
-_MOST_LOOKS = 100
+_MAX_LOOKS = 100
 _SEED = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Truth:
+class GroundTruth:
     """Queries to a segment, (m, d) unit vectors, that were answered exactly: what, and how fast."""
 
     queries: NDArray[np.float32]
-    neighbours: Sequence[frozenset[int]]
+    neighbors: Sequence[frozenset[int]]
     median_ms: float
 
 
@@ -47,31 +47,33 @@ class Measured:
     ms: float
 
 
-def measure_exact(rows: Rows) -> Truth:
+def measure_exact(rows: Rows) -> GroundTruth:
     """Answer queries like those to come exactly: what they ask for is in no row.
 
     An approximate search was built around its own rows and finds them, and what is near them, too
     easily: with 100,000 vectors of texts a graph had a recall of 0.990 for its rows, 0.981 for
     other texts, and 0.981 for the queries made here. Each is a row that was moved away in a random
-    direction, by as much as rows are away from their nearest neighbours.
+    direction, by as much as rows are away from their nearest neighbors.
     """
     rng = np.random.default_rng(_SEED)
     count = min(_QUERIES, rows.ids.size)
     positions = rng.choice(rows.ids.size, size=count, replace=False)
     samples = rows.take(positions)
-    queries = moved_away(samples, float(np.clip(_usual_nearest(rows, samples), 0.0, 1.0)), rng)
+    queries = perturbed(samples, float(np.clip(_usual_nearest(rows, samples), 0.0, 1.0)), rng)
     times: list[float] = []
     for query in queries[:_QUERIES_AT_A_TIME]:
         started = time.perf_counter()
-        scan(rows, rows.alive, query[None], [TopK(_NEIGHBOURS)])
+        scan(rows, rows.alive, query[None], [TopK(_NEIGHBORS)])
         times.append(time.perf_counter() - started)
-    tops = [TopK(_NEIGHBOURS) for _ in queries]
+    tops = [TopK(_NEIGHBORS) for _ in queries]
     scan(rows, rows.alive, queries, tops)
-    neighbours = [_ids(top) for top in tops]
-    return Truth(queries=queries, neighbours=neighbours, median_ms=statistics.median(times) * 1e3)
+    neighbors = [_ids(top) for top in tops]
+    return GroundTruth(
+        queries=queries, neighbors=neighbors, median_ms=statistics.median(times) * 1e3
+    )
 
 
-def moved_away(
+def perturbed(
     rows: NDArray[np.float32], cosine: float, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """(n, d) unit vectors, each of a given cosine with one of (n, d) unit rows, else at random."""
@@ -84,7 +86,13 @@ def moved_away(
 
 
 def measure_ann(
-    rows: Rows, ann: LoadedAnn, truth: Truth, *, floor: float, first_effort: int, at_most_ms: float
+    rows: Rows,
+    ann: LoadedAnn,
+    truth: GroundTruth,
+    *,
+    floor: float,
+    first_effort: int,
+    at_most_ms: float,
 ) -> Measured:
     """Find about the least effort that reaches a recall.
 
@@ -93,7 +101,7 @@ def measure_ann(
     """
     too_little, effort = 0, first_effort
     while (found := _measure(rows, ann, truth, effort, floor, at_most_ms)).recall < floor:
-        if found.ms > at_most_ms or effort > _MOST_LOOKS * rows.ids.size:
+        if found.ms > at_most_ms or effort > _MAX_LOOKS * rows.ids.size:
             return found
         too_little, effort = effort, 2 * effort
     while found.effort > max(too_little + 1, _CLOSE_ENOUGH * too_little):
@@ -107,22 +115,22 @@ def measure_ann(
 
 
 def _measure(
-    rows: Rows, ann: LoadedAnn, truth: Truth, effort: int, floor: float, at_most_ms: float
+    rows: Rows, ann: LoadedAnn, truth: GroundTruth, effort: int, floor: float, at_most_ms: float
 ) -> Measured:
     """Search for every query, or for so many that it is clear whether this effort will do."""
     times: list[float] = []
     shares: list[float] = []
-    for query, neighbours in zip(truth.queries, truth.neighbours, strict=True):
+    for query, neighbors in zip(truth.queries, truth.neighbors, strict=True):
         if times and len(times) % _QUERIES_AT_A_TIME == 0:
             too_slow = statistics.median(times) * 1e3 > at_most_ms
             if too_slow or _is_clear(shares, floor):
                 break
-        top = TopK(_NEIGHBOURS)
+        top = TopK(_NEIGHBORS)
         started = time.perf_counter()
         near = ann.query(query, MEASURED_ASK, effort)
         top.offer(cosines(rows.take(near), query), rows.ids[near])
         times.append(time.perf_counter() - started)
-        shares.append(len(_ids(top) & neighbours) / len(neighbours))
+        shares.append(len(_ids(top) & neighbors) / len(neighbors))
     return Measured(
         effort=effort, recall=statistics.fmean(shares), ms=statistics.median(times) * 1e3
     )

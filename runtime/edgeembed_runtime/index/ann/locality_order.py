@@ -11,13 +11,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_runtime.index.rows import Rows
+from edgeembed_runtime.index.vectors.block import Rows
 
 _CHUNK_ROWS = 8192
 _SEED = 0
 
 
-def near_order(rows: Rows) -> NDArray[np.int64]:
+def locality_order(rows: Rows) -> NDArray[np.int64]:
     """Positions of all rows: those nearest to one of sqrt(n) rows stay together.
 
     These go from each to the one of the rest that is most like it. Costs n * sqrt(n) * d
@@ -25,10 +25,10 @@ def near_order(rows: Rows) -> NDArray[np.int64]:
     """
     count = rows.ids.size
     chosen = np.random.default_rng(_SEED).choice(count, math.isqrt(count), replace=False)
-    centres = rows.take(np.sort(chosen))
-    centres = centres[_chain(centres @ centres.T)]
+    centers = rows.take(np.sort(chosen))
+    centers = centers[_chain(centers @ centers.T)]
     nearest = [
-        np.argmax(rows.take(np.arange(start, min(start + _CHUNK_ROWS, count))) @ centres.T, axis=1)
+        np.argmax(rows.take(np.arange(start, min(start + _CHUNK_ROWS, count))) @ centers.T, axis=1)
         for start in range(0, count, _CHUNK_ROWS)
     ]
     return np.argsort(np.concatenate(nearest), kind="stable")

@@ -8,11 +8,11 @@ import numpy as np
 
 from edgeembed_runtime import storage
 from edgeembed_runtime.errors import IndexCorruptError, StorageError
-from edgeembed_runtime.index.ann import AnnBackend, AnnName, AnnShape
-from edgeembed_runtime.index.ann_backends import BACKENDS
-from edgeembed_runtime.index.calibrate import Measured, Truth, measure_ann
-from edgeembed_runtime.index.rows import Rows
-from edgeembed_runtime.index.settings import IndexSettings
+from edgeembed_runtime.index.ann.backend import AnnBackend, AnnName, AnnShape
+from edgeembed_runtime.index.ann.backends import BACKENDS
+from edgeembed_runtime.index.ann.calibration import GroundTruth, Measured, measure_ann
+from edgeembed_runtime.index.base.settings import IndexSettings
+from edgeembed_runtime.index.vectors.block import Rows
 
 _LOG = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class ChosenAnn:
 
 
 def choose_ann(
-    folder: Path, name: str, rows: Rows, truth: Truth, settings: IndexSettings
+    folder: Path, name: str, rows: Rows, truth: GroundTruth, settings: IndexSettings
 ) -> ChosenAnn | None:
     """Build files `name`.* in a folder and keep the fastest that is good enough; None for none.
 
@@ -59,7 +59,7 @@ def _build(
     path: Path,
     backend: AnnBackend,
     rows: Rows,
-    truth: Truth,
+    truth: GroundTruth,
     settings: IndexSettings,
     at_most_ms: float,
 ) -> ChosenAnn | None:

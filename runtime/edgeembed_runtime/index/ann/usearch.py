@@ -4,7 +4,7 @@ usearch checks sizes only: a damaged graph makes it read outside its file. The l
 its version 2 (index_dense.hpp and index.hpp of https://github.com/unum-cloud/usearch): a matrix of
 codes after its two 32-bit sizes; a head of 64 bytes; five 64-bit numbers on the graph; each node's
 level as int16; and the nodes, packed: 64-bit key, 16-bit level, and for every level from 0 a 32-bit
-count and room for its neighbours' 32-bit positions.
+count and room for its neighbors' 32-bit positions.
 """
 
 import importlib.util
@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from edgeembed_runtime import storage
 from edgeembed_runtime.engine.cpu import available_cpus
 from edgeembed_runtime.errors import IndexCorruptError
-from edgeembed_runtime.index.ann import AnnName, AnnShape
-from edgeembed_runtime.index.layout import require_regular
-from edgeembed_runtime.index.mapped import mapped_array
-from edgeembed_runtime.index.near_order import near_order
-from edgeembed_runtime.index.rows import Rows
+from edgeembed_runtime.index.ann.backend import AnnName, AnnShape
+from edgeembed_runtime.index.ann.locality_order import locality_order
+from edgeembed_runtime.index.base.layout import require_regular
+from edgeembed_runtime.index.vectors.block import Rows
+from edgeembed_runtime.index.vectors.mmap import mapped_array
 
-# Neighbours of a node, twice as many on level 0, and candidates while it is built.
+# Neighbors of a node, twice as many on level 0, and candidates while it is built.
 _CONNECTIVITY = 16
 _EXPANSION_ADD = 192
 _ADD_ROWS = 65_536
@@ -58,7 +58,7 @@ class Usearch:
         if module is None:
             return False
         graph = _new(module, shape.dim)
-        order = near_order(rows)
+        order = locality_order(rows)
         for start in range(0, shape.n, _ADD_ROWS):
             keys = order[start : start + _ADD_ROWS]
             graph.add(keys.astype(np.uint64), rows.take(keys), threads=available_cpus())
@@ -92,7 +92,7 @@ class Usearch:
         """Say why usearch must not map this file, or None if every query of it is safe and ends.
 
         Checked: every size and kind in the heads; each node's level; that the nodes end where the
-        file ends; that keys are positions of rows; and that each neighbour exists on its level.
+        file ends; that keys are positions of rows; and that each neighbor exists on its level.
         """
         data = mapped_array(path, "u1")
         matrix_end = 8 + shape.n * shape.dim
@@ -145,9 +145,9 @@ def _find_bad_node(data: NDArray[np.uint8], levels: NDArray[np.int64]) -> str | 
             counts, slots = words[:, 0], words[:, 1:]
             used = np.arange(room)[None, :] < counts[:, None]
             if (counts > room).any() or (slots[used] >= levels.size).any():
-                return "a node has a neighbour that does not exist"
+                return "a node has a neighbor that does not exist"
             if (levels[slots[used]] < level).any():
-                return "a node has a neighbour that is not on its level"
+                return "a node has a neighbor that is not on its level"
     return None if seen.all() else "a row has no node"
 
 
@@ -205,7 +205,7 @@ def _module() -> ModuleType | None:
     if importlib.util.find_spec("usearch") is None:
         return None
     # With usearch 2.26, importing onnxruntime after it kills the process (seen with 1.32 on Linux).
-    import edgeembed_runtime.onnxruntime_offline  # noqa: F401  # pyright: ignore[reportUnusedImport]
+    import edgeembed_runtime._internal.ort  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
     try:
         import usearch.index

@@ -6,9 +6,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.errors import InputError, SpaceMismatchError
 
 
+@public
 class IndexEncoder(Protocol):
     """Anything that turns texts into vectors of one space."""
 

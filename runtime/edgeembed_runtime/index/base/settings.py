@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.errors import InputError
 
 Backend = Literal["auto", "exact", "annoy", "usearch"]
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class IndexSettings:
     """How one open Index behaves; never stored, so it may differ from one opening to the next."""

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from edgeembed_runtime._internal.public import public
 
+
+@public
 @dataclass(frozen=True, kw_only=True)
 class StoredDocument:
     """One document as it was upserted; None where no text or metadata was given."""
@@ -15,6 +18,7 @@ class StoredDocument:
     metadata: Mapping[str, Any] | None
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class Hit:
     """One search result; a higher score is better.
@@ -29,6 +33,7 @@ class Hit:
     metadata: Mapping[str, Any] | None
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class SegmentStats:
     """One sealed segment; recall@10 and times of one query as measured when it was written.
@@ -47,6 +52,7 @@ class SegmentStats:
     effort: int
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class IndexStats:
     """The state of an index at one generation; `bytes` counts its files on disk."""
@@ -61,6 +67,7 @@ class IndexStats:
     segments: tuple[SegmentStats, ...]
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class VerifyReport:
     """What verify() looked at and found; an empty `problems` means sound."""

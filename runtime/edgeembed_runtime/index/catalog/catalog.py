@@ -15,10 +15,10 @@ from edgeembed_runtime.errors import (
     SearchIndexError,
     StorageError,
 )
-from edgeembed_runtime.index.layout import CATALOG, require_regular
-from edgeembed_runtime.index.notes import NO_NOTE
-from edgeembed_runtime.index.schema import check_identity, check_schema
-from edgeembed_runtime.index.sqlite_errors import sqlite_errors
+from edgeembed_runtime.index.base.layout import CATALOG, require_regular
+from edgeembed_runtime.index.catalog.errors import sqlite_errors
+from edgeembed_runtime.index.catalog.notes import NO_NOTE
+from edgeembed_runtime.index.catalog.schema import check_identity, check_schema
 
 MAX_DIM = 8192
 _PRAGMAS = (

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime.errors import IndexCorruptError
-from edgeembed_runtime.index.catalog import meta_int, set_meta
-from edgeembed_runtime.index.checks import MAX_KEY_CHARS, Batch
-from edgeembed_runtime.index.results import StoredDocument
+from edgeembed_runtime.index.base.types import StoredDocument
+from edgeembed_runtime.index.base.validation import MAX_KEY_CHARS, Batch
+from edgeembed_runtime.index.catalog.catalog import meta_int, set_meta
 
 T = TypeVar("T")
 VISIBLE = "doc.born <= ? AND (doc.dead IS NULL OR doc.dead > ?)"

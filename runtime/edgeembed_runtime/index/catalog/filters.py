@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.index.checks import check_scalar
+from edgeembed_runtime.index.base.validation import check_scalar
 
 _ORDER = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 # Three bound values a condition: older SQLite allows 999 in one statement.

@@ -5,8 +5,8 @@ import sqlite3
 from pathlib import Path
 
 from edgeembed_runtime.errors import IndexCorruptError, IndexLockedError, StorageError
-from edgeembed_runtime.index.layout import LOCK
-from edgeembed_runtime.index.sqlite_errors import translate
+from edgeembed_runtime.index.base.layout import LOCK
+from edgeembed_runtime.index.catalog.errors import translate
 
 
 class WriterLock:

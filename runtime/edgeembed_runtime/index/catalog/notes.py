@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.index.checks import check_keys, check_texts
+from edgeembed_runtime.index.base.validation import check_keys, check_texts
 
 _PREFIX = "note:"
 _AFTER = "note;"  # the first text after all that start with the prefix

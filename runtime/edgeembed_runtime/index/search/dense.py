@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_runtime.index.ann import LoadedAnn
-from edgeembed_runtime.index.calibrate import MEASURED_ASK, SPARE
-from edgeembed_runtime.index.rows import Rows
-from edgeembed_runtime.index.segment import SegmentInfo
-from edgeembed_runtime.index.snapshot import SegmentView, Snapshot
-from edgeembed_runtime.index.topk import TopK, cosines, scan
+from edgeembed_runtime.index.ann.backend import LoadedAnn
+from edgeembed_runtime.index.ann.calibration import MEASURED_ASK, SPARE
+from edgeembed_runtime.index.segments.segment import SegmentInfo
+from edgeembed_runtime.index.segments.snapshot import SegmentView, Snapshot
+from edgeembed_runtime.index.vectors.block import Rows
+from edgeembed_runtime.index.vectors.topk import TopK, cosines, scan
 
 Ranking = list[tuple[int, float]]
 """(row id, score), best first."""

@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime.errors import InputError, SearchIndexError
-from edgeembed_runtime.index import dense
-from edgeembed_runtime.index.catalog import Catalog
-from edgeembed_runtime.index.checks import check_k, check_keys
-from edgeembed_runtime.index.dense import Ranking
-from edgeembed_runtime.index.documents import VISIBLE, docids_of, fetch
-from edgeembed_runtime.index.keywords import fuse, fusion_depth, rank_keywords
-from edgeembed_runtime.index.queries import MODES, Mode, Queries
-from edgeembed_runtime.index.results import Hit
-from edgeembed_runtime.index.snapshot import Snapshot
-from edgeembed_runtime.index.where import Condition, compile_where
+from edgeembed_runtime.index.base.types import Hit
+from edgeembed_runtime.index.base.validation import check_k, check_keys
+from edgeembed_runtime.index.catalog.catalog import Catalog
+from edgeembed_runtime.index.catalog.documents import VISIBLE, docids_of, fetch
+from edgeembed_runtime.index.catalog.filters import Condition, compile_where
+from edgeembed_runtime.index.search import dense
+from edgeembed_runtime.index.search.dense import Ranking
+from edgeembed_runtime.index.search.keyword import fuse, fusion_depth, rank_keywords
+from edgeembed_runtime.index.search.query import SEARCH_MODES, Queries, SearchMode
+from edgeembed_runtime.index.segments.snapshot import Snapshot
 
 # How many times deeper a search looks, and looks again, when many hits may share a value.
 _DISTINCT_DEPTH = 4
@@ -30,7 +30,7 @@ class SearchOptions:
 
     k: int
     condition: Condition | None
-    mode: Mode
+    mode: SearchMode
     exact: bool
     exclude: Sequence[str]
     min_score: float | None
@@ -59,9 +59,9 @@ def checked_options(
     Raises:
         InputError: one cannot be used.
     """
-    known: list[Mode] = [name for name in MODES if name == mode]
+    known: list[SearchMode] = [name for name in SEARCH_MODES if name == mode]
     if not known:
-        raise InputError(f"mode: expected one of {', '.join(MODES)}, got {mode!r}")
+        raise InputError(f"mode: expected one of {', '.join(SEARCH_MODES)}, got {mode!r}")
     if min_score is not None and (
         isinstance(min_score, bool)
         or not isinstance(min_score, int | float)

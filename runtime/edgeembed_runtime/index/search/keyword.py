@@ -5,9 +5,9 @@ import re
 import sqlite3
 from collections.abc import Sequence
 
-from edgeembed_runtime.index.dense import Ranking
-from edgeembed_runtime.index.documents import VISIBLE
-from edgeembed_runtime.index.where import Condition
+from edgeembed_runtime.index.catalog.documents import VISIBLE
+from edgeembed_runtime.index.catalog.filters import Condition
+from edgeembed_runtime.index.search.dense import Ranking
 
 _MAX_TERMS = 64
 _WORD = re.compile(r"[^\W_]+")

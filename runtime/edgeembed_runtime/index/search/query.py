@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.index.checks import check_texts
-from edgeembed_runtime.index.encoder_protocol import IndexEncoder
-from edgeembed_runtime.index.vector_checks import unit_row, unit_rows
+from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder
+from edgeembed_runtime.index.base.unit_vectors import unit_row, unit_rows
+from edgeembed_runtime.index.base.validation import check_texts
 
-Mode = Literal["dense", "keyword", "hybrid"]
-MODES: tuple[Mode, ...] = ("dense", "keyword", "hybrid")
+SearchMode = Literal["dense", "keyword", "hybrid"]
+SEARCH_MODES: tuple[SearchMode, ...] = ("dense", "keyword", "hybrid")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class Queries:
 
 
 def one_query(
-    query: str | ArrayLike, encoder: IndexEncoder | None, *, dim: int, mode: Mode
+    query: str | ArrayLike, encoder: IndexEncoder | None, *, dim: int, mode: SearchMode
 ) -> Queries:
     """Prepare a text or a (d,) vector.
 
@@ -45,7 +45,7 @@ def one_query(
 
 
 def many_queries(
-    queries: Sequence[str] | ArrayLike, encoder: IndexEncoder | None, *, dim: int, mode: Mode
+    queries: Sequence[str] | ArrayLike, encoder: IndexEncoder | None, *, dim: int, mode: SearchMode
 ) -> Queries:
     """Prepare a list of texts, encoded in one call, or (n, d) vectors.
 
@@ -72,7 +72,7 @@ def _all_texts(queries: object) -> bool:
     return all(isinstance(query, str) for query in cast("Sequence[object]", queries))
 
 
-def _require_dense(mode: Mode) -> None:
+def _require_dense(mode: SearchMode) -> None:
     if mode != "dense":
         raise InputError(f"query: mode {mode!r} expects a text, got a vector")
 

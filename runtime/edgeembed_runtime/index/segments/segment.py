@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime.errors import IndexCorruptError, SearchIndexError
-from edgeembed_runtime.index.ann import AnnName, AnnShape, LoadedAnn
-from edgeembed_runtime.index.ann_backends import BACKENDS
-from edgeembed_runtime.index.code_scan import CodeScan
-from edgeembed_runtime.index.codes import code_bytes
-from edgeembed_runtime.index.layout import CATALOG, checked_uuid, open_regular, segment_path
-from edgeembed_runtime.index.mapped import MappedFile
+from edgeembed_runtime.index.ann.backend import AnnName, AnnShape, LoadedAnn
+from edgeembed_runtime.index.ann.backends import BACKENDS
+from edgeembed_runtime.index.base.layout import CATALOG, checked_uuid, open_regular, segment_path
+from edgeembed_runtime.index.vectors.mmap import MappedFile
+from edgeembed_runtime.index.vectors.sq8 import sq8_bytes
+from edgeembed_runtime.index.vectors.sq8_scan import Sq8Scan
 
 _LOG = logging.getLogger(__name__)
 _F32_BYTES = 4
@@ -69,7 +69,7 @@ class Segment:
         expected = {
             "f32": info.n * dim * _F32_BYTES,
             "ids": info.n * _ID_BYTES,
-            "i8": code_bytes(info.n, dim),
+            "i8": sq8_bytes(info.n, dim),
         }
         for role, size in expected.items():
             if role in info.files and info.files[role].bytes != size:
@@ -84,11 +84,11 @@ class Segment:
         self.vectors: NDArray[np.float32] = vectors.reshape(info.n, dim)
         self.codes = self._code_scan()
 
-    def _code_scan(self) -> CodeScan | None:
+    def _code_scan(self) -> Sq8Scan | None:
         entry = self.info.files.get("i8")
         if entry is None:
             return None
-        return CodeScan(
+        return Sq8Scan(
             segment_path(self._directory, entry.name),
             sha256=entry.sha256,
             n=self.info.n,

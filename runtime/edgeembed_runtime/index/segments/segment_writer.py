@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime import storage
-from edgeembed_runtime.index.calibrate import measure_exact
-from edgeembed_runtime.index.choose_ann import ChosenAnn, choose_ann
-from edgeembed_runtime.index.code_scan import CodeScan
-from edgeembed_runtime.index.codes import write_codes
-from edgeembed_runtime.index.layout import SEGMENTS
-from edgeembed_runtime.index.mapped import MappedFile
-from edgeembed_runtime.index.rows import Rows
-from edgeembed_runtime.index.segment import SegmentFile
-from edgeembed_runtime.index.settings import IndexSettings
+from edgeembed_runtime.index.ann.calibration import measure_exact
+from edgeembed_runtime.index.ann.selection import ChosenAnn, choose_ann
+from edgeembed_runtime.index.base.layout import SEGMENTS
+from edgeembed_runtime.index.base.settings import IndexSettings
+from edgeembed_runtime.index.segments.segment import SegmentFile
+from edgeembed_runtime.index.vectors.block import Rows
+from edgeembed_runtime.index.vectors.mmap import MappedFile
+from edgeembed_runtime.index.vectors.sq8 import write_sq8
+from edgeembed_runtime.index.vectors.sq8_scan import Sq8Scan
 
 # 4096 rows x 384 floats = 6 MB at a time.
 _CHUNK_ROWS = 4096
@@ -70,8 +70,8 @@ def write_segment(
     exact_ms = None
     if ids.size >= _CODED_ROWS:
         path = folder / f"{name}.i8"
-        files["i8"] = _entry(path, *write_codes(path, vectors))
-        codes = CodeScan(path, sha256=files["i8"].sha256, n=ids.size, dim=dim)
+        files["i8"] = _entry(path, *write_sq8(path, vectors))
+        codes = Sq8Scan(path, sha256=files["i8"].sha256, n=ids.size, dim=dim)
         mapped.release()
     alive = np.ones(ids.size, dtype=np.bool_)
     rows = Rows(ids=ids, vectors=vectors, alive=alive, codes=codes, mapped=mapped)

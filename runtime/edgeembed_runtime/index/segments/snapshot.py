@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime.errors import IndexCorruptError
-from edgeembed_runtime.index.catalog import meta_int
-from edgeembed_runtime.index.documents import dead_docids
-from edgeembed_runtime.index.layout import CATALOG
-from edgeembed_runtime.index.rows import Rows
-from edgeembed_runtime.index.segment import Segment, SegmentInfo, read_infos
+from edgeembed_runtime.index.base.layout import CATALOG
+from edgeembed_runtime.index.catalog.catalog import meta_int
+from edgeembed_runtime.index.catalog.documents import dead_docids
+from edgeembed_runtime.index.segments.segment import Segment, SegmentInfo, read_infos
+from edgeembed_runtime.index.vectors.block import Rows
 
 
 @dataclass(frozen=True, kw_only=True)

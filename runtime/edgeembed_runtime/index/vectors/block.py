@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_runtime.index.code_scan import CodeScan
-from edgeembed_runtime.index.mapped import MappedFile
+from edgeembed_runtime.index.vectors.mmap import MappedFile
+from edgeembed_runtime.index.vectors.sq8_scan import Sq8Scan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class Rows:
     """(n, d), unit length; for a segment a memory map."""
     alive: NDArray[np.bool_]
     """(n,) whether the document exists at this generation."""
-    codes: CodeScan | None = None
+    codes: Sq8Scan | None = None
     """Scans all of them faster; None for few rows."""
     mapped: MappedFile | None = None
     """Where the vectors are; None: in memory anyway."""

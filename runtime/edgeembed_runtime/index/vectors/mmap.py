@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from edgeembed_runtime.errors import IndexCorruptError
 from edgeembed_runtime.storage import storage_errors
 
-# One touched row brings its neighbours in: on Linux with large folios up to 2 MB of them.
+# One touched row brings its neighbors in: on Linux with large folios up to 2 MB of them.
 _TOUCH_BYTES = 1 << 21
-_MOST_BYTES = 1 << 26
+_MAX_BYTES = 1 << 26
 # So few rows are read by calls, of which each costs twice the time but leaves nothing mapped.
-_MOST_CALLS = 256
+_MAX_CALLS = 256
 
 
 class MappedFile:
@@ -58,7 +58,7 @@ class MappedFile:
             IndexCorruptError: the file has become shorter.
             StorageError: it cannot be read.
         """
-        if self._descriptor is None or positions.size > _MOST_CALLS:
+        if self._descriptor is None or positions.size > _MAX_CALLS:
             found = rows[positions]
             self._touched_some(positions.size)
             return found
@@ -73,7 +73,7 @@ class MappedFile:
     def _touched_some(self, rows: int) -> None:
         with self._lock:
             self._touched += rows * _TOUCH_BYTES
-            if self._touched < _MOST_BYTES:
+            if self._touched < _MAX_BYTES:
                 return
             self._touched = 0
         self.release()

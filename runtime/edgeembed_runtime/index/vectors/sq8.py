@@ -27,7 +27,7 @@ def block_rows(dim: int) -> int:
     return max(1, _BLOCK_BYTES // dim)
 
 
-def code_bytes(n: int, dim: int) -> int:
+def sq8_bytes(n: int, dim: int) -> int:
     """Size of the code file of (n, dim) vectors."""
     return n * (dim + _SCALE_BYTES) + _MISS_BYTES
 
@@ -42,7 +42,7 @@ def encode_rows(
     return codes, scales, float(np.sqrt(np.square(missed).sum(axis=1).max(initial=0.0)))
 
 
-def write_codes(path: Path, vectors: NDArray[np.float32]) -> tuple[int, str]:
+def write_sq8(path: Path, vectors: NDArray[np.float32]) -> tuple[int, str]:
     """Write the code file of (n, dim) unit vectors, durably; returns its size and its SHA-256.
 
     Raises:
@@ -69,13 +69,13 @@ def _pieces(vectors: NDArray[np.float32]) -> Iterator[bytes]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DecodedCodes:
+class DecodedSq8:
     """A code file in memory."""
 
     blocks: Sequence[NDArray[np.int8]]
     """Each (dim, rows)."""
     scales: NDArray[np.float32]
-    longest_miss: float
+    max_quantization_error: float
 
     def rows(self, part: slice) -> NDArray[np.float32]:
         """The vectors of some rows in a row, as rounded: (n, dim)."""
@@ -88,15 +88,15 @@ class DecodedCodes:
         return found * self.scales[positions][:, None]
 
 
-def read_codes(data: bytes, n: int, dim: int) -> DecodedCodes:
+def read_sq8(data: bytes, n: int, dim: int) -> DecodedSq8:
     """Take a code file of (n, dim) vectors apart."""
     codes = np.frombuffer(data, np.int8, n * dim)
     step = block_rows(dim)
-    return DecodedCodes(
+    return DecodedSq8(
         blocks=[
             codes[start * dim : min(n, start + step) * dim].reshape(dim, -1)
             for start in range(0, n, step)
         ],
         scales=np.frombuffer(data, "<f4", n, offset=n * dim).copy(),
-        longest_miss=struct.unpack("<d", data[-_MISS_BYTES:])[0],
+        max_quantization_error=struct.unpack("<d", data[-_MISS_BYTES:])[0],
     )

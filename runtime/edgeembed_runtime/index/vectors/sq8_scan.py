@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from edgeembed_runtime.engine.cpu import available_cpus
 from edgeembed_runtime.errors import IndexCorruptError
-from edgeembed_runtime.index.codes import block_rows, code_bytes
-from edgeembed_runtime.index.layout import open_regular
-from edgeembed_runtime.index.mapped import MappedFile
-from edgeembed_runtime.index.scan_graph import (
+from edgeembed_runtime.index.base.layout import open_regular
+from edgeembed_runtime.index.vectors.mmap import MappedFile
+from edgeembed_runtime.index.vectors.sq8 import block_rows, sq8_bytes
+from edgeembed_runtime.index.vectors.sq8_graph import (
     QUERIES,
     ZERO,
     initializer_names,
@@ -37,7 +37,7 @@ _LEVELS = 64
 _SLACK = 1e-6
 # Smaller segments are done before a second thread has woken up.
 _THREADED_BYTES = 1 << 26
-_MOST_THREADS = 4
+_MAX_THREADS = 4
 _ERRORS_ONLY = 3
 
 
@@ -53,7 +53,7 @@ class Approximation:
     """(m,), of the cosine."""
 
 
-class CodeScan:
+class Sq8Scan:
     """The code file of one segment, opened at the first search. Safe to use from many threads."""
 
     def __init__(self, path: Path, *, sha256: str, n: int, dim: int) -> None:
@@ -90,7 +90,9 @@ class CodeScan:
         return Approximation(
             products=opened.multiply((rounded + ZERO).astype(np.uint8)),
             scales=scales,
-            errors=missed * (1 + opened.longest_miss) + opened.longest_miss + _SLACK,
+            errors=missed * (1 + opened.max_quantization_error)
+            + opened.max_quantization_error
+            + _SLACK,
         )
 
     def _open(self) -> "_Opened | None":
@@ -107,13 +109,13 @@ class _Opened:
     """A mapped, verified file and the session that multiplies with it."""
 
     def __init__(self, path: Path, sha256: str, n: int, dim: int) -> None:
-        from edgeembed_runtime.onnxruntime_offline import ort
+        from edgeembed_runtime._internal.ort import ort
 
-        with open_regular(path, code_bytes(n, dim)) as file:
+        with open_regular(path, sq8_bytes(n, dim)) as file:
             mapped = MappedFile(file, path)
         if sha256_of(memoryview(mapped.bytes)) != sha256:
             raise IndexCorruptError(f"{path} is damaged: its SHA-256 differs from the catalog's")
-        (self.longest_miss,) = struct.unpack("<d", mapped.bytes[-8:])
+        (self.max_quantization_error,) = struct.unpack("<d", mapped.bytes[-8:])
         sizes = [min(block_rows(dim), n - start) for start in range(0, n, block_rows(dim))]
         names, values = _initializers(ort, mapped, sizes, dim)
         # onnxruntime may look at the values for as long as the session lives.
@@ -121,7 +123,7 @@ class _Opened:
         self._outputs = [output_name(block) for block in range(len(sizes))]
         options = ort.SessionOptions()
         options.log_severity_level = _ERRORS_ONLY
-        threads = min(_MOST_THREADS, available_cpus()) if n * dim >= _THREADED_BYTES else 1
+        threads = min(_MAX_THREADS, available_cpus()) if n * dim >= _THREADED_BYTES else 1
         options.intra_op_num_threads = threads
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_external_initializers(names, values)

@@ -1,6 +1,6 @@
 """Exact nearest rows: fast products choose candidates, one fixed sum scores them.
 
-A BLAS product rounds differently for another block size, thread count or neighbour, so equal
+A BLAS product rounds differently for another block size, thread count or neighbor, so equal
 vectors could get unequal scores; one of int8 codes is rounded still more. Every row whose product
 may belong to the best is therefore scored again in float64, row by row, and rounded to float32:
 the result depends on the row and the query alone, search equals search_many, and ties are real
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_runtime.index.rows import Rows
+from edgeembed_runtime.index.vectors.block import Rows
 
 # 16384 rows x 384 floats = 25 MB: large enough for BLAS, small enough to bound memory.
 _SCAN_ROWS = 16_384
@@ -24,7 +24,7 @@ _CODES_GATHER_COST = 64
 _QUERIES = 64
 # Products with codes that are in memory at a time: 64 MB.
 _CODE_PRODUCTS = 1 << 24
-_LEAST_CHUNKS = 1024
+_MIN_CHUNKS = 1024
 _UNIT_ROUNDOFF = 2.0**-24  # of float32
 
 
@@ -162,7 +162,7 @@ def _contenders(
 
 def _kth_at_least(scores: NDArray[np.float32], k: int) -> float:
     """A number that the k-th best score reaches: the k-th best of the maxima of chunks."""
-    width = scores.size // max(_LEAST_CHUNKS, 8 * k)
+    width = scores.size // max(_MIN_CHUNKS, 8 * k)
     if width < 2:
         return -np.inf
     chunks = scores.size // width

@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.index.checks import (
+from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder
+from edgeembed_runtime.index.base.unit_vectors import unit_rows
+from edgeembed_runtime.index.base.validation import (
     Batch,
     check_keys,
     check_lengths,
@@ -15,8 +17,6 @@ from edgeembed_runtime.index.checks import (
     check_texts,
     last_of_each_key,
 )
-from edgeembed_runtime.index.encoder_protocol import IndexEncoder
-from edgeembed_runtime.index.vector_checks import unit_rows
 
 
 def make_batch(

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from edgeembed_runtime import storage
 from edgeembed_runtime.errors import IndexCorruptError
-from edgeembed_runtime.index.catalog import Catalog, meta_int, set_meta
-from edgeembed_runtime.index.documents import dead_docids, purge
-from edgeembed_runtime.index.garbage import collect
-from edgeembed_runtime.index.layout import segment_path
-from edgeembed_runtime.index.merge_policy import Plan
-from edgeembed_runtime.index.seal import Sealed, write_segment
-from edgeembed_runtime.index.settings import IndexSettings
-from edgeembed_runtime.index.snapshot import SegmentView, Snapshot
+from edgeembed_runtime.index.base.layout import segment_path
+from edgeembed_runtime.index.base.settings import IndexSettings
+from edgeembed_runtime.index.catalog.catalog import Catalog, meta_int, set_meta
+from edgeembed_runtime.index.catalog.documents import dead_docids, purge
+from edgeembed_runtime.index.segments.segment_writer import Sealed, write_segment
+from edgeembed_runtime.index.segments.snapshot import SegmentView, Snapshot
+from edgeembed_runtime.index.write.gc import collect
+from edgeembed_runtime.index.write.merge_policy import Plan
 
 
 def rewrite(

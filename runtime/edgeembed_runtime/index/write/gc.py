@@ -5,8 +5,8 @@ from pathlib import Path
 
 from edgeembed_runtime import storage
 from edgeembed_runtime.errors import EdgeEmbedError, IndexReadOnlyError
-from edgeembed_runtime.index.catalog import Catalog
-from edgeembed_runtime.index.layout import SEGMENTS, is_segment_file
+from edgeembed_runtime.index.base.layout import SEGMENTS, is_segment_file
+from edgeembed_runtime.index.catalog.catalog import Catalog
 
 _LOG = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgeembed_runtime.index.rows import Rows
-from edgeembed_runtime.index.settings import IndexSettings
-from edgeembed_runtime.index.snapshot import SegmentView, Snapshot
+from edgeembed_runtime.index.base.settings import IndexSettings
+from edgeembed_runtime.index.segments.snapshot import SegmentView, Snapshot
+from edgeembed_runtime.index.vectors.block import Rows
 
 # Segments of one size class that make one of the next: n rows are copied log4(n / seal_rows)
 # times at most, and there are never more than three segments of a class (10 for a million rows).
@@ -38,7 +38,7 @@ def maintenance_plan(snapshot: Snapshot, dead: int, settings: IndexSettings) -> 
         settings: seal_rows.
     """
     too_dead = dead > max(settings.seal_rows / 8, _DEAD_PART * (dead + snapshot.documents))
-    worn = [view for view in snapshot.segments if _is_worn(view.rows)] if too_dead else []
+    worn = [view for view in snapshot.segments if _has_many_deletes(view.rows)] if too_dead else []
     tail_alive = snapshot.tail.alive.size - snapshot.tail.dead
     tail_full = snapshot.tail.alive.size >= settings.seal_rows
     # A tail that is mostly dead is cleared, not sealed: one key upserted for ever stays one row.
@@ -50,7 +50,7 @@ def maintenance_plan(snapshot: Snapshot, dead: int, settings: IndexSettings) -> 
     return Plan(merge=merge, seal_tail=seal, purge=bool(merge) or too_dead or not seal)
 
 
-def _is_worn(rows: Rows) -> bool:
+def _has_many_deletes(rows: Rows) -> bool:
     return rows.dead > _DEAD_PART * rows.alive.size
 
 

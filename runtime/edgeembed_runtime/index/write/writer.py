@@ -7,18 +7,18 @@ from pathlib import Path
 from types import MappingProxyType
 
 from edgeembed_runtime.errors import EdgeEmbedError, IndexCorruptError, SearchIndexError
-from edgeembed_runtime.index.catalog import Catalog, meta_int
-from edgeembed_runtime.index.checks import Batch
-from edgeembed_runtime.index.documents import insert, mark_dead
-from edgeembed_runtime.index.garbage import collect
-from edgeembed_runtime.index.layout import SEGMENTS
-from edgeembed_runtime.index.lock import WriterLock
-from edgeembed_runtime.index.merge_policy import Plan, maintenance_plan
-from edgeembed_runtime.index.notes import write_notes
-from edgeembed_runtime.index.rewrite import rewrite
-from edgeembed_runtime.index.schema import has_fts5
-from edgeembed_runtime.index.settings import IndexSettings
-from edgeembed_runtime.index.snapshot import Snapshot
+from edgeembed_runtime.index.base.layout import SEGMENTS
+from edgeembed_runtime.index.base.settings import IndexSettings
+from edgeembed_runtime.index.base.validation import Batch
+from edgeembed_runtime.index.catalog.catalog import Catalog, meta_int
+from edgeembed_runtime.index.catalog.documents import insert, mark_dead
+from edgeembed_runtime.index.catalog.lock import WriterLock
+from edgeembed_runtime.index.catalog.notes import write_notes
+from edgeembed_runtime.index.catalog.schema import has_fts5
+from edgeembed_runtime.index.segments.snapshot import Snapshot
+from edgeembed_runtime.index.write.compaction import rewrite
+from edgeembed_runtime.index.write.gc import collect
+from edgeembed_runtime.index.write.merge_policy import Plan, maintenance_plan
 
 _LOG = logging.getLogger(__name__)
 _NO_NOTES: Mapping[str, str | None] = MappingProxyType({})

@@ -1,8 +1,8 @@
-"""An opened picture to upright RGB of 8 bits, in bounded memory.
+"""An opened image to upright RGB of 8 bits, in bounded memory.
 
 What the libraries do that models are trained with is done here too: of an animation the first
-frame counts, alpha is dropped (the colours below it show), CMYK is converted without a profile,
-and embedded profiles are ignored. Two things are done better: a picture is turned as its EXIF
+frame counts, alpha is dropped (the colors below it show), CMYK is converted without a profile,
+and embedded profiles are ignored. Two things are done better: an image is turned as its EXIF
 orientation says, and 16-bit grey is scaled to 8 bits, where Pillow would clip it to white.
 """
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.inputs.pictures import Opened, reason, too_large
+from edgeembed_runtime.inputs.image.open import Opened, reason, too_large
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # Pillow holds a pixel in four bytes, whatever its mode; converting or turning makes a copy.
 _PIXEL_BYTES = 4
-# Above this a picture is first averaged over blocks, so that no copy of the whole is needed.
+# Above this an image is first averaged over blocks, so that no copy of the whole is needed.
 _LARGE_PIXELS = 24_000_000
 # Pillow's WebP decoder has two canvases, and gives a copy of one.
 _WEBP_BYTES = 12
@@ -36,7 +36,7 @@ _ORIENTATION = 0x0112
 
 @dataclass(frozen=True, kw_only=True)
 class DecodePlan:
-    """How a picture will be decoded, and the bytes that takes.
+    """How an image will be decoded, and the bytes that takes.
 
     `scale` is the divisor of its sides while it is decoded (JPEG only). Where it is `averaged`, it
     is made smaller before anything else, so that there is no second copy of the whole.
@@ -48,7 +48,7 @@ class DecodePlan:
 
 
 def plan_decoding(opened: Opened, max_pixels: int, wanted_side: int) -> DecodePlan:
-    """Decide by the header alone how to decode a picture within the memory for `max_pixels`.
+    """Decide by the header alone how to decode an image within the memory for `max_pixels`.
 
     A JPEG with more is decoded at 1/2, 1/4 or 1/8 (libjpeg scales while it decodes) as long as
     its shorter side keeps three times the `wanted_side`.
@@ -74,7 +74,7 @@ def plan_decoding(opened: Opened, max_pixels: int, wanted_side: int) -> DecodePl
 
 
 def decode(opened: Opened, plan: DecodePlan, wanted_side: int) -> "Image":
-    """The picture as upright RGB; one that takes much memory comes out smaller.
+    """The image as upright RGB; one that takes much memory comes out smaller.
 
     Raises:
         InputError: it is truncated or damaged; the message names the file.
@@ -94,7 +94,7 @@ def decode(opened: Opened, plan: DecodePlan, wanted_side: int) -> "Image":
         raise
     except Exception as error:  # Pillow's plugins raise whatever their parsers come across
         raise InputError(
-            f"{opened.name}: expected a whole picture, but it is truncated or damaged: "
+            f"{opened.name}: expected a whole image, but it is truncated or damaged: "
             f"{reason(error)}"
         ) from error
 

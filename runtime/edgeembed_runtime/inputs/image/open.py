@@ -1,4 +1,4 @@
-"""Pictures as a user gives them, opened without trust: formats, sizes and bytes are bounded."""
+"""Images as a user gives them, opened without trust: formats, sizes and bytes are bounded."""
 
 import io
 import os
@@ -20,9 +20,9 @@ from edgeembed_runtime.errors import InputError, MissingExtraError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    Picture = str | os.PathLike[str] | bytes | bytearray | IO[bytes] | Image | NDArray[np.uint8]
+    ImageInput = str | os.PathLike[str] | bytes | bytearray | IO[bytes] | Image | NDArray[np.uint8]
 else:  # Pillow need not be there
-    Picture = Any
+    ImageInput = Any
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 DEFAULT_MAX_PIXELS = 50_000_000
@@ -47,7 +47,7 @@ _loading = threading.Lock()
 
 @dataclass(frozen=True, kw_only=True)
 class Opened:
-    """A picture of which only the header was read, unless it was in memory before.
+    """An image of which only the header was read, unless it was in memory before.
 
     `ours` says that it may be changed: nobody else holds it.
     """
@@ -58,40 +58,40 @@ class Opened:
 
 
 @contextmanager
-def open_picture(picture: Picture, max_pixels: int = DEFAULT_MAX_PIXELS) -> Generator[Opened]:
-    """Open a picture; nothing is decoded yet. Its file is closed at the end.
+def open_image(image: ImageInput, max_pixels: int = DEFAULT_MAX_PIXELS) -> Generator[Opened]:
+    """Open an image; nothing is decoded yet. Its file is closed at the end.
 
     Raises:
-        InputError: it is no picture of a known format, or too large a file; the message names
+        InputError: it is no image of a known format, or too large a file; the message names
             the file, where there is one.
         MissingExtraError: Pillow is not installed.
     """
     pil = _pillow()
-    if isinstance(picture, pil.Image):
-        image = cast("Image", picture)
+    if isinstance(image, pil.Image):
+        image = cast("Image", image)
         with _loading:
             _loaded(image, max_pixels)
         yield Opened(image=image, name="a PIL image", ours=False)
-    elif isinstance(picture, np.ndarray):
-        yield Opened(image=_from_array(picture, pil), name="an array", ours=True)
+    elif isinstance(image, np.ndarray):
+        yield Opened(image=_from_array(image, pil), name="an array", ours=True)
     else:
-        name = picture_name(picture)
-        with _stream(picture, name) as stream, _open(stream, name, max_pixels) as image:
+        name = image_name(image)
+        with _stream(image, name) as stream, _open(stream, name, max_pixels) as image:
             yield Opened(image=image, name=name, ours=True)
 
 
-def picture_name(picture: Picture) -> str:
-    """How messages call a picture: its path, or what it is."""
-    if isinstance(picture, str | os.PathLike):
-        return os.fsdecode(picture)
-    if isinstance(picture, bytes | bytearray | memoryview):
-        return f"a picture of {len(picture)} bytes"
-    name = getattr(picture, "name", None)
-    return name if isinstance(name, str) else f"a picture in a {type(picture).__name__}"
+def image_name(image: ImageInput) -> str:
+    """How messages call an image: its path, or what it is."""
+    if isinstance(image, str | os.PathLike):
+        return os.fsdecode(image)
+    if isinstance(image, bytes | bytearray | memoryview):
+        return f"an image of {len(image)} bytes"
+    name = getattr(image, "name", None)
+    return name if isinstance(name, str) else f"an image in a {type(image).__name__}"
 
 
-def is_one_picture(value: object) -> TypeGuard[Picture]:
-    """Whether a value is one picture, and no list of them."""
+def is_single_image(value: object) -> TypeGuard[ImageInput]:
+    """Whether a value is one image, and no list of them."""
     return (
         isinstance(value, str | os.PathLike | bytes | bytearray | memoryview | np.ndarray)
         or hasattr(value, "read")
@@ -105,9 +105,9 @@ def reason(error: Exception) -> str:
 
 
 def too_large(name: str, size: tuple[int, int], max_pixels: int) -> InputError:
-    """What is said of a picture that has too many pixels."""
+    """What is said of an image that has too many pixels."""
     return InputError(
-        f"{name}: expected a picture of at most {max_pixels / 1e6:g} million pixels (fewer in a "
+        f"{name}: expected an image of at most {max_pixels / 1e6:g} million pixels (fewer in a "
         f"format that takes more memory), got {size[0]} x {size[1]}; make it smaller, save it as "
         "plain JPEG, or pass a higher max_pixels"
     )
@@ -117,7 +117,7 @@ def _pillow() -> Any:
     try:
         from PIL import Image
     except ImportError as error:
-        raise MissingExtraError.for_extra("encoding pictures", "image") from error
+        raise MissingExtraError.for_extra("encoding images", "image") from error
     return Image
 
 
@@ -139,7 +139,7 @@ def _from_array(array: NDArray[Any], pil: Any) -> "Image":
     if not right or (array.ndim == 3 and array.shape[2] not in _CHANNELS):
         raise InputError(
             "expected an array of (height, width, 3) uint8, got "
-            f"{array.shape} {array.dtype}; values of 0 to 255, colours last"
+            f"{array.shape} {array.dtype}; values of 0 to 255, colors last"
         )
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
@@ -147,21 +147,21 @@ def _from_array(array: NDArray[Any], pil: Any) -> "Image":
 
 
 @contextmanager
-def _stream(picture: object, name: str) -> Generator[IO[bytes]]:
-    if isinstance(picture, bytes | bytearray | memoryview):
-        yield io.BytesIO(picture)
-    elif isinstance(picture, str | os.PathLike):
-        with _open_file(Path(cast("str | os.PathLike[str]", picture)), name) as file:
+def _stream(image: object, name: str) -> Generator[IO[bytes]]:
+    if isinstance(image, bytes | bytearray | memoryview):
+        yield io.BytesIO(image)
+    elif isinstance(image, str | os.PathLike):
+        with _open_file(Path(cast("str | os.PathLike[str]", image)), name) as file:
             yield file
-    elif hasattr(picture, "read"):
-        file = cast("IO[bytes]", picture)
+    elif hasattr(image, "read"):
+        file = cast("IO[bytes]", image)
         if not (hasattr(file, "seekable") and file.seekable()):
             raise InputError(f"{name}: expected a file that can seek; read it, and give the bytes")
         yield file
     else:
         raise InputError(
-            "expected a picture: a path, bytes, a file, a PIL image or an array of "
-            f"(height, width, 3) uint8, got {type(picture).__name__}"
+            "expected an image: a path, bytes, a file, a PIL image or an array of "
+            f"(height, width, 3) uint8, got {type(image).__name__}"
         )
 
 
@@ -169,14 +169,14 @@ def _open_file(path: Path, name: str) -> IO[bytes]:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             found = "a directory" if path.is_dir() else "no regular file"
-            raise InputError(f"{name}: expected a picture file, got {found}")
+            raise InputError(f"{name}: expected an image file, got {found}")
         # It may be another file by now, and opening a FIFO would wait for a writer for ever.
         flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
         return os.fdopen(os.open(path, flags), "rb")
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(f"{name}: expected a picture file, found nothing") from error
+        raise InputError(f"{name}: expected an image file, found nothing") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise InputError(f"{name}: expected a picture file, got: {reason(error)}") from error
+        raise InputError(f"{name}: expected an image file, got: {reason(error)}") from error
 
 
 def _open(stream: IO[bytes], name: str, max_pixels: int) -> "Image":
@@ -187,12 +187,12 @@ def _open(stream: IO[bytes], name: str, max_pixels: int) -> "Image":
         image = Image.open(stream, formats=FORMATS)
     except UnidentifiedImageError as error:
         raise InputError(
-            f"{name}: expected a picture ({', '.join(FORMATS)}), got {_looks_like(beginning)}"
+            f"{name}: expected an image ({', '.join(FORMATS)}), got {_looks_like(beginning)}"
         ) from error
     except MemoryError:
         raise
     except Exception as error:  # Pillow's plugins raise whatever their parsers come across
-        raise InputError(f"{name}: expected a picture, got: {reason(error)}") from error
+        raise InputError(f"{name}: expected an image, got: {reason(error)}") from error
     return image
 
 
@@ -205,12 +205,12 @@ def _checked_beginning(stream: IO[bytes], name: str, max_pixels: int) -> bytes:
     except (OSError, ValueError) as error:
         raise InputError(f"{name}: could not be read: {reason(error)}") from error
     if not beginning:
-        raise InputError(f"{name}: expected a picture, got 0 bytes")
+        raise InputError(f"{name}: expected an image, got 0 bytes")
     is_webp = beginning[8:12] == b"WEBP"
     most = _WHOLE_FILE_BYTES if is_webp else max(_SMALL_FILE_BYTES, _BYTES_PER_PIXEL * max_pixels)
     if size > most:
         raise InputError(
-            f"{name}: expected a picture of at most {most / 1e6:.0f} MB, got {size / 1e6:.0f} MB; "
+            f"{name}: expected an image of at most {most / 1e6:.0f} MB, got {size / 1e6:.0f} MB; "
             "save it smaller, or as JPEG"
         )
     return beginning

@@ -1,4 +1,4 @@
-"""An RGB picture to what a network takes, by the settings of its bundle: Pillow and numpy only.
+"""An RGB image to what a network takes, by the settings of its bundle: Pillow and numpy only.
 
 Pillow's own filters are used, as in torchvision on PIL images, timm and the PIL-based processors
 of transformers: there the pixels are equal to the bit.
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 Size = tuple[int, int]  # width, height: as Pillow has it
 # A strip of 60,000 x 1 pixels would become millions wide: above this only its middle is made.
-_MOST_RESIZED_PIXELS = 8_000_000
+_MAX_RESIZED_PIXELS = 8_000_000
 
 
-def pixel_values(picture: "Image", settings: Preprocess) -> NDArray[np.float32]:
+def pixel_values(image: "Image", settings: Preprocess) -> NDArray[np.float32]:
     """The input of the network: (3, height, width) float32."""
-    fitted = np.asarray(_fitted(_resized(picture, settings), settings))
+    fitted = np.asarray(_fitted(_resized(image, settings), settings))
     table = _table(settings.rescale, settings.mean, settings.std)
     values = np.empty((3, *settings.size), np.float32)
     for channel in range(3):
@@ -33,12 +33,12 @@ def pixel_values(picture: "Image", settings: Preprocess) -> NDArray[np.float32]:
 
 
 def longest_wanted_side(settings: Preprocess) -> int:
-    """The most pixels that a side of a picture is resized to, as far as can be said beforehand."""
+    """The most pixels that a side of an image is resized to, as far as can be said beforehand."""
     return max(*settings.size, settings.resize_to or 1)
 
 
 def resized_size(size: Size, settings: Preprocess) -> Size:
-    """The width and height that a picture of `size` is resized to."""
+    """The width and height that an image of `size` is resized to."""
     height, width = settings.size
     match settings.resize:
         case "squash":
@@ -59,34 +59,34 @@ def _scaled(length: int, target: int, side: int) -> int:
     return max(1, round(length / (side / target)))
 
 
-def _resized(picture: "Image", settings: Preprocess) -> "Image":
-    size = resized_size(picture.size, settings)
-    if size == picture.size:
-        return picture
+def _resized(image: "Image", settings: Preprocess) -> "Image":
+    size = resized_size(image.size, settings)
+    if size == image.size:
+        return image
     filter_ = _filter(settings.interpolation)
-    if size[0] * size[1] <= _MOST_RESIZED_PIXELS:
-        return picture.resize(size, filter_)
+    if size[0] * size[1] <= _MAX_RESIZED_PIXELS:
+        return image.resize(size, filter_)
     height, width = settings.size
     kept = min(size[0], width), min(size[1], height)
     left, top = ((size[0] - kept[0]) / 2, (size[1] - kept[1]) / 2)
-    across, down = picture.width / size[0], picture.height / size[1]
+    across, down = image.width / size[0], image.height / size[1]
     box = (left * across, top * down, (left + kept[0]) * across, (top + kept[1]) * down)
-    return picture.resize(kept, filter_, box=box)
+    return image.resize(kept, filter_, box=box)
 
 
-def _fitted(picture: "Image", settings: Preprocess) -> "Image":
-    """The middle of the picture, with a border where it is too small."""
+def _fitted(image: "Image", settings: Preprocess) -> "Image":
+    """The middle of the image, with a border where it is too small."""
     height, width = settings.size
-    if picture.size == (width, height):
-        return picture
-    left = _margin(picture.width, width, settings.rounding == "transformers")
-    top = _margin(picture.height, height, settings.rounding == "transformers")
-    cut = picture.crop(
+    if image.size == (width, height):
+        return image
+    left = _margin(image.width, width, settings.rounding == "transformers")
+    top = _margin(image.height, height, settings.rounding == "transformers")
+    cut = image.crop(
         (
             max(left, 0),
             max(top, 0),
-            min(left + width, picture.width),
-            min(top + height, picture.height),
+            min(left + width, image.width),
+            min(top + height, image.height),
         )
     )
     if cut.size == (width, height):

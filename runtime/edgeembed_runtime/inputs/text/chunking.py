@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.inputs.tokenizer import TextTokenizer
+from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
 _SENTENCE_ENDS = frozenset(".!?。！？\n")
 # A chunk may give up this share of its tokens to end where a sentence or a word does.
 _SLACK = 4
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class Chunk:
     """A piece of a text: text[start:end] in characters."""

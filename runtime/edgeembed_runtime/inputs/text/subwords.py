@@ -21,7 +21,7 @@ def subword_rows(word: str, subwords: Subwords) -> Iterator[int]:
     mark of the end, and no n-gram.
 
     Raises:
-        UnicodeEncodeError: the word holds half a character.
+        UnicodeEncodeError: the word holds a lone surrogate.
     """
     characters = [letter.encode() for letter in f"<{word}>"]
     last = len(characters) - 1

@@ -8,18 +8,18 @@ from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from edgeembed_runtime.errors import BundleCorruptError, InputError
-from edgeembed_runtime.inputs.tokenizer_threads import TOKENIZER_THREADS
+from edgeembed_runtime.inputs.text.tokenizer_threads import TOKENIZER_THREADS
 
 MAX_TOKENIZER_BYTES = 64 << 20
-# A text is cut to this many characters per token it may keep before it is tokenised, so that a
+# A text is cut to this many characters per token it may keep before it is tokenized, so that a
 # 10 MB text costs no more than a long one. Real text has 2 to 6; runs that need more are retried.
 _CHARACTERS_PER_TOKEN = 16
 # WordPiece takes a word of over 100 characters for one unknown token; its part must not be shorter.
-_FEWEST_CHARACTERS = 2_000
+_MIN_CHARACTERS = 2_000
 # Tokens beyond the cut that must be there for the kept ones to be what the whole text would give.
 _MARGIN_TOKENS = 64
 # Of a text with almost no tokens (megabytes of white space, one endless word) no more is looked at.
-MOST_CHARACTERS = 1_000_000
+MAX_CHARACTERS = 1_000_000
 # Where a text may be cut: what every tokenizer takes for white space. str.isspace() says so of
 # more characters, and some of those BERT's removes, so that the words beside them are one.
 _SPACES = frozenset(" \t\r\n")
@@ -91,8 +91,8 @@ class TextTokenizer:
         """
         room = self.max_tokens - self.special_tokens
         encoding = Encoding()
-        size = max(_FEWEST_CHARACTERS, self.max_tokens * _CHARACTERS_PER_TOKEN)
-        most = max(MOST_CHARACTERS, 4 * size)
+        size = max(_MIN_CHARACTERS, self.max_tokens * _CHARACTERS_PER_TOKEN)
+        most = max(MAX_CHARACTERS, 4 * size)
         for part in _prefixes(text[:most], size):
             encoding = self._encode(part)
             if len(encoding) >= room + _MARGIN_TOKENS:
@@ -113,7 +113,7 @@ class TextTokenizer:
         These are texts that are too long or have no tokens, and all of them if one is no valid
         Unicode, or where this process must do without the tokenizers library's threads.
         """
-        size = max(_FEWEST_CHARACTERS, self.max_tokens * _CHARACTERS_PER_TOKEN)
+        size = max(_MIN_CHARACTERS, self.max_tokens * _CHARACTERS_PER_TOKEN)
         if max(map(len, texts)) > size or not TOKENIZER_THREADS.use():
             return [None] * len(texts)
         try:
@@ -168,12 +168,12 @@ class TextTokenizer:
 
 
 def unusable_text(text: str, error: BaseException) -> str:
-    """Why a text cannot be tokenised, in words."""
+    """Why a text cannot be tokenized, in words."""
     lone = next((n for n, letter in enumerate(text) if "\ud800" <= letter <= "\udfff"), None)
     if lone is None:
         return f"text: expected one that the tokenizer takes, got: {error}"
     return (
-        f"text: expected valid Unicode, got half a character, U+{ord(text[lone]):04X}, "
+        f"text: expected valid Unicode, got a lone surrogate, U+{ord(text[lone]):04X}, "
         f"at position {lone}; leave it out, or encode with errors='replace' first"
     )
 

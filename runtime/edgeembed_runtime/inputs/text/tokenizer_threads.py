@@ -7,7 +7,7 @@ asks for threads.
 
 import os
 
-from edgeembed_runtime.forks import tell_of_forks
+from edgeembed_runtime._internal.forks import follow_forks
 
 _VARIABLE = "TOKENIZERS_PARALLELISM"
 
@@ -27,7 +27,7 @@ class TokenizerThreads:
             return False
         if not self._used:
             self._used = True
-            tell_of_forks(self)
+            follow_forks(self)
         return True
 
     def before_fork(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Literal, TypeVar, get_args
 
 from edgeembed_runtime.errors import InputError, TruncationWarning
-from edgeembed_runtime.inputs.tokenizer import TextTokenizer
+from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
 T = TypeVar("T")
 Truncation = Literal["truncate", "warn", "error"]

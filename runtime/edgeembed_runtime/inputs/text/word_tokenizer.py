@@ -10,9 +10,9 @@ import numpy as np
 from edgeembed_runtime.bundle.towers import TextTower
 from edgeembed_runtime.bundle.words import Words
 from edgeembed_runtime.errors import BundleCorruptError, InputError
-from edgeembed_runtime.inputs.subwords import subword_rows
-from edgeembed_runtime.inputs.tokenizer import (
-    MOST_CHARACTERS,
+from edgeembed_runtime.inputs.text.subwords import subword_rows
+from edgeembed_runtime.inputs.text.tokenizer import (
+    MAX_CHARACTERS,
     TextTokenizer,
     TokenizedText,
     unusable_text,
@@ -50,8 +50,8 @@ class WordTokenizer(TextTokenizer):
         """
         rows: list[int] = []
         weights: list[int] = []
-        cut = len(text) > MOST_CHARACTERS
-        for start, end, found in self._words(text[:MOST_CHARACTERS]):
+        cut = len(text) > MAX_CHARACTERS
+        for start, end, found in self._words(text[:MAX_CHARACTERS]):
             if self.words.unknown == "error" and found[0] == self.unknown_row:
                 raise _unknown(text[start:end])
             if rows and len(rows) + len(found) > self.max_tokens:

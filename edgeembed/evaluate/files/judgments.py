@@ -15,7 +15,7 @@ _SPLITS = ("test", "dev", "train")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judgements:
+class Judgments:
     """Texts by id, and gains by query id and document id."""
 
     queries: Mapping[str, str]
@@ -23,13 +23,13 @@ class Judgements:
     gains: Mapping[str, Mapping[str, float]]
 
 
-def read_beir(folder: Path) -> Judgements:
+def read_beir(folder: Path) -> Judgments:
     """Read a folder in BEIR's form: corpus.jsonl, queries.jsonl, qrels/test.tsv (or dev, train).
 
     A document is its title, a space and its text, as in BEIR (https://github.com/beir-cellar/beir).
 
     Raises:
-        InputError: a file is missing, an id comes twice, or a judgement names an unknown id.
+        InputError: a file is missing, an id comes twice, or a judgment names an unknown id.
     """
     documents = _texts_by_id(folder / "corpus.jsonl", title=True)
     queries = _texts_by_id(folder / "queries.jsonl", title=False)
@@ -42,10 +42,10 @@ def read_beir(folder: Path) -> Judgements:
             if found not in known:
                 raise InputError(f"{path}, line {row.line}: unknown {what} id {found!r}")
         gains[query][document] = gain
-    return Judgements(queries=queries, documents=documents, gains=gains)
+    return Judgments(queries=queries, documents=documents, gains=gains)
 
 
-def read_judged_pairs(path: Path) -> Judgements:
+def read_judged_pairs(path: Path) -> Judgments:
     """Read query, document and, if there is one, score (else 1); a document is what all share.
 
     Raises:
@@ -59,7 +59,7 @@ def read_judged_pairs(path: Path) -> Judgements:
     gains: dict[str, dict[str, float]] = defaultdict(dict)
     for query, document, score in zip(queries, documents, scores, strict=True):
         gains[query][document] = score
-    return Judgements(
+    return Judgments(
         queries=dict(zip(queries, queries, strict=True)),
         documents=dict(zip(documents, documents, strict=True)),
         gains=gains,

@@ -1,0 +1,1 @@
+"""Plumbing of the converters; not for users."""

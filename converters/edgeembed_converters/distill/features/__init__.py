@@ -1,0 +1,1 @@
+"""Students of any module's features."""

@@ -1,0 +1,1 @@
+"""Static students: a table of token vectors."""

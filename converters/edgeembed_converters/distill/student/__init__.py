@@ -1,0 +1,1 @@
+"""Students: transformers with fewer or narrower layers."""

@@ -1,0 +1,1 @@
+"""What every distillation shares: the loop, losses, checkpoints, the teacher."""

@@ -1,0 +1,1 @@
+"""ONNX graphs: cleaned, probed, and rewritten pass by pass."""

@@ -1,0 +1,1 @@
+"""Shorter vectors: what truncation keeps, and rotations that make it keep more."""

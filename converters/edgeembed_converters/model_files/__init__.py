@@ -1,0 +1,1 @@
+"""What a model's own files say: weights, licenses, image processors, transforms."""

@@ -1,0 +1,1 @@
+"""From proven variants to a bundle on disk, its model card, and the report."""

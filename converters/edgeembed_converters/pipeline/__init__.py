@@ -1,0 +1,1 @@
+"""From a loaded source to proven variants, step by step."""

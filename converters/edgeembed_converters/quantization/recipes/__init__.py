@@ -1,0 +1,1 @@
+"""The recipes: dynamic int8, static int8, fp16."""

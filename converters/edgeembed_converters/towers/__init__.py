@@ -1,1 +1,0 @@
-"""Towers: how each kind of input's encoder is exported, proven and made smaller."""

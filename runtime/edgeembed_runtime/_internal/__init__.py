@@ -1,0 +1,1 @@
+"""Plumbing that edgeembed's own packages share; not for users, and without any promise."""

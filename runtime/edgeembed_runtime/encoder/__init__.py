@@ -1,0 +1,1 @@
+"""The Encoder: a loaded bundle that turns texts and images into vectors."""

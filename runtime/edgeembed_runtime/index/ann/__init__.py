@@ -1,0 +1,1 @@
+"""Approximate nearest neighbors: backends, their calibration, and which one a segment gets."""

@@ -1,0 +1,1 @@
+"""What every part of the index stands on: settings, result types, file layout, validation."""

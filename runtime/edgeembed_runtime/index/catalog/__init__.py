@@ -1,0 +1,1 @@
+"""The SQLite catalog: documents, keyword table, and the only commit point."""

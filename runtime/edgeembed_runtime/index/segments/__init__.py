@@ -1,0 +1,1 @@
+"""Sealed, immutable segments, and snapshots that put them together with the tail."""

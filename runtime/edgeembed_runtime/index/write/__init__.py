@@ -1,0 +1,1 @@
+"""Writing: commits, merges, compaction, garbage collection."""

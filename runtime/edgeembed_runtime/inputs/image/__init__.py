@@ -1,0 +1,1 @@
+"""Images: opened without trust, decoded in bounded memory, preprocessed."""

@@ -1,0 +1,1 @@
+"""Texts: validated, tokenized, truncated, chunked."""
