@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_tokenizers import ours
 
-from edgeembed_runtime.engine.base import EMBEDDING
+from edgeembed_runtime.bundle.signature import EMBEDDING
 from edgeembed_runtime.engine.exact import ExactEngine
 from edgeembed_runtime.engine.padded import PaddedEngine, bucket_lengths, plan_batches
 from edgeembed_runtime.engine.schedule import schedule_for

@@ -3,9 +3,8 @@
 from torch import Tensor, float32, nn
 
 from edgeembed_converters.sources.base import ImageSource
-from edgeembed_runtime.engine.base import EMBEDDING
+from edgeembed_runtime.bundle.signature import EMBEDDING
 
-PIXEL_VALUES = "pixel_values"
 OUTPUTS = (EMBEDDING,)
 
 

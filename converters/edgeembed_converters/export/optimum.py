@@ -18,7 +18,14 @@ from edgeembed_converters.graph.cleanup import (
     rename_output,
 )
 from edgeembed_converters.sources.base import TextSource
-from edgeembed_runtime.engine.base import EMBEDDING, TOKEN_EMBEDDINGS
+from edgeembed_runtime._internal.messages import first_line
+from edgeembed_runtime.bundle.signature import (
+    ATTENTION_MASK,
+    EMBEDDING,
+    INPUT_IDS,
+    TEXT_INPUTS,
+    TOKEN_EMBEDDINGS,
+)
 from edgeembed_runtime.errors import ExportError, MissingExtraError, UnsupportedModelError
 
 _HEAD = "head_"
@@ -53,16 +60,15 @@ def export_with_optimum(source: TextSource) -> onnx.ModelProto:
                 )
             backbone = onnx.load(Path(folder) / "model.onnx")
         except Exception as error:  # whatever the model's code and Optimum raise
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
-            raise ExportError(f"Optimum could not export the model: {reason}") from error
+            raise ExportError(f"Optimum could not export the model: {first_line(error)}") from error
     return clean_graph(_join(_text_inputs_only(backbone), source))
 
 
 def _text_inputs_only(model: onnx.ModelProto) -> onnx.ModelProto:
     names = {value.name for value in model.graph.input}
     if "token_type_ids" in names:  # of one text, they are zeros
-        model = drop_input(model, "token_type_ids", "input_ids")
-    extra = names - {"input_ids", "attention_mask", "token_type_ids"}
+        model = drop_input(model, "token_type_ids", INPUT_IDS)
+    extra = names - {*TEXT_INPUTS, "token_type_ids"}
     if extra:
         raise UnsupportedModelError(
             f"Optimum's graph: expected input_ids and attention_mask, found also {sorted(extra)}"
@@ -101,7 +107,7 @@ def _join(backbone: onnx.ModelProto, source: TextSource) -> onnx.ModelProto:
 def _tie_mask(model: onnx.ModelProto) -> onnx.ModelProto:
     """Feed the head the backbone's own mask, and give the output its plain name."""
     graph = model.graph
-    names = {f"{_HEAD}mask": "attention_mask", f"{_HEAD}{EMBEDDING}": EMBEDDING}
+    names = {f"{_HEAD}mask": ATTENTION_MASK, f"{_HEAD}{EMBEDDING}": EMBEDDING}
     for node in graph.node:
         for values in (node.input, node.output):
             for position, name in enumerate(values):

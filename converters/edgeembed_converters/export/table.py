@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from edgeembed_converters.export.torch import OPSET
 from edgeembed_converters.graph.cleanup import AXES, PRODUCER
 from edgeembed_converters.quantization.integer.embedding_rows import rows_with_scales
-from edgeembed_runtime.engine.base import EMBEDDING
+from edgeembed_runtime.bundle.signature import ATTENTION_MASK, EMBEDDING, INPUT_IDS, TEXT_INPUTS
 
 Rows = Literal["fp32", "fp16", "int8"]
 ROWS: tuple[Rows, ...] = get_args(Rows)
@@ -42,7 +42,7 @@ def table_graph(table: NDArray[np.float32], rows: Rows, *, normalize: bool) -> b
     share = "share" if rows != "int8" else "plain_share"
     nodes = [
         *looked_up,
-        helper.make_node("Cast", ["attention_mask"], ["weights"], to=TensorProto.FLOAT),
+        helper.make_node("Cast", [ATTENTION_MASK], ["weights"], to=TensorProto.FLOAT),
         helper.make_node("ReduceSum", ["weights", "one"], ["total"], keepdims=1),
         helper.make_node("Div", ["weights", "total"], [share]),
         # Scales belong to rows as shares do: one product for a row, not one for each number in it.
@@ -58,7 +58,7 @@ def table_graph(table: NDArray[np.float32], rows: Rows, *, normalize: bool) -> b
     graph = helper.make_graph(
         nodes,
         PRODUCER,
-        [value(name, TensorProto.INT64, list(AXES)) for name in ("input_ids", "attention_mask")],
+        [value(name, TensorProto.INT64, list(AXES)) for name in TEXT_INPUTS],
         [value(EMBEDDING, TensorProto.FLOAT, [AXES[0], table.shape[1]])],
         tensors,
     )
@@ -77,15 +77,15 @@ def _looked_up(
     """Nodes that give the value "vectors", (n, t, d), and for int8 "scale", (n, t)."""
     if rows == "fp32":
         stored = [numpy_helper.from_array(table, "table")]
-        return [helper.make_node("Gather", ["table", "input_ids"], ["vectors"])], stored
+        return [helper.make_node("Gather", ["table", INPUT_IDS], ["vectors"])], stored
     nodes = [
-        helper.make_node("Gather", ["table", "input_ids"], ["stored"]),
+        helper.make_node("Gather", ["table", INPUT_IDS], ["stored"]),
         helper.make_node("Cast", ["stored"], ["vectors"], to=TensorProto.FLOAT),
     ]
     if rows == "fp16":
         return nodes, [numpy_helper.from_array(table.astype(np.float16), "table")]
     levels, scales = rows_with_scales(table)
-    nodes.append(helper.make_node("Gather", ["scales", "input_ids"], ["scale"]))
+    nodes.append(helper.make_node("Gather", ["scales", INPUT_IDS], ["scale"]))
     return nodes, [
         numpy_helper.from_array(levels, "table"),
         numpy_helper.from_array(scales[:, 0], "scales"),

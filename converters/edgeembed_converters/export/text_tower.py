@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from edgeembed_converters.modules.pooling import Pool
 from edgeembed_converters.sources.base import TextSource
-from edgeembed_runtime.engine.base import EMBEDDING, TOKEN_EMBEDDINGS
+from edgeembed_runtime.bundle.signature import EMBEDDING, TOKEN_EMBEDDINGS
 
 
 class PoolAndHead(nn.Module):

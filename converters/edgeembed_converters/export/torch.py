@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from edgeembed_converters.graph.cleanup import clean_graph, name_axes, rename_output
+from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.errors import ExportError
 
 # LayerNormalization is one operator since 17, Gelu since 20; older graphs spell them out.
@@ -56,9 +57,8 @@ def export_module(
                 verbose=False,
             )
     except Exception as error:  # torch.export raises anything that the model's own code raises
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
         raise ExportError(
-            f"torch.onnx could not export the model: {reason}; "
+            f"torch.onnx could not export the model: {first_line(error)}; "
             "try exporter='optimum', or report the architecture"
         ) from error
     assert program is not None  # dynamo=True always returns one

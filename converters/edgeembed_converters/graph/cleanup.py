@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import onnx
 
-from edgeembed_runtime.engine.padded import BATCH_AXIS, TOKEN_AXIS
+from edgeembed_runtime.bundle.signature import BATCH_AXIS, TOKEN_AXIS
 from edgeembed_runtime.errors import ExportError
 
 PRODUCER = "edgeembed"

@@ -10,6 +10,7 @@ from onnx import numpy_helper
 
 from edgeembed_converters.graph.cleanup import replace_inputs
 from edgeembed_converters.graph.probe import probe_values
+from edgeembed_runtime.bundle.signature import INPUT_IDS
 from edgeembed_runtime.engine.base import feeds
 
 
@@ -56,7 +57,7 @@ def _operands(graph: onnx.GraphProto) -> Iterator[_Operand]:
 
 def _made_of_ids(graph: onnx.GraphProto) -> set[str]:
     """Names of the values that depend on the ids themselves, not only on how many there are."""
-    found = {"input_ids"}
+    found = {INPUT_IDS}
     for node in graph.node:
         if node.op_type != "Shape" and found.intersection(node.input):
             found.update(node.output)

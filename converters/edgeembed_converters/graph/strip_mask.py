@@ -19,6 +19,7 @@ from edgeembed_converters.graph.cleanup import (
 from edgeembed_converters.graph.fold_invariant import fold_invariants
 from edgeembed_converters.graph.fuse_attention import fuse_attention
 from edgeembed_converters.graph.probe import probe_values
+from edgeembed_runtime.bundle.signature import ATTENTION_MASK, INPUT_IDS
 from edgeembed_runtime.engine.base import feeds
 
 # The name of the node is what onnxruntime's message shows of a run that fails.
@@ -72,7 +73,7 @@ def _masks_that_add_nothing(model: onnx.ModelProto, lengths: Sequence[int]) -> M
 
 def _refuse_padding(graph: onnx.GraphProto) -> None:
     """Let the graph look up row 1 of a table of one row if anything is padding."""
-    ids, mask, checked = "input_ids", "attention_mask", "unpadded_input_ids"
+    ids, mask, checked = INPUT_IDS, ATTENTION_MASK, f"unpadded_{INPUT_IDS}"
     replace_inputs(graph.node, {ids: checked})
     constants = {"zero_row": np.zeros(1, np.int64), "one": np.array(1, np.int64)}
     for name, value in constants.items():

@@ -6,10 +6,11 @@ from typing import Any
 
 from torch import Tensor
 
-from edgeembed_converters.messages import first_line
 from edgeembed_converters.model_files.files import read_json
 from edgeembed_converters.sources.base import OriginalPixels
+from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.bundle.preprocess import Interpolation, Preprocess
+from edgeembed_runtime.bundle.signature import PIXEL_VALUES
 from edgeembed_runtime.errors import ConversionError, UnsupportedModelError
 
 PROCESSOR_FILE = "preprocessor_config.json"
@@ -54,7 +55,7 @@ def pixels_by_processor(processor: Any) -> OriginalPixels:
     """The processor as a library's own way from an image to pixels; always red, green, blue."""
 
     def original(image: Any) -> Tensor:
-        pixels = processor(images=image, return_tensors="pt")["pixel_values"]
+        pixels = processor(images=image, return_tensors="pt")[PIXEL_VALUES]
         return pixels.flip(1) if flips_channels(processor) else pixels
 
     return original

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from edgeembed_converters.export import torch as torch_exporter
-from edgeembed_converters.export.image_tower import OUTPUTS, PIXEL_VALUES, ImageTower
+from edgeembed_converters.export.image_tower import OUTPUTS, ImageTower
 from edgeembed_converters.graph.merge_linears import merge_linears
 from edgeembed_converters.pipeline.options import (
     BuildOptions,
@@ -30,6 +30,7 @@ from edgeembed_converters.validation.pixels import (
 )
 from edgeembed_converters.validation.probe_images import probe_images
 from edgeembed_runtime.bundle import Fidelity
+from edgeembed_runtime.bundle.signature import PIXEL_VALUES
 
 MADE_BY_CODE = (
     "int8 was calibrated on images made by code: pass calibration_images, a folder of images "

@@ -17,13 +17,13 @@ import onnx
 from numpy.typing import NDArray
 
 from edgeembed_converters._internal.quiet import quiet_logging
-from edgeembed_converters.messages import first_line
 from edgeembed_converters.quantization.trial.subject import Made
 from edgeembed_runtime import storage
+from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime._internal.ort import ort
+from edgeembed_runtime.bundle.signature import BATCH_AXIS, EMBEDDING, TOKEN_AXIS
 from edgeembed_runtime.encoder.self_test import rowwise_cosine
-from edgeembed_runtime.engine.base import EMBEDDING, feeds
-from edgeembed_runtime.engine.padded import BATCH_AXIS, TOKEN_AXIS
+from edgeembed_runtime.engine.base import feeds
 from edgeembed_runtime.errors import ConversionError, StorageError
 
 FOLDER = "mobile"

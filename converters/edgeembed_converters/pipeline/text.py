@@ -17,9 +17,8 @@ from edgeembed_converters.validation import parity
 from edgeembed_converters.validation.fidelity import measured_fidelity, text_subject
 from edgeembed_converters.validation.probe_texts import probe_texts
 from edgeembed_runtime.bundle import Fidelity, Golden
+from edgeembed_runtime.bundle.signature import TEXT_INPUTS
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
-
-_INPUTS = ("input_ids", "attention_mask")
 
 
 def build_text_tower(source: TextSource, options: BuildOptions) -> tuple[BuiltTower, Golden]:
@@ -59,4 +58,4 @@ def _export(source: TextSource, exporter: Exporter, examples: Sequence[Tensor]) 
 
         return export_with_optimum(source)
     tower = text_tower.TextTower(source)
-    return torch_exporter.export_module(tower, examples, _INPUTS, tower.outputs)
+    return torch_exporter.export_module(tower, examples, TEXT_INPUTS, tower.outputs)

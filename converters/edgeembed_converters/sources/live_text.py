@@ -10,11 +10,11 @@ from typing import Any, TypeGuard, cast
 import torch
 from torch import Tensor, nn
 
-from edgeembed_converters.messages import first_line
 from edgeembed_converters.modules.head import Normalize
 from edgeembed_converters.sources.base import Pooling, TextSource
 from edgeembed_converters.sources.options import SourceOptions
 from edgeembed_runtime import storage
+from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.bundle import Source
 from edgeembed_runtime.errors import ConversionError, InputError, UnsupportedModelError
 

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from edgeembed_converters.messages import first_line
 from edgeembed_converters.model_files.files import (
     card_files,
     license_of,
@@ -21,6 +20,7 @@ from edgeembed_converters.modules.head import Normalize, dense_from_config
 from edgeembed_converters.sources.base import Pooling, TextSource
 from edgeembed_converters.sources.options import SourceOptions
 from edgeembed_converters.sources.transformers_text import load_backbone
+from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.bundle import Source
 from edgeembed_runtime.errors import ConversionError, UnsupportedModelError
 from edgeembed_runtime.vectors import SIMILARITIES, Similarity

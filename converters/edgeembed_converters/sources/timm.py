@@ -7,7 +7,6 @@ from typing import Any, TypeGuard, cast
 import torch
 from torch import Tensor, nn
 
-from edgeembed_converters.messages import first_line
 from edgeembed_converters.model_files.files import (
     card_files,
     license_of,
@@ -19,6 +18,7 @@ from edgeembed_converters.sources.base import ImageSource
 from edgeembed_converters.sources.live_image import preprocess_and_pixels, try_backbone
 from edgeembed_converters.sources.live_text import state_sha256
 from edgeembed_converters.sources.options import SourceOptions
+from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.bundle import Source
 from edgeembed_runtime.errors import ConversionError, MissingExtraError, UnsupportedModelError
 

@@ -13,8 +13,8 @@ from tokenizers.normalizers import Lowercase
 from tokenizers.normalizers import Sequence as Normalizers
 from torch import Tensor, nn
 
-from edgeembed_converters.messages import first_line
 from edgeembed_runtime import storage
+from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.errors import ConversionError, UnsupportedModelError
 
 # These count positions from pad_token_id + 1, so that their tables hold that many fewer tokens.

@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_converters.export.image_tower import PIXEL_VALUES
 from edgeembed_converters.quantization.trial.subject import Subject
 from edgeembed_converters.validation import parity
 from edgeembed_converters.validation.pixels import PixelSets
 from edgeembed_converters.validation.speed import median_ratio
 from edgeembed_runtime.bundle import Fidelity
-from edgeembed_runtime.engine.base import EMBEDDING
+from edgeembed_runtime.bundle.signature import EMBEDDING, PIXEL_VALUES
 from edgeembed_runtime.engine.session import Session, SessionSettings
 from edgeembed_runtime.errors import InferenceError
 

@@ -9,9 +9,9 @@ from tokenizers import Tokenizer
 
 from edgeembed_converters.export.image_tower import ImageTower
 from edgeembed_converters.export.text_tower import TextTower
-from edgeembed_converters.messages import first_line
 from edgeembed_converters.sources.base import ImageSource, OriginalVectors, TextSource
 from edgeembed_converters.validation.pixels import original_pixels
+from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.bundle import Fidelity
 from edgeembed_runtime.encoder.self_test import rowwise_cosine
 from edgeembed_runtime.engine.base import Engine

@@ -1,13 +1,13 @@
 """A bundle on disk: reading with verification, and writing as a whole or not at all."""
 
 import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, cast
 
 from edgeembed_runtime import storage
+from edgeembed_runtime._internal.plain_files import NotPlainFileError, open_plain_file
 from edgeembed_runtime.bundle.manifest import FileEntry, Manifest
 from edgeembed_runtime.bundle.manifest_json import (
     MAX_MANIFEST_BYTES,
@@ -127,33 +127,22 @@ def write_bundle(stage: Path, manifest: Manifest, files: Mapping[str, bytes | Pa
 
 def _read_regular_file(root: Path, name: str, limit: int) -> bytes:
     """Read at most `limit` + 1 bytes of `root/name`, following no link at any step below `root`."""
-    path, mode = root, 0
+    path = root / name
     try:
-        for part in name.split("/"):
-            path = path / part
-            mode = path.lstat().st_mode
-            if stat.S_ISLNK(mode):
-                raise BundleUnsafeError(
-                    f"bundle {root}: {name} is a link; a bundle holds plain files only"
-                )
-        _require_regular(root, name, mode)
-        flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
-        # It may be another file by now, and without O_NONBLOCK, opening a FIFO would wait for a
-        # writer for ever.
-        descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            _require_regular(root, name, status.st_mode)
-            return file.read(min(limit, status.st_size) + 1)
+        for folder in list(path.parents)[: name.count("/")]:
+            if folder.is_symlink():
+                raise NotPlainFileError(folder, "a link")
+        with open_plain_file(path) as file:
+            return file.read(min(limit, os.fstat(file.fileno()).st_size) + 1)
+    except NotPlainFileError as error:
+        found = "is a link" if error.found == "a link" else "is not a regular file"
+        raise BundleUnsafeError(
+            f"bundle {root}: {name} {found}; a bundle holds plain files only"
+        ) from error
     except (FileNotFoundError, NotADirectoryError) as error:
         raise BundleCorruptError(_damaged(root, name, "a file", "nothing")) from error
     except OSError as error:
         raise StorageError(f"bundle {root}: could not read {name}: {error.strerror}") from error
-
-
-def _require_regular(root: Path, name: str, mode: int) -> None:
-    if not stat.S_ISREG(mode):
-        raise BundleUnsafeError(f"bundle {root}: {name} is not a regular file")
 
 
 def _damaged(root: Path, name: str, expected: str, found: str) -> str:

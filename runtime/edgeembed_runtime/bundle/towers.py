@@ -8,6 +8,7 @@ from typing import Literal
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle.expect import expect
 from edgeembed_runtime.bundle.preprocess import Preprocess
+from edgeembed_runtime.bundle.signature import EMBEDDING
 from edgeembed_runtime.bundle.words import Words
 
 Modality = Literal["text", "image"]
@@ -59,7 +60,7 @@ class Variant:
 class Tower:
     """What every tower has: its graphs' outputs, and its variants."""
 
-    outputs: tuple[str, ...] = ("embedding",)
+    outputs: tuple[str, ...] = (EMBEDDING,)
     variants: tuple[Variant, ...]
 
     def variant(self, name: str) -> Variant | None:
@@ -74,7 +75,7 @@ class Tower:
     def check(self, where: str) -> None:
         """Refuse a tower whose parts contradict each other; `where` is its place."""
         names = self.variant_names
-        expect("embedding" in self.outputs, f"{where}.outputs", "'embedding' in it", self.outputs)
+        expect(EMBEDDING in self.outputs, f"{where}.outputs", "'embedding' in it", self.outputs)
         expect(bool(names), f"{where}.variants", "at least one", names)
         expect(len(set(names)) == len(names), "variant names", "each once", names)
 
@@ -113,7 +114,7 @@ class TextTower(Tower):
             self.default_prompt_name,
         )
         expect(
-            self.words is None or (self.static and self.outputs == ("embedding",)),
+            self.words is None or (self.static and self.outputs == (EMBEDDING,)),
             f"{where}.words",
             "static, and no output but 'embedding', where tokens are words",
             self.outputs,

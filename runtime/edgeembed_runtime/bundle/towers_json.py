@@ -5,6 +5,7 @@ from typing import Any
 
 from edgeembed_runtime.bundle.json_node import JsonNode
 from edgeembed_runtime.bundle.preprocess import Preprocess
+from edgeembed_runtime.bundle.signature import EMBEDDING
 from edgeembed_runtime.bundle.towers import Fidelity, ImageTower, TextTower, Tower, Variant
 from edgeembed_runtime.bundle.words import Subwords, Words
 
@@ -31,7 +32,7 @@ def text_tower(node: JsonNode) -> TextTower:
         head=node.list_of("head", str),
         static=node.get("static", bool, False),
         words=_words(node.optional_child("words")),
-        outputs=node.list_of("outputs", str) or ("embedding",),
+        outputs=node.list_of("outputs", str) or (EMBEDDING,),
         variants=tuple(_variant(child) for child in node.children("variants")),
     )
 
@@ -40,7 +41,7 @@ def image_tower(node: JsonNode) -> ImageTower:
     """The image tower that a JSON object describes; raises as `text_tower` does."""
     return ImageTower(
         preprocess=_preprocess(node.child("preprocess")),
-        outputs=node.list_of("outputs", str) or ("embedding",),
+        outputs=node.list_of("outputs", str) or (EMBEDDING,),
         variants=tuple(_variant(child) for child in node.children("variants")),
     )
 

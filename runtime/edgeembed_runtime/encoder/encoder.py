@@ -15,6 +15,7 @@ from edgeembed_runtime import vectors as vec
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle import Bundle, Modality
 from edgeembed_runtime.bundle.default_bundle import default_bundle
+from edgeembed_runtime.bundle.signature import TOKEN_EMBEDDINGS
 from edgeembed_runtime.encoder.cache import EmbeddingCache
 from edgeembed_runtime.encoder.image import ImageOptions, check_max_pixels
 from edgeembed_runtime.encoder.load import LoadOptions, Verify, load_towers, with_proven
@@ -33,7 +34,6 @@ from edgeembed_runtime.encoder.zero_shot import (
     classifications,
     label_texts,
 )
-from edgeembed_runtime.engine.base import TOKEN_EMBEDDINGS
 from edgeembed_runtime.engine.providers import Provider
 from edgeembed_runtime.engine.schedule import Profile
 from edgeembed_runtime.errors import InputError

@@ -7,11 +7,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed_runtime.bundle.signature import ATTENTION_MASK, INPUT_IDS
 from edgeembed_runtime.errors import InferenceError, InputError
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer, TokenizedText
-
-EMBEDDING = "embedding"
-TOKEN_EMBEDDINGS = "token_embeddings"
 
 # A text, and its position among all inputs, by which an error names it.
 NumberedText = tuple[int, str]
@@ -87,7 +85,7 @@ def feeds(
     ids: NDArray[np.int64], mask: NDArray[np.int64] | None = None
 ) -> dict[str, NDArray[np.int64]]:
     """What a graph takes: (n, t) ids, and their mask where some are padding."""
-    return {"input_ids": ids, "attention_mask": np.ones_like(ids) if mask is None else mask}
+    return {INPUT_IDS: ids, ATTENTION_MASK: np.ones_like(ids) if mask is None else mask}
 
 
 def feeds_of(tokens: TokenizedText) -> dict[str, NDArray[np.int64]]:

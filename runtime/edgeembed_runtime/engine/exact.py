@@ -6,9 +6,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed_runtime.bundle.signature import EMBEDDING, TOKEN_EMBEDDINGS
 from edgeembed_runtime.engine.base import (
-    EMBEDDING,
-    TOKEN_EMBEDDINGS,
     NumberedText,
     OnCut,
     at_position,

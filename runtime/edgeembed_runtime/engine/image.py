@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime.bundle import Preprocess
-from edgeembed_runtime.engine.base import EMBEDDING, at_position
+from edgeembed_runtime.bundle.signature import EMBEDDING, PIXEL_VALUES
+from edgeembed_runtime.engine.base import at_position
 from edgeembed_runtime.engine.memory_budget import threads_within
 from edgeembed_runtime.engine.pool import WorkerPool
 from edgeembed_runtime.engine.schedule import Schedule
@@ -25,7 +26,6 @@ from edgeembed_runtime.inputs.image.decode import decode, plan_decoding
 from edgeembed_runtime.inputs.image.open import ImageInput, open_image
 from edgeembed_runtime.inputs.image.preprocess import longest_wanted_side, pixel_values
 
-PIXEL_VALUES = "pixel_values"
 # An image, and its position among all inputs, by which an error names it.
 NumberedImage = tuple[int, ImageInput]
 Outcome = NDArray[np.float32] | InputError

@@ -6,9 +6,10 @@ from functools import partial
 from edgeembed_runtime.bundle import Bundle, Tower, Variant
 from edgeembed_runtime.bundle.files import Check
 from edgeembed_runtime.bundle.graph import check_graph
-from edgeembed_runtime.engine.base import EMBEDDING, Engine
+from edgeembed_runtime.bundle.signature import EMBEDDING, IMAGE_INPUTS, TEXT_INPUTS
+from edgeembed_runtime.engine.base import Engine
 from edgeembed_runtime.engine.exact import ExactEngine
-from edgeembed_runtime.engine.image import PIXEL_VALUES, ImageEngine
+from edgeembed_runtime.engine.image import ImageEngine
 from edgeembed_runtime.engine.memory import resident_bytes, trim_heap
 from edgeembed_runtime.engine.padded import PaddedEngine
 from edgeembed_runtime.engine.providers import Providers, input_shapes, short_name
@@ -45,7 +46,7 @@ def open_text_engine(opening: Opening) -> Engine:
     data = bundle.read(tower.tokenizer, check=opening.check)
     name = f"bundle {bundle.path}: {tower.tokenizer}"
     tokenizer = load_tokenizer(data, tower, name)
-    open_session = partial(_open_graph, opening, tower, ("input_ids", "attention_mask"))
+    open_session = partial(_open_graph, opening, tower, TEXT_INPUTS)
     match input_shapes(opening.providers):
         case "exact":
             return (StaticEngine if tower.static else ExactEngine)(
@@ -75,7 +76,7 @@ def open_image_engine(opening: Opening) -> ImageEngine:
     tower = opening.bundle.manifest.image_tower()
     return ImageEngine(
         preprocess=tower.preprocess,
-        open_session=partial(_open_graph, opening, tower, (PIXEL_VALUES,)),
+        open_session=partial(_open_graph, opening, tower, IMAGE_INPUTS),
         schedule=opening.schedule,
         deterministic=input_shapes(opening.providers) == "exact",
         resident_before=resident_before,

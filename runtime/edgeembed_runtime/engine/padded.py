@@ -11,15 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime._internal.batching import batched
-from edgeembed_runtime.engine.base import (
-    EMBEDDING,
-    TOKEN_EMBEDDINGS,
-    NumberedText,
-    OnCut,
-    at_position,
-    feeds,
-    tokenized,
-)
+from edgeembed_runtime.bundle.signature import BATCH_AXIS, EMBEDDING, TOKEN_AXIS, TOKEN_EMBEDDINGS
+from edgeembed_runtime.engine.base import NumberedText, OnCut, at_position, feeds, tokenized
 from edgeembed_runtime.engine.pool import WorkerPool
 from edgeembed_runtime.engine.schedule import Schedule
 from edgeembed_runtime.engine.session import Session, SessionSettings
@@ -27,8 +20,6 @@ from edgeembed_runtime.engine.sessions import OpenSession, Sessions
 from edgeembed_runtime.errors import InferenceError
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer, TokenizedText
 
-# The free axes of a graph's inputs, as docs/bundle-format.md names them.
-BATCH_AXIS, TOKEN_AXIS = "batch", "tokens"
 # Tokens in a batch, padding included: what fills a GPU without filling its memory.
 TOKEN_BUDGET = 16_384
 # Texts that are sorted by length together; vectors come out when all of them are done. The first

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime._internal.ort import ort
 from edgeembed_runtime.engine.memory import trim_heap
 from edgeembed_runtime.engine.providers import CPU, Providers
@@ -57,11 +58,11 @@ class Session:
             first = settings.providers[0][0]
             if first != CPU:
                 raise ProviderError(
-                    f"{name}: onnxruntime could not load it on {first}: {_first_line(error)}; "
+                    f"{name}: onnxruntime could not load it on {first}: {first_line(error)}; "
                     "check the provider's options, or try the CPU"
                 ) from error
             raise BundleCorruptError(
-                f"{name}: onnxruntime could not load it: {_first_line(error)}"
+                f"{name}: onnxruntime could not load it: {first_line(error)}"
             ) from error
         # It keeps the bytes to make itself anew on other providers, which is never wanted here.
         self._session._model_bytes = None  # pyright: ignore[reportPrivateUsage]
@@ -107,7 +108,7 @@ class Session:
             run = self._run_bound if self._io_binding else self._run_plain
             result = np.asarray(run(feeds, output), np.float32)
         except Exception as error:  # see __init__
-            raise InferenceError(f"the model failed while it ran: {_first_line(error)}") from error
+            raise InferenceError(f"the model failed while it ran: {first_line(error)}") from error
         if not np.isfinite(result).all():
             raise InferenceError(
                 "the model returned NaN or infinite values; run `edgeembed verify` on the bundle"
@@ -146,7 +147,3 @@ def _options(settings: SessionSettings) -> ort.SessionOptions:
     for axis, size in settings.sizes.items():
         options.add_free_dimension_override_by_name(axis, size)
     return options
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

@@ -15,14 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime._internal.batching import batched
-from edgeembed_runtime.engine.base import (
-    EMBEDDING,
-    NumberedText,
-    OnCut,
-    at_position,
-    feeds,
-    tokenized,
-)
+from edgeembed_runtime.bundle.signature import EMBEDDING
+from edgeembed_runtime.engine.base import NumberedText, OnCut, at_position, feeds, tokenized
 from edgeembed_runtime.engine.cpu import available_cpus
 from edgeembed_runtime.engine.exact import ExactEngine
 from edgeembed_runtime.engine.schedule import Schedule

@@ -8,7 +8,8 @@ from tokenizers import Tokenizer
 
 from edgeembed_converters.distill.training.teacher import Teacher
 from edgeembed_runtime.bundle import Variant
-from edgeembed_runtime.engine.base import EMBEDDING, NumberedText, feeds
+from edgeembed_runtime.bundle.signature import EMBEDDING
+from edgeembed_runtime.engine.base import NumberedText, feeds
 from edgeembed_runtime.engine.session import Session, SessionSettings
 from edgeembed_runtime.errors import InputError
 

@@ -3,9 +3,9 @@
 import onnx
 
 from edgeembed_converters.graph.cleanup import clean_graph
-from edgeembed_converters.messages import first_line
 from edgeembed_converters.quantization.trial.subject import Made, Subject
-from edgeembed_runtime.engine.base import TOKEN_EMBEDDINGS
+from edgeembed_runtime._internal.messages import first_line
+from edgeembed_runtime.bundle.signature import TOKEN_EMBEDDINGS
 from edgeembed_runtime.errors import ConversionError
 
 # CPUs have no arithmetic in half precision that onnxruntime would use: there it is no gain.

@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from edgeembed_converters.messages import first_line
+from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.errors import ConversionError, StorageError
 
 

@@ -1,11 +1,11 @@
 """Which files an index consists of, and how they are opened safely."""
 
-import os
 import re
 import stat
 from pathlib import Path
 from typing import BinaryIO
 
+from edgeembed_runtime._internal.plain_files import open_plain_file
 from edgeembed_runtime.errors import IndexCorruptError
 
 CATALOG = "edgeembed.sqlite3"
@@ -69,5 +69,4 @@ def open_regular(path: Path, size: int | None) -> BinaryIO:
         OSError: it cannot be opened.
     """
     require_regular(path, size)
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    return os.fdopen(os.open(path, flags), "rb")
+    return open_plain_file(path)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.inputs.image.open import Opened, reason, too_large
+from edgeembed_runtime.inputs.image.open import Opened, too_large
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -95,7 +96,7 @@ def decode(opened: Opened, plan: DecodePlan, wanted_side: int) -> "Image":
     except Exception as error:  # Pillow's plugins raise whatever their parsers come across
         raise InputError(
             f"{opened.name}: expected a whole image, but it is truncated or damaged: "
-            f"{reason(error)}"
+            f"{first_line(error)}"
         ) from error
 
 

@@ -2,7 +2,6 @@
 
 import io
 import os
-import stat
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -13,6 +12,8 @@ from typing import IO, TYPE_CHECKING, Any, TypeGuard, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed_runtime._internal.messages import first_line
+from edgeembed_runtime._internal.plain_files import NotPlainFileError, open_plain_file
 from edgeembed_runtime.errors import InputError, MissingExtraError
 
 # What `Encoder.encode_image` takes: a path, a file's bytes, an open file, a PIL image, or an
@@ -99,11 +100,6 @@ def is_single_image(value: object) -> TypeGuard[ImageInput]:
     )
 
 
-def reason(error: Exception) -> str:
-    """The first line of what a library said."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-
-
 def too_large(name: str, size: tuple[int, int], max_pixels: int) -> InputError:
     """What is said of an image that has too many pixels."""
     return InputError(
@@ -130,7 +126,7 @@ def _loaded(image: "Image", max_pixels: int) -> None:
         raise
     except Exception as error:  # Pillow's plugins raise whatever their parsers come across
         raise InputError(
-            f"a PIL image: expected one that can be read, got: {reason(error)}"
+            f"a PIL image: expected one that can be read, got: {first_line(error)}"
         ) from error
 
 
@@ -167,16 +163,13 @@ def _stream(image: object, name: str) -> Generator[IO[bytes]]:
 
 def _open_file(path: Path, name: str) -> IO[bytes]:
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            found = "a directory" if path.is_dir() else "no regular file"
-            raise InputError(f"{name}: expected an image file, got {found}")
-        # It may be another file by now, and opening a FIFO would wait for a writer for ever.
-        flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
-        return os.fdopen(os.open(path, flags), "rb")
+        return open_plain_file(path, follow_links=True)
+    except NotPlainFileError as error:
+        raise InputError(f"{name}: expected an image file, got {error.found}") from error
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"{name}: expected an image file, found nothing") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise InputError(f"{name}: expected an image file, got: {reason(error)}") from error
+        raise InputError(f"{name}: expected an image file, got: {first_line(error)}") from error
 
 
 def _open(stream: IO[bytes], name: str, max_pixels: int) -> "Image":
@@ -192,7 +185,7 @@ def _open(stream: IO[bytes], name: str, max_pixels: int) -> "Image":
     except MemoryError:
         raise
     except Exception as error:  # Pillow's plugins raise whatever their parsers come across
-        raise InputError(f"{name}: expected an image, got: {reason(error)}") from error
+        raise InputError(f"{name}: expected an image, got: {first_line(error)}") from error
     return image
 
 
@@ -203,7 +196,7 @@ def _checked_beginning(stream: IO[bytes], name: str, max_pixels: int) -> bytes:
         beginning = stream.read(_PROBE_BYTES)
         stream.seek(0)
     except (OSError, ValueError) as error:
-        raise InputError(f"{name}: could not be read: {reason(error)}") from error
+        raise InputError(f"{name}: could not be read: {first_line(error)}") from error
     if not beginning:
         raise InputError(f"{name}: expected an image, got 0 bytes")
     is_webp = beginning[8:12] == b"WEBP"

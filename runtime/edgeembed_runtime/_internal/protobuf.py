@@ -1,0 +1,83 @@
+"""The wire format of protocol buffers, read and written without a library.
+
+The onnx package is a converter's tool; the runtime looks at a few fields of ONNX files and writes a
+few. Source: https://protobuf.dev/programming-guides/encoding/
+"""
+
+from collections.abc import Iterator
+
+Field = tuple[int, int | memoryview]
+_MAX_VARINT_BITS = 63
+
+
+def read_fields(data: memoryview) -> Iterator[Field]:
+    """The (number, value) of every field of a message: an int, or the bytes of what is delimited.
+
+    Fixed-width fields come as 0: nothing here reads them.
+
+    Raises:
+        ValueError, IndexError: the bytes are no message.
+    """
+    position, end = 0, len(data)
+    while position < end:
+        key, position = _read_varint(data, position)
+        number, wire = key >> 3, key & 7
+        value: int | memoryview = 0
+        if wire == 0:
+            value, position = _read_varint(data, position)
+        elif wire in (1, 5):
+            position += 8 if wire == 1 else 4
+        elif wire == 2:
+            length, start = _read_varint(data, position)
+            position = start + length
+            value = data[start:position]
+        else:
+            raise ValueError(f"wire type {wire}")
+        if number == 0 or position > end:
+            raise ValueError("a field ends outside its message")
+        yield number, value
+
+
+def as_message(value: int | memoryview) -> memoryview:
+    """The bytes of a delimited field.
+
+    Raises:
+        ValueError: it is a number.
+    """
+    if isinstance(value, int):
+        raise ValueError("expected a length-delimited field")
+    return value
+
+
+def message(*fields: bytes) -> bytes:
+    """A message of encoded fields."""
+    return b"".join(fields)
+
+
+def field(number: int, value: int | str | bytes) -> bytes:
+    """One field: a number as a varint; a text, bytes or a message delimited."""
+    if isinstance(value, int):
+        return _varint(number << 3) + _varint(value)
+    data = value.encode() if isinstance(value, str) else value
+    return _varint(number << 3 | 2) + _varint(len(data)) + data
+
+
+def _read_varint(data: memoryview, position: int) -> tuple[int, int]:
+    result = shift = 0
+    while True:
+        byte = data[position]
+        result |= (byte & 0x7F) << shift
+        position += 1
+        if byte < 0x80:
+            return result, position
+        shift += 7
+        if shift > _MAX_VARINT_BITS:
+            raise ValueError("varint longer than ten bytes")
+
+
+def _varint(value: int) -> bytes:
+    low = bytearray()
+    while value >= 0x80:
+        low.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*low, value])
