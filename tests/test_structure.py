@@ -1,0 +1,110 @@
+"""The plan of the house, held: arrows between folders run one way, and folders stay small."""
+
+import ast
+import itertools
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = {
+    "edgeembed": ROOT / "edgeembed",
+    "edgeembed_converters": ROOT / "converters" / "edgeembed_converters",
+    "edgeembed_runtime": ROOT / "runtime" / "edgeembed_runtime",
+}
+MAX_MODULES, MAX_LINES = 15, 500
+SMALL_LINES, MAX_SMALL = 30, 40
+SOURCES = ("edgeembed", "converters", "runtime", "tests", "benchmarks", "examples")
+
+
+def modules_of(package):
+    """Every module of a package by its dotted name."""
+    root = PACKAGES[package]
+    for path in sorted(root.rglob("*.py")):
+        parts = (package, *path.relative_to(root).with_suffix("").parts)
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+def imports_of(path):
+    """The dotted names that a module imports, at any depth of a function, for types or for real."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def folder_arrows(package):
+    """Which folders each folder of a package imports from, and by which modules."""
+    paths = dict(modules_of(package))
+    folders = {name: path.parent for name, path in paths.items()}
+    found = defaultdict(dict)
+    door = PACKAGES[package] / "__init__.py"
+    for path in paths.values():
+        if path == door:
+            continue  # it names everything, and imports it when it is asked for
+        for name in imports_of(path):
+            target = name if name in folders else name.rpartition(".")[0]
+            if target in folders and folders[target] != path.parent and paths[target] != door:
+                found[path.parent].setdefault(folders[target], f"{path.name} imports {target}")
+    return found
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_folders_import_each_other(package):
+    arrows = folder_arrows(package)
+    done, under_way = set(), []
+
+    def follow(folder):
+        if folder in under_way:
+            circle = [*under_way[under_way.index(folder) :], folder]
+            steps = [arrows[a][b] for a, b in itertools.pairwise(circle)]
+            names = " -> ".join(str(each.relative_to(ROOT)) for each in circle)
+            pytest.fail(f"a circle of folders: {names}: {'; '.join(steps)}")
+        if folder not in done:
+            under_way.append(folder)
+            for target in sorted(arrows[folder]):
+                follow(target)
+            done.add(under_way.pop())
+
+    for folder in sorted(arrows):
+        follow(folder)
+
+
+def test_packages_import_downwards_only():
+    floors = list(PACKAGES)
+    for package in floors:
+        above = set(floors[: floors.index(package)])
+        for _, path in modules_of(package):
+            upwards = [n for n in imports_of(path) if n.partition(".")[0] in above]
+            assert upwards == [], path
+
+
+def folders_of_modules():
+    found = defaultdict(list)
+    for top in SOURCES:
+        for path in sorted((ROOT / top).rglob("*.py")):
+            if path.name != "__init__.py":
+                found[path.parent].append(path)
+    return found
+
+
+def test_no_folder_has_more_modules_than_one_can_see_at_once():
+    crowded = {
+        str(folder.relative_to(ROOT)): len(modules)
+        for folder, modules in folders_of_modules().items()
+        if len(modules) > MAX_MODULES
+    }
+    assert crowded == {}
+
+
+def test_modules_are_neither_rooms_of_two_ideas_nor_cupboards():
+    lines = {
+        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())
+        for package in PACKAGES
+        for _, path in modules_of(package)
+    }
+    assert {path: count for path, count in lines.items() if count > MAX_LINES} == {}
+    small = [p for p, count in lines.items() if count < SMALL_LINES and "__init__" not in p]
+    assert len(small) < MAX_SMALL, small
