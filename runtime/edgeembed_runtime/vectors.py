@@ -1,6 +1,6 @@
-"""What is done with vectors after the model: normalize, truncate, store in fewer bits, compare."""
+"""Vectors after the model: normalize, truncate, store in fewer bits, compare."""
 
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,20 +26,27 @@ def truncate(vectors: NDArray[np.float32], dim: int, *, unit: bool) -> NDArray[n
     Raises:
         InputError: `dim` is not between 1 and d.
     """
-    full = vectors.shape[-1]
-    whole = isinstance(cast(object, dim), int | np.integer) and not isinstance(dim, bool)
-    if not whole or not 1 <= dim <= full:
-        raise InputError(f"truncate_dim: expected 1 to {full} (the model's own), got {dim!r}")
+    check_truncate_dim(dim, vectors.shape[-1])
     kept = np.ascontiguousarray(vectors[..., :dim])
     return normalize(kept) if unit else kept
 
 
+def check_truncate_dim(dim: object, full: int) -> None:
+    """Refuse a length that vectors of `full` components cannot be truncated to.
+
+    Raises:
+        InputError: `dim` is not a whole number between 1 and `full`.
+    """
+    if isinstance(dim, bool) or not isinstance(dim, int | np.integer) or not 1 <= dim <= full:
+        raise InputError(f"truncate_dim: expected 1 to {full} (the model's own), got {dim!r}")
+
+
 @public
 def calibration_ranges(vectors: NDArray[Any], *, margin: float = 0.0) -> NDArray[np.float32]:
-    """The least and the greatest value of each component of (n, d) vectors: (2, d) float32.
+    """Return the minimum and maximum of each component of (n, d) vectors: (2, d) float32.
 
-    What 8-bit precisions spread their 256 steps over. `margin` widens every range by that share
-    of it on both sides, for vectors that are few.
+    8-bit precisions spread their 256 steps over these ranges. `margin` widens every range by that
+    share of it on both sides, for samples of few vectors.
 
     Raises:
         InputError: not two or more vectors of finite numbers.
@@ -52,52 +59,61 @@ def calibration_ranges(vectors: NDArray[Any], *, margin: float = 0.0) -> NDArray
     return np.stack([low - wider, high + wider])
 
 
+def check_precision(precision: str, dim: int, ranges: NDArray[Any] | None) -> None:
+    """Refuse a precision that vectors of `dim` components cannot have.
+
+    Raises:
+        InputError: `precision` is unknown, `dim` is not a multiple of 8 for a binary one, or
+            `ranges`, where an 8-bit one has them, are not (2, dim) ascending finite numbers.
+    """
+    if precision not in PRECISIONS:
+        raise InputError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}")
+    if precision in ("binary", "ubinary") and dim % 8:
+        raise InputError(f"precision {precision!r}: expected d divisible by 8, got {dim}")
+    if precision in ("int8", "uint8") and ranges is not None:
+        _checked_ranges(ranges, dim)
+
+
 def to_precision(
     vectors: NDArray[np.float32], precision: Precision, ranges: NDArray[Any] | None = None
 ) -> NDArray[Any]:
-    """Convert (n, d) float32 rows to a smaller type, in sentence-transformers' conventions.
+    """Convert (n, d) float32 rows to a smaller type, by sentence-transformers' conventions.
 
-    float16: rounded. int8 / uint8: the step of `ranges` (2, d) that a component lies in, of 256
-    from its least to its greatest value; what lies outside becomes the nearest of them. binary /
-    ubinary: one bit a component (1 where > 0), packed big-endian into (n, d/8) int8 / uint8.
-    Source: `quantize_embeddings` of
+    float16: rounded. int8 / uint8: which of the 256 steps of `ranges` (2, d) a component lies in;
+    what lies outside takes the nearest step. binary / ubinary: one bit a component (1 where > 0),
+    packed big-endian into (n, d/8) int8 / uint8. Source: `quantize_embeddings` of
     https://github.com/huggingface/sentence-transformers/blob/master/sentence_transformers/util
 
     Raises:
-        InputError: `precision` is unknown, d is not a multiple of 8 for the binary kinds, or the
-            ranges of an 8-bit kind are missing or of another shape.
+        InputError: see `check_precision`; or an 8-bit precision without ranges.
     """
+    check_precision(precision, vectors.shape[-1], ranges)
     match precision:
         case "float32":
             return vectors
         case "float16":
             return vectors.astype(np.float16)
         case "int8" | "uint8":
-            steps = _steps(vectors, ranges)
+            steps = _steps(vectors, _checked_ranges(ranges, vectors.shape[-1]))
             return steps.astype(np.uint8) if precision == "uint8" else (steps - 128).astype(np.int8)
         case "binary" | "ubinary":
-            if vectors.shape[-1] % 8:
-                raise InputError(
-                    f"precision {precision!r}: expected d divisible by 8, got {vectors.shape[-1]}"
-                )
             packed = np.packbits(vectors > 0, axis=-1)
             # sentence-transformers' int8 form: the same bits, shifted down by 128.
             return packed if precision == "ubinary" else (packed ^ 0x80).view(np.int8)
-        case _:
-            raise InputError(
-                f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}"
-            )
 
 
-def _steps(vectors: NDArray[np.float32], ranges: NDArray[Any] | None) -> NDArray[np.float32]:
-    expected = (2, vectors.shape[-1])
+def _checked_ranges(ranges: NDArray[Any] | None, dim: int) -> NDArray[np.float32]:
     array = _numbers(ranges, "ranges") if ranges is not None else np.empty(0, np.float32)
-    if array.shape != expected or not np.isfinite(array).all() or (array[0] > array[1]).any():
+    if array.shape != (2, dim) or not np.isfinite(array).all() or (array[0] > array[1]).any():
         raise InputError(
-            f"ranges: expected the least and greatest values, {expected}, got {array.shape}"
+            f"ranges: expected the least and greatest values, {(2, dim)}, got {array.shape}"
         )
-    step = (array[1] - array[0]) / 255
-    steps = np.floor((vectors - array[0]) / np.where(step == 0, np.float32(1), step))
+    return array
+
+
+def _steps(vectors: NDArray[np.float32], ranges: NDArray[np.float32]) -> NDArray[np.float32]:
+    step = (ranges[1] - ranges[0]) / 255
+    steps = np.floor((vectors - ranges[0]) / np.where(step == 0, np.float32(1), step))
     return np.clip(steps, np.float32(0), np.float32(255))
 
 

@@ -80,7 +80,8 @@ def signatures_of(thing):
             if owner.__module__.partition(".")[0] not in OURS:
                 continue
             for name, member in vars(owner).items():
-                if name.startswith("_") and name != "__init__":
+                own_init = name == "__init__" and owner is thing
+                if name.startswith("_") and not own_init:
                     continue
                 member = member.fget if isinstance(member, property) else member
                 member = getattr(member, "__func__", member)

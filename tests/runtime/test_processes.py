@@ -143,7 +143,7 @@ def test_a_child_never_waits_for_a_lock_that_was_held_while_forking(tiny_path):
         import os, sys
         from edgeembed import Encoder
         encoder = Encoder.load(sys.argv[1])
-        with encoder._engine._lock:
+        with encoder._text._lock:
             child = os.fork()
             if not child:
                 os._exit(0 if encoder.encode("a").shape == (16,) else 9)

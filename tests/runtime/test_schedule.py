@@ -75,7 +75,7 @@ def test_no_profile_changes_a_bit_of_a_vector(tiny_path, profile):
 def test_background_never_works_on_the_caller_s_thread(tiny_path, monkeypatch):
     ran_on = []
     with Encoder.load(tiny_path, profile="background") as made:
-        session = made._engine.get()._single
+        session = made._text.engine._single
         real = session.run
         monkeypatch.setattr(
             session, "run", lambda *a: (ran_on.append(threading.current_thread().name), real(*a))[1]
@@ -117,7 +117,7 @@ def test_an_idle_encoder_uses_no_processor(tiny_path, profile):
 def test_only_background_s_threads_give_way_and_the_caller_never_does(tiny_path, profile, nicer):
     own, seen = os.getpriority(os.PRIO_PROCESS, 0), []
     with Encoder.load(tiny_path, profile=profile) as made:
-        engine = made._engine.get()
+        engine = made._text.engine
 
         def note(_):
             seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))

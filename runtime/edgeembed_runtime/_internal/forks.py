@@ -3,33 +3,51 @@
 import ctypes
 import os
 import weakref
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
-class ForkAware(Protocol):
-    """Something that must know of forks."""
+@dataclass(frozen=True, kw_only=True)
+class _Follower:
+    """An object that lives, and what is called with it around a fork."""
 
-    def before_fork(self) -> None:
-        """Called before a fork; what it holds from here on is let go by the two others."""
-        ...
-
-    def after_fork_in_parent(self) -> None:
-        """Called in the parent."""
-        ...
-
-    def after_fork_in_child(self) -> None:
-        """Called in the child, before anything else uses it."""
-        ...
+    owner: "weakref.ref[Any]"
+    before: Callable[[Any], None]
+    in_parent: Callable[[Any], None]
+    in_child: Callable[[Any], None]
 
 
-_known: "weakref.WeakSet[ForkAware]" = weakref.WeakSet()
-# Those that were told before the fork under way: the same are told after it.
-_told: list[ForkAware] = []
+_followers: list[_Follower] = []
+# Those called before the fork under way, kept alive: the same ones are called after it.
+_under_way: list[tuple[Any, _Follower]] = []
 
 
-def follow_forks(thing: ForkAware) -> None:
-    """Tell `thing` of every fork, for as long as it lives."""
-    _known.add(thing)
+def _nothing(owner: object) -> None:
+    del owner
+
+
+def follow_forks(
+    owner: T,
+    *,
+    before: Callable[[T], None] = _nothing,
+    in_parent: Callable[[T], None] = _nothing,
+    in_child: Callable[[T], None] = _nothing,
+) -> None:
+    """Call functions with `owner` around every fork, for as long as it lives.
+
+    Args:
+        owner: what is concerned; only a weak reference to it is kept.
+        before: called before a fork; what it holds from then on, the two others let go.
+        in_parent: called in the parent, after the fork.
+        in_child: called in the child, before anything else uses `owner` there.
+    """
+    follower = _Follower(
+        owner=weakref.ref(owner, _forget), before=before, in_parent=in_parent, in_child=in_child
+    )
+    _followers.append(follower)
 
 
 def never_delete(thing: object) -> None:
@@ -37,20 +55,27 @@ def never_delete(thing: object) -> None:
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
 
+def _forget(owner: "weakref.ref[Any]") -> None:
+    _followers[:] = [follower for follower in _followers if follower.owner is not owner]
+
+
 def _before() -> None:
-    _told[:] = list(_known)
-    for thing in _told:
-        thing.before_fork()
+    for follower in _followers.copy():  # which a hook may add to
+        if (owner := follower.owner()) is not None:
+            _under_way.append((owner, follower))
+            follower.before(owner)
 
 
 def _in_parent() -> None:
-    while _told:
-        _told.pop().after_fork_in_parent()
+    while _under_way:
+        owner, follower = _under_way.pop()
+        follower.in_parent(owner)
 
 
 def _in_child() -> None:
-    while _told:
-        _told.pop().after_fork_in_child()
+    while _under_way:
+        owner, follower = _under_way.pop()
+        follower.in_child(owner)
 
 
 if hasattr(os, "register_at_fork"):

@@ -11,6 +11,7 @@ from edgeembed_runtime.vectors import SIMILARITIES, Similarity
 
 KIND = "edgeembed-bundle"
 FORMAT_VERSION = 1
+_ARTICLE: Mapping[Modality, str] = {"text": "a", "image": "an"}
 
 
 @public
@@ -105,10 +106,7 @@ class Manifest:
             InputError: the bundle has none.
         """
         if self.text is None:
-            raise InputError(
-                f"bundle {self.name}: expected one that encodes texts, got one for images only; "
-                "give it images, or use a bundle with a text tower"
-            )
+            raise self.lacks("text")
         return self.text
 
     def image_tower(self) -> ImageTower:
@@ -118,8 +116,13 @@ class Manifest:
             InputError: the bundle has none.
         """
         if self.image is None:
-            raise InputError(
-                f"bundle {self.name}: expected one that encodes images, got one for texts only; "
-                "give it texts, or use a bundle with an image tower"
-            )
+            raise self.lacks("image")
         return self.image
+
+    def lacks(self, modality: Modality) -> InputError:
+        """The error for a bundle without a tower that is needed."""
+        (other,) = self.modalities
+        return InputError(
+            f"bundle {self.name}: expected one that encodes {modality}s, got one for {other}s "
+            f"only; give it {other}s, or use a bundle with {_ARTICLE[modality]} {modality} tower"
+        )

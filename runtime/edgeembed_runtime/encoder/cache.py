@@ -65,7 +65,12 @@ class EmbeddingCache:
         self._warned = False
         with self._lock:
             self._open()
-        follow_forks(self)
+        follow_forks(
+            self,
+            before=EmbeddingCache._hold,
+            in_parent=EmbeddingCache._release,
+            in_child=EmbeddingCache._release,
+        )
 
     def __reduce__(self) -> tuple[Callable[..., "EmbeddingCache"], tuple[str, int]]:
         """Pickle as a path and a size: the copy opens the same file."""
@@ -126,17 +131,13 @@ class EmbeddingCache:
         with self._lock:
             self._disconnect()
 
-    def before_fork(self) -> None:
+    def _hold(self) -> None:
         """Close the file, once nobody uses it: SQLite's locks do not survive a fork."""
         self._lock.acquire()
         self._disconnect()
 
-    def after_fork_in_parent(self) -> None:
+    def _release(self) -> None:
         """Go on; the file is opened again when it is needed."""
-        self._lock.release()
-
-    def after_fork_in_child(self) -> None:
-        """Go on, with a file of one's own."""
         self._lock.release()
 
     def _disconnect(self) -> None:

@@ -18,16 +18,16 @@ from edgeembed_runtime.bundle.default_bundle import default_bundle
 from edgeembed_runtime.bundle.signature import TOKEN_EMBEDDINGS
 from edgeembed_runtime.encoder.cache import EmbeddingCache
 from edgeembed_runtime.encoder.image import ImageOptions, check_max_pixels
-from edgeembed_runtime.encoder.load import LoadOptions, Verify, load_towers, with_proven
+from edgeembed_runtime.encoder.load import LoadOptions, Verify, load_towers
 from edgeembed_runtime.encoder.long_texts import Chunker, ChunkVectors
-from edgeembed_runtime.encoder.output import Shape
+from edgeembed_runtime.encoder.output import OutputOptions
 from edgeembed_runtime.encoder.progress import OnProgress
 from edgeembed_runtime.encoder.prompts import Role, prompt_text
-from edgeembed_runtime.encoder.properties import EncoderFacts
+from edgeembed_runtime.encoder.properties import EncoderProperties
 from edgeembed_runtime.encoder.self_test import SelfTest
-from edgeembed_runtime.encoder.text import EncodeOptions
+from edgeembed_runtime.encoder.text import TextOptions
 from edgeembed_runtime.encoder.token_vectors import TokenVectors, token_vectors_of
-from edgeembed_runtime.encoder.word_neighbors import NearestWords, Neighbor
+from edgeembed_runtime.encoder.word_neighbors import Neighbor, WordNeighbors
 from edgeembed_runtime.encoder.zero_shot import (
     TEMPLATE,
     Classification,
@@ -44,7 +44,7 @@ from edgeembed_runtime.inputs.text.validation import checked_text, stream_of
 
 
 @public
-class Encoder(EncoderFacts):
+class Encoder(EncoderProperties):
     """Texts and images to vectors, on this machine, with no network.
 
     Make one with `Encoder.load`. It may be shared by any number of threads, pickled (it is loaded
@@ -54,8 +54,10 @@ class Encoder(EncoderFacts):
 
     def __init__(self, bundle: Bundle, options: LoadOptions) -> None:
         """Load an opened bundle; use `Encoder.load`."""
-        super().__init__(bundle, load_towers(bundle, options))
-        self._options = with_proven(options, self._loaded)
+        super().__init__(bundle, *load_towers(bundle, options))
+        self._options = options.with_proven(
+            {modality: tower.variant.name for modality, tower in self._towers.items()}
+        )
 
     @classmethod
     def load(
@@ -152,7 +154,7 @@ class Encoder(EncoderFacts):
         """
         if self.modalities == ("image",):
             if prompt_name is not None or prompt is not None or chunk:
-                self.manifest.text_tower()  # says that these options are for texts
+                raise self.manifest.lacks("text")
             return self.encode_image(
                 cast("ImageInput | Sequence[ImageInput]", inputs),
                 truncate_dim=truncate_dim,
@@ -160,14 +162,16 @@ class Encoder(EncoderFacts):
                 ranges=ranges,
                 show_progress_bar=show_progress_bar,
             )
-        options = EncodeOptions(
-            prefix=self._prefix(prompt_name, prompt),
-            shape=Shape(truncate_dim=truncate_dim, precision=precision, ranges=ranges),
+        options = self._text_options(
+            self._prompt(prompt_name, prompt),
+            truncate_dim=truncate_dim,
+            precision=precision,
+            ranges=ranges,
             truncation=truncation,
             chunk=chunk,
             progress=show_progress_bar,
         )
-        return self._loaded.text_encoding().encode(cast("str | Sequence[str]", inputs), options)
+        return self._text_encoder().encode(cast("str | Sequence[str]", inputs), options)
 
     def encode_query(
         self,
@@ -183,14 +187,16 @@ class Encoder(EncoderFacts):
         show_progress_bar: bool | OnProgress = False,
     ) -> NDArray[Any]:
         """Encode what is searched for: `encode` with the model's query prompt, if it has one."""
-        options = EncodeOptions(
-            prefix=self._prefix(prompt_name, prompt, "query"),
-            shape=Shape(truncate_dim=truncate_dim, precision=precision, ranges=ranges),
+        options = self._text_options(
+            self._prompt(prompt_name, prompt, "query"),
+            truncate_dim=truncate_dim,
+            precision=precision,
+            ranges=ranges,
             truncation=truncation,
             chunk=chunk,
             progress=show_progress_bar,
         )
-        return self._loaded.text_encoding().encode(inputs, options)
+        return self._text_encoder().encode(inputs, options)
 
     def encode_document(
         self,
@@ -206,14 +212,16 @@ class Encoder(EncoderFacts):
         show_progress_bar: bool | OnProgress = False,
     ) -> NDArray[Any]:
         """Encode what is found: `encode` with the model's document prompt, if it has one."""
-        options = EncodeOptions(
-            prefix=self._prefix(prompt_name, prompt, "document"),
-            shape=Shape(truncate_dim=truncate_dim, precision=precision, ranges=ranges),
+        options = self._text_options(
+            self._prompt(prompt_name, prompt, "document"),
+            truncate_dim=truncate_dim,
+            precision=precision,
+            ranges=ranges,
             truncation=truncation,
             chunk=chunk,
             progress=show_progress_bar,
         )
-        return self._loaded.text_encoding().encode(inputs, options)
+        return self._text_encoder().encode(inputs, options)
 
     async def aencode(
         self,
@@ -230,16 +238,18 @@ class Encoder(EncoderFacts):
     ) -> NDArray[Any]:
         """Encode like `encode`, on another thread, so that an event loop goes on meanwhile."""
         stop = threading.Event()
-        options = EncodeOptions(
-            prefix=self._prefix(prompt_name, prompt),
-            shape=Shape(truncate_dim=truncate_dim, precision=precision, ranges=ranges),
+        options = self._text_options(
+            self._prompt(prompt_name, prompt),
+            truncate_dim=truncate_dim,
+            precision=precision,
+            ranges=ranges,
             truncation=truncation,
             chunk=chunk,
             progress=show_progress_bar,
             stop=stop,
         )
         try:
-            return await asyncio.to_thread(self._loaded.text_encoding().encode, inputs, options)
+            return await asyncio.to_thread(self._text_encoder().encode, inputs, options)
         finally:  # when it is cancelled, the thread need not go on
             stop.set()
 
@@ -259,11 +269,11 @@ class Encoder(EncoderFacts):
         Raises:
             InputError: an input is not a usable text; vectors before it were given already.
         """
-        texts, prefix = self._loaded.text_encoding(), self._prefix(prompt_name, prompt)
+        encoder, prefix = self._text_encoder(), self._prompt(prompt_name, prompt)
         numbered = (
             (at, checked_text(t, f"inputs[{at}]")) for at, t in enumerate(stream_of(inputs))
         )
-        return texts.stream(numbered, prefix, truncation, chunk)
+        return encoder.stream(numbered, prefix, truncation, chunk)
 
     def encode_image(
         self,
@@ -296,11 +306,13 @@ class Encoder(EncoderFacts):
             InferenceError: the model failed.
         """
         options = ImageOptions(
-            shape=Shape(truncate_dim=truncate_dim, precision=precision, ranges=ranges),
+            output=OutputOptions(truncate_dim=truncate_dim, precision=precision, ranges=ranges),
             max_pixels=max_pixels,
             progress=show_progress_bar,
         )
-        return self._loaded.image_encoding().encode(images, options)
+        encoder = self._image_encoder()
+        options.validate(self.dim)
+        return encoder.encode(images, options)
 
     def encode_image_iter(
         self, images: Iterable[ImageInput], *, max_pixels: int = DEFAULT_MAX_PIXELS
@@ -312,7 +324,7 @@ class Encoder(EncoderFacts):
         """
         if is_single_image(images):
             raise InputError(f"images: expected many images, got one {type(images).__name__}")
-        return self._loaded.image_encoding().outcomes(images, check_max_pixels(max_pixels))
+        return self._image_encoder().outcomes(images, check_max_pixels(max_pixels))
 
     @overload
     def classify(
@@ -343,8 +355,8 @@ class Encoder(EncoderFacts):
         Raises:
             InputError: see `encode_image`; or the bundle has not both towers, or no logit scale.
         """
-        self._loaded.text_encoding()  # an image bundle would take the labels for files
-        texts = self.encode(label_texts(labels, template))
+        encoder, options = self._text_encoder(), TextOptions(prefix=self._prompt(None, None))
+        texts = encoder.encode(label_texts(labels, template), options)
         vectors = np.atleast_2d(self.encode_image(images))
         cosines = vec.similarity_matrix(vectors, texts, "cosine")
         found = classifications(cosines, labels, self.manifest)
@@ -361,7 +373,8 @@ class Encoder(EncoderFacts):
     ) -> ChunkVectors:
         """Encode the chunks of a long text, each with its place: see `chunk`."""
         chunker = Chunker(
-            tokenizer=self._engine.get().tokenizer, prompt=self._prefix(prompt_name, prompt)
+            tokenizer=self._text_encoder().engine.tokenizer,
+            prompt=self._prompt(prompt_name, prompt),
         )
         chunks = chunker.chunks(
             checked_text(text, "text"), max_tokens=max_tokens, overlap_tokens=overlap_tokens
@@ -386,7 +399,7 @@ class Encoder(EncoderFacts):
                 f"bundle {self.path}: expected the output {TOKEN_EMBEDDINGS}, found only "
                 f"{', '.join(self.manifest.text_tower().outputs)}; convert the model again"
             )
-        return token_vectors_of(self._engine.get(), checked_text(text, "text"))
+        return token_vectors_of(self._text_encoder().engine, checked_text(text, "text"))
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
@@ -423,7 +436,7 @@ class Encoder(EncoderFacts):
 
     def count_tokens(self, texts: str | list[str] | tuple[str, ...]) -> int | list[int]:
         """How many tokens a text, or each of a list, has before truncation, special ones too."""
-        return self._loaded.text_encoding().count_tokens(texts)
+        return self._text_encoder().count_tokens(texts)
 
     def chunk(
         self, text: str, *, max_tokens: int | None = None, overlap_tokens: int = 0
@@ -432,7 +445,7 @@ class Encoder(EncoderFacts):
 
         `max_tokens` defaults to all that the model takes beside its special tokens.
         """
-        chunker = Chunker(tokenizer=self._engine.get().tokenizer)
+        chunker = Chunker(tokenizer=self._text_encoder().engine.tokenizer)
         return chunker.chunks(
             checked_text(text, "text"), max_tokens=max_tokens, overlap_tokens=overlap_tokens
         )
@@ -442,12 +455,13 @@ class Encoder(EncoderFacts):
 
         Of a bundle with two towers, the outcome of the one that is nearer to its bound.
         """
-        tests = [each.self_test() for each in self._loaded.encodings.values()]
+        tests = [tower.self_test() for tower in self._towers.values()]
         return min(tests, key=lambda test: test.min_cosine - test.expected_min_cosine)
 
     def close(self) -> None:
         """Give back memory and threads; the encoder cannot be used after. Closing twice is fine."""
-        self._loaded.close()
+        for tower in self._towers.values():
+            tower.close()
 
     def __enter__(self) -> "Encoder":
         """Return the encoder itself."""
@@ -472,12 +486,36 @@ class Encoder(EncoderFacts):
 
     # -- inside -------------------------------------------------------------------------------
 
-    def _prefix(self, prompt_name: str | None, prompt: str | None, role: Role | None = None) -> str:
+    def _prompt(self, prompt_name: str | None, prompt: str | None, role: Role | None = None) -> str:
         return prompt_text(self.manifest.text_tower(), prompt_name, prompt, role)
 
+    def _text_options(
+        self,
+        prefix: str,
+        *,
+        truncate_dim: int | None,
+        precision: vec.Precision,
+        ranges: NDArray[Any] | None,
+        truncation: Truncation,
+        chunk: bool,
+        progress: bool | OnProgress,
+        stop: threading.Event | None = None,
+    ) -> TextOptions:
+        """The options that all ways to encode texts share, validated."""
+        options = TextOptions(
+            prefix=prefix,
+            output=OutputOptions(truncate_dim=truncate_dim, precision=precision, ranges=ranges),
+            truncation=truncation,
+            chunk=chunk,
+            progress=progress,
+            stop=stop,
+        )
+        options.validate(self.dim)
+        return options
+
     @cached_property
-    def _words(self) -> NearestWords:
-        return NearestWords(bundle=self._bundle, engine=self._engine)
+    def _words(self) -> WordNeighbors:
+        return WordNeighbors(encoder=self._text_encoder())
 
 
 def _load_again(path: str, options: LoadOptions) -> Encoder:

@@ -1,18 +1,16 @@
-"""How images become vectors: one or many, as a stream, in any precision."""
+"""From images to vectors: one, many, or a stream."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_runtime.bundle import Bundle, Variant
-from edgeembed_runtime.encoder.output import Finishing, Shape
+from edgeembed_runtime.encoder.output import OutputOptions
 from edgeembed_runtime.encoder.progress import OnProgress, with_progress
 from edgeembed_runtime.encoder.self_test import SelfTest, compare_golden
-from edgeembed_runtime.engine.handle import EngineHandle
+from edgeembed_runtime.encoder.tower import LoadedTower
 from edgeembed_runtime.engine.image import ImageEngine, Outcome
 from edgeembed_runtime.errors import BundleCorruptError, InputError
 from edgeembed_runtime.inputs.image.open import DEFAULT_MAX_PIXELS, ImageInput, is_single_image
@@ -22,55 +20,48 @@ from edgeembed_runtime.inputs.image.open import DEFAULT_MAX_PIXELS, ImageInput, 
 class ImageOptions:
     """What `Encoder.encode_image` takes beside the images."""
 
-    shape: Shape = field(default_factory=Shape)
+    output: OutputOptions = field(default_factory=OutputOptions)
     max_pixels: int = DEFAULT_MAX_PIXELS
     progress: bool | OnProgress = False
 
-    def __post_init__(self) -> None:
-        """Refuse a limit that cannot be."""
+    def validate(self, dim: int) -> None:
+        """Refuse options that cannot be, before any work.
+
+        Raises:
+            InputError: one is unknown or out of range.
+        """
         check_max_pixels(self.max_pixels)
+        self.output.validate(dim)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ImageEncoding:
-    """The way from images to vectors for one variant of a bundle."""
-
-    bundle: Bundle
-    variant: Variant
-    engine: EngineHandle[ImageEngine]
+class ImageEncoder(LoadedTower[ImageEngine]):
+    """The image tower of a bundle, loaded."""
 
     def encode(
         self, images: ImageInput | Sequence[ImageInput], options: ImageOptions
     ) -> NDArray[Any]:
-        """One image to (d,), or n images to (n, d)."""
-        finish, shape = self._finishing.finish, options.shape
-        self._finishing.check(shape)
+        """Encode one image to (d,), or n images to (n, d)."""
         if is_single_image(images):
-            return finish(self.engine.get().encode_one(images, options.max_pixels), shape)
+            return self.finish(self.engine.encode_one(images, options.max_pixels), options.output)
         given = checked_images(images)
         found = np.empty((len(given), self.bundle.manifest.dim), np.float32)
-        outcomes = self.outcomes(given, options.max_pixels)
-        vectors = with_progress(vectors_of(outcomes), len(given), options.progress)
-        for row, vector in enumerate(vectors):
+        vectors = vectors_of(self.outcomes(given, options.max_pixels))
+        for row, vector in enumerate(with_progress(vectors, len(given), options.progress)):
             found[row] = vector
-        return finish(found, shape)
+        return self.finish(found, options.output)
 
     def outcomes(self, images: Iterable[ImageInput], max_pixels: int) -> Iterator[Outcome]:
-        """The vector of each image, (d,) float32, or what is wrong with it, in order."""
-        return self.engine.get().encode_many(enumerate(images), max_pixels)
+        """The vector of each image, (d,) float32, or the error that says why there is none."""
+        return self.engine.encode_many(enumerate(images), max_pixels)
 
     def self_test(self) -> SelfTest:
         """Run the golden images here and compare with the original model's vectors."""
-        golden = self._finishing.golden()
+        golden = self.golden()
         if not golden.images:
             raise BundleCorruptError("golden.json: expected images, found none; convert again")
         images = (self.bundle.read(name) for name in golden.images)
         found = np.stack(list(vectors_of(self.outcomes(images, DEFAULT_MAX_PIXELS))))
         return compare_golden(golden.image_vectors, found, "image", self.variant)
-
-    @cached_property
-    def _finishing(self) -> Finishing:
-        return Finishing(bundle=self.bundle)
 
 
 def vectors_of(outcomes: Iterable[Outcome]) -> Iterator[NDArray[np.float32]]:

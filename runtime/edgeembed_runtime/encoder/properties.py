@@ -1,24 +1,28 @@
-"""What an encoder is: what its bundle says, and what was loaded of it."""
+"""What an encoder says of itself: from its bundle, and from what was loaded of it."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 from edgeembed_runtime.bundle import Bundle, Manifest, Modality
-from edgeembed_runtime.encoder.load import Loaded
+from edgeembed_runtime.encoder.image import ImageEncoder
 from edgeembed_runtime.encoder.prompts import Role, usual_prompt
+from edgeembed_runtime.encoder.text import TextEncoder
 from edgeembed_runtime.engine.base import Engine
-from edgeembed_runtime.engine.handle import EngineHandle
 from edgeembed_runtime.engine.image import ImageEngine
+from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.vectors import Similarity
 
 
-class EncoderFacts:
-    """The facts that an encoder answers for."""
+class EncoderProperties:
+    """The properties of an encoder."""
 
-    def __init__(self, bundle: Bundle, loaded: Loaded) -> None:
-        """`bundle` is open, and `loaded` of it."""
+    def __init__(
+        self, bundle: Bundle, text: TextEncoder | None, image: ImageEncoder | None
+    ) -> None:
+        """`bundle` is open; `text` and `image` are its towers, as far as they are loaded."""
         self._bundle = bundle
-        self._loaded = loaded
+        self._text = text
+        self._image = image
 
     @property
     def manifest(self) -> Manifest:
@@ -52,7 +56,7 @@ class EncoderFacts:
 
     @property
     def max_tokens(self) -> int:
-        """How many tokens of a text count, special ones included; the rest is cut off.
+        """How many tokens of a text count, special tokens included; the rest is truncated.
 
         Raises:
             InputError: the bundle encodes no texts.
@@ -72,12 +76,12 @@ class EncoderFacts:
     @property
     def modalities(self) -> tuple[Modality, ...]:
         """What it encodes: "text", "image", or both."""
-        return tuple(self._loaded.encodings)
+        return tuple(self._towers)
 
     @property
     def variant(self) -> str:
         """The name of the variant that runs; where towers differ, "text=int8 image=fp32"."""
-        names = {m: each.variant.name for m, each in self._loaded.encodings.items()}
+        names = {modality: tower.variant.name for modality, tower in self._towers.items()}
         if len(set(names.values())) == 1:
             return next(iter(names.values()))
         return " ".join(f"{modality}={name}" for modality, name in names.items())
@@ -99,7 +103,7 @@ class EncoderFacts:
 
     @property
     def deterministic(self) -> bool:
-        """Whether an input's vector is the same to the bit, alone, in any company and order.
+        """Whether vectors are bit-identical regardless of batch composition and order.
 
         True on the CPU. Other providers run texts in padded batches, which may change the last
         digits.
@@ -107,8 +111,38 @@ class EncoderFacts:
         return self._any_engine().deterministic
 
     @property
-    def _engine(self) -> EngineHandle[Engine]:
-        return self._loaded.text_encoding().engine
+    def _towers(self) -> Mapping[Modality, TextEncoder | ImageEncoder]:
+        """The loaded towers, by the kind of their input."""
+        found: dict[Modality, TextEncoder | ImageEncoder] = {}
+        if self._text is not None:
+            found["text"] = self._text
+        if self._image is not None:
+            found["image"] = self._image
+        return found
+
+    def _text_encoder(self) -> TextEncoder:
+        """The loaded text tower.
+
+        Raises:
+            InputError: the bundle has none, or was loaded without.
+        """
+        if self._text is None:
+            raise self._not_loaded("text")
+        return self._text
+
+    def _image_encoder(self) -> ImageEncoder:
+        """The loaded image tower; raises as `_text_encoder` does."""
+        if self._image is None:
+            raise self._not_loaded("image")
+        return self._image
+
+    def _not_loaded(self, modality: Modality) -> InputError:
+        if modality not in self.manifest.towers:
+            return self.manifest.lacks(modality)
+        (other,) = self.modalities
+        return InputError(
+            f"this encoder was loaded for {other}s only; load it for {modality}s as well"
+        )
 
     def _any_engine(self) -> Engine | ImageEngine:
-        return next(iter(self._loaded.encodings.values())).engine.get()
+        return next(iter(self._towers.values())).engine

@@ -1,9 +1,9 @@
-"""How texts become vectors: one or many, cut or chunked, through a cache, in any precision."""
+"""From texts to vectors: one or many, truncated or chunked, through a cache."""
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from edgeembed_runtime.bundle import Bundle, Variant
 from edgeembed_runtime.encoder.cache import EmbeddingCache
 from edgeembed_runtime.encoder.long_texts import Chunker
-from edgeembed_runtime.encoder.output import Finishing, Shape
+from edgeembed_runtime.encoder.output import OutputOptions
 from edgeembed_runtime.encoder.progress import OnProgress, with_progress
 from edgeembed_runtime.encoder.self_test import SelfTest, compare_golden
+from edgeembed_runtime.encoder.tower import LoadedTower
 from edgeembed_runtime.engine.base import EncodeMany, Engine, NumberedText, at_position
-from edgeembed_runtime.engine.handle import EngineHandle
 from edgeembed_runtime.errors import BundleCorruptError, EdgeEmbedError
 from edgeembed_runtime.inputs.text.truncation import (
     CutTexts,
@@ -28,61 +28,69 @@ from edgeembed_runtime.inputs.text.validation import checked_texts
 
 
 @dataclass(frozen=True, kw_only=True)
-class EncodeOptions:
-    """What `Encoder.encode` takes beside the inputs; `prefix` is the text put before each.
+class TextOptions:
+    """What `Encoder.encode` takes beside the inputs.
 
-    `stop` ends the work on a list before the next text.
+    `prefix` is the prompt, put before each text. `stop` ends the work on a list before the next
+    text.
     """
 
     prefix: str
-    shape: Shape = field(default_factory=Shape)
+    output: OutputOptions = field(default_factory=OutputOptions)
     truncation: Truncation = "truncate"
     chunk: bool = False
     progress: bool | OnProgress = False
     stop: threading.Event | None = None
 
-    def __post_init__(self) -> None:
-        """Refuse an unknown policy before any work."""
+    def validate(self, dim: int) -> None:
+        """Refuse options that cannot be, before any work.
+
+        Raises:
+            InputError: one is unknown or out of range.
+        """
         check_truncation(self.truncation)
+        self.output.validate(dim)
 
 
-@dataclass(frozen=True, kw_only=True)
-class TextEncoding:
-    """The way from texts to vectors for one variant of a bundle."""
+class TextEncoder(LoadedTower[Engine]):
+    """The text tower of a bundle, loaded, with the cache that its vectors go through."""
 
-    bundle: Bundle
-    variant: Variant
-    engine: EngineHandle[Engine]
-    cache: EmbeddingCache | None
+    def __init__(
+        self,
+        bundle: Bundle,
+        variant: Variant,
+        open_engine: Callable[[], Engine],
+        cache: EmbeddingCache | None,
+    ) -> None:
+        """Open the engine; what `open_engine` raises comes through."""
+        super().__init__(bundle, variant, open_engine)
+        self._cache = cache
 
-    def encode(self, inputs: str | Sequence[str], options: EncodeOptions) -> NDArray[Any]:
-        """One text to (d,), or n texts to (n, d); of equal texts only one is run."""
-        dim = self.bundle.manifest.dim
-        finish, shape = self._finishing.finish, options.shape
-        self._finishing.check(shape)
+    def encode(self, inputs: str | Sequence[str], options: TextOptions) -> NDArray[Any]:
+        """Encode one text to (d,), or n texts to (n, d); a text that repeats is run once."""
         if isinstance(inputs, str):
-            return finish(self._encode_one(inputs, options), shape)
+            return self.finish(self._encode_one(inputs, options), options.output)
         texts = checked_texts(inputs)
         rows: dict[str, int] = {}
         distinct: list[NumberedText] = []
         for position, text in enumerate(texts):
             if rows.setdefault(text, len(rows)) == len(distinct):
                 distinct.append((position, text))
-        found = np.empty((len(distinct), dim), np.float32)
-        vectors = self._vectors(distinct, options)
+        found = np.empty((len(distinct), self.bundle.manifest.dim), np.float32)
+        vectors = self._encode_many(distinct, options)
         for row, vector in enumerate(with_progress(vectors, len(distinct), options.progress)):
             found[row] = vector
             if options.stop is not None and options.stop.is_set():
                 raise EdgeEmbedError("encoding was cancelled")
         if len(distinct) < len(texts):
             found = found[[rows[text] for text in texts]]
-        return finish(found, shape)
+        return self.finish(found, options.output)
 
     def stream(
         self, texts: Iterable[NumberedText], prefix: str, truncation: Truncation, chunk: bool
     ) -> Iterator[NDArray[np.float32]]:
         """The vector of each text, (d,) float32, in order; reads only a little ahead."""
-        engine = self.engine.get()
+        engine = self.engine
         cuts = CutTexts(truncation, engine.tokenizer)
         encode_many = self._cached(partial(engine.encode_many, on_cut=cuts.note), truncation)
         if chunk:
@@ -93,7 +101,7 @@ class TextEncoding:
 
     def count_tokens(self, texts: str | Sequence[str]) -> int | list[int]:
         """How many tokens a text, or each of a list, has before truncation."""
-        tokenizer = self.engine.get().tokenizer
+        tokenizer = self.engine.tokenizer
         if isinstance(texts, str):
             return tokenizer.count(texts)
         counts: list[int] = []
@@ -104,15 +112,15 @@ class TextEncoding:
 
     def self_test(self) -> SelfTest:
         """Run the golden texts here and compare with the original model's vectors."""
-        golden = self._finishing.golden()
+        golden = self.golden()
         if not golden.texts:
             raise BundleCorruptError("golden.json: expected texts, found none; convert again")
-        # Not through a cache: it is this machine that is tested.
-        found = np.stack(list(self.engine.get().encode_many(enumerate(golden.texts), allow_cut)))
+        # Not through the cache: it is this machine that is tested.
+        found = np.stack(list(self.engine.encode_many(enumerate(golden.texts), allow_cut)))
         return compare_golden(golden.vectors, found, "text", self.variant)
 
-    def _vectors(
-        self, texts: Sequence[NumberedText], options: EncodeOptions
+    def _encode_many(
+        self, texts: Sequence[NumberedText], options: TextOptions
     ) -> Iterator[NDArray[np.float32]]:
         if len(texts) == 1:
             ((position, text),) = texts
@@ -121,11 +129,11 @@ class TextEncoding:
         else:
             yield from self.stream(texts, options.prefix, options.truncation, options.chunk)
 
-    def _encode_one(self, text: str, options: EncodeOptions) -> NDArray[np.float32]:
+    def _encode_one(self, text: str, options: TextOptions) -> NDArray[np.float32]:
         if options.chunk:
             (found,) = self.stream([(0, text)], options.prefix, options.truncation, chunk=True)
             return found
-        engine = self.engine.get()
+        engine = self.engine
         cuts = CutTexts(options.truncation, engine.tokenizer)
 
         def encode(texts: Iterable[NumberedText]) -> Iterator[NDArray[np.float32]]:
@@ -136,16 +144,12 @@ class TextEncoding:
         return found
 
     def _cached(self, encode_many: EncodeMany, truncation: Truncation) -> EncodeMany:
-        # A text in the cache is not tokenized, so that nobody would know that it is too long.
-        if self.cache is None or truncation != "truncate":
+        # A cached text is not tokenized, so nothing would notice that it is too long.
+        if self._cache is None or truncation != "truncate":
             return encode_many
-        # Variants of one space differ a little, so a cache keeps them apart.
-        manifest, engine = self.bundle.manifest, self.engine.get()
+        # Variants of one space differ a little, and so do providers: a cache keeps them apart.
+        manifest, engine = self.bundle.manifest, self.engine
         model = f"{manifest.space} {manifest.files[self.variant.file].sha256}"
-        if not engine.deterministic:  # nor are they what another provider gives
+        if not engine.deterministic:
             model += f" {' '.join(engine.nodes_by_provider)}"
-        return partial(self.cache.through, model, encode_many=encode_many, window=engine.window)
-
-    @cached_property
-    def _finishing(self) -> Finishing:
-        return Finishing(bundle=self.bundle)
+        return partial(self._cache.through, model, encode_many=encode_many, window=engine.window)

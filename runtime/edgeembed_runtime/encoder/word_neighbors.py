@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime._internal.public import public
-from edgeembed_runtime.bundle import Bundle
-from edgeembed_runtime.engine.base import Engine
-from edgeembed_runtime.engine.handle import EngineHandle
+from edgeembed_runtime.encoder.text import TextEncoder
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.text.truncation import allow_cut
 from edgeembed_runtime.inputs.text.validation import checked_texts
@@ -29,14 +27,13 @@ class Neighbor(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NearestWords:
-    """The vocabulary of a static model: every token that stands for text, and its own vector.
+class WordNeighbors:
+    """The vocabulary of a static model: every token that stands for text, with its own vector.
 
-    The vectors are made when they are first asked for, and kept: 4 bytes x words x dim.
+    The vectors are computed on first use and kept: 4 bytes x words x dim.
     """
 
-    bundle: Bundle
-    engine: EngineHandle[Engine]
+    encoder: TextEncoder
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
@@ -76,7 +73,7 @@ class NearestWords:
 
     def _asked(self, word: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The vector of a word, and its ids."""
-        engine = self.engine.get()
+        engine = self.encoder.engine
         ids = engine.tokenizer.encode(word).ids
         if not word.strip() or engine.tokenizer.unknown_id in ids.tolist():
             raise InputError(f"most_similar: expected words of the vocabulary, got {word!r:.80}")
@@ -84,19 +81,19 @@ class NearestWords:
 
     @cached_property
     def _ids(self) -> Mapping[str, int]:
-        text = self.bundle.manifest.text_tower()
-        if not text.static:
+        bundle = self.encoder.bundle
+        if not bundle.manifest.text_tower().static:
             raise InputError(
-                f"bundle {self.bundle.path}: expected a static model, of word vectors or distilled "
-                "to a table; this one has vectors for texts only: encode the words, and search them"
+                f"bundle {bundle.path}: expected a static model, of word vectors or distilled to a "
+                "table; this one has vectors for texts only: encode the words, and search them"
             )
-        return self.engine.get().tokenizer.vocabulary()
+        return self.encoder.engine.tokenizer.vocabulary()
 
     @cached_property
     def _unit(self) -> NDArray[np.float32]:
         ids = np.fromiter(self._ids.values(), np.int64, len(self._ids))
-        engine = self.engine.get()
-        found = np.empty((len(ids), self.bundle.manifest.dim), np.float32)
+        engine = self.encoder.engine
+        found = np.empty((len(ids), self.encoder.bundle.manifest.dim), np.float32)
         for start in range(0, len(ids), _IDS_AT_ONCE):
             part = slice(start, start + _IDS_AT_ONCE)
             found[part] = normalize(engine.encode_ids(ids[part]))

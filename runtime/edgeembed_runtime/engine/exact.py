@@ -18,8 +18,7 @@ from edgeembed_runtime.engine.base import (
 from edgeembed_runtime.engine.memory_budget import threads_within
 from edgeembed_runtime.engine.pool import WorkerPool
 from edgeembed_runtime.engine.schedule import Schedule
-from edgeembed_runtime.engine.session import Session, SessionSettings
-from edgeembed_runtime.engine.sessions import OpenSession, Sessions
+from edgeembed_runtime.engine.session import OpenSession, Session, SessionSettings, opened_once
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer, TokenizedText
 
 
@@ -51,7 +50,7 @@ class ExactEngine:
         self.tokenizer = tokenizer
         self._spin = schedule.spin
         self._callers_help = schedule.run_in_caller_thread
-        self._sessions = Sessions(open_session)
+        self._open_session = opened_once(open_session)
         self._single = self._session(schedule.single_threads)
         self.threads = schedule.threads
         if schedule.max_memory_mb is not None:
@@ -109,4 +108,4 @@ class ExactEngine:
         return self._pool.call(partial(self._single.run, inputs), output)
 
     def _session(self, threads: int) -> Session:
-        return self._sessions.get(SessionSettings(threads=threads, spin=self._spin and threads > 1))
+        return self._open_session(SessionSettings(threads=threads, spin=self._spin and threads > 1))

@@ -19,8 +19,7 @@ from edgeembed_runtime.engine.base import at_position
 from edgeembed_runtime.engine.memory_budget import threads_within
 from edgeembed_runtime.engine.pool import WorkerPool
 from edgeembed_runtime.engine.schedule import Schedule
-from edgeembed_runtime.engine.session import Session, SessionSettings
-from edgeembed_runtime.engine.sessions import OpenSession, Sessions
+from edgeembed_runtime.engine.session import OpenSession, Session, SessionSettings, opened_once
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.image.decode import decode, plan_decoding
 from edgeembed_runtime.inputs.image.open import ImageInput, open_image
@@ -58,7 +57,7 @@ class ImageEngine:
         self.deterministic = deterministic
         self._preprocess = preprocess
         self._schedule = schedule
-        self._sessions = Sessions(open_session)
+        self._open_session = opened_once(open_session)
         self._single = self._session(schedule.single_threads)
         self.threads = schedule.threads
         if schedule.max_memory_mb is not None:
@@ -124,7 +123,7 @@ class ImageEngine:
 
     def _session(self, threads: int) -> Session:
         spin = self._schedule.spin and threads > 1
-        return self._sessions.get(SessionSettings(threads=threads, spin=spin))
+        return self._open_session(SessionSettings(threads=threads, spin=spin))
 
 
 @dataclass

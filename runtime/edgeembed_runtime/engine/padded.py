@@ -15,8 +15,7 @@ from edgeembed_runtime.bundle.signature import BATCH_AXIS, EMBEDDING, TOKEN_AXIS
 from edgeembed_runtime.engine.base import NumberedText, OnCut, at_position, feeds, tokenized
 from edgeembed_runtime.engine.pool import WorkerPool
 from edgeembed_runtime.engine.schedule import Schedule
-from edgeembed_runtime.engine.session import Session, SessionSettings
-from edgeembed_runtime.engine.sessions import OpenSession, Sessions
+from edgeembed_runtime.engine.session import OpenSession, Session, SessionSettings, opened_once
 from edgeembed_runtime.errors import InferenceError
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer, TokenizedText
 
@@ -62,7 +61,7 @@ class PaddedEngine:
         self.threads = schedule.threads
         self._fixed = fixed
         self._token_budget = token_budget
-        self._sessions = Sessions(open_session)
+        self._open_session = opened_once(open_session)
         self.window = 1 if fixed else _WINDOW
         self._lengths = bucket_lengths(tokenizer.max_tokens)
         self._first = self._session(self._lengths[0])
@@ -137,7 +136,7 @@ class PaddedEngine:
 
     def _session(self, length: int) -> Session:
         sizes = {BATCH_AXIS: 1, TOKEN_AXIS: length} if self._fixed else {}
-        return self._sessions.get(
+        return self._open_session(
             SessionSettings(threads=self.threads, sizes=sizes, io_binding=not self._fixed)
         )
 

@@ -1,13 +1,16 @@
 """Running many small jobs on a few threads: order kept, memory flat, the first error ends it."""
 
+import contextlib
+import ctypes
 import itertools
 import os
+import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
-from edgeembed_runtime.engine.priority import lower_thread_priority
 from edgeembed_runtime.errors import EdgeEmbedError
 
 T = TypeVar("T")
@@ -15,6 +18,10 @@ R = TypeVar("R")
 
 # Jobs that wait ahead of the threads; enough that none idles while the caller takes results.
 _AHEAD_PER_THREAD = 8
+_NICE = 10
+# winnt.h; sys/qos.h: QOS_CLASS_BACKGROUND.
+_THREAD_PRIORITY_BELOW_NORMAL = -1
+_QOS_CLASS_BACKGROUND = 0x09
 
 
 class WorkerPool:
@@ -27,7 +34,7 @@ class WorkerPool:
         self._executor = ThreadPoolExecutor(
             threads,
             thread_name_prefix="edgeembed",
-            initializer=lower_thread_priority if low_priority else None,
+            initializer=_lower_thread_priority if low_priority else None,
         )
 
     def call(self, function: Callable[[T], R], item: T) -> R:
@@ -111,3 +118,18 @@ def _submitted(
         failed: Future[R] = Future()
         failed.set_exception(error)
         yield failed
+
+
+def _lower_thread_priority() -> None:
+    """Let the calling thread give way to normal ones; where that cannot be done, nothing happens.
+
+    Linux has a niceness for each thread, macOS a quality of service, Windows a thread priority.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        if sys.platform == "linux":
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        elif sys.platform == "darwin":
+            ctypes.CDLL(None).pthread_set_qos_class_self_np(_QOS_CLASS_BACKGROUND, 0)
+        elif sys.platform == "win32":
+            kernel = ctypes.windll.kernel32
+            kernel.SetThreadPriority(kernel.GetCurrentThread(), _THREAD_PRIORITY_BELOW_NORMAL)

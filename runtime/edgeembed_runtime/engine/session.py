@@ -1,7 +1,8 @@
 """onnxruntime sessions: made from checked bytes, on exactly the providers that were asked for."""
 
+import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,29 @@ class Session:
         binding.bind_output(output)
         self._session.run_with_iobinding(binding)
         return binding.copy_outputs_to_cpu()[0]
+
+
+OpenSession = Callable[[SessionSettings], Session]
+
+
+def opened_once(open_session: OpenSession) -> OpenSession:
+    """`open_session`, remembering what it opened: one session for each settings.
+
+    Any number of threads may ask at once.
+    """
+    lock = threading.Lock()
+    opened: list[tuple[SessionSettings, Session]] = []
+
+    def open_or_recall(settings: SessionSettings) -> Session:
+        with lock:
+            for known, session in opened:
+                if known == settings:
+                    return session
+            session = open_session(settings)
+            opened.append((settings, session))
+            return session
+
+    return open_or_recall
 
 
 def _options(settings: SessionSettings) -> ort.SessionOptions:

@@ -20,8 +20,7 @@ from edgeembed_runtime.engine.base import NumberedText, OnCut, at_position, feed
 from edgeembed_runtime.engine.cpu import available_cpus
 from edgeembed_runtime.engine.exact import ExactEngine
 from edgeembed_runtime.engine.schedule import Schedule
-from edgeembed_runtime.engine.session import Session
-from edgeembed_runtime.engine.sessions import OpenSession
+from edgeembed_runtime.engine.session import OpenSession, Session
 from edgeembed_runtime.errors import InferenceError, InputError
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 

@@ -54,7 +54,7 @@ def test_in_a_text_every_word_counts_once_however_many_ngrams_it_has(words, mode
 
 def test_padded_batches_give_the_same(model):
     encoder, _ = model
-    tokenizer = encoder._engine.get().tokenizer
+    tokenizer = encoder._text.engine.tokenizer
     graph = (encoder.path / "fp32.onnx").read_bytes()
     engine = PaddedEngine(
         tokenizer=tokenizer,

@@ -17,7 +17,7 @@ TEXTS = ["the cat", "a train", "", "東京", "running " * 40]
 
 def runs_of(encoder, monkeypatch):
     """The texts that the model is run on from now on."""
-    engine, seen = encoder._engine.get(), []
+    engine, seen = encoder._text.engine, []
     real = engine.encode_many
 
     def watched(texts, on_cut):

@@ -27,23 +27,26 @@ class TokenizerThreads:
             return False
         if not self._used:
             self._used = True
-            follow_forks(self)
+            follow_forks(
+                self,
+                before=TokenizerThreads._forbid,
+                in_parent=TokenizerThreads._allow,
+                in_child=TokenizerThreads._give_up,
+            )
         return True
 
-    def before_fork(self) -> None:
+    def _forbid(self) -> None:
         """Tell the library what its warning would ask the user to: no threads in the child."""
         if _VARIABLE not in os.environ:
             os.environ[_VARIABLE] = "false"
             self._set_here = True
 
-    def after_fork_in_parent(self) -> None:
-        """Go on as before."""
+    def _allow(self) -> None:
         if self._set_here:
             os.environ.pop(_VARIABLE, None)
             self._set_here = False
 
-    def after_fork_in_child(self) -> None:
-        """Do without threads from here on."""
+    def _give_up(self) -> None:
         self._inherited = True
 
 

@@ -1,0 +1,90 @@
+"""One tower of a bundle, loaded: its engine, through forks, and what its vectors become."""
+
+import threading
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_runtime._internal.forks import follow_forks, never_delete
+from edgeembed_runtime.bundle import Bundle, Golden, Variant
+from edgeembed_runtime.encoder.output import OutputOptions, apply_output_options, golden_of
+from edgeembed_runtime.engine.memory import trim_heap
+from edgeembed_runtime.errors import EdgeEmbedError
+
+
+class Closable(Protocol):
+    """An engine of any kind, as far as holding it goes."""
+
+    def close(self) -> None:
+        """Stop its threads."""
+        ...
+
+
+E = TypeVar("E", bound=Closable)
+
+
+class LoadedTower(Generic[E]):
+    """One variant of a tower with its engine, which a forked child opens again when it needs it.
+
+    The parent's engine is of no use in a child: its threads do not exist there.
+    """
+
+    def __init__(self, bundle: Bundle, variant: Variant, open_engine: Callable[[], E]) -> None:
+        """Open the engine; what `open_engine` raises comes through."""
+        self.bundle = bundle
+        self.variant = variant
+        self._open_engine = open_engine
+        self._lock = threading.Lock()
+        self._engine: E | None = open_engine()
+        self._closed = False
+        follow_forks(self, in_child=LoadedTower[E]._forget_engine)
+
+    @property
+    def engine(self) -> E:
+        """The engine of this process.
+
+        Raises:
+            EdgeEmbedError: it was closed.
+        """
+        with self._lock:
+            if self._closed:
+                raise EdgeEmbedError("this encoder is closed; load the bundle again")
+            if self._engine is None:
+                self._engine = self._open_engine()
+            return self._engine
+
+    def close(self) -> None:
+        """Stop the engine and release its memory; closing twice is fine."""
+        with self._lock:
+            engine, self._engine, self._closed = self._engine, None, True
+        if engine is not None:
+            engine.close()
+            del engine
+            trim_heap()
+
+    def golden(self) -> Golden:
+        """The bundle's golden inputs and vectors; raises as `golden_of` does."""
+        return golden_of(self.bundle)
+
+    def finish(self, vectors: NDArray[np.float32], options: OutputOptions) -> NDArray[Any]:
+        """Truncate and quantize (d,) or (n, d) float32 vectors as the options ask."""
+        golden_vectors = self._golden_vectors if options.needs_golden_ranges else None
+        return apply_output_options(
+            vectors,
+            options,
+            unit=self.bundle.manifest.normalized,
+            golden_vectors=golden_vectors,
+        )
+
+    @cached_property
+    def _golden_vectors(self) -> NDArray[np.float32]:
+        return self.golden().all_vectors
+
+    def _forget_engine(self) -> None:
+        self._lock = threading.Lock()
+        if self._engine is not None:
+            never_delete(self._engine)
+            self._engine = None
