@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness.sealed import write_sealed
+
+from faults.harness.sealed import write_sealed
 
 # Not importorskip: onnxruntime cannot be imported after usearch.
 _MISSING = [name for name in ("annoy", "usearch") if importlib.util.find_spec(name) is None]
@@ -32,7 +33,15 @@ class Reader:
     def __init__(self, folder: Path) -> None:
         path = os.pathsep.join(entry for entry in sys.path if entry)
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "harness.damage_process", folder, str(SEED)],
+            [
+                sys.executable,
+                "-W",
+                "error",
+                "-m",
+                "faults.harness.damage_process",
+                folder,
+                str(SEED),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},

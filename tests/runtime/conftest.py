@@ -1,11 +1,8 @@
-"""Bundles with an image tower, and images on disk."""
+"""Bundles with an image tower, and images on disk, for the tests of every folder below."""
 
 import pytest
 
-pytest.importorskip("PIL")
-import tiny_images
-
-from edgeembed_runtime.encoder.encoder import Encoder
+from helpers import tiny_images
 
 
 @pytest.fixture(scope="session")
@@ -19,13 +16,6 @@ def dual_path(tmp_path_factory, tiny_path):
     """A sound bundle for texts and images. Nobody writes to it."""
     target = tmp_path_factory.mktemp("bundles") / "dual.bundle"
     return tiny_images.write_dual_bundle(target, tiny_path)
-
-
-@pytest.fixture(scope="session")
-def encoder(image_path):
-    """The image bundle, loaded in fp32."""
-    with Encoder.load(image_path, variant="fp32", threads=2) as loaded:
-        yield loaded
 
 
 @pytest.fixture

@@ -124,7 +124,7 @@ def test_a_process_that_is_killed_goes_on_in_another(tmp_path):
             import sys, time
             from pathlib import Path
             sys.path.insert(0, {str(Path(__file__).parent)!r})
-            from test_distill_training import SETTINGS, course, net, train
+            from test_training import SETTINGS, course, net, train
             def slow(progress):
                 print(progress.step, flush=True)
                 time.sleep(0.02)

@@ -184,7 +184,7 @@ def test_calibration_texts_that_are_measured_on_are_left_out(bundle, tmp_path):
 
 
 def test_a_bundle_without_fp32(report, tmp_path):
-    from tiny_bundle import copy_bundle, edit_manifest
+    from helpers.tiny_bundle import copy_bundle, edit_manifest
 
     path = tmp_path / "only-int8"
     copy_bundle(report.path, path)

@@ -167,7 +167,7 @@ def test_no_probe_text_is_calibrated_on():
 
 
 def test_texts_without_a_token_are_left_out():
-    from tiny_bundle import tokenizer
+    from helpers.tiny_bundle import tokenizer
 
     made = TextTokenizer(tokenizer=tokenizer(), max_tokens=16, special_tokens=2)
     found = token_ids(made, ["the cat", "\ud800", "dog " * 50])

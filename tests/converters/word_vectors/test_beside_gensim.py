@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-import word_vector_files as files
 
 from edgeembed import import_word_vectors
 from edgeembed_runtime.encoder.encoder import Encoder
+from helpers import word_vector_files as files
 
 pytest.importorskip("gensim")
 OTHER_WORDS = ("zebra", "naïveté", "東", "Café-Bar", "a", "x" * 40, "emoji😍")

@@ -10,7 +10,7 @@ from edgeembed.cli.app import app
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.version import __version__
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 COMMANDS = sorted(typer.main.get_command(app).commands)
 
 

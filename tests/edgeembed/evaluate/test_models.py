@@ -88,7 +88,8 @@ def test_a_function_is_a_model_and_is_held_to_its_word():
 def test_a_sentence_transformers_directory_gives_its_own_vectors(tmp_path):
     sentence_transformers = pytest.importorskip("sentence_transformers")
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
-    from tiny_bundle import tokenizer
+
+    from helpers.tiny_bundle import tokenizer
 
     original = sentence_transformers.SentenceTransformer(
         modules=[StaticEmbedding(tokenizer(), embedding_dim=8)], device="cpu"

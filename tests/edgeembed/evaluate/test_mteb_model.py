@@ -4,16 +4,16 @@ import socket
 
 import numpy as np
 import pytest
-import tiny_bundle
 
 from edgeembed import Encoder
 from edgeembed.evaluate.mteb_model import MtebModel
 from edgeembed_runtime.errors import InputError
+from helpers import tiny_bundle
 
 mteb = pytest.importorskip("mteb")
 stats = pytest.importorskip("scipy.stats")
 linear_model = pytest.importorskip("sklearn.linear_model")
-tasks = pytest.importorskip("mteb_tasks")
+tasks = pytest.importorskip("helpers.mteb_tasks")
 
 PromptType = mteb.types.PromptType
 

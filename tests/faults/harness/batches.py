@@ -7,7 +7,7 @@ import numpy as np
 
 from edgeembed import Index, IndexSettings
 from edgeembed_runtime.index.base.unit_vectors import unit_rows
-from harness.contents import Document, State
+from faults.harness.contents import Document, State
 
 DIM = 8
 ROWS = 8

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from harness.operations import Operation
+from faults.harness.operations import Operation
 
 T = TypeVar("T")
 Choose = Callable[[list[T]], list[T]]

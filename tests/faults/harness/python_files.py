@@ -7,7 +7,7 @@ from collections.abc import Generator
 from pathlib import Path
 from unittest.mock import patch
 
-from harness.operations import Observer, Operation
+from faults.harness.operations import Observer, Operation
 
 _REAL_OPEN = io.open
 _WRITING = set("wxa+")

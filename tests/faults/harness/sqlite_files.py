@@ -15,7 +15,7 @@ from ctypes.util import find_library
 from functools import cache
 from pathlib import Path
 
-from harness.operations import Observer, Operation
+from faults.harness.operations import Observer, Operation
 
 _OK, _FULL, _CANTOPEN = 0, 13, 14
 _IOERR_WRITE, _IOERR_FSYNC, _IOERR_DIR_FSYNC = 778, 1034, 1290

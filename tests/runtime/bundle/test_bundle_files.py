@@ -6,7 +6,6 @@ import socket
 import sys
 
 import pytest
-import tiny_bundle
 
 from edgeembed_runtime.bundle import Bundle, write_bundle
 from edgeembed_runtime.bundle.names import check_name
@@ -18,6 +17,7 @@ from edgeembed_runtime.errors import (
     BundleUnsafeError,
     StorageError,
 )
+from helpers import tiny_bundle
 
 HOSTILE_NAMES = [
     "../x",

@@ -9,7 +9,7 @@ import pytest
 from edgeembed_runtime.bundle import Bundle, Golden
 from edgeembed_runtime.encoder.encoder import Encoder
 
-FORMAT_1 = Path(__file__).with_name("golden") / "bundle-format-1"
+FORMAT_1 = Path(__file__).parents[1] / "golden" / "bundle-format-1"
 
 
 @pytest.mark.parametrize("variant", ["fp32", "int8"])

@@ -6,7 +6,6 @@ import random
 
 import numpy as np
 import pytest
-import tiny_bundle
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import AttributeProto, TensorProto, helper, numpy_helper
@@ -19,6 +18,7 @@ from edgeembed_runtime.errors import (
     BundleUnsafeError,
     InferenceError,
 )
+from helpers import tiny_bundle
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import asyncio
 
 import numpy as np
 import pytest
-import tiny_bundle
 
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError
+from helpers import tiny_bundle
 
 TEXTS = ["the cat sat", "a dog ran", "", "soup and tomato " * 30, "東京", "the cat sat"]
 

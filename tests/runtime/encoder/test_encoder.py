@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-import tiny_bundle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +21,7 @@ from edgeembed_runtime.errors import (
     InputError,
     ProviderError,
 )
+from helpers import tiny_bundle
 
 TEXTS = ["the cat sat", "a dog ran", "", "soup and tomato " * 30, "東京", "the cat sat"]
 texts = st.lists(

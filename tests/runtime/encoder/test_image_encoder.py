@@ -6,12 +6,19 @@ import pickle
 
 import numpy as np
 import pytest
-import tiny_images
-from tiny_images import as_bytes, photo, reference_vector
 
 from edgeembed_runtime.bundle import Bundle, Golden
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import BundleCorruptError, InputError
+from helpers import tiny_images
+from helpers.tiny_images import as_bytes, photo, reference_vector
+
+
+@pytest.fixture(scope="module")
+def encoder(image_path):
+    """The image bundle, loaded in fp32."""
+    with Encoder.load(image_path, variant="fp32", threads=2) as loaded:
+        yield loaded
 
 
 def close(found, expected):

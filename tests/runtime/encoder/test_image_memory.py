@@ -8,7 +8,8 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_images import as_bytes, photo
+
+from helpers.tiny_images import as_bytes, photo
 
 resource = pytest.importorskip("resource", reason="no peak of memory is told here")
 

@@ -99,7 +99,7 @@ def test_vectors_before_a_bad_text_come_first(encoder):
 
 
 def test_vectors_of_a_model_without_unit_length_are_plain_means(tmp_path):
-    import tiny_bundle
+    from helpers import tiny_bundle
 
     path = tiny_bundle.write_tiny_bundle(tmp_path / "b", normalized=False)
     with Encoder.load(path, variant="fp32") as made:

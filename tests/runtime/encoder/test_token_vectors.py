@@ -4,12 +4,12 @@ import unicodedata
 
 import numpy as np
 import pytest
-import tiny_bundle
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError
+from helpers import tiny_bundle
 
 TEXT = "The cat, running, sat. A catfish sat on the cat!"
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-import tiny_bundle
 
 from edgeembed_runtime.bundle import FileEntry, Manifest, Source, Subwords, TextTower, Words
 from edgeembed_runtime.bundle.manifest_json import manifest_from_json, manifest_to_json
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import BundleCorruptError, InputError
+from helpers import tiny_bundle
 
 
 @pytest.fixture(scope="module")

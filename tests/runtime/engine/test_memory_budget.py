@@ -4,12 +4,12 @@ import mmap
 import re
 
 import pytest
-import tiny_bundle
 
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.engine.memory import resident_bytes, trim_heap
 from edgeembed_runtime.engine.memory_budget import threads_within
 from edgeembed_runtime.errors import InputError
+from helpers import tiny_bundle
 
 MB = 1 << 20
 

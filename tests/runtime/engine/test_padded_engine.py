@@ -8,10 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import tiny_bundle
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_tokenizers import ours
 
 from edgeembed_runtime.bundle.signature import EMBEDDING
 from edgeembed_runtime.engine.exact import ExactEngine
@@ -20,6 +18,8 @@ from edgeembed_runtime.engine.schedule import schedule_for
 from edgeembed_runtime.engine.session import Session, SessionSettings
 from edgeembed_runtime.errors import InferenceError, InputError
 from edgeembed_runtime.inputs.text.truncation import allow_cut
+from helpers import tiny_bundle
+from helpers.tiny_tokenizers import ours
 
 MODEL = tiny_bundle.graph(tiny_bundle.table()).SerializeToString()
 TEXTS = ["the cat", "", "running and playing in the rain " * 9, "東京", "a b c d e", "the cat"] * 3

@@ -7,8 +7,6 @@ import time
 
 import numpy as np
 import pytest
-import tiny_bundle
-from tiny_tokenizers import ours
 
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.engine.exact import ExactEngine
@@ -16,6 +14,8 @@ from edgeembed_runtime.engine.pool import WorkerPool
 from edgeembed_runtime.engine.schedule import PROFILES, Schedule, schedule_for
 from edgeembed_runtime.engine.session import Session
 from edgeembed_runtime.errors import InputError
+from helpers import tiny_bundle
+from helpers.tiny_tokenizers import ours
 
 TEXTS = ["the cat sat", "a train", "", "running " * 40, "東京 naïve"]
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-import tiny_bundle
 
 from edgeembed_runtime.bundle.signature import EMBEDDING, TOKEN_EMBEDDINGS
 from edgeembed_runtime.engine.base import feeds
 from edgeembed_runtime.engine.providers import CPU
 from edgeembed_runtime.engine.session import Session, SessionSettings
 from edgeembed_runtime.errors import BundleCorruptError, InferenceError, StorageError
+from helpers import tiny_bundle
 
 TABLE = tiny_bundle.table()
 MODEL = tiny_bundle.graph(TABLE).SerializeToString()

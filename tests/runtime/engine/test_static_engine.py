@@ -9,10 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_bundle
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_tokenizers import ours
 
 from edgeembed_converters.export.table import table_graph
 from edgeembed_runtime.engine.cpu import available_cpus
@@ -22,6 +20,8 @@ from edgeembed_runtime.engine.session import Session
 from edgeembed_runtime.engine.static import StaticEngine
 from edgeembed_runtime.errors import InferenceError, InputError
 from edgeembed_runtime.inputs.text.truncation import CutTexts, allow_cut
+from helpers import tiny_bundle
+from helpers.tiny_tokenizers import ours
 
 MODELS = {rows: table_graph(tiny_bundle.table(), rows, normalize=True) for rows in ("fp32", "int8")}
 # Its sums are not the same to the bit in a batch.
@@ -160,7 +160,7 @@ def test_a_forked_child_encodes_the_same_and_nothing_is_printed(environment, tmp
     script = """
         import os, sys
         from pathlib import Path
-        sys.path[:0] = sys.argv[2:]
+        sys.path.insert(0, sys.argv[2])
         from test_static_engine import engine_of, allow_cut
 
         texts = ["the cat", "a", "running and playing"] * 20
@@ -178,8 +178,6 @@ def test_a_forked_child_encodes_the_same_and_nothing_is_printed(environment, tmp
         assert dict(os.environ) == settings
         print("fine")
     """
-    here = Path(__file__).parent
-    folders = [here, here.parent / "helpers"]
     result = subprocess.run(
         [
             sys.executable,
@@ -188,7 +186,7 @@ def test_a_forked_child_encodes_the_same_and_nothing_is_printed(environment, tmp
             "-c",
             textwrap.dedent(script),
             tmp_path / "found",
-            *folders,
+            Path(__file__).parent,
         ],
         capture_output=True,
         text=True,

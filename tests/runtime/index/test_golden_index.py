@@ -9,7 +9,7 @@ import pytest
 
 from edgeembed import Index
 
-FORMAT_1 = Path(__file__).with_name("golden") / "index-format-1"
+FORMAT_1 = Path(__file__).parents[1] / "golden" / "index-format-1"
 FOUND = json.loads((FORMAT_1 / "found.json").read_bytes())
 ROWS = {"annoy": 200, "usearch": 200, "codes": 4100}
 BACKEND = {"annoy": "annoy", "usearch": "usearch", "codes": "exact"}

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 import transformers as t
-from image_processors import processor_of, saved_processor
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 from tokenizers.processors import TemplateProcessing
 from tokenizers.trainers import BpeTrainer
@@ -12,6 +11,7 @@ from tokenizers.trainers import BpeTrainer
 from edgeembed import convert
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.encoder.encoder import Encoder
+from helpers.image_processors import processor_of, saved_processor
 
 START, END, PAD = "<|startoftext|>", "<|endoftext|>", "<pad>"
 LENGTH = {"clip": 24, "siglip": 16}

@@ -3,11 +3,11 @@
 import pytest
 import torch
 import transformers as t
-from image_processors import processor_of, saved_processor
 
 from edgeembed import convert
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import ConversionError, InputError, UnsupportedModelError
+from helpers.image_processors import processor_of, saved_processor
 
 _COMMON = {
     "hidden_size": 32,

@@ -1,10 +1,10 @@
 """`edgeembed bench`: figures of every variant, from processes of their own."""
 
 import pytest
-import tiny_bundle
 
 from edgeembed import Encoder
 from edgeembed.bench.texts import texts_of
+from helpers import tiny_bundle
 
 
 def test_every_variant_that_suits_the_machine_is_measured(run_json, tiny_path):

@@ -9,7 +9,8 @@ pytest.importorskip("PIL", reason="the extra 'image' has Pillow")
 @pytest.fixture(scope="module")
 def vision_directory(tmp_path_factory):
     import transformers as t
-    from image_processors import processor_of
+
+    from helpers.image_processors import processor_of
 
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("models") / "tiny-convnext"

@@ -16,9 +16,10 @@ WORDS = (
 @pytest.fixture(scope="module")
 def teacher(tmp_path_factory):
     """A BERT of two layers with random weights, as transformers saves it."""
-    import tiny_bundle
     import torch
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    from helpers import tiny_bundle
 
     directory = tmp_path_factory.mktemp("models") / "tiny-bert"
     tokenizer = tiny_bundle.tokenizer()

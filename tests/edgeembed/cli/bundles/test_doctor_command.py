@@ -7,10 +7,10 @@ import sys
 
 import onnxruntime
 import pytest
-import tiny_bundle
 
 from edgeembed.doctor import machine, offline
 from edgeembed.doctor.offline import offline_finding
+from helpers import tiny_bundle
 
 
 def by_name(report):

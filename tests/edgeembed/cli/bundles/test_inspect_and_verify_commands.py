@@ -5,9 +5,9 @@ import sqlite3
 
 import numpy as np
 import pytest
-import tiny_bundle
 
 from edgeembed_runtime.bundle.manifest_json import manifest_from_json
+from helpers import tiny_bundle
 
 
 def test_inspecting_a_bundle_shows_what_matters(run, tiny_path):

@@ -1,10 +1,10 @@
 """Word vectors from the command line: `convert FILE OUT`, and `eval` on what comes of it."""
 
 import pytest
-import word_vector_files as files
 
 from edgeembed.evaluate import open_models
 from edgeembed_runtime.encoder.encoder import Encoder
+from helpers import word_vector_files as files
 
 
 @pytest.fixture

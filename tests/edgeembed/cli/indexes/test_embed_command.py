@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
-import tiny_bundle
 
 from edgeembed import Encoder
+from helpers import tiny_bundle
 
 TEXTS = ["the cat sat", "", "  a dog  ", "東京"]
 

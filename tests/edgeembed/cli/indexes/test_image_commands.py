@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 
 pytest.importorskip("PIL")
-import tiny_images
-from tiny_images import photo
 from typer.testing import CliRunner
 
 from edgeembed import Encoder, Index
@@ -18,6 +16,8 @@ from edgeembed.evaluate.models.bundle import BundleModel
 from edgeembed.evaluate.tasks.images import ZeroShot
 from edgeembed.ingest.duplicates import near_duplicates
 from edgeembed_runtime.errors import InputError
+from helpers import tiny_images
+from helpers.tiny_images import photo
 
 RUN = CliRunner()
 

@@ -1,10 +1,10 @@
 """An index of a folder, and what a run reads and embeds."""
 
 import pytest
-from indexed_folder import age
 
 from edgeembed import Encoder
 from edgeembed.ingest import indexing
+from helpers.indexed_folder import age
 
 
 @pytest.fixture

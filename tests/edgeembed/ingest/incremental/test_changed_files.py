@@ -3,9 +3,9 @@
 import os
 
 import pytest
-from indexed_folder import OLD, age, contents, counts
 
 from edgeembed import Index
+from helpers.indexed_folder import OLD, age, contents, counts
 
 
 def test_unchanged_files_are_not_read(run_json, notes, settled, read_files, embedded):

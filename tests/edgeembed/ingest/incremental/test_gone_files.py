@@ -4,10 +4,10 @@ import os
 import shutil
 
 import pytest
-from indexed_folder import age, contents, counts, sources
 
 from edgeembed import Index
 from edgeembed.ingest.indexed_files import IndexedFile, as_notes, read_indexed_files
+from helpers.indexed_folder import age, contents, counts, sources
 
 
 def test_what_is_gone_from_a_named_folder_leaves(run_json, notes, settled):

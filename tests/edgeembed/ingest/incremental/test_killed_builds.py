@@ -8,12 +8,12 @@ import sys
 
 import numpy as np
 import pytest
-from indexed_folder import OLD, age, contents
 from typer.testing import CliRunner
 
 from edgeembed import Index
 from edgeembed.cli.app import app
 from edgeembed.ingest.indexed_files import read_indexed_files
+from helpers.indexed_folder import OLD, age, contents
 
 KILLED = """
 import os, signal, sys

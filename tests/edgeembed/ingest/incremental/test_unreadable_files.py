@@ -5,10 +5,10 @@ import os
 import sys
 
 import pytest
-from indexed_folder import OLD, age, contents, counts, sources
 
 from edgeembed import Index
 from edgeembed.ingest import indexing
+from helpers.indexed_folder import OLD, age, contents, counts, sources
 
 # Root may read everything, unless it gives up its capabilities.
 POWERLESS = """

@@ -4,13 +4,13 @@ import itertools
 
 import numpy as np
 import pytest
-import tiny_bundle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeembed_runtime.encoder.cache import EmbeddingCache
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError, TruncationWarning
+from helpers import tiny_bundle
 
 TEXTS = ["the cat", "a train", "", "東京", "running " * 40]
 

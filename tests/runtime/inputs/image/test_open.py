@@ -8,11 +8,11 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_images import as_bytes, photo
 
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.image.decode import decode, plan_decoding
 from edgeembed_runtime.inputs.image.open import DEFAULT_MAX_PIXELS, open_image
+from helpers.tiny_images import as_bytes, photo
 
 FLAT = Image.new("RGB", (40, 30), (200, 100, 50))
 

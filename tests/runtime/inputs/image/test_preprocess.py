@@ -9,11 +9,11 @@ import math
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_images import photo
 
 from edgeembed_runtime.bundle import Preprocess
 from edgeembed_runtime.errors import BundleCorruptError
 from edgeembed_runtime.inputs.image.preprocess import pixel_values, resized_size
+from helpers.tiny_images import photo
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 HALF = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}

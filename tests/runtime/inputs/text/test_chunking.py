@@ -5,11 +5,11 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_tokenizers import KINDS, ours
 
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.text.chunking import chunk_text
+from helpers.tiny_tokenizers import KINDS, ours
 
 words = st.sampled_from(
     ["the", "cat", "running", "station.", "mat!\n", "naïve", "x" * 30, "\n\n", "東京。", "é", "?"]

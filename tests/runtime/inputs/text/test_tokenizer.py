@@ -6,15 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-import tiny_bundle
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tiny_tokenizers import KINDS, ours, saved
 from tokenizers import Tokenizer
 
 from edgeembed_runtime.errors import BundleCorruptError, InputError
 from edgeembed_runtime.inputs.text import tokenizer as module
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
+from helpers import tiny_bundle
+from helpers.tiny_tokenizers import KINDS, ours, saved
 
 
 def theirs(kind, text, max_tokens):

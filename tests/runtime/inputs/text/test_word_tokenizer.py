@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import word_vector_files as files
 from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
@@ -14,6 +13,7 @@ from edgeembed_runtime.bundle import Subwords, TextTower, Words
 from edgeembed_runtime.errors import BundleCorruptError, InputError
 from edgeembed_runtime.inputs.text.subwords import subword_rows
 from edgeembed_runtime.inputs.text.word_tokenizer import load_tokenizer
+from helpers import word_vector_files as files
 
 VOCABULARY = ("the", "cat", "dog", "e-mail", "don't", "u.s.", ",", ".", "new", "york", "Paris")
 UNKNOWN = len(VOCABULARY)
