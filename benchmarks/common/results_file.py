@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edgeembed_runtime.engine.cpu import available_cpus, cpu_features
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parents[1] / "results"
 _PACKAGES = ("edgeembed", "onnxruntime", "numpy", "torch", "transformers", "sentence-transformers")
 
 

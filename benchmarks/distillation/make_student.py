@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from student_texts import gather, without
-
+from benchmarks.distillation.student_texts import gather, without
 from edgeembed import LossWeights, TrainingSettings, distill_student
 from edgeembed.demo.minilm import find_minilm
 from edgeembed_runtime.bundle import Bundle, write_bundle

@@ -15,9 +15,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from model_and_texts import bundle, model_directory, short_texts
-from results_file import write_results
 
+from benchmarks.common.model_and_texts import bundle, model_directory, short_texts
+from benchmarks.common.results_file import write_results
 from edgeembed import Encoder
 from edgeembed.evaluate import evaluate, open_tasks
 from edgeembed.evaluate.models.function import FunctionModel

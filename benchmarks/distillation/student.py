@@ -11,9 +11,8 @@ import statistics
 import time
 from pathlib import Path
 
-from model_and_texts import bundle, passages, short_texts
-from results_file import write_results
-
+from benchmarks.common.model_and_texts import bundle, passages, short_texts
+from benchmarks.common.results_file import write_results
 from edgeembed import Encoder
 from edgeembed.evaluate import ObservationCache, evaluate, open_models, open_tasks
 from edgeembed.evaluate.evaluation import Evaluation

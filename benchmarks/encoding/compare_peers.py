@@ -14,14 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from model_and_texts import bundle, model_directory, passages, short_texts
-from results_file import write_results
-
-sys.path.insert(0, str(Path(__file__).parent / "peers"))
-from environments import setup, why_missing
-from side_process import Places, SideError, SideProcess
-from sides import BASE, SIDES
-from summary import cosine, figures_of, show
+from benchmarks.common.model_and_texts import bundle, model_directory, passages, short_texts
+from benchmarks.common.results_file import write_results
+from benchmarks.encoding.peers.environments import setup, why_missing
+from benchmarks.encoding.peers.side_process import Places, SideError, SideProcess
+from benchmarks.encoding.peers.sides import BASE, SIDES
+from benchmarks.encoding.peers.summary import cosine, figures_of, show
 
 TASKS = ("short", "passages", "single")
 PAUSE_S = 0.5

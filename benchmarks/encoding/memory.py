@@ -21,8 +21,7 @@ _IDLE_S = 10
 
 def write_texts(path: Path) -> None:
     """Real words, 5 to 256 tokens of them, evenly spread."""
-    from model_and_texts import bundle
-
+    from benchmarks.common.model_and_texts import bundle
     from edgeembed.demo.stdlib_docs import stdlib_functions
 
     words = " ".join(doc.text for doc in stdlib_functions()).split()
@@ -72,8 +71,8 @@ def main() -> None:
     if options.worker:
         worker(*options.worker, options.variant, options.texts)
         return
-    from model_and_texts import bundle
-    from results_file import write_results
+    from benchmarks.common.model_and_texts import bundle
+    from benchmarks.common.results_file import write_results
 
     with tempfile.TemporaryDirectory() as folder:
         texts = Path(folder) / "texts.json"

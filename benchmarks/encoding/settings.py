@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from model_and_texts import bundle, passages, short_texts
-from results_file import write_results
 
+from benchmarks.common.model_and_texts import bundle, passages, short_texts
+from benchmarks.common.results_file import write_results
 from edgeembed import Encoder
 from edgeembed_runtime._internal.ort import ort
 from edgeembed_runtime.engine.cpu import available_cpus

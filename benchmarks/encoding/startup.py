@@ -5,7 +5,7 @@ import statistics
 import subprocess
 import sys
 
-from results_file import write_results
+from benchmarks.common.results_file import write_results
 
 SCRIPTS = (
     "import edgeembed",

@@ -13,10 +13,16 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from efficientnet import Features, classifier, images_in, original_outputs, settings
 from PIL import Image
-from results_file import write_results
 
+from benchmarks.common.results_file import write_results
+from benchmarks.images.efficientnet import (
+    Features,
+    classifier,
+    images_in,
+    original_outputs,
+    settings,
+)
 from edgeembed import Budget, Encoder, convert
 
 CLASSES, IMAGES = 1000, 500

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from efficientnet import classifier, images_in, original_outputs, settings
-from model_and_texts import bundle
-from results_file import write_results
 
+from benchmarks.common.model_and_texts import bundle
+from benchmarks.common.results_file import write_results
+from benchmarks.images.efficientnet import classifier, images_in, original_outputs, settings
 from edgeembed import Budget, Composition, Encoder, compose_classifier
 from edgeembed_converters.composing.label_vectors import label_vectors, name_vectors
 from edgeembed_converters.composing.probability_mean import ProbabilityMean

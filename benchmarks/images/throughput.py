@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from quantization_images import NETWORKS, pixels
-from results_file import write_results
 
+from benchmarks.common.results_file import write_results
+from benchmarks.quantization.image_networks import NETWORKS, pixels
 from edgeembed import Encoder
 from edgeembed_converters.validation.parity import fidelity
 from edgeembed_runtime.bundle import (
@@ -55,7 +55,7 @@ class ImageInputs(torch.utils.data.Dataset):
 
 
 class Features(torch.nn.Module):
-    """What benchmarks/quantization_images.py exports."""
+    """What benchmarks/quantization/image_networks.py exports."""
 
     def __init__(self) -> None:
         super().__init__()

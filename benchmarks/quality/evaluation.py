@@ -14,9 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from model_and_texts import bundle, model_directory
-from results_file import write_results
-
+from benchmarks.common.model_and_texts import bundle, model_directory
+from benchmarks.common.results_file import write_results
 from edgeembed.demo.stdlib_docs import stdlib_functions
 from edgeembed.evaluate import evaluate, open_models, open_tasks, write_page
 from edgeembed.evaluate.models.model import Model

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from model_and_texts import bundle
-from results_file import write_results
 
+from benchmarks.common.model_and_texts import bundle
+from benchmarks.common.results_file import write_results
 from edgeembed import EmbeddingCache, Encoder
 from edgeembed.evaluate import evaluate, open_tasks
 from edgeembed.evaluate.models.bundle import BundleModel

@@ -18,8 +18,8 @@ import onnx
 import torch
 from onnx import TensorProto, helper
 from PIL import Image
-from results_file import write_results
 
+from benchmarks.common.results_file import write_results
 from edgeembed_converters.export.torch import quiet_export
 from edgeembed_converters.graph.cleanup import drop_unused
 from edgeembed_converters.quantization.search import Int8Search

@@ -11,11 +11,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from model_and_texts import bundle, model_directory, passages, short_texts
-from results_file import write_results
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.common.model_and_texts import bundle, model_directory, passages, short_texts
+from benchmarks.common.results_file import write_results
 from edgeembed import Encoder, convert, quantize
 from edgeembed_converters.validation.parity import fidelity
 from edgeembed_runtime.bundle import Bundle

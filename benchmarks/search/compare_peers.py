@@ -1,7 +1,7 @@
 """Search in real vectors, one query at a time: edgeembed's index beside other vector indexes.
 
     python -m pip install hnswlib usearch faiss-cpu chromadb sqlite-vec apsw
-    python benchmarks/search.py --texts texts.txt.gz
+    python benchmarks/search/compare_peers.py --texts texts.txt.gz
 
 `--texts` has a text a line (.gz is read as well); without it, texts of the standard library's
 documentation are used. More rows than there are texts are made by adding noise. Each engine runs
@@ -22,15 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from model_and_texts import bundle, short_texts
-from results_file import write_results
 
+from benchmarks.common.model_and_texts import bundle, short_texts
+from benchmarks.common.results_file import write_results
+from benchmarks.search.engines import ENGINES
 from edgeembed import Encoder
 
-PEERS = Path(__file__).parent / "search_peers"
-sys.path.insert(0, str(PEERS))
-from engines import ENGINES  # noqa: E402
-
+WORKER = Path(__file__).with_name("worker.py")
 K, TUNING = 10, 100
 
 
@@ -79,7 +77,7 @@ class Worker:
     def __init__(self, name: str, folder: Path, dim: int) -> None:
         folder.mkdir(exist_ok=True)
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", PEERS / "worker.py", name, folder, str(dim)],
+            [sys.executable, "-W", "ignore", WORKER, name, folder, str(dim)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -1,7 +1,7 @@
 """Durable writes: one document at a time, and in batches, beside chroma and sqlite-vec.
 
     python -m pip install chromadb sqlite-vec apsw
-    python benchmarks/upserts.py
+    python benchmarks/search/upserts.py
 
 Rows are random unit vectors of 384 components, with a text each in edgeembed's index; the peers get
 vectors alone. All sides write into the same file system and take turns. A reader that was open all
@@ -10,18 +10,15 @@ the time then has to see the last document after a refresh.
 
 import argparse
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
-from results_file import write_results
 
+from benchmarks.common.results_file import write_results
+from benchmarks.search.engines import ENGINES, Engine
 from edgeembed import Index
-
-sys.path.insert(0, str(Path(__file__).parent / "search_peers"))
-from engines import ENGINES, Engine
 
 DIM = 384
 

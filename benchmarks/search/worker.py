@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from engines import BATCH, ENGINES, Engine
+
+from benchmarks.search.engines import BATCH, ENGINES, Engine
 
 
 def resident_mb() -> float:

@@ -9,7 +9,7 @@ import matplotlib as mpl
 mpl.use("agg")
 import matplotlib.pyplot as plt
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PANELS = {
     "short": "short texts, throughput",
     "passages": "passages, throughput",

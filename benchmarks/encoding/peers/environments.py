@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from side_process import Places, SideError, SideProcess
-from sides import SIDES
+from benchmarks.encoding.peers.side_process import Places, SideError, SideProcess
+from benchmarks.encoding.peers.sides import SIDES
 
 HERE = Path(__file__).parent
 CHART = "chart"  # the environment that draws the chart

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sides import SIDES
+from benchmarks.encoding.peers.sides import SIDES
 
-WORKER = Path(__file__).parent / "worker.py"
+ROOT = Path(__file__).parents[3]
+WORKER = Path(__file__).with_name("worker.py")
 
 
 class SideError(RuntimeError):
@@ -37,11 +38,10 @@ class Places:
         return self.bundle if SIDES[name].env == "current" else self.envs / "models" / name
 
     def environment(self, name: str) -> dict[str, str]:
-        """Bytecode is kept, as after an installation; the peers see none of edgeembed's paths."""
+        """Bytecode is kept, as after an installation; peers see no path but that of benchmarks/."""
         left_out = {"PYTHONDONTWRITEBYTECODE"}
-        if SIDES[name].env != "current":
-            left_out.add("PYTHONPATH")
-        return {key: value for key, value in os.environ.items() if key not in left_out}
+        kept = {key: value for key, value in os.environ.items() if key not in left_out}
+        return kept if SIDES[name].env == "current" else {**kept, "PYTHONPATH": str(ROOT)}
 
     def log(self, name: str) -> Path:
         """What the side's process says on stderr."""

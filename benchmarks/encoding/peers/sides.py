@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
-import recipes
-from recipes import Encode, Job
+from benchmarks.encoding.peers import recipes
+from benchmarks.encoding.peers.recipes import Encode, Job
 
 
 @dataclass(frozen=True)

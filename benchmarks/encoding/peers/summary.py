@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from sides import BASE, SIDES
+
+from benchmarks.encoding.peers.sides import BASE, SIDES
 
 
 def figures_of(rounds: dict[str, dict]) -> dict[str, dict]:

@@ -38,7 +38,7 @@ def resident_mb() -> float:
 
 def main() -> None:
     name, model, folder, texts_file = sys.argv[1:]
-    from sides import SIDES, Job, versions
+    from benchmarks.encoding.peers.sides import SIDES, Job, versions
 
     side, encode = SIDES[name], None
     texts = json.loads(Path(texts_file).read_text())
