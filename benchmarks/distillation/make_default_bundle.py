@@ -15,10 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.distillation.default_bundle_texts import forbidden_texts, gather
-from edgeembed import distill_static
+from edgeembed import TrainingProgress, distill_static
 from edgeembed.demo.minilm import MODEL_ID
+from edgeembed_converters.matryoshka.truncation import measured_truncations
 from edgeembed_converters.packaging.model_card import model_card
-from edgeembed_runtime.bundle import Bundle, write_bundle
+from edgeembed_runtime.bundle import Bundle, Golden, write_bundle
 from edgeembed_runtime.bundle.default_bundle import default_bundle
 from edgeembed_runtime.storage import staged_directory
 
@@ -40,9 +41,16 @@ def label(path: Path, sizes: Mapping[str, int], notes: tuple[str, ...]) -> None:
     source = replace(manifest.source, id=MODEL_ID, license="Apache-2.0")
     manifest = replace(manifest, source=source)
     files: dict[str, bytes | Path] = {name: path / name for name in manifest.files}
-    files["README.md"] = model_card(manifest, sizes, notes).encode()
+    golden = Golden.from_json((path / manifest.golden).read_bytes())
+    truncations = measured_truncations(golden.vectors)
+    files["README.md"] = model_card(manifest, sizes, notes, truncations).encode()
     with staged_directory(path, replace=True) as stage:
         write_bundle(stage, manifest, files)
+
+
+def print_every_50(now: TrainingProgress) -> None:
+    if now.step % 50 == 0:
+        print(now, flush=True)
 
 
 def main() -> None:
@@ -67,7 +75,7 @@ def main() -> None:
         notes=[TEXTS],
         overwrite=True,
         on_step=lambda step: print(step, flush=True),
-        on_progress=lambda now: now.step % 50 or print(now, flush=True),
+        on_progress=print_every_50,
     )
     print(json.dumps(report.as_dict(), indent=2, default=str))
     label(options.output, report.sizes, report.notes)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.distillation.student_texts import gather, without
-from edgeembed import LossWeights, TrainingSettings, distill_student
+from edgeembed import LossWeights, TrainingProgress, TrainingSettings, distill_student
 from edgeembed.demo.minilm import find_minilm
 from edgeembed_runtime.bundle import Bundle, write_bundle
 
@@ -47,6 +47,11 @@ def int8_only(path: Path, folder: Path) -> Path:
     return made
 
 
+def print_every_50(now: TrainingProgress) -> None:
+    if now.step % 50 == 0:
+        print(now, flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("texts", type=Path)
@@ -73,7 +78,7 @@ def main() -> None:
         learning_curve=options.curve,
         name=NAME,
         on_step=lambda step: print(step, flush=True),
-        on_progress=lambda p: p.step % 50 or print(p, flush=True),
+        on_progress=print_every_50,
     )
     print(json.dumps(report.as_dict(), indent=2, default=str))
     if report.sizes.get("int8", MAX_BYTES + 1) > MAX_BYTES:

@@ -66,7 +66,9 @@ def wordllama() -> Side:
     from tokenizers import Tokenizer
     from wordllama.inference import WordLlamaInference
 
-    (folder,) = find_spec("wordllama").submodule_search_locations
+    spec = find_spec("wordllama")
+    assert spec is not None and spec.submodule_search_locations is not None
+    (folder,) = spec.submodule_search_locations
     (weights,) = Path(folder).rglob(f"*_{WORDLLAMA_DIM}.safetensors")
     (tokenizer,) = Path(folder).rglob("*_tokenizer_config.json")
     (table,) = load_file(weights).values()

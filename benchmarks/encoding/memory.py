@@ -69,7 +69,8 @@ def main() -> None:
     parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        worker(*options.worker, options.variant, options.texts)
+        bundle_path, texts_file = options.worker
+        worker(bundle_path, texts_file, options.variant, options.texts)
         return
     from benchmarks.common.model_and_texts import bundle
     from benchmarks.common.results_file import write_results

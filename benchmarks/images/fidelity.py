@@ -58,8 +58,10 @@ def varied(paths: list[Path], folder: Path) -> list[Path]:
         if number % 2:
             exif[ORIENTATION] = int(rng.integers(1, 9))
         target = folder / f"{number:03}.{suffix}"
-        more = {} if suffix == "gif" else {"exif": exif.tobytes()}
-        image.save(target, **more)
+        if suffix == "gif":
+            image.save(target)
+        else:
+            image.save(target, exif=exif.tobytes())
         made.append(target)
     return made
 

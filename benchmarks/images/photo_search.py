@@ -194,6 +194,7 @@ def main() -> None:
             calibration_images=options.images / "imagenet-sample",
             budget=ANYTHING,
         ).image
+        assert tower is not None
         result["int8"] = measured(folder / "int8.bundle", "int8", photos, coco) | {
             "bytes": tower.sizes,
             "trials": [asdict(trial) for trial in tower.trials],

@@ -21,6 +21,8 @@ from edgeembed.evaluate import evaluate, open_models, open_tasks, write_page
 from edgeembed.evaluate.models.model import Model
 from edgeembed.evaluate.models.word_vectors import WordVectors
 from edgeembed.evaluate.report.summary import as_tree
+from edgeembed.evaluate.tasks.analogies import Analogies
+from edgeembed.evaluate.tasks.similarity import Similarity
 
 
 def documentation_by_module(path: Path, modules: int = 20, most: int = 60) -> Path:
@@ -44,6 +46,7 @@ def beside_gensim(model: Model, words: Path, analogies: Path) -> dict[str, dict[
     ours = evaluate([model], tasks, draws=1)
     seconds = time.perf_counter() - began
     pairs, questions = tasks
+    assert isinstance(pairs, Similarity) and isinstance(questions, Analogies)
     known = model.vocabulary()
     peers = [
         keyed_vectors(model, known or texts)

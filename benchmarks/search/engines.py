@@ -3,7 +3,7 @@
 import importlib
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -50,7 +50,7 @@ class Engine(ABC):
 class Edgeembed(Engine):
     package = "edgeembed"
     module = "edgeembed_runtime.index.index"
-    backend = "exact"
+    backend: Literal["exact", "annoy", "usearch", "auto"] = "exact"
 
     def _settings(self) -> Any:
         from edgeembed import IndexSettings

@@ -11,6 +11,7 @@ import select
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,10 +49,11 @@ class Reader:
             text=True,
         )
 
-    def outcome(self, number: int) -> dict[str, str]:
+    def outcome(self, number: int) -> dict[str, Any]:
         """What came of a case; a death and a hang are outcomes as well."""
         self._process.stdin.write(f"{number}\n")
         self._process.stdin.flush()
+        assert self._process.stdout is not None
         ready, _, _ = select.select([self._process.stdout], [], [], HANGS_AFTER_S)
         if not ready:
             self._process.kill()

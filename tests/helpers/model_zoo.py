@@ -8,6 +8,7 @@ sentence-transformers and transformers, loading the same directory, are independ
 import functools
 import json
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from tokenizers import AddedToken, Tokenizer, decoders, normalizers, pre_tokenizers
@@ -109,8 +110,8 @@ def _architecture(kind, layers, positions):
     """(configuration, tokenizer) of one tiny model."""
     import transformers as t
 
-    common = {**_WIDTHS, "num_hidden_layers": layers, "initializer_range": 0.2}
-    roberta_ids = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
+    common: dict[str, Any] = {**_WIDTHS, "num_hidden_layers": layers, "initializer_range": 0.2}
+    roberta_ids: dict[str, Any] = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
     match kind:
         case "bert":
             return t.BertConfig(**common, max_position_embeddings=positions), _wordpiece()
@@ -149,7 +150,7 @@ def _architecture(kind, layers, positions):
                 **common,
                 max_position_embeddings=positions,
                 local_attention=8,
-                global_attn_every_n_layers=2,
+                global_attn_every_n_layers=2,  # pyright: ignore[reportCallIssue]
                 pad_token_id=0,
                 cls_token_id=2,
                 sep_token_id=3,
@@ -216,7 +217,7 @@ class TinyModels:
                 do_lower_case=do_lower_case,
             )
             width = 32 * (1 if isinstance(pooling, str) else len(pooling))
-            parts = [transformer, m.Pooling(32, pooling_mode=pooling)]
+            parts = [transformer, m.Pooling(32, pooling_mode=cast(Any, pooling))]
             parts += [m.Dense(**{"in_features": width, **options}) for options in head]
             parts += [m.Normalize()] if normalize else []
             path = self.new_path(name)

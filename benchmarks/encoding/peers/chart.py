@@ -8,6 +8,7 @@ import matplotlib as mpl
 
 mpl.use("agg")
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 
 ROOT = Path(__file__).parents[3]
 PANELS = {
@@ -63,7 +64,7 @@ def draw(results: dict, path: Path) -> None:
     figure.savefig(path, dpi=150, metadata={"Software": None})
 
 
-def bars(axis: plt.Axes, rows: list[float], names: list[str], ratios: list[float]) -> None:
+def bars(axis: Axes, rows: list[float], names: list[str], ratios: list[float]) -> None:
     colors = [
         OWN if name.startswith("edgeembed") else BASE if name == "sentence-transformers" else PEER
         for name in names
@@ -80,7 +81,7 @@ def bars(axis: plt.Axes, rows: list[float], names: list[str], ratios: list[float
     axis.spines[:].set_visible(False)
 
 
-def faithfulness(axis: plt.Axes, rows: list[float], cosines: list[dict]) -> None:
+def faithfulness(axis: Axes, rows: list[float], cosines: list[dict]) -> None:
     """A column of figures: the worst text's cosine to the original's vector."""
     for row, close in zip(rows, cosines, strict=True):
         axis.text(0, row, f"{close['min']:.5f}", va="center", fontsize=8.5)

@@ -65,12 +65,14 @@ class SideProcess:
                 text=True,
                 env=places.environment(name),
             )
+        assert self.process.stdin is not None and self.process.stdout is not None  # pipes
+        self._tasks, self._answers = self.process.stdin, self.process.stdout
 
     def ask(self, task: str) -> Any:
         """Give a task and wait for the answer."""
         try:
-            print(task, file=self.process.stdin, flush=True)
-            answer = self.process.stdout.readline()
+            print(task, file=self._tasks, flush=True)
+            answer = self._answers.readline()
         except BrokenPipeError:
             answer = ""
         if not answer:
@@ -82,7 +84,7 @@ class SideProcess:
     def close(self) -> None:
         """Let the process end, and wait until it has."""
         with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
+            self._tasks.close()
         self.process.wait()
 
     def __enter__(self) -> "SideProcess":

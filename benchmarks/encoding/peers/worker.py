@@ -57,6 +57,8 @@ def main() -> None:
             encode("a first text")
         elif task == "memory":
             answer = resident_mb()
+        elif encode is None:
+            raise SystemExit(f"{task}: expected 'load' before it")
         elif task == "single":
             warm_up(encode, texts[task])
             answer = sorted(seconds(encode, text) for text in texts["single"])

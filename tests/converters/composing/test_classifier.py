@@ -1,5 +1,7 @@
 """A classifier and a text bundle as one text-image space: ConSE, and a trained projection."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -131,7 +133,7 @@ def test_examples_bring_images_near_to_their_own_names(composed, toy_report, tmp
     assert taught.space != composed.space
     assert any("images of 2 names" in note for note in taught.notes)
     names = list(own)
-    fresh = [*shades(COLORS["red"], 4), *shades(COLORS["green"], 4)]
+    fresh: list[Any] = [*shades(COLORS["red"], 4), *shades(COLORS["green"], 4)]
     with Encoder.load(taught.path) as encoder:
         found = [each.label for each in encoder.classify(fresh, names)]
     assert found == ["tomato"] * 4 + ["meadow"] * 4

@@ -54,7 +54,7 @@ def run(model, x):
     onnx.checker.check_model(model)
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(None, {"x": x}), strict=True))
+    return dict(zip(names, map(np.asarray, session.run(None, {"x": x})), strict=True))
 
 
 def kinds(model):

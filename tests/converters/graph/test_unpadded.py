@@ -36,7 +36,8 @@ def run(model, mask):
     data = model.SerializeToString()
     session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     ids = np.arange(5, 5 + mask.size, dtype=np.int64).reshape(mask.shape)
-    return session.run(None, {"input_ids": ids, "attention_mask": mask})
+    feeds = {"input_ids": ids, "attention_mask": mask}
+    return [np.asarray(value) for value in session.run(None, feeds)]
 
 
 def kinds(model):
@@ -50,6 +51,7 @@ def test_the_vectors_are_the_same_without_the_mask(kind, exported):
     model = exported(kind)
     before = model.SerializeToString()
     found = unpadded(model, MAX_TOKENS)
+    assert found is not None
     assert model.SerializeToString() == before
     assert len(found.graph.node) < len(model.graph.node)
     onnx.checker.check_model(found)
@@ -105,6 +107,7 @@ def test_a_variant_without_padding_is_for_the_cpu_only(tiny, converted):
         assert encoder.encode(["the cat", "a longer text " * 3]).shape == (2, 32)
     bundle = Bundle.open(report.path)
     int8 = bundle.manifest.text_tower().variant("int8")
+    assert int8 is not None
     with pytest.raises(InputError, match=r"int8 takes no padding and runs on the CPU only.*coreml"):
         open_text_engine(
             Opening(

@@ -27,7 +27,7 @@ def session(path):
 
 def vectors(made, ids, mask=None):
     feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids) if mask is None else mask}
-    return made.run(["embedding"], feeds)[0]
+    return np.asarray(made.run(["embedding"], feeds)[0])
 
 
 @pytest.mark.parametrize("variant", ["fp32", "int8"])

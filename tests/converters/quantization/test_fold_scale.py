@@ -59,7 +59,7 @@ def attention(bias_users=("biased",)):
 
 def run(made, x):
     session = ort.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
-    return session.run(["y"], {"x": x})[0]
+    return np.asarray(session.run(["y"], {"x": x})[0])
 
 
 @pytest.mark.parametrize("make", [normalized, attention])

@@ -62,7 +62,7 @@ def chain(outlier=1.0):
 def outputs(model):
     data = model if isinstance(model, bytes) else model.SerializeToString()
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    return np.concatenate([session.run(["third"], each)[0][0] for each in FEEDS])
+    return np.concatenate([np.asarray(session.run(["third"], each)[0])[0] for each in FEEDS])
 
 
 def fidelity(cosines):
@@ -154,7 +154,7 @@ def test_rounding_is_onnxruntimes(seed, size, shift, scale):
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    expected, step = session.run(["y", "s"], {"x": x})
+    expected, step = map(np.asarray, session.run(["y", "s"], {"x": x}))
     # Where a value, or the zero point, is halfway between two levels, either neighbor is right.
     np.testing.assert_allclose(rounded(x), expected, atol=float(step) * 1.001)
     assert np.mean(np.abs(rounded(x) - expected) <= float(step) * 1e-3) > 0.5

@@ -10,6 +10,7 @@ from edgeembed_converters.graph.linears import weight_matrices
 from edgeembed_converters.quantization.integer.layers import with_integer_layers
 from edgeembed_converters.quantization.integer.projected_attention import projected_attentions
 from edgeembed_converters.quantization.integer.rounding import rounded_weight
+from edgeembed_converters.quantization.trial.bits import Bits
 
 WIDTH, HEADS, TOKENS = 32, 4, 9
 X = np.random.default_rng(9).standard_normal((1, TOKENS, WIDTH)).astype(np.float32)
@@ -35,10 +36,10 @@ def run(model, optimized=None):
         options.log_severity_level = 3
     data = model.SerializeToString()
     session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    return session.run(None, {"x": X})[0]
+    return np.asarray(session.run(None, {"x": X})[0])
 
 
-def integers(model, bits=8):
+def integers(model, bits: Bits = 8):
     weights = {
         name: rounded_weight(numpy_helper.to_array(matrix.tensor), None, bits)
         for name, matrix in weight_matrices(model.graph).items()

@@ -53,7 +53,7 @@ def model():
 def outputs(model):
     data = model if isinstance(model, bytes) else model.SerializeToString()
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    return [session.run(["token_embeddings"], each)[0][0] for each in FEEDS]
+    return [np.asarray(session.run(["token_embeddings"], each)[0])[0] for each in FEEDS]
 
 
 def error(model, expected):

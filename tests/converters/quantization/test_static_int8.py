@@ -60,7 +60,7 @@ def images(count, seed):
 def vectors(model):
     session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
-    return np.concatenate([session.run(None, {name: x})[0] for x in images(12, 1)])
+    return np.concatenate([np.asarray(session.run(None, {name: x})[0]) for x in images(12, 1)])
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ def test_vectors_and_neighbors_are_gensims(name, tmp_path):
     data, load = gensim_words()[name]
     (tmp_path / name).write_bytes(data)
     options = {"lowercase": False, "split_punctuation": False}
-    import_word_vectors(tmp_path / name, tmp_path / "out", **options)
+    import_word_vectors(tmp_path / name, tmp_path / "out", **options)  # pyright: ignore[reportArgumentType]
     theirs = load(str(tmp_path / name))
     words = [*files.WORDS, *(OTHER_WORDS if name == "model.bin" else ())]
     with Encoder.load(tmp_path / "out") as encoder:

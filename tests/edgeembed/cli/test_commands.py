@@ -11,7 +11,7 @@ from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.version import __version__
 
 ROOT = Path(__file__).parents[3]
-COMMANDS = sorted(typer.main.get_command(app).commands)
+COMMANDS = sorted(typer.main.get_group(app).commands)
 
 
 def documented():
@@ -32,7 +32,7 @@ def test_every_command_has_help_with_an_example_and_explained_options(run, name)
     result = run(name, "--help")
     assert result.exit_code == 0
     assert re.search(rf"Example.*edgeembed {name}", result.stdout, re.DOTALL)
-    for parameter in typer.main.get_command(app).commands[name].params:
+    for parameter in typer.main.get_group(app).commands[name].params:
         if parameter.name != "help":
             assert getattr(parameter, "help", None), (name, parameter.name)
 

@@ -1,7 +1,7 @@
 """The demo's texts and its model's weights."""
 
 import hashlib
-import importlib
+import importlib.util
 import sys
 
 import pytest

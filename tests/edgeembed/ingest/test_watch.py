@@ -40,7 +40,7 @@ class Watcher:
         self.errors = []
         self._threads = [
             threading.Thread(target=self._read_reports),
-            threading.Thread(target=lambda: self.errors.extend(self.process.stderr)),
+            threading.Thread(target=lambda: self.errors.extend(self.process.stderr or ())),
         ]
         for thread in self._threads:
             thread.start()

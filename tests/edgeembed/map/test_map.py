@@ -59,6 +59,7 @@ def test_vectors_come_back_as_they_were_in_the_order_asked_for(make_index, vecto
 def test_pca_is_scikit_learns(vectors):
     theirs = PCA(2, svd_solver="full").fit(vectors.astype(np.float64))
     ours = project(vectors, "pca", seed=0)
+    assert ours.explained is not None
     np.testing.assert_allclose(ours.explained, theirs.explained_variance_ratio_, atol=1e-9)
     expected = theirs.transform(vectors.astype(np.float64))
     np.testing.assert_allclose(np.abs(ours.places), np.abs(expected), atol=1e-8)

@@ -34,7 +34,7 @@ def write(index: Index, number: int) -> None:
     rows = rows_of(number)
     index.upsert(
         list(rows),
-        [row.text for row in rows.values()],
+        [row.text or "" for row in rows.values()],
         _vectors(number),
         [row.metadata for row in rows.values()],
     )

@@ -3,7 +3,7 @@
 import contextlib
 import io
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from unittest.mock import patch
 
@@ -94,6 +94,9 @@ class _Files:
 
 class _ReportedFile(io.FileIO):
     """Reports what is really written, when it leaves Python's buffer."""
+
+    path: Path
+    report: Callable[[Operation], None]
 
     def write(self, data):
         written = bytes(data)

@@ -130,6 +130,7 @@ class _Reporter:
         code = self._real.contents.open(vfs, name, file, flags, out_flags)
         if code == _OK:
             methods = c.c_void_p.from_address(file)
+            assert methods.value is not None
             methods.value = c.addressof(self._table(methods.value))
             self._paths[file] = path
             self._unsynced_names.discard(file)

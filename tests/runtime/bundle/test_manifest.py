@@ -179,7 +179,7 @@ def test_the_written_form_is_readable_utf8_with_a_newline_at_the_end(tiny_path):
 
 def test_the_parts_of_a_manifest_are_frozen_and_made_by_keyword():
     for kind in (Manifest, TextTower, Variant, Fidelity, Source, FileEntry):
-        assert kind.__dataclass_params__.frozen
+        assert kind.__dataclass_params__.frozen  # pyright: ignore[reportAttributeAccessIssue]
         assert all(field.kw_only for field in dataclasses.fields(kind))
 
 

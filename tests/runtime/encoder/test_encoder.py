@@ -384,7 +384,7 @@ def test_half_a_character_is_named_with_its_place(encoder):
 
 def test_a_path_that_is_no_path_is_an_input_error():
     with pytest.raises(InputError, match="expected a bundle's directory, got 3"):
-        Encoder.load(3)
+        Encoder.load(3)  # pyright: ignore[reportArgumentType]
 
 
 def test_a_list_of_one_text_is_the_text(encoder):

@@ -222,7 +222,7 @@ def test_one_tower_can_be_loaded_alone(dual_path):
         texts.encode_image(photo())
     for wrong in ([], ["audio"], "text"):
         with pytest.raises(InputError, match="modalities: expected some of text, image"):
-            Encoder.load(dual_path, modalities=wrong)
+            Encoder.load(dual_path, modalities=wrong)  # pyright: ignore[reportArgumentType]
 
 
 def test_classify_is_the_softmax_of_cosines_by_the_logit_scale(dual_path):
@@ -253,7 +253,7 @@ def test_classify_says_what_is_missing(encoder, dual_path, tmp_path, tiny_path):
     with Encoder.load(dual_path) as dual:
         for labels in ([], "cat", ["cat", "cat"], [1]):
             with pytest.raises(InputError, match="labels: expected"):
-                dual.classify(photo(), labels)
+                dual.classify(photo(), labels)  # pyright: ignore[reportArgumentType, reportCallIssue]
         with pytest.raises(InputError, match="template"):
             dual.classify(photo(), ["cat"], template="a photo")
     bare = tiny_images.write_dual_bundle(tmp_path / "b", tiny_path, logit_scale=None)

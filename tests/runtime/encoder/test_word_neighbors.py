@@ -113,7 +113,7 @@ def test_a_manifest_of_words_survives_json(words):
 @pytest.mark.parametrize(
     "broken",
     [
-        lambda: Words(lowercase=True, split_punctuation=True, unknown="guess"),
+        lambda: Words(lowercase=True, split_punctuation=True, unknown="guess"),  # pyright: ignore[reportArgumentType]
         lambda: Words(lowercase=True, split_punctuation=True, unknown="subword"),
         lambda: Words(lowercase=True, split_punctuation=True, unknown="zero", subwords=SUBWORDS),
         lambda: Subwords(first_row=-1, buckets=7, min_n=2, max_n=3),

@@ -205,7 +205,7 @@ def test_stopping_early_drops_what_has_not_started_and_waits_for_what_has():
         while len(started) < 2:
             time.sleep(0.001)
         threading.Timer(0.05, gate.set).start()
-        results.close()
+        results.close()  # pyright: ignore[reportAttributeAccessIssue]
         assert sorted(ended) == sorted(started)
         assert len(started) < 2 * 8  # of those that were read ahead, most never started
         assert list(map_ordered(lambda i: i, range(5), pool, first=16, ahead=16)) == [0, 1, 2, 3, 4]

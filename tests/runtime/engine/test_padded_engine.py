@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,7 +52,7 @@ def opened():
     return Opened()
 
 
-def padded(opened, *, fixed=False, budget=100, profile="balanced"):
+def padded(opened, *, fixed=False, budget=100, profile: Any = "balanced"):
     return PaddedEngine(
         tokenizer=ours("wordpiece"),
         open_session=opened,
@@ -182,7 +183,7 @@ def test_an_endless_stream_is_read_only_a_little_ahead(opened):
     for _ in range(20):
         next(results)
     assert next(taken) < 100
-    results.close()
+    results.close()  # pyright: ignore[reportAttributeAccessIssue]
     engine.close()
 
 

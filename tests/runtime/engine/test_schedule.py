@@ -51,7 +51,7 @@ def test_a_limit_on_memory_allows_one_session_and_only_the_engine_s_own_threads(
 
 def test_an_unknown_profile_names_those_there_are(tiny_path):
     with pytest.raises(InputError, match="expected one of balanced, latency, throughput, backgr"):
-        Encoder.load(tiny_path, profile="turbo")
+        Encoder.load(tiny_path, profile="turbo")  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize("limit", [0, -5, 1.5, "100", True])
@@ -75,7 +75,7 @@ def test_no_profile_changes_a_bit_of_a_vector(tiny_path, profile):
 def test_background_never_works_on_the_caller_s_thread(tiny_path, monkeypatch):
     ran_on = []
     with Encoder.load(tiny_path, profile="background") as made:
-        session = made._engine.get()._single
+        session = made._engine.get()._single  # pyright: ignore[reportAttributeAccessIssue]
         real = session.run
         monkeypatch.setattr(
             session, "run", lambda *a: (ran_on.append(threading.current_thread().name), real(*a))[1]

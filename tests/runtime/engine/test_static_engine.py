@@ -6,6 +6,7 @@ import sys
 import textwrap
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ texts = st.lists(st.lists(words, max_size=40).map(" ".join), max_size=60)
 class Opened:
     """Opens sessions, and makes runs of texts of `fail_at` tokens fail."""
 
-    fail_at = None
+    fail_at: int | None = None
 
     def __init__(self, model=MODELS["int8"]):
         self.model = model
@@ -47,11 +48,11 @@ class Opened:
                 raise InferenceError("the model failed while it ran: out of memory")
             return run(feeds, output)
 
-        session.run, session.model = checked, self.model
+        session.run, session.model = checked, self.model  # pyright: ignore
         return session
 
 
-def engine_of(kind=StaticEngine, *, opened=None, profile="balanced", threads=None):
+def engine_of(kind: Any = StaticEngine, *, opened=None, profile: Any = "balanced", threads=None):
     return kind(
         tokenizer=ours("wordpiece"),
         open_session=opened or Opened(),

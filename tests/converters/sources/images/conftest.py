@@ -1,6 +1,7 @@
 """Image files of every kind, and how their vectors are compared with an original's."""
 
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def image_files(tmp_path_factory):
             image.putalpha(alpha)
         exif = Image.Exif()
         exif[0x0112] = 1 + number % 8
-        more = {} if suffix == "gif" else {"exif": exif.tobytes()}
+        more: dict[str, Any] = {} if suffix == "gif" else {"exif": exif.tobytes()}
         paths.append(folder / f"{number:02}.{suffix}")
         image.save(paths[-1], **more)
     return paths

@@ -20,7 +20,7 @@ TEXTS = [
 
 def skip_without(name):
     # A torchvision that was built for another torch raises RuntimeError.
-    return pytest.importorskip(name, reason=WHY, exc_type=Exception)
+    return pytest.importorskip(name, reason=WHY, exc_type=Exception)  # pyright: ignore[reportArgumentType]
 
 
 @pytest.fixture(scope="module")

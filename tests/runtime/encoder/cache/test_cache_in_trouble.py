@@ -145,7 +145,7 @@ def test_clearing_a_locked_cache_is_a_typed_error(cache):
 
 def test_what_is_no_cache_is_refused_when_loading(tiny_path):
     with pytest.raises(InputError, match="cache: expected an EmbeddingCache, got 'vec"):
-        Encoder.load(tiny_path, cache="vectors.sqlite")
+        Encoder.load(tiny_path, cache="vectors.sqlite")  # pyright: ignore[reportArgumentType]
 
 
 def test_a_key_that_points_to_another_row_never_gives_that_rows_vector(cache, cached, plain):
@@ -226,4 +226,4 @@ def test_a_cache_that_may_not_be_written_is_read(tmp_path, tiny_path, plain, mon
 
 def test_a_path_that_is_none_is_an_input_error():
     with pytest.raises(InputError, match="path: expected a path, got None"):
-        EmbeddingCache(None)
+        EmbeddingCache(None)  # pyright: ignore[reportArgumentType]

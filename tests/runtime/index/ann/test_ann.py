@@ -2,6 +2,7 @@
 
 import subprocess
 from collections import Counter
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -178,7 +179,7 @@ def test_the_least_effort_ends_the_search_for_less(vectors, least):
             return np.argsort(-(rows @ vector))[: count if effort >= least else 0]
 
     found = measure_ann(
-        block, Nearest(), measure_exact(block), floor=0.9, first_effort=8, at_most_ms=1e9
+        block, cast(Any, Nearest()), measure_exact(block), floor=0.9, first_effort=8, at_most_ms=1e9
     )
     assert found.effort == least
 
@@ -193,7 +194,12 @@ def test_what_finds_its_own_rows_only_has_no_recall(vectors):
             return np.argsort(-(rows @ vector))[: count if own else 0]
 
     found = measure_ann(
-        block, KnowsItsRows(), measure_exact(block), floor=0.9, first_effort=8, at_most_ms=1e9
+        block,
+        cast(Any, KnowsItsRows()),
+        measure_exact(block),
+        floor=0.9,
+        first_effort=8,
+        at_most_ms=1e9,
     )
     assert found.recall == 0
 
@@ -243,5 +249,7 @@ def test_an_effort_that_is_clearly_enough_or_not_is_not_tried_on_all_queries(vec
             asked[effort] += 1
             return np.argsort(-(rows @ vector))[: count if effort >= 40 else 5]
 
-    measure_ann(block, Nearest(), measure_exact(block), floor=0.9, first_effort=8, at_most_ms=1e9)
+    measure_ann(
+        block, cast(Any, Nearest()), measure_exact(block), floor=0.9, first_effort=8, at_most_ms=1e9
+    )
     assert max(asked.values()) == 100

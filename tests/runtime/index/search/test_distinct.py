@@ -55,4 +55,4 @@ def test_values_are_compared_as_json(tmp_path):
         assert [hit.key for hit in index.search([1, 1], 5, distinct="f")] == list("acde")
         assert [hit.key for hit in index.search([1, 1], 5, distinct="other")] == list("abcde")
         with pytest.raises(InputError, match="distinct"):
-            index.search([1, 1], distinct=3)
+            index.search([1, 1], distinct=3)  # pyright: ignore[reportArgumentType]

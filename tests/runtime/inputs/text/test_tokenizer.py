@@ -88,7 +88,7 @@ def test_few_characters_of_a_long_text_are_tokenized():
             return self.tokenizer.post_process(encoding)
 
     real = ours("wordpiece")
-    watched = TextTokenizer(tokenizer=Watching(real.tokenizer), max_tokens=32, special_tokens=2)
+    watched = TextTokenizer(tokenizer=Watching(real.tokenizer), max_tokens=32, special_tokens=2)  # pyright: ignore[reportArgumentType]
     text = "the cat sat " * 100_000
     assert watched.encode(text).ids.tolist() == real.encode(text).ids.tolist()
     assert sum(looked_at) < 10_000

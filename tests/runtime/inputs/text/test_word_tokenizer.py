@@ -1,6 +1,7 @@
 """Whole words: how a text is cut into them, and what becomes of those that are unknown."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ UNKNOWN = len(VOCABULARY)
 SUBWORDS = Subwords(first_row=UNKNOWN + 1, buckets=100, min_n=3, max_n=5)
 
 
-def made(unknown="zero", max_tokens=64, vocabulary=VOCABULARY, **changes):
+def made(unknown: Any = "zero", max_tokens=64, vocabulary=VOCABULARY, **changes):
     ids = {word: row for row, word in enumerate(vocabulary)} | {"no word": len(vocabulary)}
     words = Words(
         lowercase=True,
