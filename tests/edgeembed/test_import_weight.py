@@ -122,7 +122,7 @@ with edgeembed.Encoder.load({bundle!r}, verify="golden") as encoder:
 
 def test_images_need_pillow_and_nothing_else(tmp_path):
     pytest.importorskip("PIL")
-    import tiny_images
+    from helpers import tiny_images
 
     path = tiny_images.write_image_bundle(tmp_path / "image.bundle")
     result = fresh(WATCHED.format(use=IMAGE_USE.format(bundle=str(path))))
@@ -132,7 +132,7 @@ def test_images_need_pillow_and_nothing_else(tmp_path):
 
 def test_images_without_pillow_name_the_extra(tmp_path):
     pytest.importorskip("PIL")
-    import tiny_images
+    from helpers import tiny_images
 
     path = tiny_images.write_image_bundle(tmp_path / "image.bundle")
     use = f"""

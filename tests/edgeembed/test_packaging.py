@@ -29,7 +29,7 @@ def test_every_error_has_the_one_base_and_stands_in_the_drawn_tree():
     assert len(errors) > 20
     for error in errors:
         assert issubclass(error, edgeembed.EdgeEmbedError | Warning)
-        assert re.search(rf"\b{error.__name__}\b", module.__doc__)
+        assert re.search(rf"\b{error.__name__}\b", module.__doc__ or "")
 
 
 def imports_of(package):

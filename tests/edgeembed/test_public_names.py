@@ -173,6 +173,6 @@ def test_results_and_settings_survive_pickling():
 def test_settings_and_results_are_frozen_and_take_keywords_only():
     for name, found in exported().items():
         if dataclasses.is_dataclass(found):
-            settings = found.__dataclass_params__
+            settings = found.__dataclass_params__  # pyright: ignore[reportAttributeAccessIssue]
             assert settings.frozen, name
             assert all(field.kw_only for field in dataclasses.fields(found)), name

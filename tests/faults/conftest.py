@@ -1,14 +1,10 @@
 """The size of a run, and the counts at its end."""
 
-import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-sys.path.append(str(Path(__file__).parent))
-
-from harness.sizes import SIZES
+from faults.harness.sizes import SIZES
 
 _COUNTS = pytest.StashKey[Counter]()
 

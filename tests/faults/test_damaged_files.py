@@ -11,9 +11,11 @@ import select
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-from harness.sealed import write_sealed
+
+from faults.harness.sealed import write_sealed
 
 # Not importorskip: onnxruntime cannot be imported after usearch.
 _MISSING = [name for name in ("annoy", "usearch") if importlib.util.find_spec(name) is None]
@@ -32,17 +34,26 @@ class Reader:
     def __init__(self, folder: Path) -> None:
         path = os.pathsep.join(entry for entry in sys.path if entry)
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "harness.damage_process", folder, str(SEED)],
+            [
+                sys.executable,
+                "-W",
+                "error",
+                "-m",
+                "faults.harness.damage_process",
+                folder,
+                str(SEED),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
             text=True,
         )
 
-    def outcome(self, number: int) -> dict[str, str]:
+    def outcome(self, number: int) -> dict[str, Any]:
         """What came of a case; a death and a hang are outcomes as well."""
         self._process.stdin.write(f"{number}\n")
         self._process.stdin.flush()
+        assert self._process.stdout is not None
         ready, _, _ = select.select([self._process.stdout], [], [], HANGS_AFTER_S)
         if not ready:
             self._process.kill()

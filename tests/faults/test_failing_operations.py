@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from harness.batches import (
+
+from edgeembed import Index
+from edgeembed_runtime.errors import EdgeEmbedError, IndexNotFoundError, StorageError
+from faults.harness.batches import (
     DIM,
     SETTINGS,
     compact_step,
@@ -19,12 +22,16 @@ from harness.batches import (
     steps,
     upsert_step,
 )
-from harness.contents import State, assert_answers, assert_sound, assert_writable, contents, same
-from harness.operations import Faults
-from harness.watching import needs_reports, watching
-
-from edgeembed import Index
-from edgeembed_runtime.errors import EdgeEmbedError, IndexNotFoundError, StorageError
+from faults.harness.contents import (
+    State,
+    assert_answers,
+    assert_sound,
+    assert_writable,
+    contents,
+    same,
+)
+from faults.harness.operations import Faults
+from faults.harness.watching import needs_reports, watching
 
 pytestmark = [needs_reports, pytest.mark.slow]
 

@@ -10,11 +10,11 @@ import subprocess
 import sys
 
 import pytest
-from harness.batches import DIM, SETTINGS, compact_step, steps, upsert_step
-from harness.contents import assert_sound, assert_writable, contents, same
 
 from edgeembed import Index
 from edgeembed_runtime.errors import StorageError
+from faults.harness.batches import DIM, SETTINGS, compact_step, steps, upsert_step
+from faults.harness.contents import assert_sound, assert_writable, contents, same
 
 pytestmark = pytest.mark.slow
 DISK_BYTES = 4 << 20

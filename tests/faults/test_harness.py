@@ -4,18 +4,18 @@ import dataclasses
 from types import SimpleNamespace
 
 import pytest
-from harness.batches import DIM, SETTINGS, compact_step, steps, upsert_step
-from harness.contents import assert_sound
-from harness.operations import Faults
-from harness.power_cuts import Life, fail_each_folder_sync
-from harness.sizes import SIZES
-from harness.watching import needs_reports, watching
 
 from edgeembed_runtime import storage
 from edgeembed_runtime.errors import EdgeEmbedError, StorageError
 from edgeembed_runtime.index.catalog import catalog, documents
 from edgeembed_runtime.index.index import Index
 from edgeembed_runtime.index.write import compaction, gc
+from faults.harness.batches import DIM, SETTINGS, compact_step, steps, upsert_step
+from faults.harness.contents import assert_sound
+from faults.harness.operations import Faults
+from faults.harness.power_cuts import Life, fail_each_folder_sync
+from faults.harness.sizes import SIZES
+from faults.harness.watching import needs_reports, watching
 
 pytestmark = [needs_reports, pytest.mark.slow]
 DENSE = dataclasses.replace(SIZES["small"], lost_every=4, lost_states=1)

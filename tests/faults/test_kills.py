@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from harness.batches import steps
-from harness.contents import State, assert_sound, contents, holds_or_refuses, same
-from harness.watching import needs_reports
-from harness.writer_process import MAX_STEPS
 
 from edgeembed import Index
 from edgeembed_runtime.errors import EdgeEmbedError
+from faults.harness.batches import steps
+from faults.harness.contents import State, assert_sound, contents, holds_or_refuses, same
+from faults.harness.watching import needs_reports
+from faults.harness.writer_process import MAX_STEPS
 
 pytestmark = [needs_reports, pytest.mark.slow]
 SEED = 3
@@ -39,7 +39,7 @@ class Writers:
     def __init__(self) -> None:
         path = os.pathsep.join(entry for entry in sys.path if entry)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "harness.writer_process"],
+            [sys.executable, "-m", "faults.harness.writer_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},

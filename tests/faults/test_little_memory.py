@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness.contents import contents, same
 
 from edgeembed import Index, IndexSettings
 from edgeembed_runtime.errors import EdgeEmbedError
+from faults.harness.contents import contents, same
 
 resource = pytest.importorskip("resource", reason="limits of memory are POSIX's")
 pytestmark = [

@@ -7,9 +7,9 @@ import sys
 
 import numpy as np
 import pytest
-from harness.crowd_process import DIM, keys_of, text_of, vector_of
 
 from edgeembed import Index
+from faults.harness.crowd_process import DIM, keys_of, text_of, vector_of
 
 pytestmark = pytest.mark.slow
 WRITERS = ("ada", "bob", "cyd")
@@ -18,7 +18,7 @@ WRITERS = ("ada", "bob", "cyd")
 def started(role, path, name, seconds):
     places = os.pathsep.join(entry for entry in sys.path if entry)
     return subprocess.Popen(
-        [sys.executable, "-m", "harness.crowd_process", role, path, name, str(seconds)],
+        [sys.executable, "-m", "faults.harness.crowd_process", role, path, name, str(seconds)],
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": places, "OPENBLAS_NUM_THREADS": "1"},
         text=True,

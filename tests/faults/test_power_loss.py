@@ -6,9 +6,10 @@ What was acknowledged is there, and what was being written is there as a whole o
 import shutil
 
 import pytest
-from harness.batches import steps
-from harness.power_cuts import Life, fail_and_cut, fail_each_folder_sync
-from harness.watching import needs_reports
+
+from faults.harness.batches import steps
+from faults.harness.power_cuts import Life, fail_and_cut, fail_each_folder_sync
+from faults.harness.watching import needs_reports
 
 pytestmark = [needs_reports, pytest.mark.slow]
 # Seals twice, merges once, deletes three times, compacts once.

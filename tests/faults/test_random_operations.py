@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness.contents import Document, assert_answers, contents, same
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -20,6 +19,7 @@ from hypothesis.stateful import (
 
 from edgeembed import Index, IndexSettings
 from edgeembed_runtime.index.base.unit_vectors import unit_rows
+from faults.harness.contents import Document, assert_answers, contents, same
 
 pytestmark = pytest.mark.slow
 DIM = 5

@@ -46,7 +46,7 @@ class LocalSTS(AbsTaskSTS):
     def load_data(self, **_):
         first, second, scores = zip(*PAIRS, strict=True)
         pairs = {"sentence1": first, "sentence2": second, "score": scores}
-        self.dataset = DatasetDict(test=Dataset.from_dict(pairs))
+        self.dataset = DatasetDict(test=Dataset.from_dict(pairs))  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
         self.data_loaded = True
 
 
@@ -61,7 +61,7 @@ class LocalRetrieval(AbsTaskRetrieval):
             "relevant_docs": JUDGMENTS,
             "top_ranked": None,
         }
-        self.dataset = {"default": {"test": split}}
+        self.dataset = {"default": {"test": split}}  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
         self.data_loaded = True
 
 
@@ -76,7 +76,7 @@ class LocalClassification(AbsTaskClassification):
             labels = [0] * (len(texts) // 2) + [1] * (len(texts) // 2)
             return Dataset.from_dict({"text": texts, "label": labels})
 
-        self.dataset = DatasetDict(train=split(slice(3)), test=split(slice(3, None)))
+        self.dataset = DatasetDict(train=split(slice(3)), test=split(slice(3, None)))  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
         self.data_loaded = True
 
 
@@ -88,5 +88,5 @@ class LocalClustering(AbsTaskClustering):
 
     def load_data(self, **_):
         data = {"sentences": [ANIMALS[0], TRAVEL[0]] * 8, "labels": [0, 1] * 8}
-        self.dataset = DatasetDict(test=Dataset.from_dict(data))
+        self.dataset = DatasetDict(test=Dataset.from_dict(data))  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
         self.data_loaded = True

@@ -84,7 +84,7 @@ def graph(values, scale=None, *, inputs=("input_ids", "attention_mask"), output_
     nodes = []
     rows = "table"
     if scale is not None:
-        weights.append(numpy_helper.from_array(np.float32(scale), "scale"))
+        weights.append(numpy_helper.from_array(np.array(scale, np.float32), "scale"))
         nodes.append(helper.make_node("DequantizeLinear", ["table", "scale"], ["floats"]))
         rows = "floats"
     ids, mask = inputs
@@ -211,7 +211,7 @@ def write_tiny_bundle(target, *, dim=DIM, space="tiny", tower=None, replaced=Non
         made_by="tests",
         files={},
     )
-    manifest = replace(manifest, text=replace(manifest.text, **(tower or {})), **changes)
+    manifest = replace(manifest, text=replace(manifest.text_tower(), **(tower or {})), **changes)
     with staged_directory(Path(target), replace=False) as stage:
         write_bundle(stage, manifest, files)
     return Path(target)

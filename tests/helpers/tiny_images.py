@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import tiny_bundle
 from PIL import Image
 
 from edgeembed_runtime.bundle import (
@@ -23,6 +22,7 @@ from edgeembed_runtime.bundle import (
     write_bundle,
 )
 from edgeembed_runtime.storage import staged_directory
+from helpers import tiny_bundle
 
 SIDE, GRID = 32, 4
 PREPROCESS = Preprocess(size=(SIDE, SIDE), resize_to=36, mean=(0.5, 0.4, 0.3), std=(0.5, 0.25, 0.2))

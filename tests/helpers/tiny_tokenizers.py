@@ -2,13 +2,13 @@
 
 import functools
 
-import tiny_bundle
 from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE, Unigram
 from tokenizers.processors import ByteLevel, TemplateProcessing
 from tokenizers.trainers import BpeTrainer, UnigramTrainer
 
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
+from helpers import tiny_bundle
 
 CORPUS = (
     "the cat sat on the mat while the dog ran in the rain",

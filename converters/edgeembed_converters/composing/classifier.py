@@ -54,7 +54,7 @@ class Composition:
     The likeliest `top` labels count, by the classifier's probabilities at `temperature`. `template`
     is how a label is said. A projection that is trained on `examples` learns the less, the higher
     `strength` is. `logit_scale` is what cosines are multiplied by before the softmax of
-    `Encoder.classify`. The numbers are those that did best in benchmarks/photo_search.py.
+    `Encoder.classify`. The numbers are those that did best in benchmarks/images/photo_search.py.
     """
 
     top: int = 50

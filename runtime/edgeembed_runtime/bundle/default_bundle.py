@@ -6,6 +6,6 @@ from pathlib import Path
 def default_bundle() -> Path:
     """Its directory: a table distilled from all-MiniLM-L6-v2; its README.md says how and of what.
 
-    benchmarks/make_default_bundle.py makes it.
+    benchmarks/distillation/make_default_bundle.py makes it.
     """
     return Path(__file__).parent / "default"

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import word_vector_files as files
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,6 +9,7 @@ from edgeembed import import_word_vectors
 from edgeembed_converters.word_vectors.open_file import read_word_vectors
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import ConversionError, EdgeEmbedError, InputError
+from helpers import word_vector_files as files
 
 LINES = files.text().splitlines(keepends=True)
 NAN = files.vectors()

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-import word_vector_files as files
 
 from edgeembed import import_word_vectors
 from edgeembed_runtime.encoder.encoder import Encoder
+from helpers import word_vector_files as files
 
 pytest.importorskip("gensim")
 OTHER_WORDS = ("zebra", "naïveté", "東", "Café-Bar", "a", "x" * 40, "emoji😍")
@@ -33,7 +33,7 @@ def test_vectors_and_neighbors_are_gensims(name, tmp_path):
     data, load = gensim_words()[name]
     (tmp_path / name).write_bytes(data)
     options = {"lowercase": False, "split_punctuation": False}
-    import_word_vectors(tmp_path / name, tmp_path / "out", **options)
+    import_word_vectors(tmp_path / name, tmp_path / "out", **options)  # pyright: ignore[reportArgumentType]
     theirs = load(str(tmp_path / name))
     words = [*files.WORDS, *(OTHER_WORDS if name == "model.bin" else ())]
     with Encoder.load(tmp_path / "out") as encoder:

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import word_vector_files as files
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from edgeembed_runtime.engine.schedule import schedule_for
 from edgeembed_runtime.engine.session import Session
 from edgeembed_runtime.errors import ConversionError, UnsupportedModelError
 from edgeembed_runtime.inputs.text.truncation import allow_cut
+from helpers import word_vector_files as files
 
 letters = st.characters(exclude_categories=["Cs", "Zs", "Zl", "Zp", "Cc"])
 single_words = st.text(letters, min_size=1, max_size=12)

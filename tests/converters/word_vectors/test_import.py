@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-import word_vector_files as files
 
 from edgeembed import import_word_vectors
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError
+from helpers import word_vector_files as files
 
 FORMS = {
     "word2vec.txt": files.text(),

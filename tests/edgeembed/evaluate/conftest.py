@@ -1,6 +1,7 @@
 """A model whose vectors the test chooses, and files of data sets."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ class ChosenVectors(ComparesVectors):
 
     megabytes = None
 
-    def __init__(self, vectors, name="chosen", key=None, vocabulary=None, similarity="cosine"):
+    def __init__(
+        self, vectors, name="chosen", key=None, vocabulary=None, similarity: Any = "cosine"
+    ):
         super().__init__(similarity)
         self.vectors = {text: np.asarray(v, np.float32) for text, v in vectors.items()}
         self.name, self.key, self.words = name, key, vocabulary

@@ -35,7 +35,7 @@ def test_shorter_vectors_compare_by_the_cosine_of_what_is_kept(model):
 
 def test_binary_vectors_rank_by_the_bits_that_differ(model):
     _, queries, documents = vectors(model)
-    bits = [quantize_embeddings(v, "ubinary") for v in (queries, documents)]
+    bits = [np.asarray(quantize_embeddings(v, "ubinary"), np.uint8) for v in (queries, documents)]
     hamming = np.unpackbits(bits[0][:, None] ^ bits[1][None], axis=-1).sum(-1)
     np.testing.assert_allclose(
         compared(model, dim=64, stored_as="binary"), 1 - hamming / 32, atol=1e-5

@@ -30,7 +30,7 @@ def test_roles_use_the_bundles_prompts(tiny_path):
             ("query", encoder.encode_query),
             ("document", encoder.encode_document),
         ):
-            np.testing.assert_array_equal(model.encode(["the cat"], role), encode(["the cat"]))
+            np.testing.assert_array_equal(model.encode(["the cat"], role), encode(["the cat"]))  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize("header", [[], ["4 2"]])
@@ -82,13 +82,14 @@ def test_a_function_is_a_model_and_is_held_to_its_word():
     assert (model.dim, model.key) == (2, None)
     for bad in (lambda texts: np.zeros(3), lambda texts: np.full((len(texts), 2), np.nan)):
         with pytest.raises(InputError, match="expected 1 vectors of finite numbers"):
-            FunctionModel("bad", bad).encode(["a"], "plain")
+            FunctionModel("bad", bad).encode(["a"], "plain")  # pyright: ignore[reportArgumentType]
 
 
 def test_a_sentence_transformers_directory_gives_its_own_vectors(tmp_path):
     sentence_transformers = pytest.importorskip("sentence_transformers")
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
-    from tiny_bundle import tokenizer
+
+    from helpers.tiny_bundle import tokenizer
 
     original = sentence_transformers.SentenceTransformer(
         modules=[StaticEmbedding(tokenizer(), embedding_dim=8)], device="cpu"

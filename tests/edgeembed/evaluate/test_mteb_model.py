@@ -4,16 +4,16 @@ import socket
 
 import numpy as np
 import pytest
-import tiny_bundle
 
 from edgeembed import Encoder
 from edgeembed.evaluate.mteb_model import MtebModel
 from edgeembed_runtime.errors import InputError
+from helpers import tiny_bundle
 
 mteb = pytest.importorskip("mteb")
 stats = pytest.importorskip("scipy.stats")
 linear_model = pytest.importorskip("sklearn.linear_model")
-tasks = pytest.importorskip("mteb_tasks")
+tasks = pytest.importorskip("helpers.mteb_tasks")
 
 PromptType = mteb.types.PromptType
 
@@ -184,7 +184,7 @@ def test_similarities_are_the_models_own(tmp_path, kind):
         assert np.array_equal(found, expected)
         assert model.similarity_pairwise(a, b).numpy() == pytest.approx(np.diag(expected), abs=1e-6)
         # mteb gives tensors too, and single vectors, and takes a single score for a number.
-        assert np.array_equal(model.similarity(found, found), encoder.similarity(found, found))
+        assert np.array_equal(model.similarity(found, found), encoder.similarity(found, found))  # pyright: ignore[reportArgumentType]
         assert float(model.similarity(a[0], b[1])) == pytest.approx(expected[0, 1], abs=1e-6)
 
 
@@ -237,7 +237,7 @@ def test_mtebs_cache_never_serves_another_variants_results(model, encoder, tiny_
     with Encoder.load(tiny_path, variant="int8", threads=1) as small:
         other = MtebModel(small, name="me/mine")
         assert abs(scores(other, tasks.LocalSTS(), cache)["cosine_pearson"] - expected) > 1e-4
-    own.encode = None  # From here on it can only come from the cache.
+    own.encode = None  # pyright: ignore[reportAttributeAccessIssue] From here on it can only come from the cache.
     again = scores(own, tasks.LocalSTS(), cache)["cosine_pearson"]
     assert again == pytest.approx(expected, abs=1e-6)  # It rounds what it writes.
 

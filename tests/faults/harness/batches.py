@@ -7,7 +7,7 @@ import numpy as np
 
 from edgeembed import Index, IndexSettings
 from edgeembed_runtime.index.base.unit_vectors import unit_rows
-from harness.contents import Document, State
+from faults.harness.contents import Document, State
 
 DIM = 8
 ROWS = 8
@@ -34,7 +34,7 @@ def write(index: Index, number: int) -> None:
     rows = rows_of(number)
     index.upsert(
         list(rows),
-        [row.text for row in rows.values()],
+        [row.text or "" for row in rows.values()],
         _vectors(number),
         [row.metadata for row in rows.values()],
     )

@@ -1,8 +1,9 @@
 """What an index holds, and whether it is sound: the same questions after every fault."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ class Document:
     """What was written under one key."""
 
     text: str | None
-    metadata: object
+    metadata: Mapping[str, Any] | None
     vector: bytes
     """Of unit length, float32."""
 

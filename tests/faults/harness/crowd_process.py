@@ -1,7 +1,7 @@
 """One of many processes at one index: a writer among rivals, or a reader that believes nothing.
 
-Run as: python -m harness.crowd_process ROLE PATH NAME SECONDS. Its last line of output is JSON: how
-much it did, or what it found wrong.
+Run as: python -m faults.harness.crowd_process ROLE PATH NAME SECONDS. Its last line of output
+is JSON: how much it did, or what it found wrong.
 """
 
 import json

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from harness.operations import Operation
+from faults.harness.operations import Operation
 
 T = TypeVar("T")
 Choose = Callable[[list[T]], list[T]]
@@ -100,13 +100,16 @@ class LosingDisk:
         _lay_out(self._top, target, _chooser(chance, lose=lose), chance)
 
     def _name(self, path: Path, node: File | Folder | None) -> None:
-        self._node(path.parent).pending.append({path.name: node})
+        self._folder(path.parent).pending.append({path.name: node})
 
     def _rename(self, source: Path, target: Path | None) -> None:
         assert target is not None
         assert source.parent == target.parent
-        moved = {target.name: self._node(source), source.name: None}
-        self._node(source.parent).pending.append(moved)
+        moved: dict[str, File | Folder | None] = {
+            target.name: self._node(source),
+            source.name: None,
+        }
+        self._folder(source.parent).pending.append(moved)
 
     def _synced(self, path: Path) -> None:
         try:
@@ -123,9 +126,15 @@ class LosingDisk:
         assert isinstance(node, File)
         return node
 
-    def _node(self, path: Path):
-        node = self._top
+    def _folder(self, path: Path) -> Folder:
+        node = self._node(path)
+        assert isinstance(node, Folder)
+        return node
+
+    def _node(self, path: Path) -> File | Folder:
+        node: File | Folder = self._top
         for part in path.relative_to(self._root).parts:
+            assert isinstance(node, Folder)
             node = node.after(node.pending)[part]
         return node
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from edgeembed import Index
 from edgeembed_runtime.errors import EdgeEmbedError, StorageError
-from harness.batches import DIM, SETTINGS, Step, compact_step, steps
-from harness.contents import State, assert_sound, assert_writable, holds_or_refuses
-from harness.lost_writes import LosingDisk
-from harness.operations import Faults, Kind, Observer, Operation
-from harness.sizes import Size
-from harness.watching import watching
+from faults.harness.batches import DIM, SETTINGS, Step, compact_step, steps
+from faults.harness.contents import State, assert_sound, assert_writable, holds_or_refuses
+from faults.harness.lost_writes import LosingDisk
+from faults.harness.operations import Faults, Kind, Observer, Operation
+from faults.harness.sizes import Size
+from faults.harness.watching import watching
 
 SEED = 5
 

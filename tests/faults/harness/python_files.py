@@ -3,11 +3,11 @@
 import contextlib
 import io
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from unittest.mock import patch
 
-from harness.operations import Observer, Operation
+from faults.harness.operations import Observer, Operation
 
 _REAL_OPEN = io.open
 _WRITING = set("wxa+")
@@ -94,6 +94,9 @@ class _Files:
 
 class _ReportedFile(io.FileIO):
     """Reports what is really written, when it leaves Python's buffer."""
+
+    path: Path
+    report: Callable[[Operation], None]
 
     def write(self, data):
         written = bytes(data)

@@ -15,7 +15,7 @@ from ctypes.util import find_library
 from functools import cache
 from pathlib import Path
 
-from harness.operations import Observer, Operation
+from faults.harness.operations import Observer, Operation
 
 _OK, _FULL, _CANTOPEN = 0, 13, 14
 _IOERR_WRITE, _IOERR_FSYNC, _IOERR_DIR_FSYNC = 778, 1034, 1290
@@ -130,6 +130,7 @@ class _Reporter:
         code = self._real.contents.open(vfs, name, file, flags, out_flags)
         if code == _OK:
             methods = c.c_void_p.from_address(file)
+            assert methods.value is not None
             methods.value = c.addressof(self._table(methods.value))
             self._paths[file] = path
             self._unsynced_names.discard(file)

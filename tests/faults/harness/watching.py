@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.operations import Observer
-from harness.python_files import python_reports
-from harness.sqlite_files import can_report, sqlite_reports
+from faults.harness.operations import Observer
+from faults.harness.python_files import python_reports
+from faults.harness.sqlite_files import can_report, sqlite_reports
 
 needs_reports = pytest.mark.skipif(
     not can_report(), reason="watching files needs Linux and a shared SQLite library"

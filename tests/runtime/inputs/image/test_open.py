@@ -1,0 +1,248 @@
+"""Images of every mode and orientation, and files that are none: refused by name."""
+
+import io
+import os
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.inputs.image.decode import decode, plan_decoding
+from edgeembed_runtime.inputs.image.open import DEFAULT_MAX_PIXELS, open_image
+from helpers.tiny_images import as_bytes, photo
+
+FLAT = Image.new("RGB", (40, 30), (200, 100, 50))
+
+
+def decoded(image, max_pixels=DEFAULT_MAX_PIXELS, side=32):
+    """An image as upright RGB."""
+    with open_image(image, max_pixels) as opened:
+        image = decode(opened, plan_decoding(opened, max_pixels, side), side)
+        assert image.mode == "RGB"
+        return image
+
+
+def pixels(image, **limits):
+    return np.asarray(decoded(image, **limits)).astype(int)
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "tolerance"),
+    [
+        ("PNG", "RGB", 0),
+        ("JPEG", "RGB", 3),
+        ("WEBP", "RGB", 6),
+        ("BMP", "RGB", 0),
+        ("TIFF", "RGB", 0),
+        ("GIF", "P", 6),
+        ("PNG", "P", 6),
+        ("JPEG", "CMYK", 4),
+        ("TIFF", "CMYK", 1),
+        ("PNG", "RGBA", 0),
+        ("JPEG", "YCbCr", 4),
+    ],
+)
+def test_every_format_and_mode_becomes_rgb(kind, mode, tolerance):
+    made = FLAT.quantize(8) if mode == "P" else FLAT.convert(mode)
+    found = pixels(as_bytes(made, kind))
+    assert np.abs(found - [200, 100, 50]).max() <= tolerance
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "I;16", "I", "F"])
+def test_grey_is_the_same_in_all_channels(mode):
+    grey = np.linspace(0, 255, 30 * 40).reshape(30, 40)
+    made = {
+        "I;16": lambda: Image.fromarray((grey * 257).astype(np.uint16)),
+        "I": lambda: Image.fromarray(grey.astype(np.int32)),
+        "F": lambda: Image.fromarray(grey.astype(np.float32)),
+    }.get(mode, lambda: Image.fromarray(grey.astype(np.uint8)).convert(mode))()
+    found = pixels(as_bytes(made, "TIFF" if mode in "IF" else "PNG"))
+    assert (found == found[:, :, :1]).all()
+    if mode != "1":
+        assert np.abs(found[:, :, 0] - grey).max() <= 1
+
+
+def test_16_bit_grey_is_scaled_and_not_clipped():
+    values = np.array([[0, 256, 32768, 65535]], np.uint16)
+    assert pixels(as_bytes(Image.fromarray(values)))[0, :, 0].tolist() == [0, 1, 128, 255]
+
+
+def test_16_bit_colors_keep_their_high_bytes():
+    rows = b"".join(b"\0" + struct.pack(">3H", 0x1234, 0xABCD, 0xFF00) * 4 for _ in range(4))
+    assert pixels(png(4, 4, rows, depth=16))[0, 0].tolist() == [0x12, 0xAB, 0xFF]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_a_image_is_turned_as_its_exif_says(kind, orientation):
+    upright = np.zeros((30, 40, 3), np.uint8)
+    upright[:15, :20], upright[15:, 20:] = (255, 0, 0), (0, 255, 0)
+    # What a camera stores, so that turning it gives the upright image.
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.transpose(1, 0, 2),
+        6: np.rot90(upright),
+        7: upright[::-1, ::-1].transpose(1, 0, 2),
+        8: np.rot90(upright, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    options = {"lossless": True} if kind == "WEBP" else {}
+    data = as_bytes(Image.fromarray(np.ascontiguousarray(stored)), kind, exif=exif, **options)
+    found = pixels(data)
+    assert found.shape == upright.shape
+    difference = np.abs(found - upright.astype(int))
+    assert difference.mean() < 8 if kind == "JPEG" else difference.max() == 0
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+def test_damaged_exif_turns_nothing():
+    data = as_bytes(FLAT, "JPEG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff junk")
+    assert pixels(data).shape == (30, 40, 3)
+
+
+def test_alpha_is_dropped_as_the_libraries_drop_it():
+    image = FLAT.convert("RGBA")
+    image.putalpha(0)
+    assert pixels(as_bytes(image))[0, 0].tolist() == [200, 100, 50]
+    palette = as_bytes(FLAT.quantize(8), transparency=b"\0" * 8)
+    assert np.abs(pixels(palette)[0, 0] - [200, 100, 50]).max() < 6
+
+
+def test_the_first_frame_of_an_animation_counts():
+    frames = [Image.new("RGB", (8, 8), (n, 0, 0)) for n in range(3)]
+    for kind, options in (("GIF", {}), ("WEBP", {"lossless": True}), ("PNG", {}), ("TIFF", {})):
+        data = as_bytes(frames[0], kind, save_all=True, append_images=frames[1:], **options)
+        assert pixels(data)[0, 0].tolist() == [0, 0, 0]
+
+
+def test_a_large_jpeg_is_decoded_smaller_and_a_large_png_is_refused():
+    image = photo(400, 300)
+    found = decoded(as_bytes(image, "JPEG", quality=95), max_pixels=40_000, side=16)
+    assert found.size == (200, 150)
+    near = image.resize((200, 150), Image.Resampling.BOX)
+    assert np.abs(np.asarray(found).astype(int) - np.asarray(near)).mean() < 6
+    with pytest.raises(InputError, match=r"at most 0\.04 million pixels .*, got 400 x 300"):
+        decoded(as_bytes(image), max_pixels=40_000, side=16)
+    with pytest.raises(InputError, match="got 400 x 300"):  # too little would be left
+        decoded(as_bytes(image, "JPEG"), max_pixels=40_000, side=60)
+
+
+def test_more_than_24_million_pixels_are_averaged_first(monkeypatch):
+    monkeypatch.setattr("edgeembed_runtime.inputs.image.decode._LARGE_PIXELS", 10_000)
+    image = photo(400, 300)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for mode in ("RGB", "RGBA", "P", "L"):
+        found = decoded(as_bytes(image.convert(mode), exif=exif), side=25)
+        assert found.size == (75, 100)
+
+
+def test_the_plan_counts_what_a_progressive_jpeg_keeps():
+    wide = photo(800, 600)
+    plans = []
+    for progressive in (False, True):
+        data = as_bytes(wide, "JPEG", progressive=progressive)
+        with open_image(data) as opened:
+            plans.append(plan_decoding(opened, DEFAULT_MAX_PIXELS, 32).bytes)
+    assert plans[1] - plans[0] == 800 * 600 * 3 * 2
+
+
+# -- what is no image ------------------------------------------------------------------------
+
+
+def chunk(kind, data):
+    crc = zlib.crc32(kind + data)
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc)
+
+
+def png(width, height, rows, depth=8):
+    """A PNG file of RGB rows, however large it says that it is."""
+    header = struct.pack(">IIBBBBB", width, height, depth, 2, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+JPEG = as_bytes(photo(200, 160), "JPEG")
+NOT_IMAGES = {
+    "empty.jpg": (b"", "got 0 bytes"),
+    "truncated.jpg": (JPEG[: len(JPEG) // 2], "truncated or damaged"),
+    "truncated.png": (as_bytes(photo(99, 99))[:9000], "truncated or damaged"),
+    "header.jpg": (JPEG[:30], "expected an image"),
+    "bomb.png": (png(60_000, 60_000, b""), "expected an image"),
+    "large.png": (png(8_000, 7_000, b""), "at most 50 million pixels .*, got 8000 x 7000"),
+    "drawing.png": (b'<?xml version="1.0"?><svg width="9"></svg>', "got an SVG drawing"),
+    "paper.png": (b"%PDF-1.7\n%junk\n" * 20, "got a PDF document"),
+    "print.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "got an EPS drawing"),
+    "sky.png": (b"SIMPLE  =                    T" + b" " * 2850, "got a FITS file"),
+    "text.png": ("a plain text, naïve".encode(), "something that begins with b'a plain"),
+    "noise.gif": (b"GIF89a" + bytes(range(256)), "expected a"),
+    "noise.tif": (b"II*\0\x08\0\0\0" + b"\xff" * 64, "expected an image"),
+    "noise.webp": (b"RIFF\x40\0\0\0WEBPVP8 " + b"\xff" * 64, "expected an image"),
+    "noise.bmp": (b"BM" + b"\xff" * 64, "expected a"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_IMAGES)
+@pytest.mark.filterwarnings("ignore:Truncated File Read", "ignore:Corrupt EXIF")
+def test_what_is_no_image_is_refused_by_name(name, tmp_path):
+    data, message = NOT_IMAGES[name]
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=message) as caught:
+        decoded(path)
+    assert str(path) in str(caught.value)
+    with pytest.raises(InputError, match=message):
+        decoded(data)
+
+
+def test_places_that_hold_no_file_are_refused_by_name(tmp_path):
+    (tmp_path / "x.jpg").mkdir()
+    for name, found in (("x.jpg", "got a directory"), ("gone.jpg", "found nothing")):
+        with pytest.raises(InputError, match=f"{name}: expected an image file, {found}"):
+            decoded(tmp_path / name)
+    with pytest.raises(InputError, match="expected an image file"):
+        decoded("a\0b.jpg")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
+def test_a_fifo_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(InputError, match="no regular file"):
+        decoded(tmp_path / "pipe.jpg")
+
+
+def test_a_file_that_cannot_seek_is_refused():
+    read, write = os.pipe()
+    os.close(write)
+    with os.fdopen(read, "rb") as stream, pytest.raises(InputError, match="seek"):
+        decoded(stream)
+
+
+def test_a_file_larger_than_any_image_of_its_pixels_is_refused(tmp_path):
+    path = tmp_path / "padded.jpg"
+    path.write_bytes(JPEG + b"\0" * (9 << 20))
+    with pytest.raises(InputError, match=r"padded\.jpg: expected an image of at most 8 MB"):
+        decoded(path, max_pixels=40_000)
+
+
+def test_a_pil_image_that_is_too_large_or_truncated_is_refused():
+    with pytest.raises(InputError, match="a PIL image: expected an image of at most"):
+        decoded(photo(40, 40), max_pixels=100)
+    with pytest.raises(InputError, match="a PIL image: expected one that can be read"):
+        decoded(Image.open(io.BytesIO(JPEG[:3000])))
+
+
+def test_a_pil_image_stays_as_it_is():
+    image = photo().quantize(16)
+    image.info["transparency"] = b"\0" * 16
+    before = image.copy()
+    decoded(image)
+    assert image.info["transparency"] == b"\0" * 16 and image.mode == "P"
+    assert image.tobytes() == before.tobytes()
