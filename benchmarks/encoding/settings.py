@@ -144,7 +144,7 @@ def main() -> None:
     path = bundle() / f"{options.variant}.onnx"
     threads = available_cpus()
     with Encoder.load(bundle()) as encoder:
-        tokenizer = encoder._text.engine.tokenizer
+        tokenizer = encoder._text_encoder().engine.tokenizer
         short, long = (
             [tokenizer.encode(text).ids[None, :] for text in texts]
             for texts in (short_texts(192), passages(32))
