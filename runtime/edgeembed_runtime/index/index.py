@@ -18,6 +18,7 @@ from edgeembed_runtime.index.admin.repair import RepairReport, read_damaged, rep
 from edgeembed_runtime.index.admin.scan import DocumentBatch, read_batches
 from edgeembed_runtime.index.admin.stats import gather_stats
 from edgeembed_runtime.index.admin.verify import require_sound, verify_index
+from edgeembed_runtime.index.ann.registry import allowed_backends
 from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder, check_fits
 from edgeembed_runtime.index.base.settings import IndexSettings
 from edgeembed_runtime.index.base.types import Hit, IndexStats, StoredDocument, VerifyReport
@@ -64,6 +65,7 @@ class Index:
         self._process = os.getpid()
         self._lock = threading.RLock()
         self._writer: Writer | None = None
+        allowed_backends(settings)
         with contextlib.ExitStack() as opened:
             timeout_s = settings.busy_timeout_s
             self._catalog = Catalog(self.path, writable=mode == "rw", busy_timeout_s=timeout_s)
@@ -108,6 +110,7 @@ class Index:
             StorageError: the file system refused.
         """
         dim, space = chosen_space(encoder, dim, space)
+        allowed_backends(settings)
         target = Path(path).absolute()
         create_index(target, dim=dim, space=space, info=info or {}, lock_timeout_s=lock_timeout_s)
         return cls(

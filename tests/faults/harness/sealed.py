@@ -24,7 +24,11 @@ def write_sealed(folder: Path) -> list[Path]:
     for backend in ("exact", "annoy", "usearch"):
         path = folder / backend
         settings = IndexSettings(
-            seal_rows=60, ann_min_rows=50, backend=backend, recall_floor=0.5, annoy_trees=5
+            seal_rows=60,
+            ann_min_rows=50,
+            backend=backend,
+            recall_floor=0.5,
+            build_parameter=5 if backend == "annoy" else None,
         )
         # Segments this small have no codes otherwise.
         with (

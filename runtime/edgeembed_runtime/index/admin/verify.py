@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from edgeembed_runtime import storage
 from edgeembed_runtime.errors import EdgeEmbedError, IndexCorruptError
 from edgeembed_runtime.index.ann.backend import AnnShape
-from edgeembed_runtime.index.ann.backends import BACKENDS
+from edgeembed_runtime.index.ann.checked import find_ann_problem
+from edgeembed_runtime.index.ann.registry import backend_of_suffix
 from edgeembed_runtime.index.base.layout import CATALOG, require_regular, segment_path
 from edgeembed_runtime.index.base.types import VerifyReport
 from edgeembed_runtime.index.catalog.catalog import Catalog, meta_int
@@ -85,12 +86,12 @@ def _files(directory: Path, info: SegmentInfo, dim: int, *, full: bool) -> Itera
             with storage.storage_errors("read", path):
                 if full and storage.sha256_file(path) != entry.sha256:
                     yield f"{path}: its SHA-256 differs from the catalog's"
-            backend = next((b for b in BACKENDS.values() if b.role == role), None)
-            if full and backend is not None:
-                shape = AnnShape(n=info.n, dim=dim, trees=info.trees)
-                problem = backend.find_problem(path, shape)
-                if problem is not None:
-                    yield f"{path}: {problem}"
+                backend = backend_of_suffix(role) if full else None
+                if backend is not None:
+                    shape = AnnShape(n=info.n, dim=dim, build_parameter=info.build_parameter)
+                    problem = find_ann_problem(backend, path, shape)
+                    if problem is not None:
+                        yield f"{path}: {problem}"
         except EdgeEmbedError as error:
             yield str(error)
 

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_runtime.index.ann.backend import LoadedAnn
 from edgeembed_runtime.index.ann.calibration import MEASURED_ASK, SPARE
+from edgeembed_runtime.index.ann.checked import BackendError, CheckedAnn
 from edgeembed_runtime.index.segments.segment import SegmentInfo
 from edgeembed_runtime.index.segments.snapshot import SegmentView, Snapshot
 from edgeembed_runtime.index.vectors.block import Rows
@@ -80,7 +80,7 @@ def _ask(info: SegmentInfo, left: int, k: int) -> int | None:
 
 def _approximate(
     view: SegmentView,
-    ann: LoadedAnn,
+    ann: CheckedAnn,
     ask: int,
     wanted: NDArray[np.bool_],
     least: int,
@@ -89,7 +89,11 @@ def _approximate(
 ) -> bool:
     """Offer candidates, scored exactly; False where fewer than `least` of them are wanted."""
     effort = int(view.segment.info.effort * max(1.0, ask / MEASURED_ASK))
-    near = ann.query(query, ask, effort)
+    try:
+        near = ann.query(query, ask, effort)
+    except BackendError as error:
+        view.segment.give_up_ann(error)
+        return False
     near = near[wanted[near]]
     if near.size < least:
         return False
