@@ -25,12 +25,19 @@ from edgeembed_runtime.index.base.types import Hit, IndexStats, StoredDocument, 
 from edgeembed_runtime.index.base.validation import check_k, check_keys
 from edgeembed_runtime.index.catalog.catalog import Catalog, SnapshotPurgedError
 from edgeembed_runtime.index.catalog.create import chosen_space, create_index
-from edgeembed_runtime.index.catalog.documents import docids_of, fetch, keys_at
+from edgeembed_runtime.index.catalog.documents import docids_of, keys_at, read_documents
 from edgeembed_runtime.index.catalog.filters import compile_where
 from edgeembed_runtime.index.catalog.lock import WriterLock
 from edgeembed_runtime.index.catalog.notes import check_notes, read_notes
-from edgeembed_runtime.index.search.execute import SearchOptions, checked_options, search_snapshot
-from edgeembed_runtime.index.search.query import Queries, SearchMode, many_queries, one_query
+from edgeembed_runtime.index.search.execute import search_snapshot
+from edgeembed_runtime.index.search.query import (
+    Queries,
+    SearchMode,
+    SearchOptions,
+    check_options,
+    check_queries,
+    check_query,
+)
 from edgeembed_runtime.index.search.recommend import direction_between, listed_keys
 from edgeembed_runtime.index.segments.snapshot import Snapshot, load_snapshot
 from edgeembed_runtime.index.write.batch import make_batch
@@ -220,7 +227,7 @@ class Index:
         def read(snapshot: Snapshot) -> list[StoredDocument | None]:
             with self._catalog.reading(snapshot.generation) as connection:
                 docids = docids_of(connection, wanted, snapshot.generation)
-                found = fetch(connection, docids.values())
+                found = read_documents(connection, docids.values())
             return [found[docids[key]] if key in docids else None for key in wanted]
 
         return self._at_current(read)
@@ -310,8 +317,8 @@ class Index:
             IndexReadOnlyError: closed.
             IndexCorruptError: a found document is damaged.
         """
-        options = checked_options(k, where, mode, exact, exclude, min_score, distinct)
-        queries = one_query(query, self._encoder, dim=self.dim, mode=options.mode)
+        options = check_options(k, where, mode, exact, exclude, min_score, distinct)
+        queries = check_query(query, self._encoder, dim=self.dim, mode=options.mode)
         return self._search(queries, options)[0]
 
     def search_many(
@@ -327,8 +334,8 @@ class Index:
         distinct: str | None = None,
     ) -> list[list[Hit]]:
         """Search for n texts, encoded in one call, or (n, dim) vectors; see search."""
-        options = checked_options(k, where, mode, exact, exclude, min_score, distinct)
-        prepared = many_queries(queries, self._encoder, dim=self.dim, mode=options.mode)
+        options = check_options(k, where, mode, exact, exclude, min_score, distinct)
+        prepared = check_queries(queries, self._encoder, dim=self.dim, mode=options.mode)
         return self._search(prepared, options)
 
     def recommend(
@@ -362,8 +369,8 @@ class Index:
         liked, disliked = listed_keys(positive), listed_keys(negative)
         query = direction_between(self.vectors(liked), self.vectors(disliked))
         hidden = [*liked, *disliked, *exclude]
-        options = checked_options(k, where, "dense", exact, hidden, min_score)
-        return self._search(one_query(query, None, dim=self.dim, mode="dense"), options)[0]
+        options = check_options(k, where, "dense", exact, hidden, min_score)
+        return self._search(check_query(query, None, dim=self.dim, mode="dense"), options)[0]
 
     def _search(self, queries: Queries, options: SearchOptions) -> list[list[Hit]]:
         return self._at_current(

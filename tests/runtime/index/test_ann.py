@@ -92,7 +92,7 @@ def test_deletes_and_filters_never_make_an_answer_short(index, clustered):
 
 
 def test_candidates_that_died_send_the_search_to_the_scan(index, clustered, monkeypatch):
-    monkeypatch.setattr("edgeembed_runtime.index.search.dense._ask", lambda *_: 12)
+    monkeypatch.setattr("edgeembed_runtime.index.search.dense._candidates_needed", lambda *_: 12)
     query = clustered[9]
     order = [hit.key for hit in index.search(query, 3000, exact=True)]
     index.delete(order[:100])

@@ -5,8 +5,8 @@ import pytest
 
 from edgeembed import Index, IndexSettings
 from edgeembed_runtime.errors import InputError, SearchIndexError
-from edgeembed_runtime.index.catalog import schema
-from edgeembed_runtime.index.search import keyword
+from edgeembed_runtime.index.catalog import fts
+from edgeembed_runtime.index.search.fusion import fuse
 
 TINY = IndexSettings(seal_rows=50, backend="exact")
 
@@ -133,7 +133,7 @@ def test_without_fts5_only_keyword_search_is_missing(tmp_path, vectors, monkeypa
             index.search("text", mode="keyword")
         index.compact()
         assert index.verify().ok
-    assert schema.has_fts5() in (True, False)
+    assert fts.has_fts5() in (True, False)
 
 
 def test_options_are_checked(filled):
@@ -158,7 +158,7 @@ def test_options_are_checked(filled):
 
 
 def test_fusion_prefers_what_both_lists_hold():
-    assert keyword.fuse([[(1, 0.9), (2, 0.8)], [(3, 5.0), (2, 4.0)]], 2) == [
+    assert fuse([[(1, 0.9), (2, 0.8)], [(3, 5.0), (2, 4.0)]], 2) == [
         (2, 1 / 62 + 1 / 62),
         (1, 1 / 61),
     ]

@@ -15,8 +15,8 @@ from edgeembed_runtime.index.ann.registry import backend_of_suffix
 from edgeembed_runtime.index.base.layout import CATALOG, require_regular, segment_path
 from edgeembed_runtime.index.base.types import VerifyReport
 from edgeembed_runtime.index.catalog.catalog import Catalog, meta_int
-from edgeembed_runtime.index.catalog.documents import iterate
-from edgeembed_runtime.index.search.keyword import find_word_problem
+from edgeembed_runtime.index.catalog.documents import iterate_rows
+from edgeembed_runtime.index.catalog.fts import find_fts_problem
 from edgeembed_runtime.index.segments.segment import SegmentInfo, read_infos
 from edgeembed_runtime.index.segments.snapshot import Snapshot, load_snapshot
 from edgeembed_runtime.index.vectors.block import Rows
@@ -42,7 +42,7 @@ def verify_index(directory: Path, catalog: Catalog, *, full: bool) -> VerifyRepo
         with catalog.reading() as connection:
             problems += [f"{CATALOG}: {problem}" for problem in _catalog(connection, full=full)]
             generation = meta_int(connection, "gen")
-            for row in iterate(connection, generation) if full else ():
+            for row in iterate_rows(connection, generation) if full else ():
                 if not row.is_sound():
                     problems.append(f"document {row.key!r}: damaged")
             for info in read_infos(connection, directory):
@@ -51,7 +51,7 @@ def verify_index(directory: Path, catalog: Catalog, *, full: bool) -> VerifyRepo
             documents = snapshot.documents
             docids = connection.execute("SELECT docid, dead IS NULL FROM doc").fetchall()
             if full and catalog.has_fts:
-                problem = find_word_problem(connection)
+                problem = find_fts_problem(connection)
                 problems += [f"{CATALOG}: {problem}"] if problem else []
         problems += _relations(snapshot, docids)
         for block in snapshot.blocks if full else ():

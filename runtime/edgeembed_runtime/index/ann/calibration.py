@@ -20,8 +20,8 @@ _QUERIES_AT_A_TIME = 100
 _CLEAR_STANDARD_ERRORS = 3
 _NEIGHBORS = 10
 # Candidates beyond those asked for, against rows that turn out dead.
-SPARE = 16
-MEASURED_ASK = _NEIGHBORS + SPARE
+SPARE_CANDIDATES = 16
+CALIBRATION_CANDIDATES = _NEIGHBORS + SPARE_CANDIDATES
 """How many candidates were asked for when a segment's effort was chosen."""
 _CLOSE_ENOUGH = 1.08
 # Annoy counts a row once for each of its trees.
@@ -127,7 +127,7 @@ def _measure(
                 break
         top = TopK(_NEIGHBORS)
         started = time.perf_counter()
-        near = ann.query(query, MEASURED_ASK, effort)
+        near = ann.query(query, CALIBRATION_CANDIDATES, effort)
         top.offer(cosines(rows.take(near), query), rows.ids[near])
         times.append(time.perf_counter() - started)
         shares.append(len(_ids(top) & neighbors) / len(neighbors))

@@ -12,8 +12,9 @@ from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder, check_co
 from edgeembed_runtime.index.base.layout import CATALOG, LOCK, SEGMENTS, require_regular
 from edgeembed_runtime.index.catalog.catalog import MAX_DIM
 from edgeembed_runtime.index.catalog.errors import sqlite_errors
+from edgeembed_runtime.index.catalog.fts import has_fts5
 from edgeembed_runtime.index.catalog.lock import WriterLock
-from edgeembed_runtime.index.catalog.schema import create_schema, has_fts5
+from edgeembed_runtime.index.catalog.schema import create_schema
 from edgeembed_runtime.version import __version__
 
 _OWN_NAMES = {CATALOG, f"{CATALOG}-journal", LOCK, f"{LOCK}-journal", SEGMENTS}
