@@ -49,4 +49,9 @@ def write_sealed(folder: Path) -> list[Path]:
 def _write(index: Index, numbers: range) -> None:
     keys = [str(i) for i in numbers]
     vectors = np.stack([np.random.default_rng(i).normal(size=DIM) for i in numbers])
-    index.upsert(keys, [text_of(key) for key in keys], vectors, [{"n": i} for i in numbers])
+    index.upsert(
+        keys,
+        documents=[text_of(key) for key in keys],
+        vectors=vectors,
+        metadatas=[{"n": i} for i in numbers],
+    )

@@ -37,7 +37,9 @@ def backend(request):
 def filled(path, vectors, chosen):
     index = Index.create(path, dim=32, settings=chosen)
     n = len(vectors)
-    index.upsert([str(i) for i in range(n)], None, vectors, [{"i": i} for i in range(n)])
+    index.upsert(
+        [str(i) for i in range(n)], vectors=vectors, metadatas=[{"i": i} for i in range(n)]
+    )
     index.compact()
     return index
 

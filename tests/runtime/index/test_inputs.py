@@ -56,7 +56,7 @@ def test_bad_keys_are_refused(index, keys):
 @pytest.mark.parametrize("documents", [["\udfff"], [3], [None], "a", ["a", "b"], []])
 def test_bad_documents_are_refused(index, documents):
     with pytest.raises(InputError):
-        index.upsert(["new"], documents, np.ones((1, 4)))
+        index.upsert(["new"], documents=documents, vectors=np.ones((1, 4)))
 
 
 @pytest.mark.parametrize(

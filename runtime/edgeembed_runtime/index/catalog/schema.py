@@ -47,16 +47,23 @@ def create_schema(connection: sqlite3.Connection, meta: dict[str, str | int]) ->
     connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
 
 
+class UnfinishedIndexError(IndexCorruptError):
+    """The catalog is an empty database: creating the index was interrupted, or is under way."""
+
+
 def check_identity(connection: sqlite3.Connection, path: Path) -> None:
     """Make sure that a database is an edgeembed index of a known format.
 
     Raises:
-        IndexCorruptError: it is some other database, or its creation was cut short.
+        IndexCorruptError: it is some other database.
+        UnfinishedIndexError: it is an empty one.
         IndexVersionError: it was made by a newer edgeembed.
     """
     (found,) = connection.execute("PRAGMA application_id").fetchone()
     if found != APPLICATION_ID:
-        raise IndexCorruptError(
+        empty = not found and not connection.execute("PRAGMA schema_version").fetchone()[0]
+        kind = UnfinishedIndexError if empty else IndexCorruptError
+        raise kind(
             f"{path} is not an edgeembed index: expected application_id {APPLICATION_ID}, found "
             f"{found}; if its creation was interrupted, run Index.create again"
         )
