@@ -33,7 +33,7 @@ def main() -> None:
                 chunks = encoder.chunk(path.read_text(encoding="utf-8"), overlap_tokens=16)
                 index.upsert(
                     [f"{path.name}#{number}" for number in range(len(chunks))],
-                    [chunk.text for chunk in chunks],
+                    documents=[chunk.text for chunk in chunks],
                     metadatas=[{"file": path.name, "start": chunk.start} for chunk in chunks],
                 )
             for question in QUESTIONS:

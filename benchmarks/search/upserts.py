@@ -34,7 +34,9 @@ class WithTexts:
 
     def add(self, first: int, rows: np.ndarray) -> None:
         keys = [f"document {first + i}" for i in range(len(rows))]
-        self.index.upsert(keys, [f"The text of {key}, some words long." for key in keys], rows)
+        self.index.upsert(
+            keys, documents=[f"The text of {key}, some words long." for key in keys], vectors=rows
+        )
 
     def save(self) -> None:
         """upsert() has returned: it is durable."""

@@ -69,9 +69,9 @@ class Commit:
             vectors[reused] = self._index.vectors([changed[i].twin or "" for i in reused])
         self._index.upsert(
             [passage.key for passage in passages],
-            [passage.text for passage in passages],
-            vectors,
-            [passage.metadata for passage in passages],
+            documents=[passage.text for passage in passages],
+            vectors=vectors,
+            metadatas=[passage.metadata for passage in passages],
             delete=list(self._removed),
             notes=as_notes(self._files),
         )

@@ -181,9 +181,8 @@ class _Run:
         vectors = np.array(list(self._vectors.values()), np.float32).reshape(-1, self._index.dim)
         self._index.upsert(
             names,
-            None,
-            vectors,
-            [{"source": name} for name in names],
+            vectors=vectors,
+            metadatas=[{"source": name} for name in names],
             delete=gone,
             notes=as_notes(self._files),
         )

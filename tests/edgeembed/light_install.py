@@ -18,7 +18,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, Encoder.load(sys.argv[1]) as encoder:
         assert encoder.self_test().ok
         with Index.create(f"{folder}/light.index", encoder=encoder) as index:
-            index.upsert(["a", "b"], ["first text", "second text"])
+            index.upsert(["a", "b"], documents=["first text", "second text"])
             assert index.search("first text", k=1)[0].key == "a"
     with Encoder.load(verify="golden") as encoder:  # the bundle that is in the wheel
         assert encoder.encode(["a text", "another"]).shape == (2, encoder.dim)

@@ -20,7 +20,8 @@ with edgeembed.Encoder.load({bundle!r}, verify="golden") as encoder:
     few = IndexSettings(seal_rows=64, ann_min_rows=64, backend="annoy")
     with edgeembed.Index.create({index!r}, encoder=encoder, settings=few) as index:
         keys = [f"key {{i}}" for i in range(200)]
-        index.upsert(keys, [f"the cat {{i}}" for i in range(200)], metadatas=[{{"a": 1}}] * 200)
+        texts = [f"the cat {{i}}" for i in range(200)]
+        index.upsert(keys, documents=texts, metadatas=[{{"a": 1}}] * 200)
         assert index.search("cat 7", k=3, where={{"a": 1}}, exact=True)
         assert index.search("cat 7", k=3)
         assert index.search("cat", mode="hybrid")

@@ -38,8 +38,9 @@ def disk(tmp_path):
 
 
 def with_ann(backend):
+    trees = 3 if backend == "annoy" else None
     return dataclasses.replace(
-        SETTINGS, backend=backend, ann_min_rows=20, annoy_trees=3, recall_floor=0.1
+        SETTINGS, backend=backend, ann_min_rows=20, build_parameter=trees, recall_floor=0.1
     )
 
 

@@ -32,7 +32,7 @@ def rows_of(seed, count):
 
 def fill(index, seed=0, count=ROWS):
     keys = [f"{seed}:{row}" for row in range(count)]
-    index.upsert(keys, [f"document {key}" for key in keys], rows_of(seed, count))
+    index.upsert(keys, documents=[f"document {key}" for key in keys], vectors=rows_of(seed, count))
 
 
 def search(path):

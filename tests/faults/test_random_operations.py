@@ -50,7 +50,9 @@ class Operations(RuleBasedStateMachine):
         keys = [key for key, _, _ in batch]
         rows = np.array([row for _, _, row in batch]).reshape(-1, DIM)
         metas = [{"n": len(text)} for _, text, _ in batch]
-        self.index.upsert(keys, [text for _, text, _ in batch], rows, metas)
+        self.index.upsert(
+            keys, documents=[text for _, text, _ in batch], vectors=rows, metadatas=metas
+        )
         units = unit_rows(rows, dim=DIM, what="vectors") if batch else rows
         for (key, text, _), meta, unit in zip(batch, metas, units, strict=True):
             self.held.pop(key, None)

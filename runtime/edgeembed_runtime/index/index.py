@@ -18,18 +18,30 @@ from edgeembed_runtime.index.admin.repair import RepairReport, read_damaged, rep
 from edgeembed_runtime.index.admin.scan import DocumentBatch, read_batches
 from edgeembed_runtime.index.admin.stats import gather_stats
 from edgeembed_runtime.index.admin.verify import require_sound, verify_index
-from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder, check_fits
+from edgeembed_runtime.index.ann.registry import allowed_backends
+from edgeembed_runtime.index.base.encoder_protocol import (
+    IndexEncoder,
+    check_fits,
+    check_space,
+)
 from edgeembed_runtime.index.base.settings import IndexSettings
 from edgeembed_runtime.index.base.types import Hit, IndexStats, StoredDocument, VerifyReport
 from edgeembed_runtime.index.base.validation import check_k, check_keys
 from edgeembed_runtime.index.catalog.catalog import Catalog, SnapshotPurgedError
-from edgeembed_runtime.index.catalog.create import chosen_space, create_index
-from edgeembed_runtime.index.catalog.documents import docids_of, fetch, keys_at
+from edgeembed_runtime.index.catalog.create import create_if_missing, create_index
 from edgeembed_runtime.index.catalog.filters import compile_where
 from edgeembed_runtime.index.catalog.lock import WriterLock
 from edgeembed_runtime.index.catalog.notes import check_notes, read_notes
-from edgeembed_runtime.index.search.execute import SearchOptions, checked_options, search_snapshot
-from edgeembed_runtime.index.search.query import Queries, SearchMode, many_queries, one_query
+from edgeembed_runtime.index.search.execute import search_snapshot
+from edgeembed_runtime.index.search.lookup import documents_of, keys_of, vectors_of
+from edgeembed_runtime.index.search.query import (
+    Queries,
+    SearchMode,
+    SearchOptions,
+    check_options,
+    check_queries,
+    check_query,
+)
 from edgeembed_runtime.index.search.recommend import direction_between, listed_keys
 from edgeembed_runtime.index.segments.snapshot import Snapshot, load_snapshot
 from edgeembed_runtime.index.write.batch import make_batch
@@ -51,27 +63,28 @@ class Index:
         path: str | os.PathLike[str],
         *,
         encoder: IndexEncoder | None = None,
-        mode: Literal["r", "rw"] = "r",
+        writable: bool = False,
+        dim: int | None = None,
+        space: str | None = None,
         lock_timeout_s: float = 0.1,
         settings: IndexSettings = _DEFAULTS,
     ) -> None:
-        """Open an index; see Index.open."""
-        if mode not in ("r", "rw"):
-            raise InputError(f"mode: expected 'r' or 'rw', got {mode!r}")
+        """Open an index that is there; use Index.open or Index.create."""
         self.path = Path(path).absolute()
-        self.mode: Literal["r", "rw"] = mode
+        self.mode: Literal["r", "rw"] = "rw" if writable else "r"
         self._encoder = encoder
         self._process = os.getpid()
         self._lock = threading.RLock()
         self._writer: Writer | None = None
         with contextlib.ExitStack() as opened:
             timeout_s = settings.busy_timeout_s
-            self._catalog = Catalog(self.path, writable=mode == "rw", busy_timeout_s=timeout_s)
+            self._catalog = Catalog(self.path, writable=writable, busy_timeout_s=timeout_s)
             opened.callback(self._catalog.close)
+            check_space(dim, space, index_dim=self._catalog.dim, index_space=self._catalog.space)
             if encoder is not None:
                 check_fits(encoder, dim=self._catalog.dim, space=self._catalog.space)
             self._snapshot: Snapshot | None = None
-            if mode == "rw":
+            if writable:
                 # After the checks above, so that no lock file appears in a foreign folder.
                 lock = WriterLock(self.path, lock_timeout_s)
                 opened.callback(lock.release)
@@ -107,11 +120,11 @@ class Index:
             InputError: no usable dim, or an encoder whose vectors are not compared by cosine.
             StorageError: the file system refused.
         """
-        dim, space = chosen_space(encoder, dim, space)
+        allowed_backends(settings)
         target = Path(path).absolute()
-        create_index(target, dim=dim, space=space, info=info or {}, lock_timeout_s=lock_timeout_s)
+        create_index(target, encoder, dim, space, info, lock_timeout_s=lock_timeout_s)
         return cls(
-            target, encoder=encoder, mode="rw", lock_timeout_s=lock_timeout_s, settings=settings
+            target, encoder=encoder, writable=True, lock_timeout_s=lock_timeout_s, settings=settings
         )
 
     @classmethod
@@ -120,27 +133,51 @@ class Index:
         path: str | os.PathLike[str],
         *,
         encoder: IndexEncoder | None = None,
-        mode: Literal["r", "rw"] = "r",
+        mode: Literal["r", "rw", "a"] = "r",
+        dim: int | None = None,
+        space: str | None = None,
+        info: Mapping[str, str] | None = None,
         lock_timeout_s: float = 0.1,
         settings: IndexSettings = _DEFAULTS,
     ) -> "Index":
-        """Open an index.
+        """Open an index, or with mode "a" create it first if nothing is there.
 
         Args:
             path: its directory.
             encoder: encodes documents and queries; must be of the index's space.
-            mode: "r" sees one generation until refresh(); "rw" is the one writer.
+            mode: "r" sees one generation until refresh(); "rw" is the one writer; "a" is "rw" that
+                creates the index in a missing or empty directory.
+            dim: mode "a" only, and so are space and info; see create. An index that is there must
+                have this dim and space, and keeps its own info.
+            space: see dim.
+            info: see dim.
             lock_timeout_s: how long to wait for another writer, in seconds.
             settings: when to seal, and how.
 
         Raises:
             IndexNotFoundError, IndexCorruptError, IndexVersionError: it cannot be opened.
-            IndexLockedError: mode "rw" and another writer has it open.
+            IndexExistsError: mode "a", and something that is no index is there.
+            IndexLockedError: mode "rw" or "a", and another writer has it open.
             SpaceMismatchError: the encoder's vectors do not belong in this index.
+            InputError: an argument cannot be used.
             StorageError: the file system refused.
         """
+        if mode not in ("r", "rw", "a"):
+            raise InputError(f"mode: expected 'r', 'rw' or 'a', got {mode!r}")
+        if mode != "a" and (dim, space, info) != (None, None, None):
+            raise InputError(f"dim, space, info: expected only with mode 'a', got mode {mode!r}")
+        allowed_backends(settings)
+        target = Path(path).absolute()
+        if mode == "a":
+            create_if_missing(target, encoder, dim, space, info, lock_timeout_s, settings)
         return cls(
-            path, encoder=encoder, mode=mode, lock_timeout_s=lock_timeout_s, settings=settings
+            target,
+            encoder=encoder,
+            writable=mode != "r",
+            dim=dim,
+            space=space,
+            lock_timeout_s=lock_timeout_s,
+            settings=settings,
         )
 
     @property
@@ -166,10 +203,10 @@ class Index:
     def upsert(
         self,
         keys: Sequence[str],
+        *,
         documents: Sequence[str] | None = None,
         vectors: ArrayLike | None = None,
         metadatas: Sequence[Mapping[str, Any] | None] | None = None,
-        *,
         delete: Iterable[str] = (),
         notes: Mapping[str, str | None] | None = None,
     ) -> None:
@@ -213,14 +250,7 @@ class Index:
             IndexCorruptError: a document's checksum does not match.
         """
         wanted = check_keys([keys] if isinstance(keys, str) else keys)
-
-        def read(snapshot: Snapshot) -> list[StoredDocument | None]:
-            with self._catalog.reading(snapshot.generation) as connection:
-                docids = docids_of(connection, wanted, snapshot.generation)
-                found = fetch(connection, docids.values())
-            return [found[docids[key]] if key in docids else None for key in wanted]
-
-        return self._at_current(read)
+        return self._at_current(lambda snapshot: documents_of(wanted, snapshot, self._catalog))
 
     def vectors(self, keys: str | Iterable[str]) -> NDArray[np.float32]:
         """Read the stored vectors of documents, in the order of the keys: (n, dim), unit length.
@@ -229,16 +259,7 @@ class Index:
             InputError: a key is not a key, or there is no such document.
         """
         wanted = check_keys([keys] if isinstance(keys, str) else keys)
-
-        def read(snapshot: Snapshot) -> NDArray[np.float32]:
-            with self._catalog.reading(snapshot.generation) as connection:
-                docids = docids_of(connection, wanted, snapshot.generation)
-            for position, key in enumerate(wanted):
-                if key not in docids:
-                    raise InputError(f"keys[{position}]: expected a key of the index, got {key!r}")
-            return snapshot.vectors_of(np.array([docids[key] for key in wanted], np.int64))
-
-        return self._at_current(read)
+        return self._at_current(lambda snapshot: vectors_of(wanted, snapshot, self._catalog))
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self.get(key)[0] is not None
@@ -253,12 +274,7 @@ class Index:
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """The keys that start with `prefix`, in the order in which they were last written."""
-
-        def read(snapshot: Snapshot) -> list[str]:
-            with self._catalog.reading(snapshot.generation) as connection:
-                return keys_at(connection, snapshot.generation, prefix)
-
-        return iter(self._at_current(read))
+        return iter(self._at_current(lambda snapshot: keys_of(prefix, snapshot, self._catalog)))
 
     def batches(
         self, size: int = 4096, *, where: Mapping[str, Any] | None = None
@@ -307,8 +323,8 @@ class Index:
             IndexReadOnlyError: closed.
             IndexCorruptError: a found document is damaged.
         """
-        options = checked_options(k, where, mode, exact, exclude, min_score, distinct)
-        queries = one_query(query, self._encoder, dim=self.dim, mode=options.mode)
+        options = check_options(k, where, mode, exact, exclude, min_score, distinct)
+        queries = check_query(query, self._encoder, dim=self.dim, mode=options.mode)
         return self._search(queries, options)[0]
 
     def search_many(
@@ -324,8 +340,8 @@ class Index:
         distinct: str | None = None,
     ) -> list[list[Hit]]:
         """Search for n texts, encoded in one call, or (n, dim) vectors; see search."""
-        options = checked_options(k, where, mode, exact, exclude, min_score, distinct)
-        prepared = many_queries(queries, self._encoder, dim=self.dim, mode=options.mode)
+        options = check_options(k, where, mode, exact, exclude, min_score, distinct)
+        prepared = check_queries(queries, self._encoder, dim=self.dim, mode=options.mode)
         return self._search(prepared, options)
 
     def recommend(
@@ -359,8 +375,8 @@ class Index:
         liked, disliked = listed_keys(positive), listed_keys(negative)
         query = direction_between(self.vectors(liked), self.vectors(disliked))
         hidden = [*liked, *disliked, *exclude]
-        options = checked_options(k, where, "dense", exact, hidden, min_score)
-        return self._search(one_query(query, None, dim=self.dim, mode="dense"), options)[0]
+        options = check_options(k, where, "dense", exact, hidden, min_score)
+        return self._search(check_query(query, None, dim=self.dim, mode="dense"), options)[0]
 
     def _search(self, queries: Queries, options: SearchOptions) -> list[list[Hit]]:
         return self._at_current(

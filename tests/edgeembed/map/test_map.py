@@ -30,9 +30,13 @@ def make_index(tmp_path, vectors):
             keys = [f"k{n}" for n in range(40)]
             texts = documents or [f"document {n}" for n in range(40)]
             fields = metadatas or [{"kind": "ab"[n % 2], "size": n} for n in range(40)]
-            index.upsert(keys[:25], texts[:25], vectors=vectors[:25], metadatas=fields[:25])
+            index.upsert(
+                keys[:25], documents=texts[:25], vectors=vectors[:25], metadatas=fields[:25]
+            )
             index.compact()
-            index.upsert(keys[25:], texts[25:], vectors=vectors[25:], metadatas=fields[25:])
+            index.upsert(
+                keys[25:], documents=texts[25:], vectors=vectors[25:], metadatas=fields[25:]
+            )
         return tmp_path / name
 
     return make

@@ -34,9 +34,9 @@ def write(index: Index, number: int) -> None:
     rows = rows_of(number)
     index.upsert(
         list(rows),
-        [row.text or "" for row in rows.values()],
-        _vectors(number),
-        [row.metadata for row in rows.values()],
+        documents=[row.text or "" for row in rows.values()],
+        vectors=_vectors(number),
+        metadatas=[row.metadata for row in rows.values()],
     )
 
 

@@ -54,7 +54,7 @@ def write(path: Path, name: str, until: float) -> dict:
             for _ in range(_TURN):
                 keys = keys_of(name, number)
                 texts, vectors = [text_of(key) for key in keys], [vector_of(key) for key in keys]
-                index.upsert(keys, texts, np.stack(vectors))
+                index.upsert(keys, documents=texts, vectors=np.stack(vectors))
                 number += 1
             if number % 40 == 0:
                 index.compact()

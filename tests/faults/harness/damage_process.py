@@ -116,7 +116,7 @@ def _write(work: Path) -> None:
         contextlib.suppress(EdgeEmbedError),
         Index.open(work, mode="rw", settings=SETTINGS) as index,
     ):
-        index.upsert(["500"], [text_of("500")], np.ones((1, DIM)))
+        index.upsert(["500"], documents=[text_of("500")], vectors=np.ones((1, DIM)))
         _asked(index)
         index.compact()
         _asked(index)

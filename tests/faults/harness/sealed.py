@@ -24,7 +24,11 @@ def write_sealed(folder: Path) -> list[Path]:
     for backend in ("exact", "annoy", "usearch"):
         path = folder / backend
         settings = IndexSettings(
-            seal_rows=60, ann_min_rows=50, backend=backend, recall_floor=0.5, annoy_trees=5
+            seal_rows=60,
+            ann_min_rows=50,
+            backend=backend,
+            recall_floor=0.5,
+            build_parameter=5 if backend == "annoy" else None,
         )
         # Segments this small have no codes otherwise.
         with (
@@ -45,4 +49,9 @@ def write_sealed(folder: Path) -> list[Path]:
 def _write(index: Index, numbers: range) -> None:
     keys = [str(i) for i in numbers]
     vectors = np.stack([np.random.default_rng(i).normal(size=DIM) for i in numbers])
-    index.upsert(keys, [text_of(key) for key in keys], vectors, [{"n": i} for i in numbers])
+    index.upsert(
+        keys,
+        documents=[text_of(key) for key in keys],
+        vectors=vectors,
+        metadatas=[{"n": i} for i in numbers],
+    )

@@ -24,10 +24,21 @@ def make(path: Path, backend: Backend, rows: int, dim: int) -> list[dict[str, ob
     facts = [{"n": n, "even": n % 2 == 0} if n % 3 else None for n in range(rows + 10)]
     info = {"made by": "make_index_format_1.py"}
     with Index.create(path, dim=dim, space="golden", info=info, settings=settings) as index:
-        index.upsert(keys[:rows], texts[:rows], vectors[:rows], facts[:rows], notes={"a": "note"})
+        index.upsert(
+            keys[:rows],
+            documents=texts[:rows],
+            vectors=vectors[:rows],
+            metadatas=facts[:rows],
+            notes={"a": "note"},
+        )
         index.compact()
         assert index.stats().segments[0].backend == backend
-        index.upsert(keys[rows - 5 :], texts[rows - 5 :], vectors[rows - 5 :], facts[rows - 5 :])
+        index.upsert(
+            keys[rows - 5 :],
+            documents=texts[rows - 5 :],
+            vectors=vectors[rows - 5 :],
+            metadatas=facts[rows - 5 :],
+        )
         index.delete(["k0", "k7", f"k{rows + 9}"])
         queries = np.random.default_rng(2).normal(size=(3, dim)).astype(np.float32)
         return [

@@ -16,12 +16,12 @@ def index(tmp_path, vectors):
             keys = [f"k{i}" for i in range(start, start + 25)]
             index.upsert(
                 keys,
-                [f"text {key}" for key in keys],
-                vectors(100)[start : start + 25],
-                [{"n": 1}] * 25,
+                documents=[f"text {key}" for key in keys],
+                vectors=vectors(100)[start : start + 25],
+                metadatas=[{"n": 1}] * 25,
             )
         index.delete(["k3", "k50"])
-        index.upsert(["k7"], ["new"], vectors(1, seed=4), [{"n": 2}])
+        index.upsert(["k7"], documents=["new"], vectors=vectors(1, seed=4), metadatas=[{"n": 2}])
         yield index
 
 
@@ -47,7 +47,7 @@ def test_a_writer_goes_on_meanwhile_and_a_purge_is_told(index, tmp_path):
     with Index.open(tmp_path / "i") as reader:
         batches = reader.batches(10)
         next(batches)
-        index.upsert(["later"], ["x"], np.ones((1, 16)))
+        index.upsert(["later"], documents=["x"], vectors=np.ones((1, 16)))
         rest = [document.key for batch in batches for document in batch.documents]
         assert "later" not in rest
         assert len(rest) == 88

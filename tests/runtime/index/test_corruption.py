@@ -25,10 +25,10 @@ def path(tmp_path, vectors):
             part = range(start, start + 150)
             index.upsert(
                 [str(i) for i in part],
-                [f"text {i}" for i in part],
-                vectors(300)[start : start + 150],
+                documents=[f"text {i}" for i in part],
+                vectors=vectors(300)[start : start + 150],
             )
-        index.upsert(["tail"], ["tail text"], vectors(1, seed=5))
+        index.upsert(["tail"], documents=["tail text"], vectors=vectors(1, seed=5))
         assert len(index.stats().segments) == 2
     return tmp_path / "i"
 
@@ -181,7 +181,7 @@ def test_other_tampering_ends_in_a_result_or_a_typed_error(path, statement, vect
             lambda: index.get("3"),
             lambda: list(index.keys()),
             lambda: index.verify(),
-            lambda: index.upsert(["3"], ["x"], vectors(1)),
+            lambda: index.upsert(["3"], documents=["x"], vectors=vectors(1)),
             index.compact,
             index.stats,
         ):

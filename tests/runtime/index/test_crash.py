@@ -26,7 +26,8 @@ with Index.open(sys.argv[1], mode="rw", lock_timeout_s=5, settings=settings) as 
     while True:
         rng = np.random.default_rng(batch)
         keys = [f"{batch}:{i}" for i in range(7)] + ["shared"]
-        index.upsert(keys, [f"batch {batch}"] * 8, rng.normal(size=(8, 8)))
+        texts = [f"batch {batch}"] * 8
+        index.upsert(keys, documents=texts, vectors=rng.normal(size=(8, 8)))
         print(batch, flush=True)
         batch += 1
 """
@@ -152,7 +153,7 @@ def test_many_threads_search_while_one_writes(tmp_path):
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(600, 8)).astype(np.float32)
     with Index.create(tmp_path / "i", dim=8, settings=TINY) as index:
-        index.upsert(["fixed"], ["fixed text"], rows[:1])
+        index.upsert(["fixed"], documents=["fixed text"], vectors=rows[:1])
         problems, done = [], threading.Event()
 
         def search():
@@ -174,7 +175,9 @@ def test_many_threads_search_while_one_writes(tmp_path):
             thread.start()
         for start in range(1, 600, 15):
             keys = [str(i % 100) for i in range(start, min(600, start + 15))]
-            index.upsert(keys, [f"text {key}" for key in keys], rows[start : start + 15])
+            index.upsert(
+                keys, documents=[f"text {key}" for key in keys], vectors=rows[start : start + 15]
+            )
         index.compact()
         done.set()
         for thread in threads:

@@ -24,7 +24,9 @@ def index(tmp_path):
 
 def test_what_goes_in_comes_out(index, vectors):
     meta = {"a": [1, 2.5, None, True, {"ü": "x"}], "n": -(2**63)}
-    index.upsert(["a", "b"], ["text\0with nul", ""], vectors(2), [meta, None])
+    index.upsert(
+        ["a", "b"], documents=["text\0with nul", ""], vectors=vectors(2), metadatas=[meta, None]
+    )
     assert index.get(["b", "nope", "a"]) == [
         StoredDocument(key="b", document="", metadata=None),
         None,
@@ -40,8 +42,8 @@ def test_what_goes_in_comes_out(index, vectors):
 
 def test_upsert_replaces_document_vector_and_metadata(index, vectors):
     v = vectors(3)
-    index.upsert(["a", "b"], ["old", "b"], v[:2], [{"x": 1}, None])
-    index.upsert(["a"], ["new"], v[2:])
+    index.upsert(["a", "b"], documents=["old", "b"], vectors=v[:2], metadatas=[{"x": 1}, None])
+    index.upsert(["a"], documents=["new"], vectors=v[2:])
     assert len(index) == 2
     assert index.get("a") == [StoredDocument(key="a", document="new", metadata=None)]
     assert index.search(v[2], 1)[0].key == "a"
@@ -50,7 +52,7 @@ def test_upsert_replaces_document_vector_and_metadata(index, vectors):
 
 
 def test_of_a_repeated_key_the_last_entry_wins(index, vectors):
-    index.upsert(["a", "b", "a"], ["1", "2", "3"], vectors(3))
+    index.upsert(["a", "b", "a"], documents=["1", "2", "3"], vectors=vectors(3))
     assert index.get("a")[0].document == "3"
     assert len(index) == 2
     assert index.verify().ok
@@ -67,7 +69,7 @@ def test_delete_counts_what_existed(index, vectors):
 
 def test_an_empty_upsert_is_no_commit(index):
     before = index.generation
-    index.upsert([], [], np.empty((0, 16)))
+    index.upsert([], documents=[], vectors=np.empty((0, 16)))
     assert index.generation == before
 
 
@@ -75,7 +77,7 @@ def test_everything_survives_reopening(tmp_path, vectors):
     v = vectors(35)
     with Index.create(tmp_path / "i", dim=16, space="s", settings=TINY) as index:
         for i in range(35):
-            index.upsert([f"k{i}"], [f"doc {i}"], v[i : i + 1])
+            index.upsert([f"k{i}"], documents=[f"doc {i}"], vectors=v[i : i + 1])
         index.delete(["k3"])
     with Index.open(tmp_path / "i") as index:
         assert (index.dim, index.space, index.mode) == (16, "s", "r")
@@ -92,10 +94,10 @@ def test_a_reader_sees_one_generation_until_it_refreshes(tmp_path, vectors):
         ) as writer,
         Index.open(tmp_path / "i") as reader,
     ):
-        writer.upsert(["a", "b"], ["a1", "b1"], v[:2])
+        writer.upsert(["a", "b"], documents=["a1", "b1"], vectors=v[:2])
         assert len(reader) == 0
         reader.refresh()
-        writer.upsert(["a"], ["a2"], v[2:3])
+        writer.upsert(["a"], documents=["a2"], vectors=v[2:3])
         writer.delete(["b"])
         writer.upsert([f"k{i}" for i in range(30)], vectors=v[3:33])  # sealed
         assert reader.get(["a", "b", "k1"]) == [
@@ -117,9 +119,9 @@ def test_a_reader_moves_on_when_its_generation_is_purged(tmp_path, vectors):
     with (
         Index.create(tmp_path / "i", dim=16) as writer,
     ):
-        writer.upsert(["a", "b"], ["a1", "b1"], v[:2])
+        writer.upsert(["a", "b"], documents=["a1", "b1"], vectors=v[:2])
         with Index.open(tmp_path / "i") as reader:
-            writer.upsert(["a"], ["a2"], v[2:])
+            writer.upsert(["a"], documents=["a2"], vectors=v[2:])
             writer.compact()
             assert {hit.document for hit in reader.search(v[0], 5)} == {"a2", "b1"}
             assert reader.generation == writer.generation
@@ -130,7 +132,7 @@ def test_compact_leaves_one_segment_and_no_dead_rows(tmp_path, vectors):
     with Index.create(tmp_path / "i", dim=16, settings=TINY) as index:
         for start in range(0, 60, 6):
             keys = [f"k{i}" for i in range(start, start + 6)]
-            index.upsert(keys, keys, v[start : start + 6])
+            index.upsert(keys, documents=keys, vectors=v[start : start + 6])
         index.delete([f"k{i}" for i in range(0, 60, 3)])
         index.compact()
         stats = index.stats()
@@ -167,7 +169,7 @@ def test_backup_is_an_index_of_its_own(tmp_path, vectors):
     v = vectors(35)
     with Index.create(tmp_path / "i", dim=16, settings=TINY) as index:
         index.upsert([f"k{i}" for i in range(35)], vectors=v)
-        index.upsert(["t"], ["tail"], v[:1])
+        index.upsert(["t"], documents=["tail"], vectors=v[:1])
         index.backup(tmp_path / "copy")
         with pytest.raises(IndexExistsError):
             index.backup(tmp_path / "copy")
@@ -210,7 +212,7 @@ def test_open_refuses_what_is_no_index(tmp_path):
 
 def test_encoders_must_fit(tmp_path, make_encoder, vectors):
     with Index.create(tmp_path / "i", encoder=make_encoder()) as index:
-        index.upsert(["a", "b"], ["apple", "pear"])
+        index.upsert(["a", "b"], documents=["apple", "pear"])
         assert index.search("pear", 1)[0].key == "b"
         assert [hits[0].key for hits in index.search_many(["pear", "apple"], 1)] == ["b", "a"]
         assert index.search_many([]) == []
@@ -229,7 +231,7 @@ def test_encoders_must_fit(tmp_path, make_encoder, vectors):
         with pytest.raises(InputError, match="without an encoder"):
             index.search("pear")
         with pytest.raises(InputError, match="without an encoder"):
-            index.upsert(["c"], ["cherry"])
+            index.upsert(["c"], documents=["cherry"])
 
 
 def test_readers_cannot_write_and_closed_indexes_do_nothing(tmp_path, vectors):

@@ -51,7 +51,7 @@ def test_the_index_of_format_1_holds_what_it_held(kind):
 def test_the_index_of_format_1_can_be_written_to(kind, tmp_path):
     shutil.copytree(FORMAT_1 / kind, tmp_path / "i")
     with Index.open(tmp_path / "i", mode="rw") as index:
-        index.upsert(["new"], ["new"], np.ones((1, index.dim)))
+        index.upsert(["new"], documents=["new"], vectors=np.ones((1, index.dim)))
         index.compact()
         assert index.verify().ok
         assert len(index) == ROWS[kind] + 8

@@ -56,7 +56,7 @@ def test_bad_keys_are_refused(index, keys):
 @pytest.mark.parametrize("documents", [["\udfff"], [3], [None], "a", ["a", "b"], []])
 def test_bad_documents_are_refused(index, documents):
     with pytest.raises(InputError):
-        index.upsert(["new"], documents, np.ones((1, 4)))
+        index.upsert(["new"], documents=documents, vectors=np.ones((1, 4)))
 
 
 @pytest.mark.parametrize(
@@ -101,10 +101,36 @@ def test_every_number_type_is_accepted(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"seal_rows": 0}, {"annoy_trees": 65}, {"recall_floor": 2.0}]
+    "arguments", [{"seal_rows": 0}, {"build_parameter": 20}, {"recall_floor": 2.0}]
 )
 def test_bad_settings_are_refused(arguments):
     from edgeembed import IndexSettings
 
     with pytest.raises(EdgeEmbedError):
         IndexSettings(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"backend": "voyager"}, "expected one of auto, exact, usearch, annoy, got 'voyager'"),
+        ({"backend": "../annoy"}, "got '../annoy'"),
+        ({"backend": None}, "got None"),
+        ({"backend": "annoy", "build_parameter": 65}, "expected 1 to 64 for annoy, got 65"),
+        ({"backend": "annoy", "build_parameter": 0}, "expected 1 to 64 for annoy, got 0"),
+        ({"backend": "annoy", "build_parameter": 1.5}, "expected 1 to 64 for annoy, got 1.5"),
+        ({"backend": "usearch", "build_parameter": 1}, "expected 0 to 0 for usearch, got 1"),
+    ],
+)
+def test_settings_that_no_backend_can_meet_are_refused_before_anything_is_written(
+    arguments, message, tmp_path, index
+):
+    from edgeembed import IndexSettings
+
+    settings = IndexSettings(**arguments)
+    with pytest.raises(InputError, match=message):
+        Index.create(tmp_path / "new", dim=4, settings=settings)
+    assert not (tmp_path / "new").exists()
+    for mode in ("r", "rw"):
+        with pytest.raises(InputError, match=message):
+            Index.open(index.path, mode=mode, settings=settings)

@@ -14,7 +14,7 @@ from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder
 from edgeembed_runtime.index.base.unit_vectors import unit_rows
 from edgeembed_runtime.index.base.validation import Batch
 from edgeembed_runtime.index.catalog.catalog import Catalog, meta_int
-from edgeembed_runtime.index.catalog.documents import DocumentRow, iterate
+from edgeembed_runtime.index.catalog.documents import DocumentRow, iterate_rows
 from edgeembed_runtime.index.segments.segment import read_infos
 from edgeembed_runtime.index.segments.snapshot import sound_tail
 
@@ -79,7 +79,7 @@ def read_damaged(
         parts.append(
             Salvaged(ids=tail.ids, vectors=tail.vectors, exact=every, near=np.zeros_like(every))
         )
-        rows = iterate(connection, generation)
+        rows = iterate_rows(connection, generation)
         while some := list(islice(rows, _BATCH)):
             yield _repaired(some, [part for part in parts if part is not None], encoder)
 

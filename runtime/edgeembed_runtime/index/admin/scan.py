@@ -10,7 +10,7 @@ from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.errors import SearchIndexError
 from edgeembed_runtime.index.base.types import StoredDocument
 from edgeembed_runtime.index.catalog.catalog import Catalog, SnapshotPurgedError
-from edgeembed_runtime.index.catalog.documents import VISIBLE, fetch
+from edgeembed_runtime.index.catalog.documents import VISIBLE, read_documents
 from edgeembed_runtime.index.catalog.filters import Condition
 from edgeembed_runtime.index.segments.snapshot import Snapshot
 
@@ -47,7 +47,7 @@ def read_batches(
             with catalog.reading(snapshot.generation) as connection:
                 rows = connection.execute(statement, (at, at, *values, last, size))
                 docids = [docid for (docid,) in rows]
-                found = fetch(connection, docids)
+                found = read_documents(connection, docids)
             if not docids:
                 return
             yield DocumentBatch(

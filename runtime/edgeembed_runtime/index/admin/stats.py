@@ -3,6 +3,7 @@
 import contextlib
 from pathlib import Path
 
+from edgeembed_runtime.index.base.settings import EXACT
 from edgeembed_runtime.index.base.types import IndexStats, SegmentStats
 from edgeembed_runtime.index.catalog.catalog import Catalog
 from edgeembed_runtime.index.segments.snapshot import SegmentView, Snapshot
@@ -32,10 +33,10 @@ def _segment_stats(view: SegmentView) -> SegmentStats:
         n=info.n,
         dead=view.rows.dead,
         bytes=sum(file.bytes for file in info.files.values()),
-        backend=info.backend if info.backend and view.segment.ann() is not None else "exact",
+        backend=info.backend if info.backend and view.segment.ann() is not None else EXACT,
         recall=info.recall,
         exact_ms=info.exact_ms,
         ann_ms=info.ann_ms,
-        trees=info.trees,
+        build_parameter=info.build_parameter,
         effort=info.effort,
     )

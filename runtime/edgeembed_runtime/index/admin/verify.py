@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from edgeembed_runtime import storage
 from edgeembed_runtime.errors import EdgeEmbedError, IndexCorruptError
 from edgeembed_runtime.index.ann.backend import AnnShape
-from edgeembed_runtime.index.ann.backends import BACKENDS
+from edgeembed_runtime.index.ann.checked import find_ann_problem
+from edgeembed_runtime.index.ann.registry import backend_of_suffix
 from edgeembed_runtime.index.base.layout import CATALOG, require_regular, segment_path
 from edgeembed_runtime.index.base.types import VerifyReport
 from edgeembed_runtime.index.catalog.catalog import Catalog, meta_int
-from edgeembed_runtime.index.catalog.documents import iterate
-from edgeembed_runtime.index.search.keyword import find_word_problem
+from edgeembed_runtime.index.catalog.documents import iterate_rows
+from edgeembed_runtime.index.catalog.fts import find_fts_problem
 from edgeembed_runtime.index.segments.segment import SegmentInfo, read_infos
 from edgeembed_runtime.index.segments.snapshot import Snapshot, load_snapshot
 from edgeembed_runtime.index.vectors.block import Rows
@@ -41,7 +42,7 @@ def verify_index(directory: Path, catalog: Catalog, *, full: bool) -> VerifyRepo
         with catalog.reading() as connection:
             problems += [f"{CATALOG}: {problem}" for problem in _catalog(connection, full=full)]
             generation = meta_int(connection, "gen")
-            for row in iterate(connection, generation) if full else ():
+            for row in iterate_rows(connection, generation) if full else ():
                 if not row.is_sound():
                     problems.append(f"document {row.key!r}: damaged")
             for info in read_infos(connection, directory):
@@ -50,7 +51,7 @@ def verify_index(directory: Path, catalog: Catalog, *, full: bool) -> VerifyRepo
             documents = snapshot.documents
             docids = connection.execute("SELECT docid, dead IS NULL FROM doc").fetchall()
             if full and catalog.has_fts:
-                problem = find_word_problem(connection)
+                problem = find_fts_problem(connection)
                 problems += [f"{CATALOG}: {problem}"] if problem else []
         problems += _relations(snapshot, docids)
         for block in snapshot.blocks if full else ():
@@ -85,12 +86,12 @@ def _files(directory: Path, info: SegmentInfo, dim: int, *, full: bool) -> Itera
             with storage.storage_errors("read", path):
                 if full and storage.sha256_file(path) != entry.sha256:
                     yield f"{path}: its SHA-256 differs from the catalog's"
-            backend = next((b for b in BACKENDS.values() if b.role == role), None)
-            if full and backend is not None:
-                shape = AnnShape(n=info.n, dim=dim, trees=info.trees)
-                problem = backend.find_problem(path, shape)
-                if problem is not None:
-                    yield f"{path}: {problem}"
+                backend = backend_of_suffix(role) if full else None
+                if backend is not None:
+                    shape = AnnShape(n=info.n, dim=dim, build_parameter=info.build_parameter)
+                    problem = find_ann_problem(backend, path, shape)
+                    if problem is not None:
+                        yield f"{path}: {problem}"
         except EdgeEmbedError as error:
             yield str(error)
 

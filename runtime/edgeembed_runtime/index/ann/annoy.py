@@ -7,18 +7,17 @@ root. A leaf overlays children and vector with up to d + 2 item ids.
 """
 
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_runtime import storage
 from edgeembed_runtime.errors import IndexCorruptError
 from edgeembed_runtime.index.ann.annoy_probe import annoy_module
-from edgeembed_runtime.index.ann.backend import AnnName, AnnShape
+from edgeembed_runtime.index.ann.backend import AnnShape, RowSource
 from edgeembed_runtime.index.base.layout import require_regular
 from edgeembed_runtime.index.catalog.catalog import MAX_DIM
-from edgeembed_runtime.index.vectors.block import Rows
 from edgeembed_runtime.index.vectors.mmap import mapped_array
 
 _HEADER_WORDS = 3
@@ -30,60 +29,66 @@ _MAX_NODES = 1 << 30
 _SEED = 20_111_007
 
 
+def _require_annoy() -> ModuleType:
+    module = annoy_module()
+    if module is None:
+        raise ImportError("annoy is not installed, or does not work on this CPU")
+    return module
+
+
 def leaf_capacity(dim: int) -> int:
     """Item ids that fit into one leaf: its children and vector words."""
     return dim + 2
 
 
 class Annoy:
-    """Forests of random projections: https://github.com/spotify/annoy."""
+    """Forests of random projection trees: https://github.com/spotify/annoy."""
 
-    name: AnnName = "annoy"
-    role = "ann"
+    name = "annoy"
+    suffix = "ann"
+    # Trees of a forest: 12 bytes a row each. 64 trees x 2**24 rows stay below the 2**31 node ids
+    # of a file.
+    build_parameters = range(1, 65)
+    default_build_parameter = 20
     first_effort = 200
 
+    def is_available(self) -> bool:
+        """Whether Annoy is installed and works on this CPU; see annoy_probe."""
+        return annoy_module() is not None
+
     def fits(self, shape: AnnShape) -> bool:
-        """Whether its 32-bit numbers suffice, and the rows do not fit into one leaf."""
+        """Whether 32-bit node ids suffice, and the rows do not fit into one leaf."""
         return leaf_capacity(shape.dim) < shape.n <= _MAX_ROWS
 
-    def build(self, path: Path, rows: Rows, shape: AnnShape) -> bool:
-        """Build trees with one thread: the same rows give the same bytes on one machine.
+    def build(self, path: Path, rows: RowSource, shape: AnnShape) -> None:
+        """Build the trees with one thread: the same rows give the same bytes on one machine.
 
         Raises:
-            StorageError: the file could not be written.
+            OSError: the file could not be written.
             MemoryError: the trees did not fit into memory.
         """
-        module = annoy_module()
-        if module is None:
-            return False
-        forest = module.AnnoyIndex(shape.dim, "angular")
+        forest = _require_annoy().AnnoyIndex(shape.dim, "angular")
         forest.set_seed(_SEED)
         for start in range(0, shape.n, _ADD_ROWS):
             positions = np.arange(start, min(start + _ADD_ROWS, shape.n))
             for position, vector in zip(positions.tolist(), rows.take(positions), strict=True):
                 forest.add_item(position, vector.tolist())
-        forest.build(shape.trees, n_jobs=1)
-        with storage.storage_errors("write", path):
-            forest.save(str(path))
+        forest.build(shape.build_parameter, n_jobs=1)
+        forest.save(str(path))
         forest.unload()
-        storage.sync_file(path)
-        return True
 
-    def load(self, path: Path, size: int, shape: AnnShape) -> "LoadedForest | None":
-        """Validate a file and load it; None where Annoy is not usable here.
+    def load(self, path: Path, size: int, shape: AnnShape) -> "LoadedForest":
+        """Validate a file and load it.
 
         Raises:
             IndexCorruptError: the file is not a sound forest of this shape.
             OSError: the file cannot be read.
         """
-        module = annoy_module()
-        if module is None:
-            return None
         require_regular(path, size)
         problem = self.find_problem(path, shape)
         if problem is not None:
             raise IndexCorruptError(f"{path} is damaged: {problem}")
-        loaded = module.AnnoyIndex(shape.dim, "angular")
+        loaded = _require_annoy().AnnoyIndex(shape.dim, "angular")
         loaded.load(str(path))
         return LoadedForest(loaded)
 
@@ -94,7 +99,7 @@ class Annoy:
         its parent (so there is no cycle) and has one parent only (so no query takes exponential
         time); and that the file ends with `trees` roots, none of which leads to another.
         """
-        n, dim, trees = shape.n, shape.dim, shape.trees
+        n, dim, trees = shape.n, shape.dim, shape.build_parameter
         if not (1 <= dim <= MAX_DIM and self.fits(shape) and trees >= 1):
             return f"no forest can have {n} items, {trees} trees and {dim} dimensions"
         words = _HEADER_WORDS + dim

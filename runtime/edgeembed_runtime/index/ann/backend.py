@@ -1,67 +1,107 @@
-"""Approximate nearest neighbors on disk: what every kind of such a file can do."""
+"""What an approximate nearest neighbor (ANN) library must provide to search a segment.
+
+A backend has everything about one library: its name, its file, its settings, and whether it works
+here. `registry.py` says which backends there are; nothing else names one.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_runtime.index.vectors.block import Rows
-
-AnnName = Literal["annoy", "usearch"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class AnnShape:
-    """The numbers that a file was built with, and is checked against."""
+    """What a file was built from; a backend checks the file against it."""
 
     n: int
     dim: int
-    trees: int
-    """Of a forest; 0 for a graph."""
+    build_parameter: int
+    """What the backend was built with; see AnnBackend.build_parameters."""
+
+
+class RowSource(Protocol):
+    """The vectors of a segment, on disk: (n, dim) float32 of unit length."""
+
+    def take(self, positions: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        """Copy the rows at some positions, 0 to n - 1, into memory: (len(positions), dim)."""
+        ...
 
 
 class LoadedAnn(Protocol):
-    """A validated, loaded file. Queries from many threads are fine."""
+    """A validated, loaded file. Many threads may query it at once."""
 
     def query(self, vector: NDArray[np.float32], count: int, effort: int) -> NDArray[np.int64]:
-        """Up to `count` positions near a (dim,) vector; more `effort` finds more true ones."""
+        """Up to `count` distinct positions near a (dim,) unit vector; more `effort`, more recall.
+
+        The caller scores them again, so the order does not matter.
+        """
         ...
 
     def close(self) -> None:
-        """Unmap the file, so that Windows can remove it; nobody may query afterwards."""
+        """Unmap the file, so that Windows can remove it; no query may follow."""
         ...
 
 
 class AnnBackend(Protocol):
-    """A library that builds and searches such files, where it is installed."""
+    """An ANN library, whether it is installed or not."""
 
-    name: AnnName
-    role: str
-    """Of its file in a segment, and that file's suffix."""
-    first_effort: int
-    """Where measuring begins."""
-
-    def fits(self, shape: AnnShape) -> bool:
-        """Whether the library can hold this many rows, and is worth asking for so few."""
+    @property
+    def name(self) -> str:
+        """What IndexSettings.backend and the catalog call it: [a-z][a-z0-9_]*, 32 at most."""
         ...
 
-    def build(self, path: Path, rows: Rows, shape: AnnShape) -> bool:
-        """Write a new file durably; False, and no file, where the library is not usable here.
+    @property
+    def suffix(self) -> str:
+        """Of its file in a segment, without the dot, and that file's role: [a-z0-9], 16 at most."""
+        ...
+
+    @property
+    def build_parameters(self) -> range:
+        """The values of the one number that a build depends on, such as a forest's trees.
+
+        range(0, 1) where there is none.
+        """
+        ...
+
+    @property
+    def default_build_parameter(self) -> int:
+        """Its value unless IndexSettings.build_parameter says otherwise."""
+        ...
+
+    @property
+    def first_effort(self) -> int:
+        """The effort, at least 1, at which calibration starts."""
+        ...
+
+    def is_available(self) -> bool:
+        """Whether the library is installed and works on this machine."""
+        ...
+
+    def fits(self, shape: AnnShape) -> bool:
+        """Whether the library can hold this many rows, and is worth using for so few."""
+        ...
+
+    def build(self, path: Path, rows: RowSource, shape: AnnShape) -> None:
+        """Write a new file; the caller syncs it. Only called where the library is available.
 
         Raises:
-            StorageError: the file could not be written.
-            MemoryError: there is not enough.
+            OSError: the file could not be written.
+            MemoryError: the build did not fit into memory.
         """
         ...
 
     def find_problem(self, path: Path, shape: AnnShape) -> str | None:
-        """Say why the library must not load a file; None if every query of it is safe and ends."""
+        """Say why the library must not load a file; None if every query of it is safe and ends.
+
+        Must not need the library.
+        """
         ...
 
-    def load(self, path: Path, size: int, shape: AnnShape) -> LoadedAnn | None:
-        """Validate a file of `size` bytes and load it; None where the library is not usable here.
+    def load(self, path: Path, size: int, shape: AnnShape) -> LoadedAnn:
+        """Validate a file of `size` bytes and load it. Only called where the library is available.
 
         Raises:
             IndexCorruptError: it is not a sound file of this shape.

@@ -20,8 +20,8 @@ _QUERIES_AT_A_TIME = 100
 _CLEAR_STANDARD_ERRORS = 3
 _NEIGHBORS = 10
 # Candidates beyond those asked for, against rows that turn out dead.
-SPARE = 16
-MEASURED_ASK = _NEIGHBORS + SPARE
+SPARE_CANDIDATES = 16
+CALIBRATION_CANDIDATES = _NEIGHBORS + SPARE_CANDIDATES
 """How many candidates were asked for when a segment's effort was chosen."""
 _CLOSE_ENOUGH = 1.08
 # Annoy counts a row once for each of its trees.
@@ -92,21 +92,21 @@ def measure_ann(
     *,
     floor: float,
     first_effort: int,
-    at_most_ms: float,
+    max_ms: float,
 ) -> Measured:
     """Find about the least effort that reaches a recall.
 
-    The effort doubles until the recall is reached, or a query takes longer than `at_most_ms`, or
+    The effort doubles until the recall is reached, or a query takes longer than `max_ms`, or
     all rows are looked at; then it is halved in between.
     """
     too_little, effort = 0, first_effort
-    while (found := _measure(rows, ann, truth, effort, floor, at_most_ms)).recall < floor:
-        if found.ms > at_most_ms or effort > _MAX_LOOKS * rows.ids.size:
+    while (found := _measure(rows, ann, truth, effort, floor, max_ms)).recall < floor:
+        if found.ms > max_ms or effort > _MAX_LOOKS * rows.ids.size:
             return found
         too_little, effort = effort, 2 * effort
     while found.effort > max(too_little + 1, _CLOSE_ENOUGH * too_little):
         middle = (too_little + found.effort) // 2
-        tried = _measure(rows, ann, truth, middle, floor, at_most_ms)
+        tried = _measure(rows, ann, truth, middle, floor, max_ms)
         if tried.recall >= floor:
             found = tried
         else:
@@ -115,19 +115,19 @@ def measure_ann(
 
 
 def _measure(
-    rows: Rows, ann: LoadedAnn, truth: GroundTruth, effort: int, floor: float, at_most_ms: float
+    rows: Rows, ann: LoadedAnn, truth: GroundTruth, effort: int, floor: float, max_ms: float
 ) -> Measured:
     """Search for every query, or for so many that it is clear whether this effort will do."""
     times: list[float] = []
     shares: list[float] = []
     for query, neighbors in zip(truth.queries, truth.neighbors, strict=True):
         if times and len(times) % _QUERIES_AT_A_TIME == 0:
-            too_slow = statistics.median(times) * 1e3 > at_most_ms
+            too_slow = statistics.median(times) * 1e3 > max_ms
             if too_slow or _is_clear(shares, floor):
                 break
         top = TopK(_NEIGHBORS)
         started = time.perf_counter()
-        near = ann.query(query, MEASURED_ASK, effort)
+        near = ann.query(query, CALIBRATION_CANDIDATES, effort)
         top.offer(cosines(rows.take(near), query), rows.ids[near])
         times.append(time.perf_counter() - started)
         shares.append(len(_ids(top) & neighbors) / len(neighbors))

@@ -11,19 +11,18 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_runtime.index.vectors.block import Rows
+from edgeembed_runtime.index.ann.backend import RowSource
 
 _CHUNK_ROWS = 8192
 _SEED = 0
 
 
-def locality_order(rows: Rows) -> NDArray[np.int64]:
-    """Positions of all rows: those nearest to one of sqrt(n) rows stay together.
+def locality_order(rows: RowSource, count: int) -> NDArray[np.int64]:
+    """The positions of `count` rows, grouped by the nearest of sqrt(count) sampled rows.
 
-    These go from each to the one of the rest that is most like it. Costs n * sqrt(n) * d
-    multiplications, and 32 KB for each of the sqrt(n).
+    The groups follow each other by similarity: after each comes the most similar of the rest. Costs
+    n * sqrt(n) * d multiplications, and 32 KB for each of the sqrt(n).
     """
-    count = rows.ids.size
     chosen = np.random.default_rng(_SEED).choice(count, math.isqrt(count), replace=False)
     centers = rows.take(np.sort(chosen))
     centers = centers[_chain(centers @ centers.T)]

@@ -1,4 +1,4 @@
-"""Which approximate search a segment gets, if any: all that are allowed are built and measured."""
+"""Which ANN backend a segment gets, if any: all that are allowed are built and measured."""
 
 import logging
 from dataclasses import dataclass
@@ -8,10 +8,11 @@ import numpy as np
 
 from edgeembed_runtime import storage
 from edgeembed_runtime.errors import IndexCorruptError, StorageError
-from edgeembed_runtime.index.ann.backend import AnnBackend, AnnName, AnnShape
-from edgeembed_runtime.index.ann.backends import BACKENDS
+from edgeembed_runtime.index.ann.backend import AnnBackend, AnnShape
 from edgeembed_runtime.index.ann.calibration import GroundTruth, Measured, measure_ann
-from edgeembed_runtime.index.base.settings import IndexSettings
+from edgeembed_runtime.index.ann.checked import BackendError, CheckedAnn, build_ann, load_ann
+from edgeembed_runtime.index.ann.registry import allowed_backends
+from edgeembed_runtime.index.base.settings import AUTO, IndexSettings
 from edgeembed_runtime.index.vectors.block import Rows
 
 _LOG = logging.getLogger(__name__)
@@ -19,11 +20,11 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class ChosenAnn:
-    """The approximate search that a segment keeps, as measured."""
+    """The backend that a segment keeps, as calibrated."""
 
-    backend: AnnName
-    role: str
-    trees: int
+    backend: str
+    suffix: str
+    build_parameter: int
     effort: int
     recall: float
     ms: float
@@ -34,74 +35,92 @@ def choose_ann(
 ) -> ChosenAnn | None:
     """Build files `name`.* in a folder and keep the fastest that is good enough; None for none.
 
+    A backend that breaks its contract is left out with a warning.
+
     Raises:
+        InputError: settings that no registered backend can meet.
         StorageError: the file system refused, or gave back another file than the one written.
-        IndexCorruptError: a library stopped working.
+        MemoryError: a build did not fit into memory.
     """
     best: ChosenAnn | None = None
-    at_most_ms = truth.median_ms if settings.backend == "auto" else np.inf
-    for backend in _allowed(settings):
-        path = folder / f"{name}.{backend.role}"
-        found = _build(path, backend, rows, truth, settings, at_most_ms)
+    max_ms = truth.median_ms if settings.backend == AUTO else np.inf
+    for backend in allowed_backends(settings):
+        path = folder / f"{name}.{backend.suffix}"
+        found = _calibrated(path, backend, rows, truth, settings, max_ms)
         if found is None:
             continue
         if best is not None:
-            storage.remove_file(folder / f"{name}.{best.role}")
-        best, at_most_ms = found, found.ms
+            storage.remove_file(folder / f"{name}.{best.suffix}")
+        best, max_ms = found, found.ms
     return best
 
 
-def _allowed(settings: IndexSettings) -> list[AnnBackend]:
-    return [b for b in BACKENDS.values() if settings.backend in ("auto", b.name)]
-
-
-def _build(
+def _calibrated(
     path: Path,
     backend: AnnBackend,
     rows: Rows,
     truth: GroundTruth,
     settings: IndexSettings,
-    at_most_ms: float,
+    max_ms: float,
 ) -> ChosenAnn | None:
-    """Build a file and measure it; without one where it is not worth using."""
+    """Build a file and measure it; no file stays if it is not worth using."""
     n, dim = rows.vectors.shape
-    trees = settings.annoy_trees if backend.name == "annoy" else 0
-    shape = AnnShape(n=n, dim=dim, trees=trees)
-    if not backend.fits(shape) or not backend.build(path, rows, shape):
-        return None
+    parameter = settings.build_parameter
+    if parameter is None:
+        parameter = backend.default_build_parameter
+    shape = AnnShape(n=n, dim=dim, build_parameter=parameter)
     try:
-        loaded = backend.load(path, path.stat().st_size, shape)
+        if not build_ann(backend, path, rows, shape):
+            return None
+        loaded = _load(backend, path, shape)
+        try:
+            measured = measure_ann(
+                rows,
+                loaded,
+                truth,
+                floor=settings.recall_floor,
+                first_effort=backend.first_effort,
+                max_ms=max_ms,
+            )
+        finally:
+            loaded.close()
+    except BackendError as error:
+        _LOG.warning("%s is left out: %s", backend.name, error)
+        _remove(path)
+        return None
+    if measured.recall < settings.recall_floor or measured.ms > max_ms:
+        _LOG.info("%s is not worth using: %s", backend.name, measured)
+        _remove(path)
+        return None
+    return _chosen(backend, parameter, measured)
+
+
+def _load(backend: AnnBackend, path: Path, shape: AnnShape) -> CheckedAnn:
+    try:
+        loaded = load_ann(backend, path, path.stat().st_size, shape)
+    except BackendError:
+        raise
     except IndexCorruptError as error:
         # usearch does not notice that a disk is full.
         raise StorageError(
-            f"could not write {path}: other bytes are there than were written ({error}); free some "
-            f"space and try again"
+            f"could not write {path}: {backend.name} reads back something else than it wrote "
+            f"({error}); free some space and try again"
         ) from error
     if loaded is None:
-        raise IndexCorruptError(f"{path}: {backend.name} stopped working after it was built")
-    try:
-        measured = measure_ann(
-            rows,
-            loaded,
-            truth,
-            floor=settings.recall_floor,
-            first_effort=backend.first_effort,
-            at_most_ms=at_most_ms,
-        )
-    finally:
-        loaded.close()
-    if measured.recall < settings.recall_floor or measured.ms > at_most_ms:
+        raise BackendError(f"ANN backend {backend.name}: not available after a build")
+    return loaded
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink() or not path.is_dir():
         storage.remove_file(path)
-        _LOG.info("%s is not worth using: %s", backend.name, measured)
-        return None
-    return _chosen(backend, trees, measured)
 
 
-def _chosen(backend: AnnBackend, trees: int, measured: Measured) -> ChosenAnn:
+def _chosen(backend: AnnBackend, parameter: int, measured: Measured) -> ChosenAnn:
     return ChosenAnn(
         backend=backend.name,
-        role=backend.role,
-        trees=trees,
+        suffix=backend.suffix,
+        build_parameter=parameter,
         effort=measured.effort,
         recall=measured.recall,
         ms=measured.ms,

@@ -15,13 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_runtime import storage
 from edgeembed_runtime.engine.cpu import available_cpus
 from edgeembed_runtime.errors import IndexCorruptError
-from edgeembed_runtime.index.ann.backend import AnnName, AnnShape
+from edgeembed_runtime.index.ann.backend import AnnShape, RowSource
 from edgeembed_runtime.index.ann.locality_order import locality_order
 from edgeembed_runtime.index.base.layout import require_regular
-from edgeembed_runtime.index.vectors.block import Rows
 from edgeembed_runtime.index.vectors.mmap import mapped_array
 
 # Neighbors of a node, twice as many on level 0, and candidates while it is built.
@@ -37,54 +35,51 @@ _CHECKED_NODES = 65_536
 
 
 class Usearch:
-    """Navigable small worlds over int8 codes: https://github.com/unum-cloud/usearch."""
+    """Navigable small world graphs over int8 vectors: https://github.com/unum-cloud/usearch."""
 
-    name: AnnName = "usearch"
-    role = "usearch"
+    name = "usearch"
+    suffix = "usearch"
+    build_parameters = range(1)
+    default_build_parameter = 0
     first_effort = 32
 
+    def is_available(self) -> bool:
+        """Whether usearch is installed and can be imported."""
+        return _module() is not None
+
     def fits(self, shape: AnnShape) -> bool:
-        """Whether its 32-bit positions suffice."""
+        """Whether 32-bit positions suffice."""
         return 1 <= shape.n < _MAX_ROWS
 
-    def build(self, path: Path, rows: Rows, shape: AnnShape) -> bool:
-        """Build a graph with every processor, so that no two are quite alike.
+    def build(self, path: Path, rows: RowSource, shape: AnnShape) -> None:
+        """Build the graph with all processors, so no two builds are alike to the bit.
 
         Raises:
-            StorageError: the file could not be written.
+            OSError: the file could not be written.
             MemoryError: the graph did not fit into memory.
         """
-        module = _module()
-        if module is None:
-            return False
-        graph = _new(module, shape.dim)
-        order = locality_order(rows)
+        graph = _new(_require_usearch(), shape.dim)
+        order = locality_order(rows, shape.n)
         for start in range(0, shape.n, _ADD_ROWS):
             keys = order[start : start + _ADD_ROWS]
             graph.add(keys.astype(np.uint64), rows.take(keys), threads=available_cpus())
-        with storage.storage_errors("write", path):
-            try:
-                graph.save(str(path))
-            except RuntimeError as error:  # what it raises where a file cannot be written
-                raise OSError(str(error)) from error
-        storage.sync_file(path)
-        return True
+        try:
+            graph.save(str(path))
+        except RuntimeError as error:  # what it raises if a file cannot be written
+            raise OSError(str(error)) from error
 
-    def load(self, path: Path, size: int, shape: AnnShape) -> "LoadedGraph | None":
-        """Validate a file and map it; None where usearch is not installed.
+    def load(self, path: Path, size: int, shape: AnnShape) -> "LoadedGraph":
+        """Validate a file and map it.
 
         Raises:
             IndexCorruptError: the file is not a sound graph of this shape.
             OSError: the file cannot be read.
         """
-        module = _module()
-        if module is None:
-            return None
         require_regular(path, size)
         problem = self.find_problem(path, shape)
         if problem is not None:
             raise IndexCorruptError(f"{path} is damaged: {problem}")
-        graph = _new(module, shape.dim)
+        graph = _new(_require_usearch(), shape.dim)
         graph.view(str(path))
         return LoadedGraph(graph)
 
@@ -199,6 +194,13 @@ def _new(module: ModuleType, dim: int) -> Any:
         expansion_search=1,
         enable_key_lookups=False,
     )
+
+
+def _require_usearch() -> ModuleType:
+    module = _module()
+    if module is None:
+        raise ImportError("usearch is not installed")
+    return module
 
 
 def _module() -> ModuleType | None:

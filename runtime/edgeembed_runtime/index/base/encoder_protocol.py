@@ -56,6 +56,20 @@ def check_comparable(encoder: IndexEncoder) -> None:
         )
 
 
+def check_space(dim: int | None, space: str | None, *, index_dim: int, index_space: str) -> None:
+    """Make sure that an index has the dimension and space that were asked for, None for any.
+
+    Raises:
+        SpaceMismatchError: it has not.
+    """
+    if dim not in (None, index_dim) or space not in (None, index_space):
+        raise SpaceMismatchError(
+            f"the index holds vectors of space {index_space!r} with {index_dim} dimensions, asked "
+            f"for was {space if space is not None else index_space!r} with "
+            f"{dim if dim is not None else index_dim}; choose another path"
+        )
+
+
 def check_fits(encoder: IndexEncoder, *, dim: int, space: str) -> None:
     """Make sure that this encoder's vectors belong into an index of `dim` and `space`.
 

@@ -11,9 +11,17 @@ from edgeembed_runtime.errors import IndexCorruptError
 CATALOG = "edgeembed.sqlite3"
 LOCK = "writer.lock"
 SEGMENTS = "seg"
-# A lower-case hexadecimal uuid and a role: no separator, no dot-dot, no drive, no device name.
-_SEGMENT_FILE = re.compile(r"[0-9a-f]{32}\.(?:f32|ids|i8|ann|usearch)", re.ASCII)
+SEGMENT_ROLES = ("f32", "ids", "i8")
+"""The suffixes of a segment's own files; ANN backends add theirs."""
 _UUID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_SUFFIX = re.compile(r"[a-z0-9]{1,16}", re.ASCII)
+# No separator, no dot-dot, no drive, no device name.
+_SEGMENT_FILE = re.compile(rf"{_UUID.pattern}\.{_SUFFIX.pattern}", re.ASCII)
+
+
+def is_suffix(suffix: object) -> bool:
+    """Whether a segment file's name may end so, after the dot."""
+    return isinstance(suffix, str) and _SUFFIX.fullmatch(suffix) is not None
 
 
 def is_segment_file(name: object) -> bool:

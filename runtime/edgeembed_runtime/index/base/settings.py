@@ -1,12 +1,11 @@
 """The numbers an index is run with: when it seals, and when approximate search is worth having."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.errors import InputError
 
-Backend = Literal["auto", "exact", "annoy", "usearch"]
+AUTO, EXACT = "auto", "exact"
 
 
 @public
@@ -18,16 +17,18 @@ class IndexSettings:
     """Tail rows that trigger sealing. 8192 rows of 384 floats are 12 MB: about 1 ms of exact scan,
     and few enough that a refresh re-reads them in about 10 ms."""
 
-    backend: Backend = "auto"
-    """What compact() builds. auto: whatever is installed, of which the fastest stays that reached
-    `recall_floor` and beat the exact scan. exact: nothing. annoy, usearch: that one, which stays
-    if it reached the floor, fast or not."""
+    backend: str = AUTO
+    """Which approximate search compact() builds. "auto": every registered ANN backend that is
+    installed, of which the fastest stays that reached `recall_floor` and beat the exact scan.
+    "exact": none. A backend's name, such as "usearch" or "annoy": that one, which stays if it
+    reached the floor, fast or not. Checked when an index is opened."""
+
+    build_parameter: int | None = None
+    """What the named backend is built with, such as the number of annoy's trees (1 to 64); None:
+    its own default."""
 
     ann_min_rows: int = 65_536
     """Smaller segments are searched exactly: that takes less than a millisecond."""
-
-    annoy_trees: int = 20
-    """Trees per segment: 12 bytes a row each."""
 
     recall_floor: float = 0.99
     """Recall@10 against the exact scan that approximate search must reach to be used."""
@@ -45,8 +46,10 @@ class IndexSettings:
             raise InputError(
                 "settings: expected seal_rows and ann_min_rows >= 1, busy_timeout_s >= 0"
             )
-        # 64 trees x 2**24 rows stay below the 2**31 node ids of an Annoy file.
-        if not 1 <= self.annoy_trees <= 64:
-            raise InputError(f"settings.annoy_trees: expected 1 to 64, got {self.annoy_trees}")
+        if self.build_parameter is not None and self.backend in (AUTO, EXACT):
+            raise InputError(
+                f"settings.build_parameter: expected the name of an ANN backend beside it, got "
+                f"backend={self.backend!r}"
+            )
         if not 0 < self.recall_floor <= 1:
             raise InputError(f"settings.recall_floor: expected 0 to 1, got {self.recall_floor}")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from edgeembed_runtime._internal.public import public
 
@@ -44,11 +44,13 @@ class SegmentStats:
     n: int
     dead: int
     bytes: int
-    backend: Literal["exact", "annoy", "usearch"]
+    backend: str
+    """"exact", or the ANN backend that searches it here."""
     recall: float | None
     exact_ms: float | None
     ann_ms: float | None
-    trees: int
+    build_parameter: int
+    """What the backend was built with; 0 for a segment that is searched exactly."""
     effort: int
 
 

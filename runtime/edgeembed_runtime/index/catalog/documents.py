@@ -14,6 +14,7 @@ from edgeembed_runtime.errors import IndexCorruptError
 from edgeembed_runtime.index.base.types import StoredDocument
 from edgeembed_runtime.index.base.validation import MAX_KEY_CHARS, Batch
 from edgeembed_runtime.index.catalog.catalog import meta_int, set_meta
+from edgeembed_runtime.index.catalog.fts import insert_texts, remove_texts
 
 T = TypeVar("T")
 VISIBLE = "doc.born <= ? AND (doc.dead IS NULL OR doc.dead > ?)"
@@ -59,7 +60,7 @@ def checksum(key: str, text: str | None, meta_json: str | None) -> int:
     return zlib.crc32(b"\0".join(parts))
 
 
-def insert(connection: sqlite3.Connection, batch: Batch, born: int, *, fts: bool) -> None:
+def insert_documents(connection: sqlite3.Connection, batch: Batch, born: int, *, fts: bool) -> None:
     """Write a batch: older rows of its keys die, new rows and their tail vectors are born."""
     mark_dead(connection, batch.keys, born)
     last = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'doc'").fetchone()
@@ -80,11 +81,7 @@ def insert(connection: sqlite3.Connection, batch: Batch, born: int, *, fts: bool
         ((docid, blob, zlib.crc32(blob)) for docid, blob in zip(docids, blobs, strict=True)),
     )
     if fts:
-        texts = zip(docids, batch.documents, strict=True)
-        connection.executemany(
-            "INSERT INTO fts(rowid, text) VALUES (?, ?)",
-            ((docid, text) for docid, text in texts if text is not None),
-        )
+        insert_texts(connection, zip(docids, batch.documents, strict=True))
 
 
 def mark_dead(connection: sqlite3.Connection, keys: Sequence[str], dead: int) -> int:
@@ -97,15 +94,10 @@ def mark_dead(connection: sqlite3.Connection, keys: Sequence[str], dead: int) ->
     return len(docids)
 
 
-def purge(connection: sqlite3.Connection, docids: Sequence[int], *, fts: bool) -> None:
+def purge_documents(connection: sqlite3.Connection, docids: Sequence[int], *, fts: bool) -> None:
     """Remove dead rows for good, from the keyword table too."""
     if fts:
-        # An external-content table must be told the text that it once indexed.
-        connection.executemany(
-            "INSERT INTO fts(fts, rowid, text) "
-            "SELECT 'delete', docid, text FROM doc WHERE docid = ? AND text IS NOT NULL",
-            ((docid,) for docid in docids),
-        )
+        remove_texts(connection, docids)
     connection.executemany("DELETE FROM doc WHERE docid = ?", ((docid,) for docid in docids))
     set_meta(connection, "dead", meta_int(connection, "dead") - len(docids))
 
@@ -143,7 +135,9 @@ def docids_of(
     return found
 
 
-def fetch(connection: sqlite3.Connection, docids: Iterable[int]) -> Mapping[int, StoredDocument]:
+def read_documents(
+    connection: sqlite3.Connection, docids: Iterable[int]
+) -> Mapping[int, StoredDocument]:
     """Read documents by row; every checksum is checked.
 
     Raises:
@@ -161,7 +155,7 @@ def fetch(connection: sqlite3.Connection, docids: Iterable[int]) -> Mapping[int,
     return found
 
 
-def iterate(connection: sqlite3.Connection, generation: int) -> Iterator[DocumentRow]:
+def iterate_rows(connection: sqlite3.Connection, generation: int) -> Iterator[DocumentRow]:
     """All rows that exist at a generation, in the order of their rows, unchecked."""
     return _rows(connection, f"WHERE {VISIBLE} ORDER BY docid", (generation, generation))
 

@@ -1,10 +1,10 @@
 """Format 1 of the catalog: its tables, and the check that a file holds them and nothing else."""
 
-import contextlib
 import sqlite3
 from pathlib import Path
 
 from edgeembed_runtime.errors import IndexCorruptError, IndexVersionError
+from edgeembed_runtime.index.catalog.fts import FTS_SCHEMA, FTS_SHADOW_TABLES
 
 APPLICATION_ID = int.from_bytes(b"EEIX", "big")
 FORMAT_VERSION = 1
@@ -34,22 +34,6 @@ _INDEXES = {
     "doc_key": "CREATE UNIQUE INDEX doc_key ON doc(key) WHERE dead IS NULL",
     "doc_dead": "CREATE INDEX doc_dead ON doc(dead) WHERE dead IS NOT NULL",
 }
-_FTS = (
-    "CREATE VIRTUAL TABLE fts USING fts5(text, content='doc', content_rowid='docid', "
-    "tokenize='unicode61 remove_diacritics 2')"
-)
-# The tables that FTS5 itself makes; their text differs between SQLite versions.
-_FTS_SHADOWS = {"fts_data", "fts_idx", "fts_docsize", "fts_config"}
-
-
-def has_fts5() -> bool:
-    """Whether this SQLite library can do keyword search (tried, not guessed)."""
-    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
-        try:
-            connection.execute("CREATE VIRTUAL TABLE probe USING fts5(text)")
-        except sqlite3.OperationalError:
-            return False
-        return True
 
 
 def create_schema(connection: sqlite3.Connection, meta: dict[str, str | int]) -> None:
@@ -57,22 +41,29 @@ def create_schema(connection: sqlite3.Connection, meta: dict[str, str | int]) ->
     for statement in (*_TABLES.values(), *_INDEXES.values()):
         connection.execute(statement)
     if meta["fts5"]:
-        connection.execute(_FTS)
+        connection.execute(FTS_SCHEMA)
     connection.executemany("INSERT INTO meta(k, v) VALUES (?, ?)", meta.items())
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+
+
+class UnfinishedIndexError(IndexCorruptError):
+    """The catalog is an empty database: creating the index was interrupted, or is under way."""
 
 
 def check_identity(connection: sqlite3.Connection, path: Path) -> None:
     """Make sure that a database is an edgeembed index of a known format.
 
     Raises:
-        IndexCorruptError: it is some other database, or its creation was cut short.
+        IndexCorruptError: it is some other database.
+        UnfinishedIndexError: it is an empty one.
         IndexVersionError: it was made by a newer edgeembed.
     """
     (found,) = connection.execute("PRAGMA application_id").fetchone()
     if found != APPLICATION_ID:
-        raise IndexCorruptError(
+        empty = not found and not connection.execute("PRAGMA schema_version").fetchone()[0]
+        kind = UnfinishedIndexError if empty else IndexCorruptError
+        raise kind(
             f"{path} is not an edgeembed index: expected application_id {APPLICATION_ID}, found "
             f"{found}; if its creation was interrupted, run Index.create again"
         )
@@ -106,8 +97,8 @@ def check_schema(connection: sqlite3.Connection, path: Path) -> None:
 
 def _belongs(kind: object, name: object, sql: object) -> bool:
     if name == "fts":
-        return sql == _FTS
-    if name in _FTS_SHADOWS:
+        return sql == FTS_SCHEMA
+    if name in FTS_SHADOW_TABLES:
         return kind == "table" and str(sql).startswith(f"CREATE TABLE '{name}'")
     own = ("sqlite_sequence", "sqlite_stat1", "sqlite_stat4")
     return name in own or (kind == "index" and sql is None)

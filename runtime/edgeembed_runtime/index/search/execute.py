@@ -1,86 +1,21 @@
-"""One search from prepared queries to hits: filter, rank, fetch."""
+"""Runs a search at one generation: scope, rank (dense, keyword, or both fused), fetch the hits."""
 
 import json
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-from edgeembed_runtime.errors import InputError, SearchIndexError
+from edgeembed_runtime.errors import SearchIndexError
 from edgeembed_runtime.index.base.types import Hit
-from edgeembed_runtime.index.base.validation import check_k, check_keys
 from edgeembed_runtime.index.catalog.catalog import Catalog
-from edgeembed_runtime.index.catalog.documents import VISIBLE, docids_of, fetch
-from edgeembed_runtime.index.catalog.filters import Condition, compile_where
-from edgeembed_runtime.index.search import dense
-from edgeembed_runtime.index.search.dense import Ranking
-from edgeembed_runtime.index.search.keyword import fuse, fusion_depth, rank_keywords
-from edgeembed_runtime.index.search.query import SEARCH_MODES, Queries, SearchMode
+from edgeembed_runtime.index.catalog.documents import read_documents
+from edgeembed_runtime.index.search.dense import rank_by_vectors
+from edgeembed_runtime.index.search.fusion import fuse, fusion_depth
+from edgeembed_runtime.index.search.keyword import rank_by_words
+from edgeembed_runtime.index.search.query import Queries, SearchOptions
+from edgeembed_runtime.index.search.ranking import Ranking, Scope, read_scope
 from edgeembed_runtime.index.segments.snapshot import Snapshot
 
-# How many times deeper a search looks, and looks again, when many hits may share a value.
-_DISTINCT_DEPTH = 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class SearchOptions:
-    """The checked options of a search."""
-
-    k: int
-    condition: Condition | None
-    mode: SearchMode
-    exact: bool
-    exclude: Sequence[str]
-    min_score: float | None
-    distinct: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Scope:
-    """Rows that may be found."""
-
-    allowed: NDArray[np.int64] | None
-    excluded: NDArray[np.int64]
-
-
-def checked_options(
-    k: object,
-    where: object,
-    mode: object,
-    exact: bool,
-    exclude: Iterable[str],
-    min_score: object = None,
-    distinct: object = None,
-) -> SearchOptions:
-    """Check the options of a search.
-
-    Raises:
-        InputError: one cannot be used.
-    """
-    known: list[SearchMode] = [name for name in SEARCH_MODES if name == mode]
-    if not known:
-        raise InputError(f"mode: expected one of {', '.join(SEARCH_MODES)}, got {mode!r}")
-    if min_score is not None and (
-        isinstance(min_score, bool)
-        or not isinstance(min_score, int | float)
-        or not math.isfinite(min_score)
-    ):
-        raise InputError(f"min_score: expected a number or None, got {min_score!r:.100}")
-    if distinct is not None and not isinstance(distinct, str):
-        raise InputError(
-            f"distinct: expected a field of the metadata or None, got {distinct!r:.100}"
-        )
-    return SearchOptions(
-        k=check_k(k),
-        condition=None if where is None else compile_where(where),
-        mode=known[0],
-        exact=exact,
-        exclude=check_keys(exclude, what="exclude"),
-        min_score=min_score,
-        distinct=distinct,
-    )
+# How much deeper a `distinct` search looks, each time that too many hits share a value.
+_DISTINCT_GROWTH = 4
 
 
 def search_snapshot(
@@ -90,41 +25,73 @@ def search_snapshot(
 
     Raises:
         SnapshotPurgedError: that generation's rows are gone; use a newer snapshot.
-        IndexCorruptError: a found document is damaged.
+        IndexCorruptError: a document that was found is damaged.
         SearchIndexError: keyword search without FTS5.
     """
     if not queries.count:
         return []
-    if options.mode != "dense" and not catalog.has_fts:
+    if options.mode != "dense":
+        _require_fts5(catalog, options)
+    # No more documents can be found than there are; a huge k must not cost memory.
+    max_depth = max(1, snapshot.documents)
+    k = min(options.k, max_depth)
+    scope = read_scope(catalog, snapshot.generation, options)
+
+    def search(depth: int) -> list[list[Hit]]:
+        rankings = _rank(snapshot, catalog, queries, options, scope, depth)
+        return _read_hits(snapshot, catalog, rankings, options.min_score)
+
+    if options.distinct is None:
+        return search(k)
+    return _search_distinct(search, options.distinct, k, max_depth)
+
+
+def _require_fts5(catalog: Catalog, options: SearchOptions) -> None:
+    if not catalog.has_fts:
         raise SearchIndexError(
             f"{catalog.path}: mode {options.mode!r} needs SQLite with FTS5, which was missing when "
             f"this index was created; use mode='dense'"
         )
-    # No document can be found beyond those that exist; a huge k must not cost memory.
-    most = max(1, snapshot.documents)
-    k = min(options.k, most)
-    scope = _scope(snapshot, catalog, options)
-    depth = k if options.distinct is None else min(_DISTINCT_DEPTH * k, most)
-    while True:
-        rankings = _rankings(snapshot, catalog, queries, options, scope, depth)
-        found = _hits(snapshot, catalog, rankings, options.min_score)
-        if options.distinct is None:
-            return found
-        best = [_first_of_each(hits, options.distinct)[:k] for hits in found]
-        if all(len(b) == k or len(hits) < depth for b, hits in zip(best, found, strict=True)):
-            return best
-        if depth == most:
-            return best
-        depth = min(_DISTINCT_DEPTH * depth, most)
 
 
-def _hits(
-    snapshot: Snapshot, catalog: Catalog, rankings: list[Ranking], least: float | None
+def _rank(
+    snapshot: Snapshot,
+    catalog: Catalog,
+    queries: Queries,
+    options: SearchOptions,
+    scope: Scope,
+    k: int,
+) -> list[Ranking]:
+    """Rank k rows for each query: by its vector, by its words, or by both, fused."""
+    by_both = queries.vectors is not None and queries.texts is not None
+    depth = fusion_depth(k) if by_both else k
+    rankings: list[list[Ranking]] = []
+    if queries.vectors is not None:
+        rankings.append(
+            rank_by_vectors(snapshot, queries.vectors, depth, scope, exact=options.exact)
+        )
+    if queries.texts is not None:
+        with catalog.reading(snapshot.generation) as connection:
+            rankings.append(
+                rank_by_words(
+                    connection,
+                    queries.texts,
+                    depth,
+                    scope,
+                    generation=snapshot.generation,
+                    condition=options.condition,
+                )
+            )
+    return [fuse(pair, k) for pair in zip(*rankings, strict=True)] if by_both else rankings[0]
+
+
+def _read_hits(
+    snapshot: Snapshot, catalog: Catalog, rankings: list[Ranking], min_score: float | None
 ) -> list[list[Hit]]:
-    if least is not None:
-        rankings = [[pair for pair in ranking if pair[1] >= least] for ranking in rankings]
+    if min_score is not None:
+        rankings = [[pair for pair in ranking if pair[1] >= min_score] for ranking in rankings]
     with catalog.reading(snapshot.generation) as connection:
-        found = fetch(connection, {docid for ranking in rankings for docid, _ in ranking})
+        found = read_documents(connection, {docid for ranking in rankings for docid, _ in ranking})
     return [
         [
             Hit(
@@ -139,8 +106,22 @@ def _hits(
     ]
 
 
+def _search_distinct(
+    search: Callable[[int], list[list[Hit]]], field: str, k: int, max_depth: int
+) -> list[list[Hit]]:
+    """Search deeper until each query has k hits of different values, or there are no more hits."""
+    depth = min(_DISTINCT_GROWTH * k, max_depth)
+    while True:
+        found = search(depth)
+        best = [_first_of_each(hits, field)[:k] for hits in found]
+        enough = all(len(b) == k or len(h) < depth for b, h in zip(best, found, strict=True))
+        if enough or depth == max_depth:
+            return best
+        depth = min(_DISTINCT_GROWTH * depth, max_depth)
+
+
 def _first_of_each(hits: Sequence[Hit], field: str) -> list[Hit]:
-    """The best hit for every value of a field, and every hit without it."""
+    """The best hit for each value of a metadata field, and every hit without the field."""
     seen: set[str] = set()
     kept: list[Hit] = []
     for hit in hits:
@@ -151,59 +132,3 @@ def _first_of_each(hits: Sequence[Hit], field: str) -> list[Hit]:
             seen.add(value)
         kept.append(hit)
     return kept
-
-
-def _scope(snapshot: Snapshot, catalog: Catalog, options: SearchOptions) -> _Scope:
-    filtered = options.condition if options.mode != "keyword" else None
-    none = np.empty(0, dtype=np.int64)
-    if filtered is None and not options.exclude:
-        return _Scope(allowed=None, excluded=none)
-    at = snapshot.generation
-    with catalog.reading(at) as connection:
-        allowed = None
-        if filtered is not None:
-            rows = connection.execute(
-                f"SELECT docid FROM doc WHERE {VISIBLE} AND {filtered.sql} ORDER BY docid",
-                (at, at, *filtered.values),
-            )
-            allowed = np.fromiter((docid for (docid,) in rows), dtype=np.int64)
-        excluded = docids_of(connection, options.exclude, at).values()
-        return _Scope(allowed=allowed, excluded=np.array(sorted(excluded), dtype=np.int64))
-
-
-def _rankings(
-    snapshot: Snapshot,
-    catalog: Catalog,
-    queries: Queries,
-    options: SearchOptions,
-    scope: _Scope,
-    k: int,
-) -> list[Ranking]:
-    depth = fusion_depth(k) if options.mode == "hybrid" else k
-    by_vector: list[Ranking] = []
-    by_word: list[Ranking] = []
-    if queries.vectors is not None:
-        by_vector = dense.rank(
-            snapshot,
-            queries.vectors,
-            depth,
-            exact=options.exact,
-            allowed=scope.allowed,
-            excluded=scope.excluded,
-        )
-    if queries.texts is not None and options.mode != "dense":
-        with catalog.reading(snapshot.generation) as connection:
-            by_word = [
-                rank_keywords(
-                    connection,
-                    text,
-                    depth,
-                    generation=snapshot.generation,
-                    condition=options.condition,
-                    excluded=frozenset(scope.excluded.tolist()),
-                )
-                for text in queries.texts
-            ]
-    if options.mode == "hybrid":
-        return [fuse(pair, k) for pair in zip(by_vector, by_word, strict=True)]
-    return by_word if options.mode == "keyword" else by_vector

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime.errors import IndexCorruptError, SearchIndexError
-from edgeembed_runtime.index.ann.backend import AnnName, AnnShape, LoadedAnn
-from edgeembed_runtime.index.ann.backends import BACKENDS
+from edgeembed_runtime.index.ann.backend import AnnShape
+from edgeembed_runtime.index.ann.checked import BackendError, CheckedAnn, load_ann
+from edgeembed_runtime.index.ann.registry import find_backend, is_backend_name
 from edgeembed_runtime.index.base.layout import CATALOG, checked_uuid, open_regular, segment_path
+from edgeembed_runtime.index.base.settings import EXACT
 from edgeembed_runtime.index.vectors.mmap import MappedFile
 from edgeembed_runtime.index.vectors.sq8 import sq8_bytes
 from edgeembed_runtime.index.vectors.sq8_scan import Sq8Scan
@@ -35,15 +37,16 @@ class SegmentFile:
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentInfo:
-    """One row of the segment table with its files, by role (f32, ids, i8, and an ANN file's)."""
+    """One row of the segment table with its files, by role (f32, ids, i8, an ANN file's suffix)."""
 
     seg: int
     uuid: str
     n: int
     exact_ms: float | None
-    backend: AnnName | None
-    """What searches it approximately; None: nothing does."""
-    trees: int
+    backend: str | None
+    """The ANN backend it was built with, registered here or not; None for none."""
+    build_parameter: int
+    """What that backend was built with; stored in the column `trees`."""
     effort: int
     recall: float | None
     ann_ms: float | None
@@ -63,7 +66,7 @@ class Segment:
         self.info = info
         self._directory = directory
         self._dim = dim
-        self._ann: LoadedAnn | None = None
+        self._ann: CheckedAnn | None = None
         self._ann_tried = False
         self._ann_lock = threading.Lock()
         expected = {
@@ -95,11 +98,12 @@ class Segment:
             dim=self._dim,
         )
 
-    def ann(self) -> LoadedAnn | None:
-        """What searches it approximately; None where nothing does, or its file is damaged.
+    def ann(self) -> CheckedAnn | None:
+        """What searches it approximately; None where it must be scanned.
 
-        None as well where the library is not installed. The file is validated before the library
-        sees it, once; damage is logged as a warning.
+        That is a segment without an ANN file, with a damaged one, or one of a backend that is not
+        registered or not installed here. The file is validated before the library sees it, once;
+        all but a missing library is logged as a warning.
         """
         with self._ann_lock:
             if not self._ann_tried:
@@ -107,19 +111,33 @@ class Segment:
                 self._ann_tried = True
             return self._ann
 
-    def _load_ann(self) -> LoadedAnn | None:
+    def give_up_ann(self, error: BackendError) -> None:
+        """Scan from now on, because the backend broke its contract."""
+        with self._ann_lock:
+            if self._ann is not None:
+                _LOG.warning("searching a segment exactly: %s", error)
+            self._ann = None
+
+    def _load_ann(self) -> CheckedAnn | None:
         if self.info.backend is None:
             return None
-        backend = BACKENDS[self.info.backend]
-        entry = self.info.files.get(backend.role)
+        backend = find_backend(self.info.backend)
+        if backend is None:
+            _LOG.warning(
+                "searching a segment exactly: it was built with the ANN backend %s, which is not "
+                "registered here",
+                self.info.backend,
+            )
+            return None
+        entry = self.info.files.get(backend.suffix)
         if entry is None:
             return None
         path = segment_path(self._directory, entry.name)
         if not path.exists() and not path.is_symlink():
             return None  # merged away by the writer since; our vectors are mapped and stay
-        shape = AnnShape(n=self.info.n, dim=self._dim, trees=self.info.trees)
+        shape = AnnShape(n=self.info.n, dim=self._dim, build_parameter=self.info.build_parameter)
         try:
-            return backend.load(path, entry.bytes, shape)
+            return load_ann(backend, path, entry.bytes, shape)
         except (SearchIndexError, OSError) as error:
             _LOG.warning("searching a segment exactly: %s", error)
             return None
@@ -162,14 +180,13 @@ def read_infos(connection: sqlite3.Connection, directory: Path) -> list[SegmentI
 
 
 def _info(row: tuple[object, ...], files: dict[str, SegmentFile], directory: Path) -> SegmentInfo:
-    seg, uuid, n, exact_ms, backend, trees, effort, recall, ann_ms = row
-    integers = [number for number in (seg, n, trees, effort) if isinstance(number, int)]
-    named: list[AnnName] = [name for name in BACKENDS if name == backend]
+    seg, uuid, n, exact_ms, backend, parameter, effort, recall, ann_ms = row
+    integers = [number for number in (seg, n, parameter, effort) if isinstance(number, int)]
     if (
         len(integers) != 4
         or integers[1] < 1
         or not {"f32", "ids"} <= files.keys()
-        or (backend != "exact" and not named)
+        or not is_backend_name(backend)
     ):
         raise IndexCorruptError(f"{directory / CATALOG}: segment {str(uuid)[:80]} is damaged")
     return SegmentInfo(
@@ -177,8 +194,8 @@ def _info(row: tuple[object, ...], files: dict[str, SegmentFile], directory: Pat
         uuid=checked_uuid(directory, uuid),
         n=integers[1],
         exact_ms=_real(exact_ms),
-        backend=named[0] if named else None,
-        trees=integers[2],
+        backend=None if backend == EXACT else str(backend),
+        build_parameter=integers[2],
         effort=max(1, integers[3]),
         recall=_real(recall),
         ann_ms=_real(ann_ms),

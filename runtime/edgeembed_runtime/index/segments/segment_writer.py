@@ -12,7 +12,7 @@ from edgeembed_runtime import storage
 from edgeembed_runtime.index.ann.calibration import measure_exact
 from edgeembed_runtime.index.ann.selection import ChosenAnn, choose_ann
 from edgeembed_runtime.index.base.layout import SEGMENTS
-from edgeembed_runtime.index.base.settings import IndexSettings
+from edgeembed_runtime.index.base.settings import EXACT, IndexSettings
 from edgeembed_runtime.index.segments.segment import SegmentFile
 from edgeembed_runtime.index.vectors.block import Rows
 from edgeembed_runtime.index.vectors.mmap import MappedFile
@@ -50,7 +50,6 @@ def write_segment(
 
     Raises:
         StorageError: the disk is full or failed; what was written is collected later.
-        IndexCorruptError: a library for approximate search stopped working.
     """
     name = uuid.uuid4().hex
     folder = directory / SEGMENTS
@@ -76,13 +75,13 @@ def write_segment(
     alive = np.ones(ids.size, dtype=np.bool_)
     rows = Rows(ids=ids, vectors=vectors, alive=alive, codes=codes, mapped=mapped)
     ann = None
-    if build_ann and ids.size >= settings.ann_min_rows and settings.backend != "exact":
+    if build_ann and ids.size >= settings.ann_min_rows and settings.backend != EXACT:
         truth = measure_exact(rows)
         exact_ms = truth.median_ms
         ann = choose_ann(folder, name, rows, truth, settings)
         if ann is not None:
-            path = folder / f"{name}.{ann.role}"
-            files[ann.role] = _entry(path, path.stat().st_size, storage.sha256_file(path))
+            path = folder / f"{name}.{ann.suffix}"
+            files[ann.suffix] = _entry(path, path.stat().st_size, storage.sha256_file(path))
     storage.sync_directory(folder)
     return Sealed(
         uuid=name,

@@ -43,7 +43,7 @@ def make_batch(
         metadatas=None if jsons is None else len(jsons),
         vectors=None if given is None else len(given),
     )
-    rows = _encoded(texts, encoder, dim) if given is None else given
+    rows = _encode(names, texts, encoder, dim) if given is None else given
     return last_of_each_key(
         Batch(
             keys=names,
@@ -54,10 +54,10 @@ def make_batch(
     )
 
 
-def _encoded(
-    texts: list[str] | None, encoder: IndexEncoder | None, dim: int
+def _encode(
+    keys: Sequence[str], texts: list[str] | None, encoder: IndexEncoder | None, dim: int
 ) -> NDArray[np.float32]:
-    if texts is None:
+    if texts is None and keys:
         raise InputError("upsert: expected documents or vectors, got neither")
     if not texts:
         return np.empty((0, dim), dtype=np.float32)

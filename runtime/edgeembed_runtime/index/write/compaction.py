@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from edgeembed_runtime import storage
 from edgeembed_runtime.errors import IndexCorruptError
 from edgeembed_runtime.index.base.layout import segment_path
-from edgeembed_runtime.index.base.settings import IndexSettings
+from edgeembed_runtime.index.base.settings import EXACT, IndexSettings
 from edgeembed_runtime.index.catalog.catalog import Catalog, meta_int, set_meta
-from edgeembed_runtime.index.catalog.documents import dead_docids, purge
+from edgeembed_runtime.index.catalog.documents import dead_docids, purge_documents
 from edgeembed_runtime.index.segments.segment_writer import Sealed, write_segment
 from edgeembed_runtime.index.segments.snapshot import SegmentView, Snapshot
 from edgeembed_runtime.index.write.gc import collect
@@ -72,8 +72,8 @@ def _insert(connection: sqlite3.Connection, sealed: Sealed, generation: int) -> 
             sealed.uuid,
             int(sealed.ids.size),
             sealed.exact_ms,
-            ann.backend if ann else "exact",
-            ann.trees if ann else 0,
+            ann.backend if ann else EXACT,
+            ann.build_parameter if ann else 0,
             ann.effort if ann else 0,
             ann.recall if ann else None,
             ann.ms if ann else None,
@@ -106,7 +106,7 @@ def _purge(
     connection.executemany(
         "DELETE FROM tail WHERE docid = ?", ((docid,) for docid in gone.tolist())
     )
-    purge(connection, gone.tolist(), fts=catalog.has_fts)
+    purge_documents(connection, gone.tolist(), fts=catalog.has_fts)
     if gone.size:
         set_meta(connection, "floor", generation)
 

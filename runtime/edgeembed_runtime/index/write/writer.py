@@ -11,10 +11,10 @@ from edgeembed_runtime.index.base.layout import SEGMENTS
 from edgeembed_runtime.index.base.settings import IndexSettings
 from edgeembed_runtime.index.base.validation import Batch
 from edgeembed_runtime.index.catalog.catalog import Catalog, meta_int
-from edgeembed_runtime.index.catalog.documents import insert, mark_dead
+from edgeembed_runtime.index.catalog.documents import insert_documents, mark_dead
+from edgeembed_runtime.index.catalog.fts import has_fts5
 from edgeembed_runtime.index.catalog.lock import WriterLock
 from edgeembed_runtime.index.catalog.notes import write_notes
-from edgeembed_runtime.index.catalog.schema import has_fts5
 from edgeembed_runtime.index.segments.snapshot import Snapshot
 from edgeembed_runtime.index.write.compaction import rewrite
 from edgeembed_runtime.index.write.gc import collect
@@ -75,7 +75,7 @@ class Writer:
         with self._one_at_a_time:
             with self._catalog.writing() as (connection, generation):
                 mark_dead(connection, delete, generation)
-                insert(connection, batch, generation, fts=self._catalog.has_fts)
+                insert_documents(connection, batch, generation, fts=self._catalog.has_fts)
                 write_notes(connection, notes)
             self._maintain()
 

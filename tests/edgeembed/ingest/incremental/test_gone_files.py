@@ -107,7 +107,7 @@ def test_an_index_that_remembers_nothing_of_its_files_is_brought_up_to_date(
 ):
     before = contents(settled)
     with Index.open(settled, mode="rw") as index:
-        index.upsert([], [], notes=dict.fromkeys(index.notes()))
+        index.upsert([], documents=[], notes=dict.fromkeys(index.notes()))
     (notes / "deep" / "soup.txt").write_text("It is short now.")
     report = run_json("index", notes, "-i", settled)
     assert counts(report) == (4, 0, 0, 2)
@@ -119,7 +119,7 @@ def test_an_index_that_remembers_nothing_of_its_files_is_brought_up_to_date(
 def test_a_damaged_record_of_a_file_counts_as_none(run_json, notes, settled, text):
     before = contents(settled)
     with Index.open(settled, mode="rw") as index:
-        index.upsert([], [], notes=dict.fromkeys(index.notes(), text))
+        index.upsert([], documents=[], notes=dict.fromkeys(index.notes(), text))
         assert read_indexed_files(index) == {}
     assert counts(run_json("index", notes, "-i", settled)) == (4, 0, 0, 2)
     assert contents(settled) == before
@@ -128,7 +128,7 @@ def test_a_damaged_record_of_a_file_counts_as_none(run_json, notes, settled, tex
 def test_what_is_remembered_comes_back_as_it_was(settled):
     file = IndexedFile(place="/\udce9", size=1, mtime_ns=2, sha256="3", settings="4", model="5")
     with Index.open(settled, mode="rw") as index:
-        index.upsert([], [], notes=as_notes({"x": file}))
+        index.upsert([], documents=[], notes=as_notes({"x": file}))
         assert read_indexed_files(index)["x"] == file
-        index.upsert([], [], notes=as_notes({"x": None}))
+        index.upsert([], documents=[], notes=as_notes({"x": None}))
         assert "x" not in read_indexed_files(index)

@@ -22,9 +22,14 @@ def path(tmp_path, rows):
     path = tmp_path / "i"
     with Index.create(path, dim=16, space="fake-1", info={"made": "here"}) as index:
         keys = [str(i) for i in range(N)]
-        index.upsert(keys, [f"text {key}" for key in keys], rows, [{"n": i} for i in range(N)])
+        index.upsert(
+            keys,
+            documents=[f"text {key}" for key in keys],
+            vectors=rows,
+            metadatas=[{"n": i} for i in range(N)],
+        )
         index.compact()
-        index.upsert(["tail"], ["tail text"], np.ones((1, 16)))
+        index.upsert(["tail"], documents=["tail text"], vectors=np.ones((1, 16)))
         index.upsert(["no text"], vectors=np.ones((1, 16)))
     return path
 

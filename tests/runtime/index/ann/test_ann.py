@@ -38,7 +38,9 @@ def backend(request):
 def filled(path, vectors, chosen):
     index = Index.create(path, dim=32, settings=chosen)
     n = len(vectors)
-    index.upsert([str(i) for i in range(n)], None, vectors, [{"i": i} for i in range(n)])
+    index.upsert(
+        [str(i) for i in range(n)], vectors=vectors, metadatas=[{"i": i} for i in range(n)]
+    )
     index.compact()
     return index
 
@@ -52,7 +54,7 @@ def index(tmp_path, clustered, backend):
 def test_recall_is_measured_stored_and_true(index, clustered, tmp_path, backend):
     (segment,) = index.stats().segments
     assert segment.backend == backend
-    assert segment.trees == (20 if backend == "annoy" else 0)
+    assert segment.build_parameter == (20 if backend == "annoy" else 0)
     assert segment.effort >= 1
     assert segment.recall >= 0.99
     assert segment.exact_ms > 0 < segment.ann_ms
@@ -93,7 +95,7 @@ def test_deletes_and_filters_never_make_an_answer_short(index, clustered):
 
 
 def test_candidates_that_died_send_the_search_to_the_scan(index, clustered, monkeypatch):
-    monkeypatch.setattr("edgeembed_runtime.index.search.dense._ask", lambda *_: 12)
+    monkeypatch.setattr("edgeembed_runtime.index.search.dense._candidates_needed", lambda *_: 12)
     query = clustered[9]
     order = [hit.key for hit in index.search(query, 3000, exact=True)]
     index.delete(order[:100])
@@ -115,19 +117,19 @@ def test_what_loses_to_the_scan_is_not_kept(tmp_path, clustered, monkeypatch):
     )
     with filled(tmp_path / "i", clustered, settings("auto")) as index:
         (segment,) = index.stats().segments
-        assert (segment.backend, segment.trees, segment.recall) == ("exact", 0, None)
+        assert (segment.backend, segment.build_parameter, segment.recall) == ("exact", 0, None)
         assert segment.exact_ms > 0
         assert sorted(p.suffix for p in (tmp_path / "i" / "seg").iterdir()) == [".f32", ".ids"]
 
 
 @pytest.mark.parametrize("winner", BACKENDS)
 def test_of_two_the_faster_stays(tmp_path, clustered, monkeypatch, winner):
-    def measured(_, ann, *, at_most_ms, **__):
-        kind = "annoy" if type(ann).__name__ == "LoadedForest" else "usearch"
-        return Measured(effort=40, recall=1.0, ms=at_most_ms * (0.5 if kind == winner else 0.9))
+    def measured(_, ann, *, max_ms, **__):
+        share = 0.5 if ann.backend.name == winner else 0.9
+        return Measured(effort=40, recall=1.0, ms=max_ms * share)
 
     def measure(rows, ann, truth, **options):
-        options["at_most_ms"] = truth.median_ms
+        options["max_ms"] = truth.median_ms
         return measured(truth, ann, **options)
 
     monkeypatch.setattr(selection, "measure_ann", measure)
@@ -179,7 +181,7 @@ def test_the_least_effort_ends_the_search_for_less(vectors, least):
             return np.argsort(-(rows @ vector))[: count if effort >= least else 0]
 
     found = measure_ann(
-        block, cast(Any, Nearest()), measure_exact(block), floor=0.9, first_effort=8, at_most_ms=1e9
+        block, cast(Any, Nearest()), measure_exact(block), floor=0.9, first_effort=8, max_ms=1e9
     )
     assert found.effort == least
 
@@ -199,7 +201,7 @@ def test_what_finds_its_own_rows_only_has_no_recall(vectors):
         measure_exact(block),
         floor=0.9,
         first_effort=8,
-        at_most_ms=1e9,
+        max_ms=1e9,
     )
     assert found.recall == 0
 
@@ -225,7 +227,7 @@ def test_rows_that_are_alike_come_one_after_the_other(vectors):
     rng = np.random.default_rng(4)
     kinds = rng.integers(20, size=1000)
     rows = unit_rows(vectors(20)[kinds] + 0.1 * vectors(1000, seed=1), dim=16, what="rows")
-    order = locality_order(block_of(rows))
+    order = locality_order(block_of(rows), 1000)
     assert sorted(order.tolist()) == list(range(1000))
 
     def likeness(rows):
@@ -236,7 +238,7 @@ def test_rows_that_are_alike_come_one_after_the_other(vectors):
 
 @pytest.mark.parametrize("count", [1, 2, 3, 10])
 def test_few_rows_have_an_order_too(vectors, count):
-    assert sorted(locality_order(block_of(vectors(count))).tolist()) == list(range(count))
+    assert sorted(locality_order(block_of(vectors(count)), count).tolist()) == list(range(count))
 
 
 def test_an_effort_that_is_clearly_enough_or_not_is_not_tried_on_all_queries(vectors):
@@ -250,6 +252,6 @@ def test_an_effort_that_is_clearly_enough_or_not_is_not_tried_on_all_queries(vec
             return np.argsort(-(rows @ vector))[: count if effort >= 40 else 5]
 
     measure_ann(
-        block, cast(Any, Nearest()), measure_exact(block), floor=0.9, first_effort=8, at_most_ms=1e9
+        block, cast(Any, Nearest()), measure_exact(block), floor=0.9, first_effort=8, max_ms=1e9
     )
     assert max(asked.values()) == 100

@@ -8,13 +8,13 @@ import pytest
 
 from edgeembed import Index, IndexSettings
 from edgeembed_runtime.index.ann.backend import AnnShape
-from edgeembed_runtime.index.ann.backends import BACKENDS
+from edgeembed_runtime.index.ann.registry import find_backend
 
 pytest.importorskip("annoy")
 pytest.importorskip("usearch")
-FOREST = AnnShape(n=150, dim=16, trees=20)
-GRAPH = AnnShape(n=150, dim=16, trees=0)
-ANNOY, USEARCH = BACKENDS["annoy"], BACKENDS["usearch"]
+FOREST = AnnShape(n=150, dim=16, build_parameter=20)
+GRAPH = AnnShape(n=150, dim=16, build_parameter=0)
+ANNOY, USEARCH = find_backend("annoy"), find_backend("usearch")
 
 
 def make(path, vectors, backend):
@@ -23,7 +23,7 @@ def make(path, vectors, backend):
         index.upsert([str(i) for i in range(150)], vectors=vectors)
         index.compact()
         assert [s.backend for s in index.stats().segments] == [backend]
-    (file,) = (path / "seg").glob(f"*.{BACKENDS[backend].role}")
+    (file,) = (path / "seg").glob(f"*.{find_backend(backend).suffix}")
     return file
 
 
@@ -168,13 +168,13 @@ def test_the_graph_validator_names_each_kind_of_damage(tmp_path, vectors):
 def test_the_forest_validator_refuses_files_of_other_numbers(tmp_path, vectors):
     file = make(tmp_path / "i", vectors(150), "annoy")
     for numbers in (
-        {"dim": 3, "n": 150, "trees": 20},
-        {"dim": 16, "n": 149, "trees": 20},
-        {"dim": 16, "n": 151, "trees": 20},
-        {"dim": 16, "n": 150, "trees": 22},
-        {"dim": 16, "n": 10, "trees": 20},
-        {"dim": 0, "n": 150, "trees": 20},
-        {"dim": 16, "n": 150, "trees": 0},
+        {"dim": 3, "n": 150, "build_parameter": 20},
+        {"dim": 16, "n": 149, "build_parameter": 20},
+        {"dim": 16, "n": 151, "build_parameter": 20},
+        {"dim": 16, "n": 150, "build_parameter": 22},
+        {"dim": 16, "n": 10, "build_parameter": 20},
+        {"dim": 0, "n": 150, "build_parameter": 20},
+        {"dim": 16, "n": 150, "build_parameter": 0},
     ):
         assert ANNOY.find_problem(file, AnnShape(**numbers)) is not None, numbers
     sound = file.read_bytes()

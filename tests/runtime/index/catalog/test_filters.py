@@ -106,7 +106,9 @@ def shared(tmp_path_factory):
 def test_filters_agree_with_python(shared, metadatas, where):
     shared.delete(list(shared.keys()))
     keys = [str(i) for i in range(len(metadatas))]
-    shared.upsert(keys, ["word"] * len(keys), np.ones((len(keys), 3)), metadatas)
+    shared.upsert(
+        keys, documents=["word"] * len(keys), vectors=np.ones((len(keys), 3)), metadatas=metadatas
+    )
     expected = [key for key, meta in zip(keys, metadatas, strict=True) if matches(meta, where)]
     assert [hit.key for hit in shared.search([1, 1, 1], where=where)] == expected
     found = {hit.key for hit in shared.search("word", mode="keyword", where=where)}

@@ -22,15 +22,15 @@ def index(path):
 
 def test_notes_are_kept_replaced_and_dropped(index, path):
     assert index.notes() == {}
-    index.upsert([], [], notes={"a": "1", "b": "ü\nx", "file:c": ""})
-    index.upsert([], [], notes={"a": "2", "b": None, "never there": None})
+    index.upsert([], documents=[], notes={"a": "1", "b": "ü\nx", "file:c": ""})
+    index.upsert([], documents=[], notes={"a": "2", "b": None, "never there": None})
     assert index.notes() == {"a": "2", "file:c": ""}
     with Index.open(path) as reader:
         assert reader.notes() == index.notes()
 
 
 def test_notes_are_no_part_of_what_the_index_says_of_itself(index, path):
-    index.upsert([], [], notes={"dim": "x", "gen": "x", ";": "x"})
+    index.upsert([], documents=[], notes={"dim": "x", "gen": "x", ";": "x"})
     index.close()
     with Index.open(path) as again:
         assert again.dim == 16
@@ -49,8 +49,8 @@ def test_notes_documents_and_deletions_are_one_commit(index, vectors):
 
 
 def test_a_key_that_is_deleted_and_written_at_once_is_written(index, vectors):
-    index.upsert(["a"], ["old"], vectors(1))
-    index.upsert(["a"], ["new"], vectors(1), delete=["a"])
+    index.upsert(["a"], documents=["old"], vectors=vectors(1))
+    index.upsert(["a"], documents=["new"], vectors=vectors(1), delete=["a"])
     assert index.get("a")[0].document == "new"
     assert len(index) == 1
 
@@ -74,18 +74,18 @@ def test_a_commit_that_fails_keeps_no_note(index, vectors, monkeypatch):
 )
 def test_notes_that_cannot_be_kept_are_refused(index, notes):
     with pytest.raises(InputError, match="notes"):
-        index.upsert([], [], notes=notes)
+        index.upsert([], documents=[], notes=notes)
     assert index.notes() == {}
 
 
 def test_keys_to_delete_are_checked(index):
     with pytest.raises(InputError, match="delete: expected a list of str, got str"):
-        index.upsert([], [], delete="abc")
+        index.upsert([], documents=[], delete="abc")
 
 
 def test_a_reader_keeps_no_notes(index, path):
     with Index.open(path) as reader, pytest.raises(IndexReadOnlyError):
-        reader.upsert([], [], notes={"a": "b"})
+        reader.upsert([], documents=[], notes={"a": "b"})
 
 
 def test_a_backup_and_compaction_keep_notes_and_repair_drops_them(index, path, tmp_path, vectors):

@@ -12,9 +12,9 @@ def index(tmp_path, vectors):
     with Index.create(tmp_path / "i", dim=16) as index:
         index.upsert(
             [f"k{i}" for i in range(300)],
-            [f"word{i % 7} common" for i in range(300)],
-            vectors(300),
-            [{"file": i % 20} if i % 5 else None for i in range(300)],
+            documents=[f"word{i % 7} common" for i in range(300)],
+            vectors=vectors(300),
+            metadatas=[{"file": i % 20} if i % 5 else None for i in range(300)],
         )
         yield index
 

@@ -5,8 +5,8 @@ import pytest
 
 from edgeembed import Index, IndexSettings
 from edgeembed_runtime.errors import InputError, SearchIndexError
-from edgeembed_runtime.index.catalog import schema
-from edgeembed_runtime.index.search import keyword
+from edgeembed_runtime.index.catalog import fts
+from edgeembed_runtime.index.search.fusion import fuse
 
 TINY = IndexSettings(seal_rows=50, backend="exact")
 
@@ -18,7 +18,9 @@ def filled(tmp_path, vectors):
         for start in range(0, 230, 23):
             part = range(start, start + 23)
             index.upsert(
-                [str(i) for i in part], [f"word{i} common" for i in part], v[start : start + 23]
+                [str(i) for i in part],
+                documents=[f"word{i} common" for i in part],
+                vectors=v[start : start + 23],
             )
         yield index, v
 
@@ -85,9 +87,9 @@ def test_keyword_search_ranks_by_bm25(tmp_path, vectors):
     with Index.create(tmp_path / "i", dim=16) as index:
         index.upsert(
             ["a", "b", "c"],
-            ["the quick brown fox", "a fox and a fox", "Über den Wolken"],
-            vectors(3),
-            [{"n": 1}, {"n": 2}, {"n": 3}],
+            documents=["the quick brown fox", "a fox and a fox", "Über den Wolken"],
+            vectors=vectors(3),
+            metadatas=[{"n": 1}, {"n": 2}, {"n": 3}],
         )
         hits = index.search("FOX", mode="keyword")
         assert [hit.key for hit in hits] == ["b", "a"]
@@ -103,7 +105,7 @@ def test_keyword_search_ranks_by_bm25(tmp_path, vectors):
 )  # fmt: skip
 def test_no_text_is_keyword_syntax(tmp_path, vectors, text):
     with Index.create(tmp_path / "i", dim=16) as index:
-        index.upsert(["a"], ["a harmless text"], vectors(1))
+        index.upsert(["a"], documents=["a harmless text"], vectors=vectors(1))
         assert isinstance(index.search(text, mode="keyword"), list)
         assert len(index) == 1
 
@@ -111,7 +113,7 @@ def test_no_text_is_keyword_syntax(tmp_path, vectors, text):
 def test_hybrid_is_reciprocal_rank_fusion(tmp_path, encoder):
     with Index.create(tmp_path / "i", encoder=encoder) as index:
         texts = [f"thing {i}" for i in range(20)] + ["needle in a haystack"]
-        index.upsert([str(i) for i in range(21)], texts)
+        index.upsert([str(i) for i in range(21)], documents=texts)
         dense = [h.key for h in index.search("needle", 21)]
         words = [h.key for h in index.search("needle", 21, mode="keyword")]
         assert words == ["20"]
@@ -126,14 +128,14 @@ def test_hybrid_is_reciprocal_rank_fusion(tmp_path, encoder):
 def test_without_fts5_only_keyword_search_is_missing(tmp_path, vectors, monkeypatch):
     monkeypatch.setattr("edgeembed_runtime.index.catalog.create.has_fts5", lambda: False)
     with Index.create(tmp_path / "i", dim=16) as index:
-        index.upsert(["a"], ["text"], vectors(1))
-        index.upsert(["a"], ["more"], vectors(1))
+        index.upsert(["a"], documents=["text"], vectors=vectors(1))
+        index.upsert(["a"], documents=["more"], vectors=vectors(1))
         assert index.search(vectors(1)[0])[0].document == "more"
         with pytest.raises(SearchIndexError, match="FTS5"):
             index.search("text", mode="keyword")
         index.compact()
         assert index.verify().ok
-    assert schema.has_fts5() in (True, False)
+    assert fts.has_fts5() in (True, False)
 
 
 def test_options_are_checked(filled):
@@ -158,7 +160,7 @@ def test_options_are_checked(filled):
 
 
 def test_fusion_prefers_what_both_lists_hold():
-    assert keyword.fuse([[(1, 0.9), (2, 0.8)], [(3, 5.0), (2, 4.0)]], 2) == [
+    assert fuse([[(1, 0.9), (2, 0.8)], [(3, 5.0), (2, 4.0)]], 2) == [
         (2, 1 / 62 + 1 / 62),
         (1, 1 / 61),
     ]
