@@ -40,13 +40,13 @@ from edgeembed_runtime.version import __version__
 if TYPE_CHECKING:
     from edgeembed_converters.composing.classifier import Composition, compose_classifier
     from edgeembed_converters.conversion import convert
-    from edgeembed_converters.distill.features.distill_features import (
-        FeatureStudent,
-        distill_features,
-    )
     from edgeembed_converters.distill.static.distill_static import distill_static
     from edgeembed_converters.distill.static.objective import StaticLosses
     from edgeembed_converters.distill.static.report import StaticReport
+    from edgeembed_converters.distill.student.distill_features import (
+        FeatureStudent,
+        distill_features,
+    )
     from edgeembed_converters.distill.student.distill_student import distill_student
     from edgeembed_converters.distill.student.objective import LossWeights
     from edgeembed_converters.distill.student.report import StudentReport
@@ -271,10 +271,10 @@ _HOMES = {
     "TowerReport": "edgeembed_converters.packaging.report",
     "TrialReport": "edgeembed_converters.packaging.report",
     "TruncationReport": "edgeembed_converters.matryoshka.truncation",
-    "distill_features": "edgeembed_converters.distill.features.distill_features",
+    "distill_features": "edgeembed_converters.distill.student.distill_features",
     "distill_static": "edgeembed_converters.distill.static.distill_static",
     "distill_student": "edgeembed_converters.distill.student.distill_student",
-    "FeatureStudent": "edgeembed_converters.distill.features.distill_features",
+    "FeatureStudent": "edgeembed_converters.distill.student.distill_features",
     "LossWeights": "edgeembed_converters.distill.student.objective",
     "StaticLosses": "edgeembed_converters.distill.static.objective",
     "TrainingSettings": "edgeembed_converters.distill.training.settings",

@@ -81,6 +81,40 @@ def test_packages_import_downwards_only():
             assert upwards == [], path
 
 
+# The one module that makes sessions, and the one that imports onnxruntime (offline).
+SESSIONS = "edgeembed_runtime/engine/session.py"
+ONNXRUNTIME = "edgeembed_runtime/_internal/ort.py"
+# Scans by a graph of its own, without the settings of a bundle's session; to be removed.
+SESSION_EXCEPTIONS = {"edgeembed_runtime/index/vectors/sq8_scan.py"}
+# The quantizers and converters that onnxruntime ships; they make no session of ours.
+ONNXRUNTIME_TOOLS = ("onnxruntime.quantization", "onnxruntime.tools", "onnxruntime.transformers")
+
+
+def path_in_package(package, path):
+    return f"{package}/{path.relative_to(PACKAGES[package]).as_posix()}"
+
+
+def test_every_onnxruntime_session_is_made_in_one_module():
+    found = {
+        path_in_package(package, path)
+        for package in PACKAGES
+        for _, path in modules_of(package)
+        if "InferenceSession(" in path.read_text(encoding="utf-8")
+    }
+    assert found - SESSION_EXCEPTIONS == {SESSIONS}
+
+
+def test_onnxruntime_is_imported_in_one_module():
+    found = {
+        path_in_package(package, path)
+        for package in PACKAGES
+        for _, path in modules_of(package)
+        for name in imports_of(path)
+        if name.partition(".")[0] == "onnxruntime" and not name.startswith(ONNXRUNTIME_TOOLS)
+    }
+    assert found == {ONNXRUNTIME}
+
+
 def folders_of_modules():
     found = defaultdict(list)
     for top in SOURCES:

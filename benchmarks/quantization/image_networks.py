@@ -20,14 +20,15 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from benchmarks.common.results_file import write_results
-from edgeembed_converters.export.torch import quiet_export
-from edgeembed_converters.graph.cleanup import drop_unused
-from edgeembed_converters.quantization.search import Int8Search
+from edgeembed_converters._internal.quiet import quiet_export
+from edgeembed_converters.graph.editing import drop_unused
+from edgeembed_converters.quantization.registry import Int8
+from edgeembed_converters.quantization.search import Refusal, Search
 from edgeembed_converters.quantization.trial.budget import Budget
-from edgeembed_converters.quantization.trial.subject import Subject
 from edgeembed_converters.validation.parity import fidelity
 from edgeembed_converters.validation.speed import median_ratio
 from edgeembed_runtime._internal.ort import ort
+from edgeembed_runtime.bundle import Fidelity
 
 SHORTEST, SIZE = 256, 224
 
@@ -124,23 +125,23 @@ class Runner:
         )
 
 
-def search_of(path: Path, photos: list[np.ndarray]) -> Int8Search:
-    fp32, measured = path.read_bytes(), [x for number, x in enumerate(photos) if number % 3]
-    base = Runner(fp32)
-    reference, few = base.vectors(measured), measured[:20]
+class PhotoBaseline:
+    """A network's fp32 model: two in three photos are measured on, the others calibrated on."""
 
-    def speedup(model: bytes) -> float:
-        fast = Runner(model)
-        return median_ratio(lambda: base.vectors(few), lambda: fast.vectors(few))
+    max_tokens = None
 
-    subject = Subject(
-        path=path,
-        max_tokens=None,
-        calibration=[{base.input: photo} for photo in photos[::3]],
-        fidelity=lambda model: fidelity(reference, Runner(model).vectors(measured)),
-        speedup=speedup,
-    )
-    return Int8Search(subject, lambda recipe: print("trying", recipe, flush=True))
+    def __init__(self, model: bytes, photos: list[np.ndarray]) -> None:
+        self.model, self.runner = model, Runner(model)
+        self.measured = [x for number, x in enumerate(photos) if number % 3]
+        self.reference = self.runner.vectors(self.measured)
+        self.calibration = [{self.runner.input: photo} for photo in photos[::3]]
+
+    def fidelity(self, model: bytes) -> Fidelity:
+        return fidelity(self.reference, Runner(model).vectors(self.measured))
+
+    def speedup(self, model: bytes) -> float:
+        fast, few = Runner(model), self.measured[:20]
+        return median_ratio(lambda: self.runner.vectors(few), lambda: fast.vectors(few))
 
 
 def main() -> None:
@@ -154,8 +155,9 @@ def main() -> None:
         path = Path(folder) / "fp32.onnx"
         network.write(path)
         size = path.stat().st_size
-        search = search_of(path, photos)
-        chosen = search.fastest_within(Budget(), 8)
+        baseline = PhotoBaseline(path.read_bytes(), photos)
+    search = Search(baseline, lambda step: print(step, flush=True))
+    chosen = search.run(Int8(name="int8", bits=8), Budget())
     rows = {
         trial.recipe: {
             "bytes": trial.size,
@@ -167,7 +169,7 @@ def main() -> None:
     }
     for recipe, row in rows.items():
         print(recipe, row)
-    print("chosen:", chosen.recipe if chosen else "none: refused")
+    print("chosen:", chosen.reason if isinstance(chosen, Refusal) else chosen.recipe)
     result = {"photos": len(photos) - len(photos[::3]), "fp32_bytes": size, "recipes": rows}
     print("written:", write_results(f"quantization-{options.network}", result).name)
 

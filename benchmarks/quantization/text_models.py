@@ -138,7 +138,7 @@ def main() -> None:
         began = time.perf_counter()
         if not target.exists():
             if options.model is None:
-                quantize(bundle(), target, target=VARIANTS[1:])
+                quantize(bundle(), target, quantize=VARIANTS[1:])
             else:
                 convert(model, target, quantize=VARIANTS[1:])
         seconds = round(time.perf_counter() - began, 1)

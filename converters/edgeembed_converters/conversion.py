@@ -7,22 +7,16 @@ from typing import Any
 
 from torch import Tensor
 
+from edgeembed_converters._internal.steps import OnStep, ignore_step
 from edgeembed_converters.matryoshka.rotation import RotationKind, check_rotation, rotated
-from edgeembed_converters.packaging.assemble import write_built, write_proven
-from edgeembed_converters.packaging.build_report import report_of
-from edgeembed_converters.packaging.report import ConversionReport
-from edgeembed_converters.packaging.target import check_target, ignore_step
+from edgeembed_converters.modules.pooling import POOLINGS, Pooling
+from edgeembed_converters.packaging.assemble import check_target, parts_of, write_proven
+from edgeembed_converters.packaging.report import ConversionReport, conversion_report
 from edgeembed_converters.pipeline.build import build_model
 from edgeembed_converters.pipeline.options import BuildOptions, Exporter
+from edgeembed_converters.quantization.registry import Quantization, checked_quantizations
 from edgeembed_converters.quantization.trial.budget import Budget
-from edgeembed_converters.quantization.variants import (
-    OnStep,
-    Quantization,
-    checked_quantizations,
-)
-from edgeembed_converters.sources.base import POOLINGS, Pooling
-from edgeembed_converters.sources.live_text import dummy_ids
-from edgeembed_converters.sources.options import SourceOptions
+from edgeembed_converters.sources.base import SourceOptions, primary_source
 from edgeembed_converters.sources.registry import ModelSource, opened_source
 from edgeembed_converters.validation.pixels import ImageInputs
 from edgeembed_runtime._internal.public import public
@@ -35,7 +29,7 @@ def convert(
     source: ModelSource,
     output: str | Path,
     *,
-    quantize: Quantization | Sequence[Quantization] | None = None,
+    quantize: Quantization | str | Sequence[Quantization | str] | None = None,
     budget: Budget | None = None,
     mobile: bool = False,
     pooling: Pooling | None = None,
@@ -55,60 +49,61 @@ def convert(
     overwrite: bool = False,
     on_step: OnStep | None = None,
 ) -> ConversionReport:
-    """Turn a trained encoder into a bundle, and prove that it gives the same vectors.
+    """Turn a trained encoder into a bundle, and prove that it returns the same vectors.
 
-    Of texts, of images (docs/image-models.md), or of both in one space (CLIP, SigLIP).
+    Encoders of texts, of images (docs/image-models.md), or of both in one space (CLIP, SigLIP).
 
     Args:
         source: a sentence-transformers, transformers or timm directory, a Hub id (needs the extra
             'hub' and a network), a live model of sentence-transformers, open_clip or timm, any
-            live module, or two of them (`ModulePair`).
+            live module, two of them (`ModulePair`), or a source of a registered kind.
         output: the directory to write. It appears whole, at the end, or not at all.
         quantize: variants to add to the fp32 one, by name or a list of names: "int8" for CPUs,
             "int8-faithful" (closer, slower), "int8-portable" (for x86 without VNNI too), "fp16"
-            for GPUs and CoreML. What misses its budget is left out, and noted in the report.
+            for GPUs and CoreML, or a registered recipe. Variants that miss their budget are left
+            out; the report's notes say so.
         budget: what "int8" and "int8-portable" may lose.
         mobile: add files for phones: every variant in ORT format with the list of its operators,
             and a variant of fixed lengths (docs/bundle-format.md).
-        pooling: in place of the model's own; where it names none, "mean" is assumed and noted.
-        normalize: whether vectors get unit length, in place of what the model does.
-        max_tokens: in place of the model's own limit; needed for a live module.
-        prompts: by name, in place of the model's own.
-        rotate: turn the space so that cut vectors (`truncate_dim`) keep more; whole vectors keep
-            all their cosines. "learned" keeps more than "pca" (docs/matryoshka.md).
-        rotate_on: texts like those that will be encoded, to fit the rotation on, in place of the
-            built-in ones and words of the model's own vocabulary.
+        pooling: overrides the model's own; if it names none, "mean" is assumed and noted.
+        normalize: whether vectors have unit length; overrides the model's own behavior.
+        max_tokens: overrides the model's own limit; required for a live module.
+        prompts: by name; overrides the model's own.
+        rotate: rotate the space so that truncated vectors (`truncate_dim`) keep more; full vectors
+            keep all their cosines. "learned" keeps more than "pca" (docs/matryoshka.md).
+        rotate_on: texts like those that will be encoded, to fit the rotation on; by default
+            built-in texts and words of the model's own vocabulary.
         name: of the bundle; by default the source's.
         exporter: "torch" (torch.onnx) or "optimum" (needs the extra 'optimum').
-        tokenizer: for a live module: a tokenizer.json path, or a tokenizers.Tokenizer; for a
-            model of open_clip, its own.
-        preprocess: how images are prepared, for a live module, or in place of the model's own: a
-            Preprocess, or a transform of torchvision (a Compose, or `weights.transforms()`).
-        calibration_images: a folder of images, or a list of them, like those that will be
-            encoded: "int8" of convolution networks is calibrated on them. By default, made by code.
-        example_inputs: for a live module: input_ids and attention_mask of two texts or more; by
+        tokenizer: for a live module: a tokenizer.json path, or a tokenizers.Tokenizer; for an
+            open_clip model, its own.
+        preprocess: how images are prepared, for a live module, or to override the model's own: a
+            Preprocess, or a torchvision transform (a Compose, or `weights.transforms()`).
+        calibration_images: a folder or a list of images like those that will be encoded: "int8" of
+            convolutional networks is calibrated on them. By default, images made by code.
+        example_inputs: for a live module: input_ids and attention_mask of two or more texts; by
             default, small made-up ids.
         revision: of a Hub id.
         trust_remote_code: run Python code that comes with the model. Off unless you trust it.
-        overwrite: replace a bundle that stands at `output`; anything else is never replaced.
+        overwrite: replace a bundle at `output`; anything else is never replaced.
         on_step: called with a few words as each step begins.
 
     Raises:
         UnsupportedModelError: a model, module or option that cannot be converted.
         ExportError: the exporter failed.
-        ParityError: the exported model does not give the original's vectors.
+        ParityError: the exported model does not return the original's vectors.
         ConversionError: files are missing or damaged, or a download failed.
         StorageError: the disk is full, or `output` is taken.
         InputError: an option is unknown.
     """
-    began = time.perf_counter()
+    start = time.perf_counter()
     on_step = on_step or ignore_step
     target = Path(output)
     quantizations = checked_quantizations(quantize)
     _check_options(pooling, exporter, max_tokens)
     check_rotation(rotate, rotate_on)
     check_target(target, overwrite)
-    sourced = SourceOptions(
+    source_options = SourceOptions(
         name=name,
         pooling=pooling,
         normalize=normalize,
@@ -117,27 +112,37 @@ def convert(
         preprocess=preprocess,
         tokenizer=tokenizer,
         example_inputs=example_inputs,
+        revision=revision,
         trust_remote_code=trust_remote_code,
     )
     options = BuildOptions(
         exporter=exporter,
         quantize=quantizations,
-        budget=budget or Budget(),
+        budget=budget,
         mobile=mobile,
-        example_inputs=dummy_ids() if example_inputs is None else example_inputs,
+        example_inputs=example_inputs,
         calibration_images=calibration_images,
         on_step=on_step,
     )
     on_step("Loading the model")
-    with opened_source(source, revision, sourced) as loaded:
+    with opened_source(source, source_options) as loaded:
         if rotate is not None:
             on_step(f"Fitting the {rotate} rotation")
             loaded = rotated(loaded, rotate, rotate_on)
         built = build_model(loaded, options)
-    manifest = write_proven(
-        target, lambda stage: write_built(stage, built), overwrite=overwrite, on_step=on_step
+        manifest = write_proven(target, parts_of(built), overwrite=overwrite, on_step=on_step)
+    primary = primary_source(built.source)
+    return conversion_report(
+        target,
+        manifest,
+        {modality: tower.outcome for modality, tower in built.towers.items()},
+        pooling=primary.pooling_name,
+        head=primary.head_names,
+        exporter=exporter,
+        truncations=built.truncations,
+        notes=built.notes,
+        seconds=time.perf_counter() - start,
     )
-    return report_of(target, built, manifest, options, time.perf_counter() - began)
 
 
 def _check_options(pooling: str | None, exporter: str, max_tokens: int | None) -> None:

@@ -1,33 +1,30 @@
 """From a bundle to one with smaller variants, each through its gate."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+from edgeembed_converters._internal.steps import OnStep, ignore_step
 from edgeembed_converters.matryoshka.truncation import measured_truncations
-from edgeembed_converters.packaging.assemble import write_proven
-from edgeembed_converters.packaging.model_card import model_card
-from edgeembed_converters.packaging.report import QuantizationReport, TowerReport, trial_reports
-from edgeembed_converters.packaging.target import check_target, ignore_step
+from edgeembed_converters.packaging.assemble import (
+    BundleParts,
+    check_target,
+    model_files,
+    variants_of,
+    write_proven,
+)
+from edgeembed_converters.packaging.report import Outcomes, QuantizationReport, tower_reports
 from edgeembed_converters.pipeline.requantize import base_variant, requantize_image, requantize_text
+from edgeembed_converters.quantization.registry import Quantization, checked_quantizations
 from edgeembed_converters.quantization.trial.budget import Budget
 from edgeembed_converters.quantization.trial.calibration import calibration_texts
-from edgeembed_converters.quantization.variants import (
-    OnStep,
-    Outcome,
-    Quantization,
-    checked_quantizations,
-)
-from edgeembed_converters.validation.fidelity import as_variant
+from edgeembed_converters.quantization.variants import QuantizationOutcome
 from edgeembed_converters.validation.pixels import ImageInputs
 from edgeembed_runtime._internal.public import public
-from edgeembed_runtime.bundle import Bundle, Golden, Manifest, Modality, Variant, write_bundle
+from edgeembed_runtime.bundle import Bundle, Golden, Modality, Variant
 from edgeembed_runtime.errors import ConversionError, InputError
-
-_CARD = "README.md"
-Outcomes = Mapping[Modality, Outcome]
 
 
 @public
@@ -35,27 +32,27 @@ def quantize(
     bundle: str | Path,
     output: str | Path,
     *,
-    target: Quantization | Sequence[Quantization] = "int8",
+    quantize: Quantization | str | Sequence[Quantization | str] = "int8",
     budget: Budget | None = None,
     calibration: Sequence[str] | None = None,
     calibration_images: ImageInputs | None = None,
     overwrite: bool = False,
     on_step: OnStep | None = None,
 ) -> QuantizationReport:
-    """Make smaller variants of a bundle's fp32 models, and write them with it as a new bundle.
+    """Make smaller variants of a bundle's fp32 models; write a new bundle with all variants.
 
-    Recipes are tried from the fastest to the most faithful one, until what is wanted is met. They
-    are measured on the bundle's golden inputs, which are never calibrated on.
+    Recipes are tried from the fastest to the most faithful, until one meets its budget. They are
+    measured on the bundle's golden inputs, and never calibrated on them.
 
     Args:
         bundle: the directory of a bundle with an fp32 variant; it is not changed.
         output: the directory to write. It appears whole, at the end, or not at all.
-        target: as `quantize` of `convert`; a variant of the same name is replaced.
+        quantize: as for `convert`; a variant of the same name is replaced.
         budget: what "int8" and "int8-portable" may lose.
-        calibration: texts like those that will be encoded, in place of the built-in ones.
-        calibration_images: a folder or a list of images like those that will be encoded, in place
-            of images made by code.
-        overwrite: replace a bundle that stands at `output`; anything else is never replaced.
+        calibration: texts like those that will be encoded; by default built-in ones.
+        calibration_images: a folder or a list of images like those that will be encoded; by
+            default images made by code.
+        overwrite: replace a bundle at `output`; anything else is never replaced.
         on_step: called with a few words as each step begins.
 
     Raises:
@@ -65,54 +62,47 @@ def quantize(
         BundleError: the bundle is damaged.
         StorageError: the disk is full, or `output` is taken.
     """
-    began = time.perf_counter()
+    start = time.perf_counter()
     on_step = on_step or ignore_step
-    out = Path(output)
-    wanted = checked_quantizations(target)
+    target = Path(output)
+    wanted = checked_quantizations(quantize)
     if not wanted:
-        raise InputError("target: expected a variant to make, got none")
-    texts = checked_calibration(calibration)
+        raise InputError("quantize: expected a variant to make, got none")
+    texts = _checked_calibration(calibration)
     source = Bundle.open(bundle)
-    if out.exists() and out.resolve() == source.path.resolve():
-        raise InputError(f"output: {out} is the bundle itself, which is never changed")
-    check_target(out, overwrite)
-    outcomes: dict[Modality, Outcome] = {}
+    if target.exists() and target.resolve() == source.path.resolve():
+        raise InputError(f"output: {target} is the bundle itself, which is never changed")
+    check_target(target, overwrite)
+    outcomes: dict[Modality, QuantizationOutcome] = {}
     if source.manifest.text is not None:
-        outcomes["text"] = requantize_text(source, wanted, budget or Budget(), texts, on_step)
+        outcomes["text"] = requantize_text(source, wanted, budget, texts, on_step)
     if source.manifest.image is not None:
-        outcomes["image"] = requantize_image(
-            source, wanted, budget or Budget(), calibration_images, on_step
-        )
+        outcomes["image"] = requantize_image(source, wanted, budget, calibration_images, on_step)
     refused = _refused(outcomes)
-    if not any(outcome.made for outcome in outcomes.values()):
-        why = "; ".join(f"{name}: {why}" for name, why in refused.items())
-        raise ConversionError(f"nothing was made of bundle {source.path}: {why}")
+    if not any(outcome.models for outcome in outcomes.values()):
+        reasons = "; ".join(f"{name}: {why}" for name, why in refused.items())
+        raise ConversionError(f"nothing was made of bundle {source.path}: {reasons}")
     manifest = write_proven(
-        out,
-        lambda stage: _write(stage, source, outcomes),
+        target,
+        _parts(source, outcomes),
         overwrite=overwrite,
         on_step=on_step,
-        only={name for each in outcomes.values() for name in each.made},
+        only={name for each in outcomes.values() for name in each.models},
     )
-    reports = [_tower_report(manifest, modality, each) for modality, each in outcomes.items()]
+    towers = tower_reports(manifest, outcomes)
     return QuantizationReport(
-        path=out,
+        path=target,
         name=manifest.name,
-        variants=reports[0].variants,
+        variants=towers[0].variants,
         refused=refused,
-        trials=reports[0].trials,
+        trials=towers[0].trials,
         calibrated_on=len(texts),
-        seconds=round(time.perf_counter() - began, 1),
-        image=reports[1] if len(reports) > 1 else None,
+        seconds=round(time.perf_counter() - start, 1),
+        image=towers[1] if len(towers) > 1 else None,
     )
 
 
-def checked_calibration(texts: Sequence[str] | None) -> Sequence[str]:
-    """The texts to calibrate on: those given, or the built-in ones.
-
-    Raises:
-        InputError: there are none, or something else than texts.
-    """
+def _checked_calibration(texts: Sequence[str] | None) -> Sequence[str]:
     if texts is None:
         return calibration_texts()
     if isinstance(texts, str) or not all(isinstance(cast(object, text), str) for text in texts):
@@ -123,7 +113,7 @@ def checked_calibration(texts: Sequence[str] | None) -> Sequence[str]:
 
 
 def _refused(outcomes: Outcomes) -> dict[str, str]:
-    """Why variants were refused, by name; of two towers, by name and tower."""
+    """Why variants were refused, by name; with two towers, by name and tower."""
     return {
         f"{name} ({modality})" if len(outcomes) > 1 else name: why
         for modality, outcome in outcomes.items()
@@ -131,50 +121,39 @@ def _refused(outcomes: Outcomes) -> dict[str, str]:
     }
 
 
-def _tower_report(manifest: Manifest, modality: Modality, outcome: Outcome) -> TowerReport:
-    variants = manifest.towers[modality].variants
-    return TowerReport(
-        variants=variants,
-        sizes={v.name: manifest.files[v.file].bytes for v in variants},
-        trials=trial_reports(outcome),
-    )
-
-
-def _write(stage: Path, source: Bundle, outcomes: Outcomes) -> Manifest:
+def _parts(source: Bundle, outcomes: Outcomes) -> BundleParts:
+    """The bundle's own files, with new variants added or in place of old ones."""
     manifest = source.manifest
-    files: dict[str, bytes | Path] = {name: source.path / name for name in manifest.files}
-    sizes = {name: entry.bytes for name, entry in manifest.files.items()}
-    for modality, outcome in outcomes.items():
-        made = _named(source, modality, outcome)
-        for old in manifest.towers[modality].variants:
-            if old.name in made:
-                files.pop(old.file)
-        files |= {made[name].file: each.model for name, each in outcome.made.items()}
-        sizes |= {made[name].file: each.size for name, each in outcome.made.items()}
-        manifest = _with_variants(manifest, modality, made)
     golden = Golden.from_json(source.read(manifest.golden))
-    truncations = measured_truncations(golden.vectors)
-    files[_CARD] = model_card(manifest, sizes, (), truncations).encode()
-    return write_bundle(stage, manifest, files).manifest
-
-
-def _named(source: Bundle, modality: Modality, outcome: Outcome) -> dict[str, Variant]:
-    """The new variants; their files are called as the fp32 one's is."""
-    base = base_variant(source, modality)
-    prefix = (
-        base.file.removesuffix(f"{base.name}.onnx")
-        if base.file.endswith(f"{base.name}.onnx")
-        else ""
+    variants: dict[Modality, tuple[Variant, ...]] = {}
+    models: dict[str, bytes | Path] = {}
+    for modality, tower in manifest.towers.items():
+        outcome = outcomes[modality]
+        made = variants_of(outcome.models, _file_prefix(base_variant(source, modality)))
+        kept = [v for v in tower.variants if v.name not in outcome.models]
+        variants[modality] = (*kept, *made)
+        models |= {v.file: source.path / v.file for v in kept}
+        models |= model_files(made, outcome.models)
+    replaced = {v.file for tower in manifest.towers.values() for v in tower.variants}
+    replaced.add(manifest.golden)
+    return BundleParts(
+        name=manifest.name,
+        space=manifest.space,
+        source=manifest.source,
+        normalized=manifest.normalized,
+        similarity=manifest.similarity,
+        text=manifest.text and replace(manifest.text, variants=variants["text"]),
+        image=manifest.image and replace(manifest.image, variants=variants["image"]),
+        logit_scale=manifest.logit_scale,
+        logit_bias=manifest.logit_bias,
+        golden=golden,
+        models=models,
+        files={name: source.path / name for name in manifest.files if name not in replaced},
+        truncations=measured_truncations(golden.vectors),
     )
-    return {
-        name: replace(as_variant(name, each), file=f"{prefix}{name}.onnx")
-        for name, each in outcome.made.items()
-    }
 
 
-def _with_variants(manifest: Manifest, modality: Modality, made: Mapping[str, Variant]) -> Manifest:
-    kept = (v for v in manifest.towers[modality].variants if v.name not in made)
-    variants = (*kept, *made.values())
-    if modality == "text":
-        return replace(manifest, text=replace(manifest.text_tower(), variants=variants))
-    return replace(manifest, image=replace(manifest.image_tower(), variants=variants))
+def _file_prefix(base: Variant) -> str:
+    """What the fp32 file's name has before the variant's name."""
+    end = f"{base.name}.onnx"
+    return base.file.removesuffix(end) if base.file.endswith(end) else ""

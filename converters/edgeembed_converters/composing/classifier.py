@@ -9,26 +9,21 @@ from typing import Any
 import torch
 from torch import nn
 
+from edgeembed_converters._internal.steps import OnStep, ignore_step
 from edgeembed_converters.composing.label_vectors import label_vectors
+from edgeembed_converters.composing.parts import composed_parts
 from edgeembed_converters.composing.probability_mean import ProbabilityMean
 from edgeembed_converters.composing.projection import trained_projection
-from edgeembed_converters.composing.write import report_of, write_composed
 from edgeembed_converters.modules.head import Normalize
-from edgeembed_converters.packaging.assemble import write_proven
-from edgeembed_converters.packaging.report import ConversionReport
-from edgeembed_converters.packaging.target import check_target, ignore_step
+from edgeembed_converters.packaging.assemble import check_target, write_proven
+from edgeembed_converters.packaging.report import ConversionReport, conversion_report
 from edgeembed_converters.pipeline.image import build_image_tower
 from edgeembed_converters.pipeline.options import BuildOptions
+from edgeembed_converters.quantization.registry import Quantization, checked_quantizations
 from edgeembed_converters.quantization.trial.budget import Budget
-from edgeembed_converters.quantization.variants import (
-    OnStep,
-    Quantization,
-    checked_quantizations,
-)
-from edgeembed_converters.sources.base import ImageSource
+from edgeembed_converters.sources.base import ImageSource, SourceOptions
 from edgeembed_converters.sources.live_image import load_image_module
-from edgeembed_converters.sources.live_text import dummy_ids, kept_modes, state_sha256
-from edgeembed_converters.sources.options import SourceOptions
+from edgeembed_converters.sources.live_text import kept_modes, state_sha256
 from edgeembed_converters.sources.timm import is_timm_model, own_transform
 from edgeembed_converters.validation.pixels import ImageInputs
 from edgeembed_runtime import storage
@@ -84,7 +79,7 @@ def compose_classifier(
     preprocess: Preprocess | Any = None,
     composition: Composition | None = None,
     examples: Mapping[str, ImageInputs] | None = None,
-    quantize: Quantization | Sequence[Quantization] | None = None,
+    quantize: Quantization | str | Sequence[Quantization | str] | None = None,
     budget: Budget | None = None,
     calibration_images: ImageInputs | None = None,
     name: str | None = None,
@@ -123,14 +118,11 @@ def compose_classifier(
         BundleError: the text bundle is damaged.
         StorageError: the disk is full, or `output` is taken.
     """
-    began = time.perf_counter()
+    start = time.perf_counter()
     target, composition = Path(output), composition or Composition()
     options = BuildOptions(
-        exporter="torch",
         quantize=checked_quantizations(quantize),
-        budget=budget or Budget(),
-        mobile=False,
-        example_inputs=dummy_ids(),
+        budget=budget,
         calibration_images=calibration_images,
         on_step=on_step or ignore_step,
     )
@@ -148,13 +140,18 @@ def compose_classifier(
             model = _trained(model, plain, examples, encoder, composition)
         source = _source(plain, model, texts.manifest, name, len(examples or ()))
         built, golden = build_image_tower(source, options)
-    manifest = write_proven(
+    parts = composed_parts(texts, source, built, golden, composition.logit_scale)
+    manifest = write_proven(target, parts, overwrite=overwrite, on_step=options.on_step)
+    return conversion_report(
         target,
-        lambda stage: write_composed(stage, texts, source, built, golden, composition.logit_scale),
-        overwrite=overwrite,
-        on_step=options.on_step,
+        manifest,
+        {"image": built.outcome},
+        pooling=tower.pooling,
+        head=tower.head,
+        exporter=options.exporter,
+        notes=parts.notes,
+        seconds=time.perf_counter() - start,
     )
-    return report_of(target, manifest, built, source, time.perf_counter() - began)
 
 
 def _classifier_source(classifier: nn.Module, preprocess: Any) -> ImageSource:

@@ -1,23 +1,19 @@
-"""Export by torch.onnx itself, which takes models of transformers 4.57 and 5 alike."""
+"""Export by torch.onnx, which handles models of transformers 4.57 and 5 alike."""
 
-import contextlib
-import io
-import logging
-import warnings
-from collections.abc import Generator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import onnx
 import torch
 from torch import Tensor, nn
 
+from edgeembed_converters._internal.quiet import quiet_export
 from edgeembed_converters.graph.cleanup import clean_graph, name_axes, rename_output
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.errors import ExportError
 
-# LayerNormalization is one operator since 17, Gelu since 20; older graphs spell them out.
+# LayerNormalization is one operator since opset 17, Gelu since 20.
 OPSET = 20
-# An unlikely name: the exporter lets an output's name clash with a value's inside the graph.
+# An unlikely prefix: the exporter lets output names clash with inner values.
 _RAW = "edgeembed_raw_"
 
 
@@ -29,14 +25,14 @@ def export_module(
     *,
     free_axes: int = 2,
 ) -> onnx.ModelProto:
-    """Export a module from tensors to a tuple of tensors; their first axes stay free.
+    """Export a module from tensors to a tuple of tensors, with dynamic leading axes.
 
     Args:
         module: in evaluation mode.
-        example_inputs: with free axes of 2 or more; a size of 1 would be taken for a constant.
+        example_inputs: dynamic axes must be 2 or longer; a 1 would become a constant.
         input_names: names of the graph's inputs, in order.
         outputs: names of the graph's outputs, in order.
-        free_axes: how many axes of each input are free: two of texts, (n, t), one of images.
+        free_axes: how many axes of each input are dynamic: two for texts, (n, t), one for images.
 
     Raises:
         ExportError: torch.onnx could not export it.
@@ -68,28 +64,14 @@ def export_module(
     return name_axes(model)
 
 
-@contextlib.contextmanager
-def quiet_export() -> Generator[None]:
-    """Keep the exporter's remarks about its own internals off the user's screen."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
-
-
-def save_model(model: onnx.ModelProto, path: Path) -> None:
-    """Write a model as one file, weights inside.
+def serialized(model: onnx.ModelProto) -> bytes:
+    """A model as the bytes of one file, weights inside.
 
     Raises:
         ExportError: it is larger than the 2 GB that one file can hold.
     """
     try:
-        path.write_bytes(model.SerializeToString(deterministic=True))
+        return model.SerializeToString(deterministic=True)
     except ValueError as error:
         raise ExportError(
             "the model is larger than the 2 GB that one ONNX file can hold; convert a smaller one"

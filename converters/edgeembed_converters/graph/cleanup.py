@@ -1,6 +1,4 @@
-"""Small edits of an exported graph: names, and what an exporter leaves behind."""
-
-from collections.abc import Iterable, Mapping, Sequence
+"""Clean up what an exporter wrote: its names, its notes, inputs that texts do not need."""
 
 import onnx
 
@@ -12,7 +10,7 @@ AXES = (BATCH_AXIS, TOKEN_AXIS)
 
 
 def clean_graph(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Drop notes of the exporter, which hold file paths and stack traces of this machine."""
+    """Drop the exporter's notes, which hold file paths and stack traces of this machine."""
     model.producer_name, model.producer_version, model.doc_string = PRODUCER, "", ""
     del model.metadata_props[:]
     graph = model.graph
@@ -26,7 +24,7 @@ def clean_graph(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def rename_output(model: onnx.ModelProto, old: str, new: str) -> onnx.ModelProto:
-    """Give the output `old` the name `new`; a value inside that has it already gives way."""
+    """Rename the output `old` to `new`; an inner value already named `new` is renamed first."""
     _rename_value(model.graph, new, f"{new}_inner")
     _rename_value(model.graph, old, new)
     for output in model.graph.output:
@@ -36,7 +34,7 @@ def rename_output(model: onnx.ModelProto, old: str, new: str) -> onnx.ModelProto
 
 
 def name_axes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Call the free axes of every input and output as docs/bundle-format.md does."""
+    """Name the dynamic axes of every input and output as docs/bundle-format.md does."""
     for value in (*model.graph.input, *model.graph.output):
         for axis, name in zip(value.type.tensor_type.shape.dim, AXES, strict=False):
             if not axis.HasField("dim_value"):
@@ -44,40 +42,17 @@ def name_axes(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def copied(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy of the model, to be changed."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    return copy
-
-
-def replace_nodes(graph: onnx.GraphProto, nodes: Sequence[onnx.NodeProto]) -> None:
-    """Put other nodes, some of which may be the graph's own, in place of all there are."""
-    # Deleting the graph's own nodes would empty them.
-    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-    del graph.node[:]
-    graph.node.extend(kept)
-
-
-def replace_inputs(nodes: Iterable[onnx.NodeProto], names: Mapping[str, str]) -> None:
-    """Let nodes take other values: the new names by the old ones."""
-    for node in nodes:
-        for place, name in enumerate(node.input):
-            node.input[place] = names.get(name, name)
-
-
-def drop_unused(graph: onnx.GraphProto) -> None:
-    """Drop nodes and weights of which no output of the graph is made."""
-    needed = {value.name for value in graph.output}
-    kept: list[onnx.NodeProto] = []
-    for node in reversed(graph.node):  # which stand in the order in which they run
-        if needed.intersection(node.output):
-            needed.update(node.input)
-            kept.append(node)
-    replace_nodes(graph, kept[::-1])
-    weights = [tensor for tensor in graph.initializer if tensor.name in needed]
-    del graph.initializer[:]
-    graph.initializer.extend(weights)
+def drop_input(model: onnx.ModelProto, name: str, like: str) -> onnx.ModelProto:
+    """Replace the graph input `name` by zeros with the shape and type of the input `like`."""
+    graph = model.graph
+    kept = [value for value in graph.input if value.name != name]
+    if len(kept) == len(graph.input):
+        raise ExportError(f"the graph has no input {name}")
+    del graph.input[:]
+    graph.input.extend(kept)
+    zeros = onnx.helper.make_node("Sub", [like, like], [name], name=f"{name}_zeros")
+    graph.node.insert(0, zeros)
+    return model
 
 
 def _rename_value(graph: onnx.GraphProto, old: str, new: str) -> None:
@@ -89,16 +64,3 @@ def _rename_value(graph: onnx.GraphProto, old: str, new: str) -> None:
     for tensor in graph.initializer:
         if tensor.name == old:
             tensor.name = new
-
-
-def drop_input(model: onnx.ModelProto, name: str, like: str) -> onnx.ModelProto:
-    """Replace the graph's input `name` by zeros of the shape and type of the input `like`."""
-    graph = model.graph
-    kept = [value for value in graph.input if value.name != name]
-    if len(kept) == len(graph.input):
-        raise ExportError(f"the graph has no input {name}")
-    del graph.input[:]
-    graph.input.extend(kept)
-    zeros = onnx.helper.make_node("Sub", [like, like], [name], name=f"{name}_zeros")
-    graph.node.insert(0, zeros)
-    return model

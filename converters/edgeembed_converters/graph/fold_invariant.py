@@ -8,7 +8,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from edgeembed_converters.graph.cleanup import replace_inputs
+from edgeembed_converters.graph.editing import replace_inputs
 from edgeembed_converters.graph.probe import probe_values
 from edgeembed_runtime.bundle.signature import INPUT_IDS
 from edgeembed_runtime.engine.base import feeds

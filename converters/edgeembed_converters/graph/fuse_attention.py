@@ -10,8 +10,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from edgeembed_converters.graph.cleanup import replace_nodes
-from edgeembed_converters.graph.operators import MICROSOFT, need_microsoft_operators
+from edgeembed_converters.graph.editing import MICROSOFT, import_microsoft_operators, replace_nodes
 from edgeembed_converters.graph.probe import probe_values
 from edgeembed_runtime.engine.base import feeds
 
@@ -48,7 +47,7 @@ def fuse_attention(model: onnx.ModelProto) -> onnx.ModelProto:
         nodes.append(node if attention is None else _fused(attention, heads[attention.output]))
     replace_nodes(model.graph, nodes)
     if by_output:
-        need_microsoft_operators(model)
+        import_microsoft_operators(model)
     return model
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import onnx
 
-from edgeembed_converters.graph.uses import value_uses
+from edgeembed_converters.graph.editing import count_uses
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +18,7 @@ class WeightMatrix:
 def weight_matrices(graph: onnx.GraphProto) -> dict[str, WeightMatrix]:
     """Every matrix that a graph only uses as the right side of MatMul, by its name."""
     tensors = {tensor.name: tensor for tensor in graph.initializer if len(tensor.dims) == 2}
-    uses = value_uses(graph)
+    uses = count_uses(graph)
     inputs: dict[str, list[str]] = {}
     for node in graph.node:
         if node.op_type == "MatMul" and node.input[1] in tensors:

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from edgeembed_converters.graph.cleanup import drop_unused
+from edgeembed_converters.graph.editing import drop_unused
 from edgeembed_converters.graph.linears import linear_nodes
 
 

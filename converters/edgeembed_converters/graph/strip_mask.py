@@ -10,12 +10,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from edgeembed_converters.graph.cleanup import (
-    copied,
-    drop_unused,
-    replace_inputs,
-    replace_nodes,
-)
+from edgeembed_converters.graph.editing import copied, drop_unused, replace_inputs, replace_nodes
 from edgeembed_converters.graph.fold_invariant import fold_invariants
 from edgeembed_converters.graph.fuse_attention import fuse_attention
 from edgeembed_converters.graph.probe import probe_values

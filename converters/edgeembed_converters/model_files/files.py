@@ -1,13 +1,15 @@
-"""Small facts read from the files of a model directory: hashes, license, JSON."""
+"""A model directory: where it came from, its weights, license and JSON files."""
 
 import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgeembed_runtime import storage
+from edgeembed_runtime.bundle import Source
 from edgeembed_runtime.errors import ConversionError
 
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
@@ -15,11 +17,48 @@ _CARD_FILES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE", "NOTICE.txt")
 _LICENSE_LINE = re.compile(r"^license:\s*[\"']?([\w.+-]+)", re.MULTILINE)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ModelDirectory:
+    """A directory with a trained model.
+
+    `hub_id` and `revision` say what it was downloaded from; `revision` may also be the user's.
+    """
+
+    path: Path
+    hub_id: str | None = None
+    revision: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The Hub id, or the name of the directory."""
+        return self.hub_id or self.path.absolute().name
+
+    @property
+    def name(self) -> str:
+        """The id without its owner."""
+        return self.id.rpartition("/")[2]
+
+    def source(
+        self, weight_folders: tuple[str, ...] = (), fallback_license: str | None = None
+    ) -> Source:
+        """The manifest's record of where the weights came from.
+
+        Raises:
+            ConversionError: there is no weight file.
+        """
+        return Source(
+            id=self.id,
+            revision=self.revision,
+            weights_sha256=weights_sha256(self.path, weight_folders),
+            license=license_of(self.path) or fallback_license,
+        )
+
+
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in `path`, or an empty one where there is no such file.
+    """The JSON object in `path`; an empty one if there is no such file.
 
     Raises:
-        ConversionError: the file is there and is not a JSON object.
+        ConversionError: the file is not a JSON object.
     """
     if not path.exists():
         return {}
@@ -33,10 +72,10 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def weights_sha256(directory: Path, folders: tuple[str, ...] = ()) -> str:
-    """SHA-256 of a model's weight files.
+    """SHA-256 of a model's weights.
 
-    Of one file it is the file's own; of several (shards, or Dense layers in `folders`) it is that
-    of the lines "sha256  name".
+    That of the file if there is one; that of the lines "sha256  name" if there are several (shards,
+    or Dense layers in `folders`).
 
     Raises:
         ConversionError: there is no weight file.
@@ -59,7 +98,7 @@ def weights_sha256(directory: Path, folders: tuple[str, ...] = ()) -> str:
 
 
 def license_of(directory: Path) -> str | None:
-    """The license that the model card names in its front matter, or None."""
+    """The license in the front matter of the model card, or None."""
     try:
         card = (directory / "README.md").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -70,5 +109,5 @@ def license_of(directory: Path) -> str | None:
 
 
 def card_files(directory: Path) -> Mapping[str, Path]:
-    """The license and notice files that a copy of the weights has to carry along."""
+    """License and notice files, which must go wherever the weights go."""
     return {name: directory / name for name in _CARD_FILES if (directory / name).is_file()}

@@ -1,18 +1,19 @@
 """transformers' image processors, read as the settings of a bundle."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from edgeembed_converters.model_files.files import read_json
-from edgeembed_converters.sources.base import OriginalPixels
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.bundle.preprocess import Interpolation, Preprocess
 from edgeembed_runtime.bundle.signature import PIXEL_VALUES
 from edgeembed_runtime.errors import ConversionError, UnsupportedModelError
 
+# A library's own preprocessing: an RGB Pillow image to (1, 3, h, w) float32.
+OriginalPixels = Callable[[Any], Tensor]
 PROCESSOR_FILE = "preprocessor_config.json"
 # Where newer versions of transformers save it when a processor of texts is beside it.
 _TOGETHER = "processor_config.json"

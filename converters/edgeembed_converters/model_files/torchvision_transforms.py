@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from torch import Tensor
 
-from edgeembed_converters.sources.base import OriginalPixels
+from edgeembed_converters.model_files.image_processors import OriginalPixels
 from edgeembed_runtime.bundle.preprocess import Interpolation, Preprocess, Resize, Rounding
 from edgeembed_runtime.errors import UnsupportedModelError
 

@@ -1,25 +1,25 @@
 """Pooling: from token vectors to one vector, as sentence-transformers computes it.
 
-Source: https://github.com/huggingface/sentence-transformers (Pooling). Padding, where there is
-any, is on the right.
+Source: https://github.com/huggingface/sentence-transformers (Pooling). Padding is on the right.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from edgeembed_converters.sources.base import Pooling
-
+Pooling = Literal["cls", "mean", "max", "last", "mean_sqrt_len", "weightedmean"]
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 # Keeps a division by the number of tokens finite; sentence-transformers' value.
 _TINY = 1e-9
 
 
 class Pool(nn.Module):
-    """One or several kinds of pooling; several are concatenated."""
+    """One or more kinds of pooling, concatenated."""
 
     def __init__(self, kinds: Sequence[Pooling]) -> None:
-        """Pool by `kinds`, of which there is at least one."""
+        """`kinds` has at least one entry."""
         super().__init__()
         self.functions = [_FUNCTIONS[kind] for kind in kinds]
 

@@ -1,15 +1,16 @@
-"""A built model as the files of a bundle."""
+"""The one place where bundles are assembled, written, and proven before they appear."""
 
-from collections.abc import Callable, Collection
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from edgeembed_converters.export import text_tower
-from edgeembed_converters.matryoshka.truncation import matryoshka_dims
+from edgeembed_converters._internal.steps import OnStep
+from edgeembed_converters.export.encoders import text_outputs
+from edgeembed_converters.matryoshka.truncation import TruncationReport, matryoshka_dims
 from edgeembed_converters.packaging.model_card import model_card
 from edgeembed_converters.packaging.space import space_of
 from edgeembed_converters.pipeline.build import BuiltModel
-from edgeembed_converters.quantization.variants import OnStep
+from edgeembed_converters.quantization.trial.baseline import QuantizedModel, Trial
 from edgeembed_converters.sources.base import (
     DualSource,
     TextSource,
@@ -17,115 +18,193 @@ from edgeembed_converters.sources.base import (
     primary_source,
     text_of,
 )
-from edgeembed_converters.validation.fidelity import as_variant
+from edgeembed_converters.validation.speed import this_machine
 from edgeembed_runtime import storage
 from edgeembed_runtime.bundle import (
+    MANIFEST_NAME,
+    Golden,
     ImageTower,
     Manifest,
-    Modality,
+    Source,
     TextTower,
     Variant,
     write_bundle,
 )
 from edgeembed_runtime.encoder.encoder import Encoder
+from edgeembed_runtime.errors import StorageError
+from edgeembed_runtime.vectors import Similarity
 from edgeembed_runtime.version import __version__
 
+TOKENIZER = "tokenizer.json"
+_CARD = "README.md"
+_GOLDEN = "golden.json"
 
-def write_built(stage: Path, built: BuiltModel) -> Manifest:
-    """Write a built model as a bundle into the empty directory `stage`; returns its manifest."""
+
+@dataclass(frozen=True, kw_only=True)
+class BundleParts:
+    """Everything that differs between bundles.
+
+    The towers name the files of their variants; `models` has those files' contents by name. `files`
+    has all others (tokenizer, licenses, golden images, files for phones) except the golden vectors,
+    the model card and the manifest, which are made from the parts. `notes` go into the card.
+    """
+
+    name: str
+    space: str
+    source: Source
+    normalized: bool
+    similarity: Similarity = "cosine"
+    text: TextTower | None = None
+    image: ImageTower | None = None
+    logit_scale: float | None = None
+    logit_bias: float | None = None
+    golden: Golden
+    models: Mapping[str, bytes | Path]
+    files: Mapping[str, bytes | Path] = field(default_factory=dict[str, bytes | Path])
+    truncations: Sequence[TruncationReport] = ()
+    notes: Sequence[str] = ()
+
+
+def write_proven(
+    target: Path,
+    parts: BundleParts,
+    *,
+    overwrite: bool,
+    on_step: OnStep,
+    only: Collection[str] | None = None,
+) -> Manifest:
+    """Write a bundle aside, prove it on its golden inputs, and only then put it at `target`.
+
+    `only` names the variants to prove; all by default. Returns the manifest as written.
+
+    Raises:
+        BundleError: a variant does not reproduce the golden vectors.
+        StorageError: the disk is full, or `target` is taken.
+    """
+    on_step("Writing the bundle")
+    with storage.staged_directory(target, replace=overwrite) as stage:
+        manifest = _write(stage, parts)
+        on_step("Proving the bundle on its golden vectors")
+        towers = manifest.towers.values()
+        for name in dict.fromkeys(name for tower in towers for name in tower.variant_names):
+            if only is None or name in only:
+                Encoder.load(stage, variant=name, verify="golden").close()
+    return manifest
+
+
+def check_target(target: Path, overwrite: bool) -> None:
+    """Refuse to write where something stands that must not be lost.
+
+    Raises:
+        StorageError: something stands there.
+    """
+    if not target.exists():
+        return
+    if not overwrite:
+        raise StorageError(f"{target} exists already; choose another path, or allow overwriting")
+    if not (target / MANIFEST_NAME).is_file():
+        raise StorageError(f"{target} is not a bundle, and is therefore never overwritten")
+
+
+def parts_of(built: BuiltModel) -> BundleParts:
+    """The parts of a converted model."""
     source = built.source
     text, image = text_of(source), image_of(source)
-    shown = primary_source(source)
-    variants: dict[Modality, tuple[Variant, ...]] = {
-        modality: _variants(built, modality) for modality in built.towers
+    primary = primary_source(source)
+    variants = {
+        # The file names tell two towers apart.
+        modality: variants_of(tower.models, f"{modality}-" if len(built.towers) > 1 else "")
+        for modality, tower in built.towers.items()
     }
-    models = {
-        variant.file: built.towers[modality].models[variant.name].model
-        for modality, found in variants.items()
-        for variant in found
-    }
-    files: dict[str, bytes | Path] = {
-        "golden.json": built.golden.to_json(),
-        **models,
-        **built.images,
-        **built.mobile,
-        **shown.card_files,
-    }
+    models: dict[str, bytes] = {}
+    for modality, tower in built.towers.items():
+        models |= model_files(variants[modality], tower.models)
+    files: dict[str, bytes | Path] = {**built.images, **built.mobile, **primary.card_files}
     if text is not None:
-        files["tokenizer.json"] = text.tokenizer_json
-    manifest = Manifest(
-        name=shown.name,
+        files[TOKENIZER] = text.tokenizer_json
+    return BundleParts(
+        name=primary.name,
         space=space_of(source),
-        dim=built.golden.dim,
-        similarity=shown.similarity,
-        normalized=shown.normalized,
-        matryoshka_dims=matryoshka_dims(built.truncations),
-        source=shown.source,
+        source=primary.source,
+        normalized=primary.normalized,
+        similarity=primary.similarity,
         text=None if text is None else _text_tower(text, variants["text"]),
         image=None
         if image is None
         else ImageTower(preprocess=image.preprocess, variants=variants["image"]),
         logit_scale=source.logit_scale if isinstance(source, DualSource) else None,
         logit_bias=source.logit_bias if isinstance(source, DualSource) else None,
+        golden=built.golden,
+        models=models,
+        files=files,
+        truncations=built.truncations,
+        notes=built.notes,
+    )
+
+
+def variants_of(trials: Mapping[str, Trial], prefix: str = "") -> tuple[Variant, ...]:
+    """The manifest's description of models by variant name; `prefix` begins their file names."""
+    return tuple(
+        Variant(
+            name=name,
+            file=f"{prefix}{name}.onnx",
+            requires=trial.requires,
+            padding=trial.padding,
+            recipe=trial.recipe,
+            fidelity=trial.fidelity,
+            speedup=trial.speedup,
+            measured_on=this_machine(),
+        )
+        for name, trial in trials.items()
+    )
+
+
+def model_files(
+    variants: Sequence[Variant], models: Mapping[str, QuantizedModel]
+) -> dict[str, bytes]:
+    """The ONNX models of variants, by file name."""
+    return {variant.file: models[variant.name].model for variant in variants}
+
+
+def _write(stage: Path, parts: BundleParts) -> Manifest:
+    manifest = Manifest(
+        name=parts.name,
+        space=parts.space,
+        dim=parts.golden.dim,
+        similarity=parts.similarity,
+        normalized=parts.normalized,
+        matryoshka_dims=matryoshka_dims(parts.truncations),
+        source=parts.source,
+        text=parts.text,
+        image=parts.image,
+        logit_scale=parts.logit_scale,
+        logit_bias=parts.logit_bias,
+        golden=_GOLDEN,
         made_by=f"edgeembed {__version__}",
         files={},
     )
-    sizes = {name: len(model) for name, model in models.items()}
-    files["README.md"] = model_card(manifest, sizes, built.notes, built.truncations).encode()
+    sizes = {
+        name: model.stat().st_size if isinstance(model, Path) else len(model)
+        for name, model in parts.models.items()
+    }
+    card = model_card(manifest, sizes, parts.notes, parts.truncations)
+    files = {
+        **parts.models,
+        **parts.files,
+        _GOLDEN: parts.golden.to_json(),
+        _CARD: card.encode(),
+    }
     return write_bundle(stage, manifest, files).manifest
-
-
-def _variants(built: BuiltModel, modality: Modality) -> tuple[Variant, ...]:
-    """A tower's variants; the files of two towers are told apart by their names."""
-    prefix = f"{modality}-" if len(built.towers) > 1 else ""
-    return tuple(
-        replace(as_variant(name, made), file=f"{prefix}{name}.onnx")
-        for name, made in built.towers[modality].models.items()
-    )
 
 
 def _text_tower(source: TextSource, variants: tuple[Variant, ...]) -> TextTower:
     return TextTower(
-        tokenizer="tokenizer.json",
+        tokenizer=TOKENIZER,
         max_tokens=source.max_tokens,
         prompts=source.prompts,
         default_prompt_name=source.default_prompt_name,
-        pooling="+".join(source.pooling),
+        pooling=source.pooling_name,
         head=source.head_names,
-        outputs=text_tower.outputs_of(source),
+        outputs=text_outputs(source),
         variants=variants,
     )
-
-
-def write_proven(
-    target: Path,
-    write: Callable[[Path], Manifest],
-    *,
-    overwrite: bool,
-    on_step: OnStep,
-    only: Collection[str] | None = None,
-) -> Manifest:
-    """Let `write` fill a directory, prove what it wrote, and only then put it at `target`.
-
-    Raises:
-        BundleError: see `prove`.
-        StorageError: the disk is full, or `target` is taken.
-    """
-    on_step("Writing the bundle")
-    with storage.staged_directory(target, replace=overwrite) as stage:
-        manifest = write(stage)
-        on_step("Proving the bundle on its golden vectors")
-        prove(stage, manifest, only)
-    return manifest
-
-
-def prove(stage: Path, manifest: Manifest, only: Collection[str] | None = None) -> None:
-    """Load every variant of a written bundle as users will, or some, and run its golden inputs.
-
-    Raises:
-        BundleError: a variant does not give the golden vectors.
-    """
-    towers = manifest.towers.values()
-    for name in dict.fromkeys(name for tower in towers for name in tower.variant_names):
-        if only is None or name in only:
-            Encoder.load(stage, variant=name, verify="golden").close()

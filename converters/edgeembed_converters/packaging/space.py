@@ -9,36 +9,27 @@ from edgeembed_converters.sources.base import AnySource, DualSource, ImageSource
 
 
 def space_of(source: AnySource) -> str:
-    """SHA-256 over all that decides a vector: weights, tokenizer, length, pooling, head, prompts.
+    """SHA-256 over all that decides a vector.
 
-    For images it is weights, preprocessing, pooling and head; for both, the two together. Two
-    bundles with one space give comparable vectors; quantized variants share their original's.
+    For texts: weights, tokenizer, length, pooling, head and prompts; for images: weights,
+    preprocessing, pooling and head; for both, the two together. Bundles with the same space have
+    comparable vectors; quantized variants share their original's.
     """
     match source:
         case DualSource():
-            return fingerprint({"text": _text(source.text), "image": image_parts(source.image)})
+            return fingerprint(
+                {"text": _text_parts(source.text), "image": image_parts(source.image)}
+            )
         case TextSource():
-            return fingerprint(_text(source))
+            return fingerprint(_text_parts(source))
         case ImageSource():
             return fingerprint(image_parts(source))
 
 
 def fingerprint(parts: Any) -> str:
-    """SHA-256 of what `json` can encode."""
+    """SHA-256 of the canonical JSON of `parts`."""
     canonical = json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()
     return f"sha256:{hashlib.sha256(canonical).hexdigest()}"
-
-
-def _text(source: TextSource) -> dict[str, Any]:
-    return {
-        "weights": source.source.weights_sha256,
-        "tokenizer": source.tokenizer_sha256,
-        "max_tokens": source.max_tokens,
-        "pooling": list(source.pooling),
-        "head": [str(module) for module in source.head],
-        "prompts": dict(sorted(source.prompts.items())),
-        "default_prompt_name": source.default_prompt_name,
-    }
 
 
 def image_parts(source: ImageSource) -> dict[str, Any]:
@@ -47,5 +38,17 @@ def image_parts(source: ImageSource) -> dict[str, Any]:
         "weights": source.source.weights_sha256,
         "preprocess": asdict(source.preprocess),
         "pooling": source.pooling,
-        "head": [str(module) for module in source.head],
+        "head": list(source.head_names),
+    }
+
+
+def _text_parts(source: TextSource) -> dict[str, Any]:
+    return {
+        "weights": source.source.weights_sha256,
+        "tokenizer": source.tokenizer_sha256,
+        "max_tokens": source.max_tokens,
+        "pooling": list(source.pooling),
+        "head": list(source.head_names),
+        "prompts": dict(sorted(source.prompts.items())),
+        "default_prompt_name": source.default_prompt_name,
     }

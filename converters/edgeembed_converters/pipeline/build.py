@@ -1,13 +1,15 @@
-"""Everything between a loaded source and what is written: its towers, proven."""
+"""From a loaded source to a model that is ready to be written: its towers, proven."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from edgeembed_converters.matryoshka.truncation import TruncationReport, measured_truncations
-from edgeembed_converters.pipeline.image import MADE_BY_CODE, build_image_tower
+from edgeembed_converters.pipeline.image import SYNTHETIC_CALIBRATION, build_image_tower
 from edgeembed_converters.pipeline.mobile import mobile_files
-from edgeembed_converters.pipeline.options import BuildOptions, BuiltTower, needs_calibration
+from edgeembed_converters.pipeline.options import BuildOptions
 from edgeembed_converters.pipeline.text import build_text_tower
+from edgeembed_converters.pipeline.tower import BuiltTower
+from edgeembed_converters.quantization.registry import needs_calibration
 from edgeembed_converters.sources.base import AnySource, image_of, text_of
 from edgeembed_runtime.bundle import Golden, Modality
 from edgeembed_runtime.errors import InputError, UnsupportedModelError
@@ -15,7 +17,7 @@ from edgeembed_runtime.errors import InputError, UnsupportedModelError
 
 @dataclass(frozen=True, kw_only=True)
 class BuiltModel:
-    """All that goes into a bundle; `images` are the golden ones, `mobile` files for phones."""
+    """What goes into a bundle; `images` are the golden ones, `mobile` the files for phones."""
 
     source: AnySource
     towers: Mapping[Modality, BuiltTower]
@@ -27,12 +29,13 @@ class BuiltModel:
 
 
 def build_model(source: AnySource, options: BuildOptions) -> BuiltModel:
-    """Export the towers of a source, prove each against the original, quantize them if asked.
+    """Export the towers of a source, prove each against the original, and quantize them.
 
     Raises:
         ExportError: the exporter failed.
         ParityError: an exported tower is not the original.
-        InputError: files for phones of a model that takes images, or no images to calibrate on.
+        InputError: an option does not suit images, or there are no images to calibrate on.
+        UnsupportedModelError: the towers do not share a dimension.
     """
     text, image = text_of(source), image_of(source)
     if image is not None and (options.mobile or options.exporter == "optimum"):
@@ -47,10 +50,12 @@ def build_model(source: AnySource, options: BuildOptions) -> BuiltModel:
             options.on_step("Converting for phones")
             mobile = mobile_files(towers["text"].models, text.max_tokens)
     if image is not None:
-        towers["image"], shown = build_image_tower(image, options)
-        _require_one_length(golden, shown.vectors.shape[1])
-        golden = replace(golden, images=tuple(shown.files), image_vectors=shown.vectors)
-        images = shown.files
+        towers["image"], golden_images = build_image_tower(image, options)
+        _require_same_dim(golden, golden_images.vectors.shape[1])
+        golden = replace(
+            golden, images=tuple(golden_images.files), image_vectors=golden_images.vectors
+        )
+        images = golden_images.files
     return BuiltModel(
         source=source,
         towers=towers,
@@ -62,7 +67,7 @@ def build_model(source: AnySource, options: BuildOptions) -> BuiltModel:
     )
 
 
-def _require_one_length(texts: Golden, dim: int) -> None:
+def _require_same_dim(texts: Golden, dim: int) -> None:
     if texts.texts and texts.dim != dim:
         raise UnsupportedModelError(
             f"the towers: expected vectors of one length, got {texts.dim} for texts and {dim} for "
@@ -73,12 +78,12 @@ def _require_one_length(texts: Golden, dim: int) -> None:
 def _notes(
     source: AnySource, towers: Mapping[Modality, BuiltTower], options: BuildOptions
 ) -> tuple[str, ...]:
-    """What was assumed, what was refused, and what else the user should know."""
+    """What was assumed, what was refused, and anything else the user should know."""
     notes = list(source.notes)
     for modality, tower in towers.items():
-        of = f" of the {modality} tower" if len(towers) > 1 else ""
-        notes += [f"{n}{of} was refused: {why}" for n, why in tower.outcome.refused.items()]
+        which = f" of the {modality} tower" if len(towers) > 1 else ""
+        notes += [f"{n}{which} was refused: {why}" for n, why in tower.outcome.refused.items()]
     calibrated = "image" in towers and needs_calibration(options.quantize)
     if calibrated and options.calibration_images is None:
-        notes.append(MADE_BY_CODE)
+        notes.append(SYNTHETIC_CALIBRATION)
     return tuple(notes)

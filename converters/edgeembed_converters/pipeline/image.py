@@ -1,27 +1,22 @@
-"""The image tower of a bundle, from a source of images."""
+"""From an image source to a proven image tower."""
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from edgeembed_converters.export import torch as torch_exporter
-from edgeembed_converters.export.image_tower import OUTPUTS, ImageTower
+from edgeembed_converters.export.encoders import ImageEncoder
+from edgeembed_converters.export.torch import export_module, serialized
 from edgeembed_converters.graph.merge_linears import merge_linears
-from edgeembed_converters.pipeline.options import (
-    BuildOptions,
-    BuiltTower,
-    built_tower,
-    needs_calibration,
-)
-from edgeembed_converters.quantization.trial.subject import Subject
+from edgeembed_converters.pipeline.options import BuildOptions
+from edgeembed_converters.pipeline.tower import BuiltTower, fp32_model
+from edgeembed_converters.quantization.registry import needs_calibration
+from edgeembed_converters.quantization.variants import make_variants
 from edgeembed_converters.sources.base import ImageSource
 from edgeembed_converters.validation import parity
-from edgeembed_converters.validation.image_fidelity import image_fidelity, image_subject
+from edgeembed_converters.validation.image_baseline import ImageBaseline, measured_image_fidelity
 from edgeembed_converters.validation.pixels import (
     PixelSets,
     pixel_sets,
@@ -29,10 +24,9 @@ from edgeembed_converters.validation.pixels import (
     runtime_pixels,
 )
 from edgeembed_converters.validation.probe_images import probe_images
-from edgeembed_runtime.bundle import Fidelity
 from edgeembed_runtime.bundle.signature import PIXEL_VALUES
 
-MADE_BY_CODE = (
+SYNTHETIC_CALIBRATION = (
     "int8 was calibrated on images made by code: pass calibration_images, a folder of images "
     "like yours, for a closer one"
 )
@@ -40,58 +34,53 @@ MADE_BY_CODE = (
 
 @dataclass(frozen=True, kw_only=True)
 class GoldenImages:
-    """PNG files by their names in the bundle, and the original's vectors for them, (n, d)."""
+    """PNG files by their names in the bundle, and the original's vectors of them, (n, d)."""
 
     files: Mapping[str, bytes]
     vectors: NDArray[np.float32]
 
 
-def golden_images(source: ImageSource) -> GoldenImages:
-    """The probe images through the original model and its own processor.
+def build_image_tower(
+    source: ImageSource, options: BuildOptions
+) -> tuple[BuiltTower, GoldenImages]:
+    """Export an image encoder, prove it on the probe images, and quantize it.
 
     Raises:
-        ConversionError: the original cannot be run on them.
+        MissingExtraError: Pillow is not installed.
+        ExportError: the exporter failed.
+        ParityError: the exported model with the runtime's preprocessing is not the original.
+        InputError: images to calibrate on cannot be read.
+        ConversionError: the model cannot be quantized.
     """
+    require_pillow()
+    options.on_step("Running the original on the probe images")
+    golden = _golden_images(source)
+
+    options.on_step("Exporting the image tower with torch")
+    noise = torch.rand(2, 3, *source.preprocess.size, generator=torch.Generator().manual_seed(1))
+    encoder = ImageEncoder(source)
+    exported = export_module(encoder, [noise], (PIXEL_VALUES,), encoder.outputs, free_axes=1)
+    model = serialized(merge_linears(exported))
+
+    options.on_step("Comparing with the original")
+    images = [runtime_pixels(file, source.preprocess) for file in golden.files.values()]
+    fidelity = measured_image_fidelity(model, images, golden.vectors)
+    parity.require_parity(fidelity, parity.FP32_IMAGE_COSINE)
+
+    user_images = PixelSets()
+    if needs_calibration(options.quantize):
+        user_images = pixel_sets(options.calibration_images, source.preprocess)
+    baseline = ImageBaseline(
+        model=model, images=images, reference=golden.vectors, user_images=user_images
+    )
+    outcome = make_variants(baseline, options.quantize, options.budget, options.on_step)
+    fp32 = fp32_model(model, options.exporter, fidelity)
+    return BuiltTower(fp32=fp32, outcome=outcome), golden
+
+
+def _golden_images(source: ImageSource) -> GoldenImages:
     files = probe_images()
     return GoldenImages(
         files={f"golden/{number:02}.png": file for number, file in enumerate(files)},
         vectors=parity.reference_image_vectors(source, files),
     )
-
-
-def build_image_tower(
-    source: ImageSource, options: BuildOptions
-) -> tuple[BuiltTower, GoldenImages]:
-    """Export an image encoder, prove it on the probe images, quantize it if asked.
-
-    Raises:
-        MissingExtraError: Pillow is not installed.
-        ExportError: the exporter failed.
-        ParityError: the exported model, fed by the runtime, does not give the original's vectors.
-        InputError: images to calibrate on cannot be read.
-    """
-    require_pillow()
-    options.on_step("Running the original on the probe images")
-    golden = golden_images(source)
-    options.on_step("Exporting the image tower with torch")
-    noise = torch.rand(2, 3, *source.preprocess.size, generator=torch.Generator().manual_seed(1))
-    model = torch_exporter.export_module(
-        ImageTower(source), [noise], (PIXEL_VALUES,), OUTPUTS, free_axes=1
-    )
-    options.on_step("Comparing with the original")
-    images = [runtime_pixels(file, source.preprocess) for file in golden.files.values()]
-
-    def measured(fp32: bytes) -> Fidelity:
-        found = image_fidelity(fp32, images, golden.vectors)
-        parity.require_parity(found, parity.FP32_IMAGE_COSINE)
-        return found
-
-    def subject(path: Path) -> Subject:
-        others = PixelSets()
-        if needs_calibration(options.quantize):
-            others = pixel_sets(options.calibration_images, source.preprocess)
-        return image_subject(path, images, golden.vectors, others)
-
-    with tempfile.TemporaryDirectory() as folder:
-        built = built_tower(merge_linears(model), Path(folder), options, measured, subject)
-    return built, golden

@@ -1,6 +1,6 @@
-"""Models for phones: onnxruntime's own format, and fixed lengths for compilers of models.
+"""Models for phones: the ORT format, and fixed lengths for compilers of models.
 
-The ORT format is loaded by an onnxruntime that may be built with no operators but the model's
+An onnxruntime that is built with only the model's operators can load the ORT format
 (https://onnxruntime.ai/docs/reference/ort-format-models.html). NNAPI and CoreML compile a model for
 one shape.
 """
@@ -17,31 +17,30 @@ import onnx
 from numpy.typing import NDArray
 
 from edgeembed_converters._internal.quiet import quiet_logging
-from edgeembed_converters.quantization.trial.subject import Made
+from edgeembed_converters.quantization.trial.baseline import QuantizedModel
 from edgeembed_runtime import storage
 from edgeembed_runtime._internal.messages import first_line
-from edgeembed_runtime._internal.ort import ort
 from edgeembed_runtime.bundle.signature import BATCH_AXIS, EMBEDDING, TOKEN_AXIS
 from edgeembed_runtime.encoder.self_test import rowwise_cosine
 from edgeembed_runtime.engine.base import feeds
+from edgeembed_runtime.engine.session import Session, SessionSettings
 from edgeembed_runtime.errors import ConversionError, StorageError
 
 FOLDER = "mobile"
 LENGTHS = (32, 128)
-# int8 rounds otherwise where operators are fused otherwise.
+# int8 rounds differently where operators are fused differently.
 _MIN_COSINE = 0.999
-_ERRORS_ONLY = 3
 
 
-def mobile_files(models: Mapping[str, Made], max_tokens: int) -> dict[str, bytes]:
+def mobile_files(models: Mapping[str, QuantizedModel], max_tokens: int) -> dict[str, bytes]:
     """Files for phones, by their names in a bundle.
 
-    Every variant in ORT format, with the list of operators that it needs; and the smallest
-    variant that takes padding at fixed lengths, texts shorter than which are to be padded. Each was
-    run here, and gives what its variant gives.
+    Every variant in ORT format, with the list of operators that it needs; and the smallest variant
+    that takes padding at fixed lengths, to which shorter texts are padded. Each was run here, and
+    returns its variant's vectors.
 
     Raises:
-        ConversionError: onnxruntime cannot convert a variant, or the result gives other vectors.
+        ConversionError: onnxruntime cannot convert a variant, or the result differs from it.
     """
     files: dict[str, bytes] = {}
     for name, made in models.items():
@@ -59,8 +58,8 @@ def mobile_files(models: Mapping[str, Made], max_tokens: int) -> dict[str, bytes
 
 
 def _ort_format(name: str, model: bytes) -> tuple[bytes, bytes]:
-    """A model in ORT format, and the operators that it needs as onnxruntime's build takes them."""
-    from onnxruntime.tools.convert_onnx_models_to_ort import (
+    """A model in ORT format, and its operators in the form that onnxruntime's build takes."""
+    from onnxruntime.tools.convert_onnx_models_to_ort import (  # noqa: TID251 (a tool)
         OptimizationStyle,
         convert_onnx_models_to_ort,
     )
@@ -79,7 +78,10 @@ def _ort_format(name: str, model: bytes) -> tuple[bytes, bytes]:
 
 
 def _with_fixed_length(model: bytes, length: int) -> bytes:
-    from onnxruntime.tools.onnx_model_utils import fix_output_shapes, make_dim_param_fixed
+    from onnxruntime.tools.onnx_model_utils import (  # noqa: TID251 (a tool)
+        fix_output_shapes,
+        make_dim_param_fixed,
+    )
 
     fixed = onnx.load_from_string(model)
     make_dim_param_fixed(fixed.graph, BATCH_AXIS, 1)
@@ -89,9 +91,9 @@ def _with_fixed_length(model: bytes, length: int) -> bytes:
     return fixed.SerializeToString(deterministic=True)
 
 
-def _prove(name: str, model: bytes, made: bytes, length: int) -> None:
+def _prove(name: str, variant: bytes, made: bytes, length: int) -> None:
     with _errors(name):
-        expected, found = _vector(model, length), _vector(made, length)
+        expected, found = _vector(name, variant, length), _vector(name, made, length)
     cosine = float(rowwise_cosine(expected, found).min())
     if not cosine >= _MIN_COSINE:
         raise ConversionError(
@@ -99,12 +101,9 @@ def _prove(name: str, model: bytes, made: bytes, length: int) -> None:
         )
 
 
-def _vector(model: bytes, length: int) -> NDArray[np.float32]:
-    options = ort.SessionOptions()
-    options.log_severity_level = _ERRORS_ONLY
-    session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    found = session.run([EMBEDDING], feeds(np.arange(length, dtype=np.int64)[None, :]))
-    return np.asarray(found[0], np.float32)
+def _vector(name: str, model: bytes, length: int) -> NDArray[np.float32]:
+    session = Session(model, name, SessionSettings())
+    return session.run(feeds(np.arange(length, dtype=np.int64)[None, :]), EMBEDDING)
 
 
 @contextlib.contextmanager
@@ -113,7 +112,7 @@ def _errors(name: str) -> Generator[None]:
         yield
     except StorageError:
         raise
-    except Exception as error:  # whatever onnxruntime's tools raise on a surprising graph
+    except Exception as error:  # whatever onnxruntime's tools raise on an unusual graph
         raise ConversionError(
             f"{name}: onnxruntime could not convert it for phones: {first_line(error)}; "
             "convert without mobile"

@@ -1,27 +1,20 @@
-"""Smaller variants of the towers of a bundle that is there already."""
+"""New variants for the towers of an existing bundle."""
 
-import tempfile
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-from edgeembed_converters.pipeline.options import BASE, needs_calibration
+from edgeembed_converters._internal.steps import OnStep
+from edgeembed_converters.pipeline.tower import BASE
+from edgeembed_converters.quantization.registry import needs_calibration
 from edgeembed_converters.quantization.trial.budget import Budget
-from edgeembed_converters.quantization.trial.subject import Subject
-from edgeembed_converters.quantization.variants import (
-    OnStep,
-    Outcome,
-    Quantization,
-    make_variants,
-)
-from edgeembed_converters.validation.fidelity import text_subject
-from edgeembed_converters.validation.image_fidelity import image_subject
+from edgeembed_converters.quantization.variants import QuantizationOutcome, make_variants
+from edgeembed_converters.validation.image_baseline import ImageBaseline
 from edgeembed_converters.validation.pixels import (
     ImageInputs,
     PixelSets,
     pixel_sets,
     runtime_pixels,
 )
-from edgeembed_runtime import storage
+from edgeembed_converters.validation.text_baseline import TextBaseline
 from edgeembed_runtime.bundle import Bundle, Golden, Modality, Variant
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.text.word_tokenizer import load_tokenizer
@@ -45,66 +38,54 @@ def base_variant(source: Bundle, modality: Modality) -> Variant:
 
 def requantize_text(
     source: Bundle,
-    wanted: Sequence[Quantization],
-    budget: Budget,
+    wanted: Sequence[str],
+    budget: Budget | None,
     texts: Sequence[str],
     on_step: OnStep,
-) -> Outcome:
+) -> QuantizationOutcome:
     """Variants of the text tower, calibrated on `texts`.
 
     Raises:
-        InputError: there is no fp32 variant, or no token in any of the texts.
-        ConversionError: the graph cannot be quantized.
+        InputError: there is no fp32 variant, or none of the texts has tokens.
+        ConversionError: the model cannot be quantized.
     """
     tower = source.manifest.text_tower()
-    name = f"bundle {source.path}: {tower.tokenizer}"
     base = base_variant(source, "text")
-    tokenizer = load_tokenizer(source.read(tower.tokenizer), tower, name)
     golden = Golden.from_json(source.read(source.manifest.golden))
-    # Texts that are measured on must not be calibrated on.
-    kept = [text for text in texts if text not in set(golden.texts)]
-
-    def subject(path: Path) -> Subject:
-        found = text_subject(path, tokenizer, golden, kept)
-        if not found.calibration:
-            raise InputError(
-                "calibration: the model's tokenizer finds no token in any of the texts"
-            )
-        return found
-
-    return _variants(source.read(base.file), subject, wanted, budget, on_step)
+    baseline = TextBaseline(
+        model=source.read(base.file),
+        tokenizer=load_tokenizer(
+            source.read(tower.tokenizer), tower, f"bundle {source.path}: {tower.tokenizer}"
+        ),
+        golden=golden,
+        # Never calibrate on the texts that fidelity is measured on.
+        calibration_texts=[text for text in texts if text not in set(golden.texts)],
+    )
+    if not baseline.calibration:
+        raise InputError("calibration: the model's tokenizer finds no token in any of the texts")
+    return make_variants(baseline, wanted, budget, on_step)
 
 
 def requantize_image(
     source: Bundle,
-    wanted: Sequence[Quantization],
-    budget: Budget,
+    wanted: Sequence[str],
+    budget: Budget | None,
     images: ImageInputs | None,
     on_step: OnStep,
-) -> Outcome:
-    """Variants of the image tower, calibrated on `images`; raises as `requantize_text` does."""
+) -> QuantizationOutcome:
+    """Variants of the image tower, calibrated on `images`.
+
+    Raises:
+        InputError: there is no fp32 variant, or an image cannot be read.
+        ConversionError: the model cannot be quantized.
+    """
     preprocess = source.manifest.image_tower().preprocess
     base = base_variant(source, "image")
     golden = Golden.from_json(source.read(source.manifest.golden))
-    measured = [runtime_pixels(source.read(name), preprocess) for name in golden.images]
-    others = pixel_sets(images, preprocess) if needs_calibration(wanted) else PixelSets()
-    return _variants(
-        source.read(base.file),
-        lambda path: image_subject(path, measured, golden.image_vectors, others),
-        wanted,
-        budget,
-        on_step,
+    baseline = ImageBaseline(
+        model=source.read(base.file),
+        images=[runtime_pixels(source.read(name), preprocess) for name in golden.images],
+        reference=golden.image_vectors,
+        user_images=pixel_sets(images, preprocess) if needs_calibration(wanted) else PixelSets(),
     )
-
-
-def _variants(
-    fp32: bytes,
-    subject: Callable[[Path], Subject],
-    wanted: Sequence[Quantization],
-    budget: Budget,
-    on_step: OnStep,
-) -> Outcome:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{BASE}.onnx"
-        storage.write_file(path, fp32)
-        return make_variants(subject(path), wanted, budget, on_step)
+    return make_variants(baseline, wanted, budget, on_step)

@@ -1,32 +1,50 @@
-"""Trained encoders in the form that the exporters take: of texts, of images, of both."""
+"""Trained encoders in the form that the exporters take: text, image, or both."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from torch import Tensor, nn
 
+from edgeembed_converters.model_files.image_processors import OriginalPixels
+from edgeembed_converters.modules.pooling import Pooling
 from edgeembed_runtime.bundle import Preprocess, Source
 from edgeembed_runtime.vectors import Similarity
 
-Pooling = Literal["cls", "mean", "max", "last", "mean_sqrt_len", "weightedmean"]
-POOLINGS: tuple[Pooling, ...] = ("cls", "mean", "max", "last", "mean_sqrt_len", "weightedmean")
-# A library's own way from an RGB image of Pillow to (1, 3, h, w) float32.
-OriginalPixels = Callable[[Any], Tensor]
 # A library's own way from texts to their (n, d) vectors.
 OriginalVectors = Callable[[list[str]], Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceOptions:
+    """What the user says about a source; None leaves it to the model's own files.
+
+    `preprocess` is a Preprocess or a torchvision transform. `tokenizer` and `example_inputs` are
+    for live modules, `revision` is for Hub ids.
+    """
+
+    name: str | None = None
+    pooling: Pooling | None = None
+    normalize: bool | None = None
+    max_tokens: int | None = None
+    prompts: Mapping[str, str] | None = None
+    preprocess: Any = None
+    tokenizer: str | Path | Any = None
+    example_inputs: Sequence[Tensor] | None = None
+    revision: str | None = None
+    trust_remote_code: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class TextSource:
     """A trained text encoder, ready to export.
 
-    `backbone(input_ids, attention_mask)` returns token vectors (n, t, h), or, where `pooling` is
-    empty, sentence vectors (n, h). The modules of `head` then map (n, h) to (n, d) in order.
-    `tokenizer_sha256` is of the source's own files. `original_vectors` is the library's own way,
-    where it is not the backbone on what `tokenizer_json` gives. `notes` tells the user what was
-    assumed. `card_files` are license texts to carry along.
+    `backbone(input_ids, attention_mask)` returns token vectors (n, t, h), or sentence vectors
+    (n, h) if `pooling` is empty. The modules of `head` then map (n, h) to (n, d), in order.
+    `tokenizer_sha256` is that of the source's own files. `original_vectors` is set where the
+    original is more than the backbone on the output of `tokenizer_json`. `notes` tells the user
+    what was assumed. `card_files` are license texts to copy into the bundle.
     """
 
     name: str
@@ -49,22 +67,22 @@ class TextSource:
 
     @property
     def head_names(self) -> tuple[str, ...]:
-        """What the head does, for people: such as ("Dense 384x128 Tanh", "Normalize")."""
+        """The modules of the head, for people: ("Dense 384x128 Tanh", "Normalize")."""
         return tuple(str(module) for module in self.head)
 
     @property
     def pooling_name(self) -> str:
-        """How it is pooled, for people; empty where that is inside the backbone."""
+        """The pooling, for people; empty if it is inside the backbone."""
         return "+".join(self.pooling)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSource:
-    """A trained encoder of images, ready to export.
+    """A trained image encoder, ready to export.
 
-    `backbone(pixel_values)` maps (n, 3, h, w) float32 to (n, c), pooled; the modules of `head` then
-    map that to (n, d) in order. `pooling` says how it was pooled, for people. `original_pixels` is
-    the original library's own processor, or None where there is no other than `preprocess`.
+    `backbone(pixel_values)` maps (n, 3, h, w) float32 to pooled (n, c); the modules of `head` then
+    map (n, c) to (n, d), in order. `pooling` is for people. `original_pixels` is the original
+    library's own processor; None if there is only `preprocess`.
     """
 
     name: str
@@ -82,21 +100,21 @@ class ImageSource:
 
     @property
     def head_names(self) -> tuple[str, ...]:
-        """What the head does, for people."""
+        """The modules of the head, for people."""
         return tuple(str(module) for module in self.head)
 
     @property
     def pooling_name(self) -> str:
-        """How it is pooled, for people; empty where that is inside the backbone."""
+        """The pooling, for people; empty if it is inside the backbone."""
         return self.pooling
 
 
 @dataclass(frozen=True, kw_only=True)
 class DualSource:
-    """Two trained encoders of one space, for texts and for images.
+    """A text and an image encoder that share a vector space.
 
-    The bundle's name and origin are those of `image`. `logit_scale` is what a cosine is multiplied
-    by to make a logit of it, `logit_bias` what is added then.
+    The bundle takes its name and origin from `image`. A logit is `logit_scale` times the cosine
+    plus `logit_bias`.
     """
 
     text: TextSource
@@ -106,7 +124,7 @@ class DualSource:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was assumed of either, each once."""
+        """What was assumed about either encoder, without duplicates."""
         return tuple(dict.fromkeys((*self.text.notes, *self.image.notes)))
 
 
@@ -114,19 +132,19 @@ AnySource = TextSource | ImageSource | DualSource
 
 
 def text_of(source: AnySource) -> TextSource | None:
-    """The part of a source that takes texts, if there is one."""
+    """The text encoder of a source, if it has one."""
     if isinstance(source, DualSource):
         return source.text
     return source if isinstance(source, TextSource) else None
 
 
 def image_of(source: AnySource) -> ImageSource | None:
-    """The part of a source that takes images, if there is one."""
+    """The image encoder of a source, if it has one."""
     if isinstance(source, DualSource):
         return source.image
     return source if isinstance(source, ImageSource) else None
 
 
 def primary_source(source: AnySource) -> TextSource | ImageSource:
-    """The part whose name, origin and license are the bundle's."""
+    """The encoder that the bundle takes its name, origin and license from."""
     return source.image if isinstance(source, DualSource) else source

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from edgeembed_converters.modules.head import Normalize
-from edgeembed_converters.sources.base import Pooling, TextSource
-from edgeembed_converters.sources.options import SourceOptions
+from edgeembed_converters.modules.pooling import Pooling
+from edgeembed_converters.sources.base import SourceOptions, TextSource
 from edgeembed_runtime import storage
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.bundle import Source

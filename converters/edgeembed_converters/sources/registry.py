@@ -1,17 +1,18 @@
-"""Whatever `convert` is given, read into the form that the exporters take."""
+"""The kinds of sources that `convert` takes: an ordered list, and more by registration."""
 
 import contextlib
 import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast, get_args
 
 from torch import nn
 
-from edgeembed_converters.model_files.files import read_json
+from edgeembed_converters.model_files.files import ModelDirectory, read_json
 from edgeembed_converters.model_files.hub import download_model, is_hub_id
 from edgeembed_converters.model_files.image_processors import has_processor
-from edgeembed_converters.sources.base import AnySource
+from edgeembed_converters.sources.base import AnySource, SourceOptions
 from edgeembed_converters.sources.live_image import load_image_module
 from edgeembed_converters.sources.live_pair import ModulePair, load_pair
 from edgeembed_converters.sources.live_text import (
@@ -21,8 +22,7 @@ from edgeembed_converters.sources.live_text import (
     saved_sentence_transformer,
 )
 from edgeembed_converters.sources.open_clip import is_open_clip_model, load_open_clip
-from edgeembed_converters.sources.options import SourceOptions
-from edgeembed_converters.sources.sentence_transformers import load_directory
+from edgeembed_converters.sources.sentence_transformers import load_text_directory
 from edgeembed_converters.sources.timm import (
     is_timm_model,
     load_timm_directory,
@@ -31,81 +31,230 @@ from edgeembed_converters.sources.timm import (
 from edgeembed_converters.sources.transformers_dual import is_dual_config, load_dual_directory
 from edgeembed_converters.sources.transformers_image import load_vision_directory
 from edgeembed_converters.sources.transformers_text import has_tokenizer
-from edgeembed_runtime.errors import ConversionError, InputError
+from edgeembed_runtime._internal.messages import first_line
+from edgeembed_runtime.errors import ConversionError, EdgeEmbedError, InputError
 
 ModelSource = str | Path | nn.Module | ModulePair
 
 
+class SourceKind(Protocol):
+    """A kind of trained model that `convert` can read; see `register_source_kind`.
+
+    A source is what the user passed, but a directory comes as a `ModelDirectory`.
+    """
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages, as in "timm model"."""
+        ...
+
+    def matches(self, source: object, options: SourceOptions, /) -> bool:
+        """Whether it can read this source. Must be cheap, and must not raise."""
+        ...
+
+    def load(self, source: Any, options: SourceOptions, scratch: Path, /) -> AnySource:
+        """Read a source that matches.
+
+        `scratch` is an empty folder that lives as long as what is returned. Raises
+        UnsupportedModelError, ConversionError or InputError.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class _BuiltIn:
+    """A kind that is read by a function."""
+
+    name: str
+    accepts: Callable[[Any, SourceOptions], bool]
+    loader: Callable[[Any, SourceOptions], AnySource]
+
+    def matches(self, source: object, options: SourceOptions, /) -> bool:
+        return self.accepts(source, options)
+
+    def load(self, source: Any, options: SourceOptions, scratch: Path, /) -> AnySource:
+        del scratch
+        return self.loader(source, options)
+
+
+class _LiveSentenceTransformer:
+    """A live SentenceTransformer: saved, and read from there."""
+
+    name = "SentenceTransformer"
+
+    def matches(self, source: object, options: SourceOptions, /) -> bool:
+        del options
+        return is_sentence_transformer(source)
+
+    def load(self, source: nn.Module, options: SourceOptions, scratch: Path, /) -> AnySource:
+        saved = saved_sentence_transformer(source, scratch)
+        return load_text_directory(ModelDirectory(path=saved), options)
+
+
+class _HubModel:
+    """An id on the Hugging Face Hub: downloaded, and read as a directory."""
+
+    name = "Hub id"
+
+    def matches(self, source: object, options: SourceOptions, /) -> bool:
+        del options
+        return isinstance(source, str) and is_hub_id(source) and not Path(source).exists()
+
+    def load(self, source: str, options: SourceOptions, scratch: Path, /) -> AnySource:
+        path, commit = download_model(source, options.revision)
+        return _load(ModelDirectory(path=path, hub_id=source, revision=commit), options, scratch)
+
+
+def _is_module(source: object, options: SourceOptions) -> bool:
+    del options
+    return isinstance(source, nn.Module)
+
+
+def _is_image_module(source: object, options: SourceOptions) -> bool:
+    return isinstance(source, nn.Module) and options.preprocess is not None
+
+
+def _is_directory(source: object, options: SourceOptions) -> bool:
+    del options
+    return isinstance(source, ModelDirectory)
+
+
+def _is_dual_directory(source: object, options: SourceOptions) -> bool:
+    del options
+    return isinstance(source, ModelDirectory) and is_dual_config(_config(source))
+
+
+def _is_timm_directory(source: object, options: SourceOptions) -> bool:
+    del options
+    return isinstance(source, ModelDirectory) and "architecture" in _config(source)
+
+
+def _is_vision_directory(source: object, options: SourceOptions) -> bool:
+    if not isinstance(source, ModelDirectory) or _has_modules(source):
+        return False
+    # BEiT has a vocabulary of visual tokens, but no tokenizer.
+    without_texts = "vocab_size" not in _config(source) or not has_tokenizer(source.path)
+    return options.preprocess is not None or (without_texts and has_processor(source.path))
+
+
+def _has_modules(directory: ModelDirectory) -> bool:
+    return (directory.path / "modules.json").is_file()
+
+
+def _config(directory: ModelDirectory) -> Mapping[str, Any]:
+    """config.json; empty for sentence-transformers, and if damaged, which transformers explains."""
+    if _has_modules(directory):
+        return {}
+    try:
+        return read_json(directory.path / "config.json")
+    except ConversionError:
+        return {}
+
+
+# The first that matches reads the source: the specific ones come before the general ones.
+_BUILT_IN: tuple[SourceKind, ...] = (
+    _BuiltIn(
+        name="module pair",
+        accepts=lambda source, _: isinstance(source, ModulePair),
+        loader=load_pair,
+    ),
+    _LiveSentenceTransformer(),
+    _BuiltIn(
+        name="open_clip model",
+        accepts=lambda source, _: is_open_clip_model(source),
+        loader=load_open_clip,
+    ),
+    _BuiltIn(
+        name="timm model",
+        accepts=lambda source, _: is_timm_model(source),
+        loader=load_timm_module,
+    ),
+    _BuiltIn(name="image module", accepts=_is_image_module, loader=load_image_module),
+    _BuiltIn(name="text module", accepts=_is_module, loader=load_module),
+    _BuiltIn(name="text-image directory", accepts=_is_dual_directory, loader=load_dual_directory),
+    _BuiltIn(name="timm directory", accepts=_is_timm_directory, loader=load_timm_directory),
+    _BuiltIn(name="image directory", accepts=_is_vision_directory, loader=load_vision_directory),
+    _BuiltIn(name="text directory", accepts=_is_directory, loader=load_text_directory),
+    _HubModel(),
+)
+_registered: list[SourceKind] = []
+
+
+def register_source_kind(kind: SourceKind) -> None:
+    """Let `convert` read a kind of source of your own; it is asked before the built-in kinds.
+
+    Raises:
+        InputError: the kind lacks a part of the protocol, or its name is not a text or taken.
+    """
+    name = cast(object, getattr(kind, "name", None))
+    if not isinstance(name, str) or not name.strip():
+        raise InputError(f"source kind: expected a name, got {name!r}")
+    if name in (known.name for known in (*_registered, *_BUILT_IN)):
+        raise InputError(
+            f"source kind {name!r}: expected a name that is not taken yet; choose another"
+        )
+    for method in ("matches", "load"):
+        if not callable(getattr(kind, method, None)):
+            raise InputError(f"source kind {name!r}: expected a method {method}(), found none")
+    _registered.append(kind)
+
+
 @contextlib.contextmanager
-def opened_source(
-    source: ModelSource, revision: str | None, options: SourceOptions
-) -> Generator[AnySource]:
+def opened_source(source: ModelSource, options: SourceOptions) -> Generator[AnySource]:
     """Load a source; live modules get their training modes back at the end.
 
     Raises:
         UnsupportedModelError, ConversionError, InputError: see `convert`.
     """
     with contextlib.ExitStack() as until_done:
-        if isinstance(source, ModulePair):
-            until_done.enter_context(kept_modes(source.text))
-            until_done.enter_context(kept_modes(source.image))
-            yield load_pair(source, options)
-        elif isinstance(source, nn.Module):
-            until_done.enter_context(kept_modes(source))
-            if is_sentence_transformer(source):
-                folder = until_done.enter_context(tempfile.TemporaryDirectory())
-                path = saved_sentence_transformer(source, Path(folder))
-                yield load_directory(path, options, source_id=None, revision=None)
-            else:
-                yield _live(source, options)
-        else:
-            yield _from_path(source, revision, options)
+        for module in _live_modules(source):
+            until_done.enter_context(kept_modes(module))
+        scratch = Path(until_done.enter_context(tempfile.TemporaryDirectory()))
+        given: object = source
+        if isinstance(source, str | Path) and Path(source).is_dir():
+            given = ModelDirectory(path=Path(source), revision=options.revision)
+        yield _load(given, options, scratch)
 
 
-def _live(module: nn.Module, options: SourceOptions) -> AnySource:
-    if is_open_clip_model(module):
-        return load_open_clip(module, options)
-    if is_timm_model(module):
-        return load_timm_module(module, options)
-    if options.preprocess is not None:
-        return load_image_module(module, options)
-    return load_module(module, options)
+def _live_modules(source: object) -> tuple[nn.Module, ...]:
+    if isinstance(source, ModulePair):
+        return source.text, source.image
+    return (source,) if isinstance(source, nn.Module) else ()
 
 
-def _from_path(source: str | Path, revision: str | None, options: SourceOptions) -> AnySource:
-    path = Path(source)
-    if path.is_dir():
-        return _from_directory(path, options, None, revision)
-    if isinstance(source, str) and is_hub_id(source) and not path.exists():
-        directory, commit = download_model(source, revision)
-        return _from_directory(directory, options, source, commit)
-    found = "a file" if path.exists() else "nothing"
-    raise InputError(f"source {source}: expected a model directory or a Hub id, found {found}")
+def _load(source: object, options: SourceOptions, scratch: Path) -> AnySource:
+    kinds = (*_registered, *_BUILT_IN)
+    for kind in kinds:
+        if _ask(kind, "matches", (bool,), source, options):
+            return _ask(kind, "load", get_args(AnySource), source, options, scratch)
+    shown, found = "source", type(source).__name__
+    if isinstance(source, str | Path):
+        shown, found = f"source {source}", "a file" if Path(source).exists() else "nothing"
+    raise InputError(
+        f"{shown}: expected a model directory or a Hub id, found {found}; known kinds of sources: "
+        f"{', '.join(kind.name for kind in kinds)}"
+    )
 
 
-def _from_directory(
-    directory: Path, options: SourceOptions, source_id: str | None, revision: str | None
-) -> AnySource:
-    if not (directory / "modules.json").is_file():
-        config = _config(directory)
-        if is_dual_config(config):
-            return load_dual_directory(directory, options, source_id=source_id, revision=revision)
-        if "architecture" in config:
-            return load_timm_directory(directory, options, source_id=source_id, revision=revision)
-        if options.preprocess is not None or _takes_images(directory, config):
-            return load_vision_directory(directory, options, source_id=source_id, revision=revision)
-    return load_directory(directory, options, source_id=source_id, revision=revision)
+def _ask(kind: SourceKind, method: str, expected: tuple[type, ...], *arguments: object) -> Any:
+    """Call a method of a kind; if the kind is broken, the error names it.
 
-
-def _takes_images(directory: Path, config: Mapping[str, Any]) -> bool:
-    # BEiT has a vocabulary of visual tokens, but no tokenizer.
-    without_texts = "vocab_size" not in config or not has_tokenizer(directory)
-    return without_texts and has_processor(directory)
-
-
-def _config(directory: Path) -> dict[str, Any]:
-    """What config.json says; nothing where it is damaged, which transformers then explains."""
+    Raises:
+        ConversionError: it raised an unexpected error, or returned none of the expected types.
+    """
     try:
-        return read_json(directory / "config.json")
-    except ConversionError:
-        return {}
+        found = getattr(kind, method)(*arguments)
+    except EdgeEmbedError:
+        raise
+    except Exception as error:
+        raise ConversionError(
+            f"source kind {kind.name!r}: {method}() failed: {type(error).__name__}: "
+            f"{first_line(error)}"
+        ) from error
+    if not isinstance(found, expected):
+        names = " or ".join(each.__name__ for each in expected)
+        raise ConversionError(
+            f"source kind {kind.name!r}: expected {names} from {method}(), "
+            f"got {type(found).__name__}"
+        )
+    return found

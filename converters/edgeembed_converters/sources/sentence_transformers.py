@@ -1,4 +1,4 @@
-"""A model directory: what sentence-transformers or transformers saved."""
+"""A text model directory, as saved by sentence-transformers or transformers."""
 
 import json
 from collections.abc import Mapping
@@ -11,22 +11,20 @@ import torch
 from torch import nn
 
 from edgeembed_converters.model_files.files import (
+    ModelDirectory,
     card_files,
-    license_of,
     read_json,
-    weights_sha256,
 )
 from edgeembed_converters.modules.head import Normalize, dense_from_config
-from edgeembed_converters.sources.base import Pooling, TextSource
-from edgeembed_converters.sources.options import SourceOptions
+from edgeembed_converters.modules.pooling import Pooling
+from edgeembed_converters.sources.base import SourceOptions, TextSource
 from edgeembed_converters.sources.transformers_text import load_backbone
 from edgeembed_runtime._internal.messages import first_line
-from edgeembed_runtime.bundle import Source
 from edgeembed_runtime.errors import ConversionError, UnsupportedModelError
 from edgeembed_runtime.vectors import SIMILARITIES, Similarity
 
 _MODULES = "modules.json"
-_POOLING_FLAGS: Mapping[str, Pooling] = {  # in the order in which several are concatenated
+_POOLING_FLAGS: Mapping[str, Pooling] = {  # in the order of concatenation
     "pooling_mode_cls_token": "cls",
     "pooling_mode_max_tokens": "max",
     "pooling_mode_mean_tokens": "mean",
@@ -44,44 +42,38 @@ _POOLING_NAMES: Mapping[str, Pooling] = {
 }
 
 
-def load_directory(
-    directory: Path, options: SourceOptions, *, source_id: str | None, revision: str | None
-) -> TextSource:
+def load_text_directory(directory: ModelDirectory, options: SourceOptions) -> TextSource:
     """Read a sentence-transformers directory (modules.json) or a transformers one (config.json).
 
     Raises:
         UnsupportedModelError: it is neither, or has a part that cannot be converted.
         ConversionError: files are missing or damaged.
     """
-    if (directory / _MODULES).is_file():
-        modules = _read_modules(directory)
-    elif (directory / "config.json").is_file():
+    path = directory.path
+    if (path / _MODULES).is_file():
+        modules = _read_modules(path)
+    elif (path / "config.json").is_file():
         modules = _Modules()
     else:
         raise UnsupportedModelError(
-            f"{directory}: expected modules.json (sentence-transformers) or config.json "
-            "(transformers), found neither; give the directory of a trained model"
+            f"{path}: expected modules.json (sentence-transformers) or config.json "
+            "(transformers), found neither; pass the directory of a trained model"
         )
     backbone = load_backbone(
-        directory / modules.transformer,
+        path / modules.transformer,
         max_tokens=options.max_tokens or modules.max_tokens,
         lower_case=modules.lower_case,
         trust_remote_code=options.trust_remote_code,
     )
     pooling, notes = _choose_pooling(options.pooling, modules.pooling)
     head = _with_normalize(modules.head, options.normalize)
-    settings = read_json(directory / "config_sentence_transformers.json")
-    prompts = _prompts(settings, directory) if options.prompts is None else options.prompts
+    settings = read_json(path / "config_sentence_transformers.json")
+    prompts = _prompts(settings, path) if options.prompts is None else options.prompts
     prompts = {name: text for name, text in prompts.items() if text}
     default_prompt = settings.get("default_prompt_name")
     return TextSource(
-        name=options.name or (source_id or directory.absolute().name).rpartition("/")[2],
-        source=Source(
-            id=source_id or directory.absolute().name,
-            revision=revision,
-            weights_sha256=weights_sha256(directory, (modules.transformer, *modules.dense_folders)),
-            license=license_of(directory),
-        ),
+        name=options.name or directory.name,
+        source=directory.source((modules.transformer, *modules.dense_folders)),
         backbone=backbone.module,
         model_type=backbone.model_type,
         tokenizer_json=backbone.tokenizer_json,
@@ -90,18 +82,18 @@ def load_directory(
         pooling=pooling,
         head=head,
         normalized=len(head) > 0 and isinstance(head[-1], Normalize),
-        similarity=_similarity(settings, directory),
+        similarity=_similarity(settings, path),
         prompts=prompts,
         default_prompt_name=default_prompt if default_prompt in prompts else None,
-        directory=directory / modules.transformer,
+        directory=path / modules.transformer,
         notes=notes,
-        card_files=card_files(directory),
+        card_files=card_files(path),
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Modules:
-    """What modules.json and the configurations beside it say."""
+    """The contents of modules.json and of the configurations beside it."""
 
     transformer: str = "."
     pooling: tuple[Pooling, ...] = ()

@@ -1,4 +1,4 @@
-"""timm's models: live ones, and directories that timm saved for the Hub."""
+"""timm models: live ones, and directories that timm saved for the Hub."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,23 +8,21 @@ import torch
 from torch import Tensor, nn
 
 from edgeembed_converters.model_files.files import (
+    ModelDirectory,
     card_files,
-    license_of,
     read_json,
-    weights_sha256,
 )
 from edgeembed_converters.modules.head import Normalize
-from edgeembed_converters.sources.base import ImageSource
+from edgeembed_converters.sources.base import ImageSource, SourceOptions
 from edgeembed_converters.sources.live_image import preprocess_and_pixels, try_backbone
 from edgeembed_converters.sources.live_text import state_sha256
-from edgeembed_converters.sources.options import SourceOptions
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.bundle import Source
 from edgeembed_runtime.errors import ConversionError, MissingExtraError, UnsupportedModelError
 
 
 class TimmFeatures(nn.Module):
-    """What a timm model sees before its classifier: pooled as the model does."""
+    """A timm model without its classifier: its own pooled features."""
 
     def __init__(self, model: nn.Module) -> None:
         """Wrap `model`, with its re-parameterized branches merged into one."""
@@ -38,15 +36,15 @@ class TimmFeatures(nn.Module):
 
 
 def is_timm_model(module: object) -> TypeGuard[nn.Module]:
-    """Whether `module` is a live timm model, told without importing timm."""
+    """Whether `module` is a live timm model. Does not import timm."""
     from_timm = any(kind.__module__.startswith("timm.") for kind in type(module).mro())
     return from_timm and hasattr(module, "forward_features")
 
 
 def merged_branches(model: nn.Module) -> nn.Module:
-    """The same function with fewer layers, for models trained with branches (MobileOne, FastViT).
+    """A copy with training-time branches merged (MobileOne, FastViT): equal, but fewer layers.
 
-    A copy, by timm's own `reparameterize_model`; the model itself where it has no such branches.
+    Uses timm's `reparameterize_model`. Returns the model itself if it has no such branches.
     """
     names = ("reparameterize", "fuse", "switch_to_deploy")
     if not any(callable(getattr(part, name, None)) for part in model.modules() for name in names):
@@ -57,35 +55,28 @@ def merged_branches(model: nn.Module) -> nn.Module:
 
 
 def load_timm_module(module: nn.Module, options: SourceOptions) -> ImageSource:
-    """Take a live timm model; its own data configuration says how images are prepared.
+    """Take a live timm model; its data configuration defines the preprocessing.
 
     Raises:
-        UnsupportedModelError: its evaluation transform cannot be described, or it gives no vector.
+        UnsupportedModelError: its transform cannot be described, or it returns no vector.
     """
     name = options.name or str(getattr(module, "pretrained_cfg", {}).get("architecture") or "timm")
     source = Source(id=name, weights_sha256=state_sha256(module))
     return _image_source(module, options, name, source, {})
 
 
-def load_timm_directory(
-    directory: Path, options: SourceOptions, *, source_id: str | None, revision: str | None
-) -> ImageSource:
+def load_timm_directory(directory: ModelDirectory, options: SourceOptions) -> ImageSource:
     """Read a directory with timm's config.json and model.safetensors.
 
     Raises:
         MissingExtraError: timm is not installed.
         ConversionError: files are missing or damaged.
     """
-    config = read_json(directory / "config.json")
-    identity = source_id or directory.absolute().name
-    source = Source(
-        id=identity,
-        revision=revision,
-        weights_sha256=weights_sha256(directory),
-        license=license_of(directory) or config.get("license"),
-    )
-    name = options.name or identity.rpartition("/")[2]
-    return _image_source(_created(directory, config), options, name, source, card_files(directory))
+    path = directory.path
+    config = read_json(path / "config.json")
+    source = directory.source(fallback_license=config.get("license"))
+    name = options.name or directory.name
+    return _image_source(_created(path, config), options, name, source, card_files(path))
 
 
 def _created(directory: Path, config: Mapping[str, Any]) -> nn.Module:
@@ -93,7 +84,7 @@ def _created(directory: Path, config: Mapping[str, Any]) -> nn.Module:
         import timm
     except ImportError as error:
         raise MissingExtraError(
-            f"{directory}: a model of timm needs timm: pip install timm"
+            f"{directory}: a timm model needs timm: pip install timm"
         ) from error
     from safetensors.torch import load_file
 
@@ -101,7 +92,7 @@ def _created(directory: Path, config: Mapping[str, Any]) -> nn.Module:
     if not weights.is_file():
         weights = directory / "pytorch_model.bin"
     try:
-        # Older versions of timm wrote no number of classes among the arguments.
+        # Older versions of timm did not save the number of classes with the arguments.
         arguments = {"num_classes": config.get("num_classes", 1000)} | config.get("model_args", {})
         model = timm.create_model(
             str(config["architecture"]),
@@ -151,7 +142,7 @@ def _image_source(
 
 
 def own_transform(module: nn.Module) -> Any:
-    """The transform that timm evaluates a model with."""
+    """The evaluation transform of a timm model."""
     from timm.data import create_transform, resolve_model_data_config
 
     return create_transform(**resolve_model_data_config(module), is_training=False)

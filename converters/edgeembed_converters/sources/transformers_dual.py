@@ -1,4 +1,4 @@
-"""A transformers directory with a text and a vision tower of one space: CLIP, SigLIP, their kin."""
+"""A transformers directory with a text and an image tower: CLIP, SigLIP and the like."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,11 +6,7 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
-from edgeembed_converters.model_files.files import (
-    card_files,
-    license_of,
-    weights_sha256,
-)
+from edgeembed_converters.model_files.files import ModelDirectory, card_files
 from edgeembed_converters.model_files.image_processors import (
     load_processor,
     pixels_by_processor,
@@ -22,9 +18,9 @@ from edgeembed_converters.sources.base import (
     DualSource,
     ImageSource,
     OriginalVectors,
+    SourceOptions,
     TextSource,
 )
-from edgeembed_converters.sources.options import SourceOptions
 from edgeembed_converters.sources.transformers_text import (
     load_config,
     load_model,
@@ -35,7 +31,7 @@ from edgeembed_converters.sources.transformers_text import (
 from edgeembed_runtime.bundle import Source
 from edgeembed_runtime.errors import UnsupportedModelError
 
-# Trained on texts padded to the full length, without a mask: padding is part of what they read.
+# Trained on texts padded to the full length, without a mask: they read the padding.
 _PADDED_TYPES = frozenset(("siglip", "siglip2"))
 
 
@@ -43,7 +39,7 @@ class TextFeatures(nn.Module):
     """The text tower with its projection."""
 
     def __init__(self, model: nn.Module, masked: bool) -> None:
-        """Wrap `model`; where it is not `masked`, it takes no attention mask."""
+        """Wrap `model`, which takes an attention mask if it is `masked`."""
         super().__init__()
         self.model = model
         self.masked = masked
@@ -68,43 +64,36 @@ class ImageFeatures(nn.Module):
 
 
 def is_dual_config(config: Mapping[str, Any]) -> bool:
-    """Whether a config.json is of a model with two towers."""
+    """Whether a config.json describes a model with two towers."""
     return {"text_config", "vision_config"} <= config.keys()
 
 
-def load_dual_directory(
-    directory: Path, options: SourceOptions, *, source_id: str | None, revision: str | None
-) -> DualSource:
-    """Read a transformers model that gives features of texts and of images.
+def load_dual_directory(directory: ModelDirectory, options: SourceOptions) -> DualSource:
+    """Read a transformers model with text and image features.
 
     Raises:
-        UnsupportedModelError: its towers give no vectors of one space.
+        UnsupportedModelError: its towers do not share a vector space.
         ConversionError: files are missing or damaged.
     """
-    config = load_config(directory, options.trust_remote_code)
-    model = load_model(directory, options.trust_remote_code).model
+    path = directory.path
+    config = load_config(path, options.trust_remote_code)
+    model = load_model(path, options.trust_remote_code).model
     if not (hasattr(model, "get_text_features") and hasattr(model, "get_image_features")):
         raise UnsupportedModelError(
-            f"{directory}: expected a model with features of texts and of images (CLIP, SigLIP), "
+            f"{path}: expected a model with text and image features (CLIP, SigLIP), "
             f"got {type(model).__name__}"
         )
-    identity = source_id or directory.absolute().name
-    source = Source(
-        id=identity,
-        revision=revision,
-        weights_sha256=weights_sha256(directory),
-        license=license_of(directory),
-    )
-    name = options.name or identity.rpartition("/")[2]
+    source = directory.source()
+    name = options.name or directory.name
     return DualSource(
-        text=_text(directory, model, config, options, name, source),
-        image=_image(directory, model, config, options, name, source),
+        text=_text(path, model, config, options, name, source),
+        image=_image(path, model, config, options, name, source),
         **logit_numbers(model),
     )
 
 
 def logit_numbers(model: nn.Module) -> dict[str, float]:
-    """`logit_scale`, the multiplier itself, and `logit_bias`, as far as the model has them."""
+    """`logit_scale` (the multiplier, not its logarithm) and `logit_bias`, if the model has them."""
     numbers: dict[str, float] = {}
     scale, bias = getattr(model, "logit_scale", None), getattr(model, "logit_bias", None)
     if scale is not None:
@@ -187,5 +176,5 @@ def _image(
 
 
 def _features(output: Any) -> Tensor:
-    # A tensor in transformers 4, in 5 an object that holds it.
+    # A tensor in transformers 4; an object that holds it in transformers 5.
     return output if isinstance(output, Tensor) else output.pooler_output

@@ -7,8 +7,7 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from edgeembed_converters.export.image_tower import ImageTower
-from edgeembed_converters.export.text_tower import TextTower
+from edgeembed_converters.export.encoders import ImageEncoder, TextEncoder
 from edgeembed_converters.sources.base import ImageSource, OriginalVectors, TextSource
 from edgeembed_converters.validation.pixels import original_pixels
 from edgeembed_runtime._internal.messages import first_line
@@ -63,7 +62,7 @@ def reference_image_vectors(source: ImageSource, files: Sequence[bytes]) -> NDAr
     Raises:
         ConversionError: the model cannot be run on them.
     """
-    tower = ImageTower(source)
+    tower = ImageEncoder(source)
     rows: list[NDArray[np.float32]] = []
     try:
         with torch.no_grad():
@@ -95,7 +94,7 @@ def _run_original(source: TextSource, texts: Sequence[str], batch: int) -> NDArr
     tokenizer.enable_truncation(source.max_tokens)
     pad = getattr(getattr(source.backbone, "model", None), "config", None)
     tokenizer.enable_padding(pad_id=getattr(pad, "pad_token_id", None) or 0)
-    tower = TextTower(source)
+    tower = TextEncoder(source)
     rows: list[NDArray[np.float32]] = []
     with torch.no_grad():
         for start in range(0, len(texts), batch):
@@ -106,7 +105,7 @@ def _run_original(source: TextSource, texts: Sequence[str], batch: int) -> NDArr
     return np.concatenate(rows)
 
 
-def engine_of(model: bytes, tokenizer: TextTokenizer) -> Engine:
+def engine_for(model: bytes, tokenizer: TextTokenizer) -> Engine:
     """The runtime's engine on an ONNX model that is not in a bundle yet."""
     return ExactEngine(
         tokenizer=tokenizer,

@@ -1,24 +1,27 @@
 """From a file of word vectors to a bundle that is used like any other."""
 
-import hashlib
-import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed_converters._internal.steps import OnStep, ignore_step
 from edgeembed_converters.export.table import Rows
-from edgeembed_converters.matryoshka.truncation import matryoshka_dims, measured_truncations
-from edgeembed_converters.packaging.assemble import write_proven
-from edgeembed_converters.packaging.model_card import model_card
-from edgeembed_converters.packaging.report import ConversionReport
-from edgeembed_converters.packaging.target import check_target, ignore_step
-from edgeembed_converters.quantization.variants import OnStep
-from edgeembed_converters.validation.fidelity import as_variant
+from edgeembed_converters.matryoshka.truncation import measured_truncations
+from edgeembed_converters.packaging.assemble import (
+    TOKENIZER,
+    BundleParts,
+    check_target,
+    model_files,
+    variants_of,
+    write_proven,
+)
+from edgeembed_converters.packaging.report import ConversionReport, conversion_report
+from edgeembed_converters.packaging.space import fingerprint
 from edgeembed_converters.word_vectors.open_file import read_word_vectors
 from edgeembed_converters.word_vectors.probes import golden_of
 from edgeembed_converters.word_vectors.table import BadWords, WordTable, checked_bad_words
@@ -26,26 +29,15 @@ from edgeembed_converters.word_vectors.variants import TableVariants, fitting, t
 from edgeembed_converters.word_vectors.vocabulary import is_lowercase, word_tokenizer_json
 from edgeembed_runtime import storage
 from edgeembed_runtime._internal.public import public
-from edgeembed_runtime.bundle import (
-    Golden,
-    Manifest,
-    Source,
-    Subwords,
-    TextTower,
-    UnknownWord,
-    Words,
-    write_bundle,
-)
+from edgeembed_runtime.bundle import Golden, Source, Subwords, TextTower, UnknownWord, Words
 from edgeembed_runtime.bundle.words import UNKNOWN_WORDS
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.text.word_tokenizer import load_tokenizer
 from edgeembed_runtime.vectors import normalize as unit_length
-from edgeembed_runtime.version import __version__
 
 SmallRows = Literal["int8", "fp16"]
 _MAX_TOKENS = 8192
 _POOLING = "mean of words"
-_TOKENIZER = "tokenizer.json"
 
 
 @public
@@ -93,7 +85,7 @@ def import_word_vectors(
         UnsupportedModelError: a supervised, quantized or newer fastText model.
         StorageError: the disk is full, or `output` is taken.
     """
-    began = time.perf_counter()
+    start = time.perf_counter()
     on_step = on_step or ignore_step
     file, target = Path(path), Path(output)
     wanted = _checked(unknown, max_words, quantize, max_tokens, bad_words)
@@ -103,7 +95,7 @@ def import_word_vectors(
     words = _words_of(table, unknown, lowercase, split_punctuation)
     tokenizer_json = word_tokenizer_json(table.words, words.lowercase)
     tower = TextTower(
-        tokenizer=_TOKENIZER,
+        tokenizer=TOKENIZER,
         max_tokens=max_tokens or _MAX_TOKENS,
         pooling=_POOLING,
         head=("Normalize",) if normalize else (),
@@ -111,55 +103,38 @@ def import_word_vectors(
         words=words,
         variants=(),
     )
-    tokenizer = load_tokenizer(tokenizer_json, tower, f"{file}: its words as {_TOKENIZER}")
+    tokenizer = load_tokenizer(tokenizer_json, tower, f"{file}: its words as {TOKENIZER}")
     rows = _all_rows(table, words, wanted)
     golden = golden_of(table.words, rows, tokenizer)
     if normalize:
         golden = Golden(texts=golden.texts, vectors=unit_length(golden.vectors))
-    variants = table_variants(rows, wanted, golden, tokenizer, normalize=normalize, on_step=on_step)
-    imported = _Imported(
-        file=file,
+    made = table_variants(rows, wanted, golden, tokenizer, normalize=normalize, on_step=on_step)
+    variants = variants_of(made.models)
+    sha256 = storage.sha256_file(file)
+    parts = BundleParts(
         name=name or file.stem,
-        tower=tower,
-        tokenizer_json=tokenizer_json,
+        space=fingerprint(_space_parts(sha256, tower, words, max_words)),
+        source=Source(id=file.name, weights_sha256=sha256),
+        normalized=normalize,
+        text=replace(tower, variants=variants),
         golden=golden,
-        variants=variants,
-        notes=_notes(table, words, variants),
-        max_words=max_words,
+        models=model_files(variants, made.models),
+        files={TOKENIZER: tokenizer_json},
+        truncations=measured_truncations(golden.vectors),
+        notes=_notes(table, words, made),
     )
-    manifest = write_proven(
-        target, lambda stage: _write(stage, imported), overwrite=overwrite, on_step=on_step
-    )
-    return ConversionReport(
-        path=target,
-        name=manifest.name,
-        source=manifest.source,
-        space=manifest.space,
-        dim=manifest.dim,
-        max_tokens=tower.max_tokens,
-        pooling=_POOLING,
+    manifest = write_proven(target, parts, overwrite=overwrite, on_step=on_step)
+    return conversion_report(
+        target,
+        manifest,
+        {},
+        pooling=tower.pooling,
         head=tower.head,
         exporter="word vectors",
-        variants=manifest.text_tower().variants,
-        sizes={kind: made.size for kind, made in variants.made.items()},
-        truncations=measured_truncations(golden.vectors),
-        seconds=round(time.perf_counter() - began, 1),
-        notes=imported.notes,
+        truncations=parts.truncations,
+        notes=parts.notes,
+        seconds=time.perf_counter() - start,
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Imported:
-    """All that goes into the bundle."""
-
-    file: Path
-    name: str
-    tower: TextTower
-    tokenizer_json: bytes
-    golden: Golden
-    variants: TableVariants
-    notes: tuple[str, ...]
-    max_words: int | None
 
 
 def _checked(
@@ -227,37 +202,11 @@ def _notes(table: WordTable, words: Words, variants: TableVariants) -> tuple[str
     return (f"{what}; unknown words: {words.unknown}", *skipped, *variants.notes)
 
 
-def _write(stage: Path, imported: _Imported) -> Manifest:
-    variants = tuple(as_variant(name, made) for name, made in imported.variants.made.items())
-    tower = replace(imported.tower, variants=variants)
-    sha256 = storage.sha256_file(imported.file)
-    truncations = measured_truncations(imported.golden.vectors)
-    manifest = Manifest(
-        name=imported.name,
-        space=_space(sha256, imported.tower, imported.max_words),
-        dim=int(imported.golden.vectors.shape[1]),
-        normalized="Normalize" in tower.head,
-        matryoshka_dims=matryoshka_dims(truncations),
-        source=Source(id=imported.file.name, weights_sha256=sha256),
-        text=tower,
-        made_by=f"edgeembed {__version__}",
-        files={},
-    )
-    sizes = {variant.file: imported.variants.made[variant.name].size for variant in variants}
-    files: dict[str, bytes | Path] = {
-        _TOKENIZER: imported.tokenizer_json,
-        "golden.json": imported.golden.to_json(),
-        **{variant.file: imported.variants.made[variant.name].model for variant in variants},
-        "README.md": model_card(manifest, sizes, imported.notes, truncations).encode(),
-    }
-    return write_bundle(stage, manifest, files).manifest
-
-
-def _space(sha256: str, tower: TextTower, max_words: int | None) -> str:
-    """SHA-256 over all that decides a vector: the file, and how texts become words of it."""
-    words = tower.words
-    assert words is not None
-    parts: Mapping[str, object] = {
+def _space_parts(
+    sha256: str, tower: TextTower, words: Words, max_words: int | None
+) -> Mapping[str, object]:
+    """All that decides a vector: the file, and how a text becomes words of it."""
+    return {
         "weights": sha256,
         "max_words": max_words,
         "max_tokens": tower.max_tokens,
@@ -265,5 +214,3 @@ def _space(sha256: str, tower: TextTower, max_words: int | None) -> str:
         "head": list(tower.head),
         "words": {**vars(words), "subwords": words.subwords and vars(words.subwords)},
     }
-    canonical = json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()
-    return f"sha256:{hashlib.sha256(canonical).hexdigest()}"

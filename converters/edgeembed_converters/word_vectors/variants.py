@@ -1,4 +1,4 @@
-"""The variants of a table of word vectors: its rows in 32, 16 or 8 bits, each through its gate."""
+"""The variants of a table of vectors: rows in 32, 16 or 8 bits, each through its gate."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed_converters._internal.steps import OnStep
 from edgeembed_converters.export.table import Rows, table_fits, table_graph
+from edgeembed_converters.quantization.trial.baseline import QuantizedModel
 from edgeembed_converters.quantization.trial.budget import Budget
-from edgeembed_converters.quantization.trial.subject import Made
-from edgeembed_converters.quantization.variants import OnStep
 from edgeembed_converters.validation import parity
-from edgeembed_converters.validation.fidelity import measured_fidelity, measured_speedup
+from edgeembed_converters.validation.text_baseline import measured_fidelity, measured_speedup
 from edgeembed_runtime.bundle import Golden
 from edgeembed_runtime.errors import ConversionError
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
@@ -25,17 +25,17 @@ _RECIPES: Mapping[Rows, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class TableVariants:
-    """What was made, by variant name, and why others were not, in words."""
+    """The ONNX models by variant name, and why others were left out, in words."""
 
-    made: Mapping[str, Made]
+    models: Mapping[str, QuantizedModel]
     notes: tuple[str, ...]
 
 
 def fitting(shape: tuple[int, int], wanted: Sequence[Rows]) -> tuple[Rows, ...]:
-    """The wanted kinds of rows that one ONNX file can hold.
+    """The wanted kinds of rows that fit into one ONNX file.
 
     Raises:
-        ConversionError: it can hold none of them.
+        ConversionError: none of them fits.
     """
     found: tuple[Rows, ...] = tuple(rows for rows in wanted if table_fits(shape, rows))
     if not found:
@@ -59,12 +59,12 @@ def table_variants(
     """Make every kind of rows that is wanted and fits, and measure it on the golden texts.
 
     Raises:
-        ParityError: the fp32 graph does not give the golden vectors.
+        ParityError: the fp32 graph does not return the golden vectors.
         ConversionError: nothing fits, or everything missed the budget.
     """
     kinds = fitting(table.shape, wanted)
     notes = [f"{rows} was left out: it is more than 2 GB" for rows in wanted if rows not in kinds]
-    made: dict[str, Made] = {}
+    models: dict[str, QuantizedModel] = {}
     base: bytes | None = None
     for rows in kinds:
         on_step(f"Writing and measuring {rows} rows")
@@ -77,7 +77,7 @@ def table_variants(
             continue
         speed = measured_speedup(model, base, tokenizer, golden.texts) if base else 1.0
         base = base or model
-        made[rows] = Made(
+        models[rows] = QuantizedModel(
             recipe=_RECIPES[rows],
             size=len(model),
             requires=(),
@@ -86,6 +86,6 @@ def table_variants(
             speedup=speed,
             model=model,
         )
-    if not made:
+    if not models:
         raise ConversionError(f"nothing was made of the word vectors: {'; '.join(notes)}")
-    return TableVariants(made=made, notes=tuple(notes))
+    return TableVariants(models=models, notes=tuple(notes))

@@ -74,7 +74,7 @@ def quantize(
         report = edgeembed.quantize(
             bundle,
             output,
-            target=target or "int8",  # pyright: ignore[reportArgumentType]  # quantize checks it
+            quantize=target or "int8",
             budget=budget,
             calibration=texts,
             calibration_images=calibration_images,

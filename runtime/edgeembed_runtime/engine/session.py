@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from edgeembed_runtime.engine.providers import CPU, Providers
 from edgeembed_runtime.errors import BundleCorruptError, InferenceError, ProviderError
 from edgeembed_runtime.storage import storage_errors
 
+# A number of threads for SessionSettings: onnxruntime then takes one for each physical core.
+ALL_CORES = 0
 _ERRORS_ONLY = 3
 
 
@@ -37,7 +39,7 @@ class SessionSettings:
 
 
 class Session:
-    """An onnxruntime session with types: the one place where onnxruntime is called."""
+    """An onnxruntime session with types; no other module of the three packages makes one."""
 
     def __init__(self, model: bytes, name: str, settings: SessionSettings) -> None:
         """Load an ONNX model's bytes; `name` is for messages.
@@ -107,25 +109,43 @@ class Session:
         """
         try:
             run = self._run_bound if self._io_binding else self._run_plain
-            result = np.asarray(run(feeds, output), np.float32)
+            result = np.asarray(run(feeds, [output])[0], np.float32)
         except Exception as error:  # see __init__
-            raise InferenceError(f"the model failed while it ran: {first_line(error)}") from error
+            raise _failed(error) from error
         if not np.isfinite(result).all():
             raise InferenceError(
                 "the model returned NaN or infinite values; run `edgeembed verify` on the bundle"
             )
         return result
 
-    def _run_plain(self, feeds: Mapping[str, NDArray[Any]], output: str) -> Any:
-        return self._session.run([output], dict(feeds))[0]
+    def run_unchecked(
+        self, feeds: Mapping[str, NDArray[Any]], outputs: Sequence[str]
+    ) -> list[NDArray[Any]]:
+        """Run one batch and return the named outputs in their own types; they may be infinite.
 
-    def _run_bound(self, feeds: Mapping[str, NDArray[Any]], output: str) -> Any:
+        Raises:
+            InferenceError: the run failed.
+        """
+        try:
+            return [np.asarray(value) for value in self._run_plain(feeds, list(outputs))]
+        except Exception as error:  # see __init__
+            raise _failed(error) from error
+
+    def _run_plain(self, feeds: Mapping[str, NDArray[Any]], outputs: list[str]) -> Sequence[Any]:
+        return self._session.run(outputs, dict(feeds))
+
+    def _run_bound(self, feeds: Mapping[str, NDArray[Any]], outputs: list[str]) -> Sequence[Any]:
         binding = self._session.io_binding()
         for name, array in feeds.items():
             binding.bind_cpu_input(name, array)
-        binding.bind_output(output)
+        for name in outputs:
+            binding.bind_output(name)
         self._session.run_with_iobinding(binding)
-        return binding.copy_outputs_to_cpu()[0]
+        return binding.copy_outputs_to_cpu()
+
+
+def _failed(error: Exception) -> InferenceError:
+    return InferenceError(f"the model failed while it ran: {first_line(error)}")
 
 
 OpenSession = Callable[[SessionSettings], Session]

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from edgeembed import TrainingSettings, distill_features
-from edgeembed_converters.distill.features.distill_features import (
+from edgeembed_converters.distill.student.distill_features import (
     WithHead,
     features,
     teacher_features,

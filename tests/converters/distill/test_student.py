@@ -15,7 +15,7 @@ from edgeembed_converters.distill.student.objective import EncodedTexts
 from edgeembed_converters.distill.training.metrics import neighbor_ndcg
 from edgeembed_converters.distill.training.projection import principal_directions
 from edgeembed_converters.distill.training.teacher import open_teacher
-from edgeembed_converters.distill.training.texts import split_texts
+from edgeembed_converters.distill.training.text_split import split_texts
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError, TrainingError, UnsupportedModelError
 

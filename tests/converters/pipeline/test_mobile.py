@@ -9,7 +9,7 @@ import pytest
 
 from edgeembed_converters.pipeline import mobile
 from edgeembed_converters.pipeline.mobile import mobile_files
-from edgeembed_converters.quantization.trial.subject import Made
+from edgeembed_converters.quantization.trial.baseline import QuantizedModel
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import ConversionError
@@ -77,7 +77,7 @@ _ENDS = ("ort", "required_operators.config")
 
 def trial(report, variant="fp32"):
     made = next(v for v in report.variants if v.name == variant)
-    return Made(
+    return QuantizedModel(
         recipe="",
         size=report.sizes[variant],
         model=(report.path / f"{variant}.onnx").read_bytes(),

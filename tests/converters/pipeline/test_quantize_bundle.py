@@ -65,14 +65,14 @@ def test_the_report_names_what_was_tried_and_what_became_of_it(report):
 
 def test_the_bundle_itself_is_never_touched(bundle, tmp_path):
     before = contents(bundle)
-    quantize(bundle, tmp_path / "out", target=["int8", "fp16"], budget=ANYTHING)
+    quantize(bundle, tmp_path / "out", quantize=["int8", "fp16"], budget=ANYTHING)
     with pytest.raises(InputError, match="is the bundle itself, which is never changed"):
         quantize(bundle, bundle, overwrite=True)
     assert contents(bundle) == before
 
 
 def test_a_variant_of_the_same_name_is_replaced(report, tmp_path):
-    again = quantize(report.path, tmp_path / "out", target="int8-portable", budget=ANYTHING)
+    again = quantize(report.path, tmp_path / "out", quantize="int8-portable", budget=ANYTHING)
     assert [variant.name for variant in again.variants] == ["fp32", "int8", "int8-portable"]
     portable = again.variants[2]
     assert portable.requires == ()
@@ -165,8 +165,8 @@ def test_calibration_texts_of_ones_own(bundle, tmp_path):
         ({"calibration": ["", "  "]}, "calibration: expected at least one text"),
         ({"calibration": "one text"}, "calibration: expected a list of texts"),
         ({"calibration": ["a", 5]}, "calibration: expected a list of texts"),
-        ({"target": "int3"}, "quantize: expected int8"),
-        ({"target": ()}, "target: expected a variant to make"),
+        ({"quantize": "int3"}, "quantize: expected int8"),
+        ({"quantize": ()}, "quantize: expected a variant to make"),
     ],
 )
 def test_wrong_options(options, message, bundle, tmp_path):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from edgeembed_converters.quantization.recipes.half import half_precision
-from edgeembed_converters.quantization.trial.subject import Subject
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import ConversionError, InputError
 
@@ -49,14 +48,6 @@ def test_an_unknown_kind_is_an_input_error(tiny, convert_toy, wrong):
         convert_toy(tiny.new_path("bundle"), quantize=wrong)
 
 
-def test_a_file_that_is_no_model_is_a_conversion_error(tmp_path):
-    (tmp_path / "broken.onnx").write_bytes(b"no model")
-    subject = Subject(
-        path=tmp_path / "broken.onnx",
-        max_tokens=8,
-        calibration=(),
-        fidelity=lambda model: pytest.fail("never measured"),
-        speedup=lambda model: pytest.fail("never measured"),
-    )
+def test_bytes_that_are_no_model_are_a_conversion_error():
     with pytest.raises(ConversionError, match="could not convert the model to fp16"):
-        half_precision(subject)
+        half_precision(b"no model")

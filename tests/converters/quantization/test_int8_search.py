@@ -1,5 +1,7 @@
 """The ladder of int8 recipes: from fast to faithful, and no further than the budget asks."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -10,10 +12,11 @@ from onnx import helper, numpy_helper
 
 from edgeembed_converters.quantization.integer.residual import with_residual
 from edgeembed_converters.quantization.integer.sensitivity import most_sensitive_first, rounded
-from edgeembed_converters.quantization.recipes.dynamic import DynamicMaker, DynamicRecipe
-from edgeembed_converters.quantization.search import Int8Search, pareto_front
+from edgeembed_converters.quantization.recipes.dynamic import DynamicMaker, DynamicSettings
+from edgeembed_converters.quantization.registry import Int8
+from edgeembed_converters.quantization.search import Refusal, Search, pareto_front
+from edgeembed_converters.quantization.trial.baseline import Trial
 from edgeembed_converters.quantization.trial.budget import Budget
-from edgeembed_converters.quantization.trial.subject import Subject, Trial
 from edgeembed_runtime.bundle import Fidelity
 from edgeembed_runtime.errors import ConversionError, InputError
 
@@ -76,24 +79,34 @@ def fidelity(cosines):
     )
 
 
-def subject(tmp_path, model):
-    path = tmp_path / "fp32.onnx"
-    onnx.save(model, path)
-    expected = outputs(model)
+@dataclass(frozen=True)
+class ChainBaseline:
+    """A chain of layers, measured on its own outputs."""
 
-    def measure(candidate):
-        found = outputs(candidate)
+    model: bytes
+    max_tokens = 16
+    calibration = FEEDS
+
+    def fidelity(self, model):
+        expected, found = outputs(self.model), outputs(model)
         lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
         return fidelity((found * expected).sum(1) / np.maximum(lengths, 1e-30))
 
-    return Subject(
-        path=path, max_tokens=16, calibration=FEEDS, fidelity=measure, speedup=lambda model: 1.0
-    )
+    def speedup(self, model):
+        return 1.0
 
 
-def search(tmp_path, model):
-    tried = []
-    return Int8Search(subject(tmp_path, model), tried.append), tried
+def baseline(model):
+    return ChainBaseline(model.SerializeToString())
+
+
+def search(model):
+    steps = []
+    return Search(baseline(model), steps.append), steps
+
+
+def int8(bits=8):
+    return Int8(name="int8", bits=bits)
 
 
 @pytest.mark.parametrize("layers", [(), ("first",), LAYERS])
@@ -110,11 +123,11 @@ def test_a_second_pass_is_one_more_product(layers):
     }
 
 
-def test_every_layer_with_a_second_pass_brings_int8_closer(tmp_path):
-    made = DynamicMaker(subject(tmp_path, chain(outlier=50)))
+def test_every_layer_with_a_second_pass_brings_int8_closer():
+    made = DynamicMaker(baseline(chain(outlier=50)))
     expected = outputs(chain(outlier=50))
     errors = [
-        np.abs(outputs(made.make(DynamicRecipe(residual_layers=count))) - expected).mean()
+        np.abs(outputs(made.make(DynamicSettings(residual_layers=count))) - expected).mean()
         for count in (0, 1, 3)
     ]
     assert errors[1] < errors[0] / 2
@@ -160,33 +173,33 @@ def test_rounding_is_onnxruntimes(seed, size, shift, scale):
     assert np.mean(np.abs(rounded(x) - expected) <= float(step) * 1e-3) > 0.5
 
 
-def test_the_fastest_recipe_that_meets_the_budget_is_taken(tmp_path):
-    made, tried = search(tmp_path, chain())
-    found = made.fastest_within(ANYTHING, 8)
+def test_the_fastest_recipe_that_meets_the_budget_is_taken():
+    made, tried = search(chain())
+    found = made.run(int8(), ANYTHING)
     assert "second pass" not in found.recipe
     assert not any("second pass" in recipe for recipe in tried)
     assert found.fidelity.mean_cosine == max(t.fidelity.mean_cosine for t in made.trials)
 
 
-def test_a_stricter_budget_goes_further_and_tries_nothing_twice(tmp_path):
-    made, tried = search(tmp_path, chain(outlier=1000))
-    loose = made.fastest_within(ANYTHING, 8)
-    strict = made.fastest_within(Budget(mean_cosine=loose.fidelity.mean_cosine + 1e-6), 8)
+def test_a_stricter_budget_goes_further_and_tries_nothing_twice():
+    made, tried = search(chain(outlier=1000))
+    loose = made.run(int8(), ANYTHING)
+    strict = made.run(int8(), Budget(mean_cosine=loose.fidelity.mean_cosine + 1e-6))
     assert "second pass" in strict.recipe
     assert strict.fidelity.mean_cosine > loose.fidelity.mean_cosine
     assert len(tried) == len(set(tried)) == len(made.trials)
 
 
-def test_no_recipe_meets_an_unreachable_budget(tmp_path):
-    made, tried = search(tmp_path, chain())
-    assert made.fastest_within(Budget(mean_cosine=1.0), 8) is None
+def test_no_recipe_meets_an_unreachable_budget():
+    made, tried = search(chain())
+    assert isinstance(made.run(int8(), Budget(mean_cosine=1.0)), Refusal)
     assert any("second pass of 3 layers" in recipe for recipe in tried)
 
 
 @pytest.mark.parametrize("bits", [7, 8])
-def test_only_eight_bit_weights_need_a_dot_product_unit(bits, tmp_path):
-    made, _ = search(tmp_path, chain())
-    found = made.fastest_within(ANYTHING, bits)
+def test_only_eight_bit_weights_need_a_dot_product_unit(bits):
+    made, _ = search(chain())
+    found = made.run(int8(bits), ANYTHING)
     assert f"{bits}-bit" in found.recipe
     assert found.requires == (("vnni", "neon") if bits == 8 else ())
 
@@ -215,25 +228,19 @@ def test_pareto_front_is_what_nothing_beats(pairs):
     assert [(t.speedup, t.fidelity.mean_cosine) for t in front] == sorted(expected, reverse=True)
 
 
-def test_a_file_that_is_no_model(tmp_path):
-    path = tmp_path / "fp32.onnx"
-    path.write_bytes(b"no model")
+def test_a_file_that_is_no_model():
     with pytest.raises(ConversionError, match="could not quantize") as caught:
-        DynamicMaker(
-            Subject(
-                path=path, max_tokens=8, calibration=FEEDS, fidelity=fidelity, speedup=lambda m: 1.0
-            )
-        )
+        DynamicMaker(ChainBaseline(b"no model"))
     assert "\n" not in str(caught.value)
 
 
-def test_a_model_that_is_quantized_already(tmp_path):
-    int8 = DynamicMaker(subject(tmp_path, chain())).make(DynamicRecipe())
+def test_a_model_that_is_quantized_already():
+    quantized = DynamicMaker(baseline(chain())).make(DynamicSettings())
     with pytest.raises(ConversionError, match="quantized already"):
-        DynamicMaker(subject(tmp_path, onnx.load_from_string(int8)))
+        DynamicMaker(ChainBaseline(quantized))
 
 
-def test_a_graph_with_nothing_to_quantize(tmp_path):
+def test_a_graph_with_nothing_to_quantize():
     model = chain()
     del model.graph.node[1:]
     model.graph.node[0].output[0] = "third"
@@ -241,14 +248,8 @@ def test_a_graph_with_nothing_to_quantize(tmp_path):
     for tensor in model.graph.initializer:
         if tensor.name == "table":
             tensor.CopyFrom(few)
-    path = tmp_path / "fp32.onnx"
-    onnx.save(model, path)
     with pytest.raises(ConversionError, match="no linear layers and no embedding tables"):
-        DynamicMaker(
-            Subject(
-                path=path, max_tokens=8, calibration=FEEDS, fidelity=fidelity, speedup=lambda m: 1.0
-            )
-        )
+        DynamicMaker(baseline(model))
 
 
 @pytest.mark.parametrize("bound", [-0.1, 1.5, float("nan"), "high", None])

@@ -1,17 +1,19 @@
 """int8 of image networks: static for convolutions, dynamic for transformers; biases, the gate."""
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import onnx
 import pytest
 import torch
 import transformers
 
-from edgeembed_converters.export.torch import quiet_export
+from edgeembed_converters._internal.quiet import quiet_export
 from edgeembed_converters.quantization.integer.bias_correction import bias_corrected
-from edgeembed_converters.quantization.recipes.static import StaticMaker, StaticRecipe
-from edgeembed_converters.quantization.search import Int8Search
+from edgeembed_converters.quantization.recipes.static import StaticMaker, StaticSettings
+from edgeembed_converters.quantization.registry import Int8
+from edgeembed_converters.quantization.search import Refusal, Search
 from edgeembed_converters.quantization.trial.budget import Budget
-from edgeembed_converters.quantization.trial.subject import Subject
 from edgeembed_runtime._internal.ort import ort
 from edgeembed_runtime.bundle import Fidelity
 from edgeembed_runtime.encoder.self_test import rowwise_cosine
@@ -63,8 +65,39 @@ def vectors(model):
     return np.concatenate([np.asarray(session.run(None, {name: x})[0]) for x in images(12, 1)])
 
 
+@dataclass(frozen=True)
+class NetworkBaseline:
+    """A network's fp32 model, measured on images made here."""
+
+    model: bytes
+    reference: np.ndarray
+    calibration: list
+    max_tokens = None
+
+    def fidelity(self, model):
+        cosines = rowwise_cosine(self.reference, vectors(model))
+        return Fidelity(
+            texts=len(cosines),
+            mean_cosine=float(cosines.mean()),
+            min_cosine=float(cosines.min()),
+            max_abs_difference=0.0,
+            pairs_spearman=1.0,
+            retrieval_overlap=1.0,
+        )
+
+    def speedup(self, model):
+        return 1.0
+
+
+INT8 = Int8(name="int8", bits=8)
+
+
+def search_of(baseline):
+    return Search(baseline, lambda step: None)
+
+
 @pytest.fixture(scope="module")
-def subject_of(tmp_path_factory):
+def baseline_of(tmp_path_factory):
     def make(network=ConvolutionNetwork):
         path = tmp_path_factory.mktemp("cnn") / "fp32.onnx"
         example = torch.from_numpy(np.concatenate(images(2, 2)))
@@ -78,36 +111,18 @@ def subject_of(tmp_path_factory):
                 external_data=False,
                 verbose=False,
             )
-        reference = vectors(path.read_bytes())
-
-        def fidelity(candidate):
-            cosines = rowwise_cosine(reference, vectors(candidate))
-            return Fidelity(
-                texts=len(cosines),
-                mean_cosine=float(cosines.mean()),
-                min_cosine=float(cosines.min()),
-                max_abs_difference=0.0,
-                pairs_spearman=1.0,
-                retrieval_overlap=1.0,
-            )
-
-        (name,) = [value.name for value in onnx.load(path).graph.input]
-        return Subject(
-            path=path,
-            max_tokens=None,
-            calibration=[{name: x} for x in images(8, 3)],
-            fidelity=fidelity,
-            speedup=lambda model: 1.0,
-        )
+        model = path.read_bytes()
+        (name,) = [value.name for value in onnx.load_from_string(model).graph.input]
+        return NetworkBaseline(model, vectors(model), [{name: x} for x in images(8, 3)])
 
     return make
 
 
 @pytest.mark.parametrize("ranges", ["min-max", "percentile"])
-def test_every_convolution_is_quantized_and_close(ranges, subject_of):
-    subject = subject_of()
-    made = StaticMaker(subject).make(StaticRecipe(ranges=ranges))
-    assert subject.fidelity(made).min_cosine > 0.99
+def test_every_convolution_is_quantized_and_close(ranges, baseline_of):
+    baseline = baseline_of()
+    made = StaticMaker(baseline).make(StaticSettings(ranges=ranges))
+    assert baseline.fidelity(made).min_cosine > 0.99
     graph = onnx.load_from_string(made).graph
     assert sum(node.op_type == "Conv" for node in graph.node) == 3
     int8 = [t for t in graph.initializer if t.data_type == onnx.TensorProto.INT8 and t.dims[:]]
@@ -154,39 +169,31 @@ def test_bias_correction_removes_the_mean_error_of_rounded_weights(groups):
     )  # the original is not touched
 
 
-def test_the_search_takes_the_static_family_for_convolutions(subject_of):
-    found = Int8Search(subject_of(), lambda recipe: None).fastest_within(ANYTHING, 8)
+def test_the_search_takes_the_static_family_for_convolutions(baseline_of):
+    found = search_of(baseline_of()).run(INT8, ANYTHING)
     assert found.recipe.startswith("static int8, 8-bit weights")
     assert found.requires == ("vnni", "neon")
     assert found.padding
 
 
-def test_a_vision_transformer_is_quantized_but_for_its_patches(subject_of):
-    made = Int8Search(subject_of(VisionTransformer), lambda recipe: None).fastest_within(
-        Budget(min_cosine=0.99), 8
-    )
+def test_a_vision_transformer_is_quantized_but_for_its_patches(baseline_of):
+    made = search_of(baseline_of(VisionTransformer)).run(INT8, Budget(min_cosine=0.99))
     assert made.recipe.startswith("dynamic int8")
     assert made.left_in_fp32 == ("1 Conv",)
     kinds = [node.op_type for node in onnx.load_from_string(made.model).graph.node]
     assert kinds.count("MatMulInteger") >= 2 * 4  # what is left of MatMul multiplies no weights
 
 
-def test_a_network_that_no_range_fits_is_refused(subject_of):
-    search = Int8Search(subject_of(), lambda recipe: None)
-    assert search.fastest_within(Budget(mean_cosine=1.0), 8) is None
+def test_a_network_that_no_range_fits_is_refused(baseline_of):
+    search = search_of(baseline_of())
+    assert isinstance(search.run(INT8, Budget(mean_cosine=1.0)), Refusal)
     assert len(search.trials) == 2
 
 
-def test_calibration_data_of_the_wrong_kind(subject_of):
-    subject = subject_of()
-    (name,) = subject.calibration[0]
-    wrong = Subject(
-        path=subject.path,
-        max_tokens=None,
-        calibration=[{name: np.zeros((1, 4), np.int64)}],
-        fidelity=subject.fidelity,
-        speedup=subject.speedup,
-    )
+def test_calibration_data_of_the_wrong_kind(baseline_of):
+    baseline = baseline_of()
+    (name,) = baseline.calibration[0]
+    wrong = replace(baseline, calibration=[{name: np.zeros((1, 4), np.int64)}])
     with pytest.raises(ConversionError, match="could not quantize") as caught:
-        StaticMaker(wrong).make(StaticRecipe())
+        StaticMaker(wrong).make(StaticSettings())
     assert "\n" not in str(caught.value)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from edgeembed_converters._internal.steps import OnStep, ignore_step
 from edgeembed_converters.distill.static.bundle import (
     StaticStudent,
     static_tokenizer,
@@ -34,10 +35,10 @@ from edgeembed_converters.distill.training.metrics import neighbor_ndcg
 from edgeembed_converters.distill.training.projection import principal_directions
 from edgeembed_converters.distill.training.settings import TrainingSettings
 from edgeembed_converters.distill.training.teacher import Teacher, open_teacher, work_folder
-from edgeembed_converters.distill.training.texts import TrainingTexts, split_texts
+from edgeembed_converters.distill.training.text_split import TextSplit, split_texts
 from edgeembed_converters.export.table import ROWS, Rows
-from edgeembed_converters.packaging.target import check_target, ignore_step
-from edgeembed_converters.quantization.variants import OnStep
+from edgeembed_converters.packaging.assemble import check_target
+from edgeembed_converters.packaging.report import tower_reports
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.encoder.progress import OnProgress
 from edgeembed_runtime.errors import InputError
@@ -109,7 +110,7 @@ def distill_static(
         BundleError, ConversionError: the teacher is damaged, or cannot be converted.
         StorageError: the disk is full, or `output` is taken.
     """
-    began = time.perf_counter()
+    started = time.perf_counter()
     on_step, losses = on_step or ignore_step, losses or StaticLosses()
     target = Path(output)
     folder = work_folder(target, work_dir)
@@ -167,6 +168,7 @@ def distill_static(
         ),
     )
     written = write_static_bundle(target, student, kinds, overwrite=overwrite, on_step=on_step)
+    (tower,) = tower_reports(written.manifest, {})
     return StaticReport(
         path=target,
         name=written.manifest.name,
@@ -179,9 +181,9 @@ def distill_static(
         held_out=len(split.held_out),
         cosine=float((found * start.held_out.wanted).sum(axis=1).mean()),
         trained=trained,
-        variants=written.manifest.text_tower().variants,
-        sizes=written.sizes,
-        seconds=round(time.perf_counter() - began, 1),
+        variants=tower.variants,
+        sizes=tower.sizes,
+        seconds=round(time.perf_counter() - started, 1),
         notes=(*student.notes, *written.notes),
     )
 
@@ -204,7 +206,7 @@ class _Start:
 
 def _start(
     teacher: Teacher,
-    split: TrainingTexts,
+    split: TextSplit,
     vectors: Sequence[NDArray[np.float32]],
     dim: int,
     vocabulary: int | None,

@@ -6,36 +6,31 @@ from pathlib import Path
 
 from torch import nn
 
-from edgeembed_converters.distill.student.layers import Keep
-from edgeembed_converters.distill.student.objective import LossWeights
-from edgeembed_converters.distill.student.report import StudentReport
-from edgeembed_converters.distill.student.student import (
+from edgeembed_converters._internal.steps import OnStep, ignore_step
+from edgeembed_converters.distill.student.initial_student import (
     Student,
     StudentShape,
     check_shape,
     finished,
     make_student,
 )
+from edgeembed_converters.distill.student.layers import Keep
+from edgeembed_converters.distill.student.objective import LossWeights
+from edgeembed_converters.distill.student.report import StudentReport
 from edgeembed_converters.distill.student.text_training import train_text_student
 from edgeembed_converters.distill.student.training_data import Material, prepare
 from edgeembed_converters.distill.training.learning_curve import require_plots, write_learning_curve
 from edgeembed_converters.distill.training.loop import TrainingProgress
 from edgeembed_converters.distill.training.settings import TrainingSettings
 from edgeembed_converters.distill.training.teacher import work_folder
-from edgeembed_converters.distill.training.texts import split_texts
-from edgeembed_converters.packaging.assemble import write_built, write_proven
-from edgeembed_converters.packaging.target import check_target, ignore_step
+from edgeembed_converters.distill.training.text_split import split_texts
+from edgeembed_converters.packaging.assemble import check_target, parts_of, write_proven
+from edgeembed_converters.packaging.report import tower_reports
 from edgeembed_converters.pipeline.build import build_model
 from edgeembed_converters.pipeline.options import BuildOptions
+from edgeembed_converters.quantization.registry import Quantization, checked_quantizations
 from edgeembed_converters.quantization.trial.budget import Budget
-from edgeembed_converters.quantization.variants import (
-    OnStep,
-    Quantization,
-    checked_quantizations,
-)
-from edgeembed_converters.sources.base import TextSource
-from edgeembed_converters.sources.live_text import dummy_ids
-from edgeembed_converters.sources.options import SourceOptions
+from edgeembed_converters.sources.base import SourceOptions, TextSource
 from edgeembed_converters.sources.registry import opened_source
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle import MANIFEST_NAME
@@ -57,7 +52,7 @@ def distill_student(
     settings: TrainingSettings | None = None,
     train_tables: bool = False,
     held_out: int = 1000,
-    quantize: Quantization | Sequence[Quantization] | None = "int8",
+    quantize: Quantization | str | Sequence[Quantization | str] | None = "int8",
     budget: Budget | None = None,
     work_dir: str | Path | None = None,
     learning_curve: str | Path | None = None,
@@ -105,7 +100,7 @@ def distill_student(
         ConversionError: its files are damaged, or the student could not be exported.
         StorageError: the disk is full, or `output` is taken.
     """
-    began = time.perf_counter()
+    start = time.perf_counter()
     on_step = on_step or ignore_step
     target = Path(output)
     folder = work_folder(target, work_dir)
@@ -139,19 +134,10 @@ def distill_student(
     )
     if learning_curve is not None:
         write_learning_curve(Path(learning_curve), outcome.trained.points, student.source.name)
-    options = BuildOptions(
-        exporter="torch",
-        quantize=quantizations,
-        budget=budget or Budget(),
-        mobile=False,
-        example_inputs=dummy_ids(),
-        calibration_images=None,
-        on_step=on_step,
-    )
+    options = BuildOptions(quantize=quantizations, budget=budget, on_step=on_step)
     built = build_model(finished(student, source), options)
-    manifest = write_proven(
-        target, lambda stage: write_built(stage, built), overwrite=overwrite, on_step=on_step
-    )
+    manifest = write_proven(target, parts_of(built), overwrite=overwrite, on_step=on_step)
+    (tower,) = tower_reports(manifest, {})
     return StudentReport(
         path=target,
         name=manifest.name,
@@ -165,9 +151,9 @@ def distill_student(
         held_out=len(split.held_out),
         cosine=outcome.cosine,
         trained=outcome.trained,
-        variants=manifest.text_tower().variants,
-        sizes={variant: made.size for variant, made in built.towers["text"].models.items()},
-        seconds=round(time.perf_counter() - began, 1),
+        variants=tower.variants,
+        sizes=tower.sizes,
+        seconds=round(time.perf_counter() - start, 1),
         notes=built.notes,
     )
 
@@ -178,7 +164,7 @@ def _load_teacher(teacher: str | Path, trust_remote_code: bool) -> TextSource:
             f"teacher {teacher}: expected a PyTorch model, got a bundle, whose layers cannot be "
             "trained; give the model directory that it was converted from"
         )
-    with opened_source(teacher, None, SourceOptions(trust_remote_code=trust_remote_code)) as found:
+    with opened_source(teacher, SourceOptions(trust_remote_code=trust_remote_code)) as found:
         if not isinstance(found, TextSource):
             raise InputError(
                 f"teacher {teacher}: expected an encoder of texts, got one of images; train a "

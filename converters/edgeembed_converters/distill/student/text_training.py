@@ -9,6 +9,7 @@ import torch
 from tokenizers import Tokenizer
 from torch.nn import functional as F
 
+from edgeembed_converters.distill.student.initial_student import Student, freeze_tables
 from edgeembed_converters.distill.student.objective import (
     EncodedTexts,
     Hiding,
@@ -17,7 +18,6 @@ from edgeembed_converters.distill.student.objective import (
     TextLosses,
     encode,
 )
-from edgeembed_converters.distill.student.student import Student, freeze_tables
 from edgeembed_converters.distill.training.loop import (
     Objective,
     TrainingProgress,
@@ -26,7 +26,7 @@ from edgeembed_converters.distill.training.loop import (
 )
 from edgeembed_converters.distill.training.metrics import neighbor_ndcg
 from edgeembed_converters.distill.training.settings import TrainingSettings
-from edgeembed_converters.export.text_tower import TextTower
+from edgeembed_converters.export.encoders import TextEncoder
 from edgeembed_converters.sources.base import TextSource
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.storage import sha256_of
@@ -64,13 +64,13 @@ def train_text_student(
         TrainingError, InputError, StorageError: as `train`.
     """
     device = settings.device
-    tower = TextTower(student.source).to(device)
+    tower = TextEncoder(student.source).to(device)
     if not train_tables:
         freeze_tables(tower)
     with_losses = TextLosses(
         student=tower,
         weights=losses,
-        teacher=TextTower(teacher).to(device) if losses.hidden_states else None,
+        teacher=TextEncoder(teacher).to(device) if losses.hidden_states else None,
         hiding=_hiding(student.source) if losses.masked_tokens else None,
     )
     identity = sha256_of(repr((identity, losses, settings, train_tables)).encode())

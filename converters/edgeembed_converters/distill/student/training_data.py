@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from edgeembed_converters._internal.steps import OnStep
+from edgeembed_converters.distill.student.initial_student import Sample
 from edgeembed_converters.distill.student.objective import EncodedTexts
-from edgeembed_converters.distill.student.student import Sample
 from edgeembed_converters.distill.training.teacher import Teacher, open_teacher
-from edgeembed_converters.distill.training.texts import TrainingTexts
-from edgeembed_converters.quantization.variants import OnStep
+from edgeembed_converters.distill.training.text_split import TextSplit
 from edgeembed_converters.sources.base import TextSource
 from edgeembed_runtime.encoder.progress import OnProgress
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
@@ -40,7 +40,7 @@ class Material:
 def prepare(
     teacher: str | Path,
     source: TextSource,
-    split: TrainingTexts,
+    split: TextSplit,
     folder: Path,
     on_step: OnStep,
     on_teacher: OnProgress | None,

@@ -9,9 +9,8 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed_converters._internal.steps import OnStep, ignore_step
 from edgeembed_converters.conversion import convert
-from edgeembed_converters.packaging.target import ignore_step
-from edgeembed_converters.quantization.variants import OnStep
 from edgeembed_runtime import storage
 from edgeembed_runtime.bundle import MANIFEST_NAME, Manifest
 from edgeembed_runtime.encoder.cache import EmbeddingCache

@@ -8,7 +8,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from edgeembed_converters.graph.cleanup import copied, replace_nodes
+from edgeembed_converters.graph.editing import copied, replace_nodes
 
 # Smaller tables, such as that of token types, are not worth two more operators.
 _MIN_ROWS = 64

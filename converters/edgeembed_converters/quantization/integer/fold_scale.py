@@ -5,7 +5,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from edgeembed_converters.graph.uses import value_uses
+from edgeembed_converters.graph.editing import count_uses
 
 
 class ScaleFolder:
@@ -15,7 +15,7 @@ class ScaleFolder:
         """Look at a graph; `fold` changes its weights."""
         self._weights = {tensor.name: tensor for tensor in graph.initializer}
         self._made_by = {name: node for node in graph.node for name in node.output}
-        self._uses = value_uses(graph)
+        self._uses = count_uses(graph)
 
     def fold(self, name: str, factors: NDArray[np.float32]) -> bool:
         """Multiply the (..., channels) value `name` by (channels,) factors, and say if that went.

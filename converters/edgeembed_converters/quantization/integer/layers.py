@@ -9,8 +9,13 @@ from collections.abc import Mapping, Sequence
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from edgeembed_converters.graph.cleanup import copied, drop_unused, replace_nodes
-from edgeembed_converters.graph.operators import MICROSOFT, need_microsoft_operators
+from edgeembed_converters.graph.editing import (
+    MICROSOFT,
+    copied,
+    drop_unused,
+    import_microsoft_operators,
+    replace_nodes,
+)
 from edgeembed_converters.quantization.integer.projected_attention import (
     ProjectedAttention,
     projected_attentions,
@@ -47,7 +52,7 @@ def with_integer_layers(
         graph.initializer.append(numpy_helper.from_array(weight.levels, _levels(name)))
         graph.initializer.append(numpy_helper.from_array(weight.scales, _scales(name)))
     if attentions:
-        need_microsoft_operators(copy)
+        import_microsoft_operators(copy)
     drop_unused(graph)
     return copy
 

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from edgeembed_converters.graph.uses import value_uses
+from edgeembed_converters.graph.editing import count_uses
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ def projected_attentions(graph: onnx.GraphProto) -> Iterator[ProjectedAttention]
     """Every attention of a graph that has this form."""
     made_by = {name: node for node in graph.node for name in node.output}
     constants = {tensor.name: tensor for tensor in graph.initializer}
-    uses = value_uses(graph)
+    uses = count_uses(graph)
     for attention in graph.node:
         split = made_by.get(attention.input[0]) if attention.input else None
         if (

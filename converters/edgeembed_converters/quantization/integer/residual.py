@@ -10,7 +10,7 @@ from collections.abc import Collection
 import onnx
 from onnx import helper
 
-from edgeembed_converters.graph.cleanup import copied, replace_nodes
+from edgeembed_converters.graph.editing import copied, replace_nodes
 from edgeembed_converters.graph.linears import linear_nodes
 
 

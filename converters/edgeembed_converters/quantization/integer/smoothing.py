@@ -14,7 +14,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from edgeembed_converters.graph.cleanup import copied, replace_nodes
+from edgeembed_converters.graph.editing import copied, replace_nodes
 from edgeembed_converters.graph.linears import linear_nodes
 from edgeembed_converters.quantization.integer.fold_scale import ScaleFolder
 

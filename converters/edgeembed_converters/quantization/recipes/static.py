@@ -1,6 +1,6 @@
-"""onnxruntime's static int8: ranges of activations measured beforehand. For convolution networks.
+"""Static int8, for convolutional networks: activation ranges are measured in advance.
 
-Convolutions have no dynamic int8 operator that is fast.
+onnxruntime has no fast dynamic int8 convolution.
 """
 
 import contextlib
@@ -17,14 +17,13 @@ import onnx
 from edgeembed_converters._internal.quiet import quiet_logging
 from edgeembed_converters.graph.probe import Feeds
 from edgeembed_converters.quantization.integer.bias_correction import bias_corrected
-from edgeembed_converters.quantization.trial.bits import Bits
+from edgeembed_converters.quantization.trial.baseline import Baseline
+from edgeembed_converters.quantization.trial.bits import Bits, required_features
 from edgeembed_converters.quantization.trial.candidate import (
     Candidate,
-    require_unquantized,
-    required_features,
+    load_unquantized,
+    quantization_errors,
 )
-from edgeembed_converters.quantization.trial.errors import quantization_errors
-from edgeembed_converters.quantization.trial.subject import Subject
 from edgeembed_runtime import storage
 
 Ranges = Literal["min-max", "percentile"]
@@ -32,45 +31,43 @@ _RANGES: tuple[Ranges, ...] = ("min-max", "percentile")
 
 
 @dataclass(frozen=True, kw_only=True)
-class StaticRecipe:
-    """How a model is made int8."""
+class StaticSettings:
+    """The settings of one static int8 candidate."""
 
     bits: Bits = 8
     ranges: Ranges = "min-max"
 
     @property
-    def name(self) -> str:
-        """How the manifest calls it."""
+    def description(self) -> str:
+        """The manifest's name for it."""
         return f"static int8, {self.bits}-bit weights per channel, {self.ranges} ranges"
 
 
 class StaticMaker:
-    """Makes static int8 models of one original."""
+    """Makes static int8 models of one baseline."""
 
-    def __init__(self, subject: Subject) -> None:
-        """Read the original.
+    def __init__(self, baseline: Baseline) -> None:
+        """Parse the fp32 model.
 
         Raises:
-            ConversionError: it is no ONNX model, or quantized already.
+            ConversionError: it is not an ONNX model, or it is quantized already.
         """
-        self._calibration = subject.calibration
-        with quantization_errors():
-            self._graph = onnx.load(subject.path)
-        require_unquantized(self._graph)
+        self._calibration = baseline.calibration
+        self._graph = load_unquantized(baseline.model)
 
     def fastest(self, bits: Bits) -> Sequence[Candidate]:
         """One candidate for each way to measure ranges."""
-        # Probabilities are too much alike for the histograms that percentiles are taken from.
-        kinds = _RANGES[:1] if _choice_of_labels(self._graph.graph) else _RANGES
-        return [self._candidate(StaticRecipe(bits=bits, ranges=ranges)) for ranges in kinds]
+        # Class probabilities are too similar for the histograms that percentiles come from.
+        kinds = _RANGES[:1] if _label_selection(self._graph.graph) else _RANGES
+        return [self._candidate(StaticSettings(bits=bits, ranges=ranges)) for ranges in kinds]
 
-    def make(self, recipe: StaticRecipe) -> bytes:
-        """The ONNX model that a recipe gives.
+    def make(self, settings: StaticSettings) -> bytes:
+        """The ONNX model with these settings.
 
         Raises:
             ConversionError: onnxruntime could not quantize it.
         """
-        from onnxruntime.quantization import (
+        from onnxruntime.quantization import (  # noqa: TID251 (a tool)
             CalibrationDataReader,
             CalibrationMethod,
             QuantFormat,
@@ -79,7 +76,7 @@ class StaticMaker:
         )
 
         class Reader(CalibrationDataReader):
-            """Calibration inputs as the quantizer takes them."""
+            """The calibration inputs, in the form that the quantizer takes."""
 
             def __init__(self, inputs: Sequence[Feeds]) -> None:
                 self._inputs = iter(inputs)
@@ -90,7 +87,7 @@ class StaticMaker:
         methods = {"min-max": CalibrationMethod.MinMax, "percentile": CalibrationMethod.Percentile}
         with tempfile.TemporaryDirectory() as folder, quantization_errors():
             source, target = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
-            corrected = bias_corrected(self._graph, self._calibration, recipe.bits)
+            corrected = bias_corrected(self._graph, self._calibration, settings.bits)
             storage.write_file(source, corrected.SerializeToString())
             with (
                 storage.storage_errors("write", target),
@@ -103,33 +100,32 @@ class StaticMaker:
                     Reader(self._calibration),
                     quant_format=QuantFormat.QDQ,
                     per_channel=True,
-                    reduce_range=recipe.bits == 7,
+                    reduce_range=settings.bits == 7,
                     activation_type=QuantType.QUInt8,
                     weight_type=QuantType.QInt8,
-                    calibrate_method=methods[recipe.ranges],
-                    nodes_to_exclude=_choice_of_labels(corrected.graph),
+                    calibrate_method=methods[settings.ranges],
+                    nodes_to_exclude=_label_selection(corrected.graph),
                 )
                 return target.read_bytes()
 
-    def _candidate(self, recipe: StaticRecipe) -> Candidate:
+    def _candidate(self, settings: StaticSettings) -> Candidate:
         return Candidate(
-            name=recipe.name,
-            requires=required_features(recipe.bits),
+            description=settings.description,
+            requires=required_features(settings.bits),
             padding=True,
-            make=partial(self.make, recipe),
-            closer=lambda: iter(()),
+            make=partial(self.make, settings),
         )
 
 
-def _choice_of_labels(graph: onnx.GraphProto) -> list[str]:
-    """Names of the nodes that choose the likeliest labels, and of all behind them.
+def _label_selection(graph: onnx.GraphProto) -> list[str]:
+    """Names of the nodes that select the most likely labels, and of all nodes downstream.
 
-    Probabilities of a thousand classes have no range that 8 bits could hold, and cost no time.
+    Probabilities of a thousand classes do not fit the range of 8 bits, and cost no time.
     """
     chosen = {name for node in graph.node if node.op_type == "TopK" for name in node.input}
     reached = {name for node in graph.node if node.op_type == "TopK" for name in node.output}
     names: list[str] = []
-    for node in graph.node:  # in the order in which they run
+    for node in graph.node:  # in topological order
         if reached.intersection(node.input):
             reached.update(node.output)
         if reached.intersection(node.output) or chosen.intersection(node.output):

@@ -1,12 +1,13 @@
-"""What every family of recipes offers to the search."""
+"""What a recipe offers to the search: models that it can make, fast ones first."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import onnx
 
-from edgeembed_converters.quantization.trial.bits import Bits
-from edgeembed_runtime.errors import ConversionError
+from edgeembed_runtime._internal.messages import first_line
+from edgeembed_runtime.errors import ConversionError, StorageError
 
 _QUANTIZED_OPS = frozenset(
     (
@@ -16,42 +17,52 @@ _QUANTIZED_OPS = frozenset(
 )
 
 
+def nothing_closer() -> Iterator["Candidate"]:
+    """For a candidate that nothing builds on."""
+    return iter(())
+
+
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """One recipe for one model, not made yet.
+    """One way to quantize one model; not made yet.
 
-    `name` is how the manifest calls it, `requires` and `padding` are the manifest's. `make` gives
-    the ONNX model, or raises ConversionError. `closer` gives slower and more faithful candidates
-    that build on this one, in this order.
+    `description` becomes the manifest's `recipe`; `requires` and `padding` are the manifest's too.
+    `make` returns the ONNX model, or raises ConversionError. `closer` yields slower and more
+    faithful candidates that build on this one, in this order.
     """
 
-    name: str
-    requires: tuple[str, ...]
-    padding: bool
+    description: str
+    requires: tuple[str, ...] = ()
+    padding: bool = True
     make: Callable[[], bytes]
-    closer: Callable[[], Iterator["Candidate"]]
+    closer: Callable[[], Iterator["Candidate"]] = nothing_closer
 
 
-# The fastest candidates for a width of weights; they cost the same, so that the most faithful
-# one is the best.
-Fastest = Callable[[Bits], Sequence[Candidate]]
-
-
-def require_unquantized(model: onnx.ModelProto) -> None:
-    """Refuse a model that is quantized already.
+def load_unquantized(model: bytes) -> onnx.ModelProto:
+    """Parse an fp32 ONNX model.
 
     Raises:
-        ConversionError: it is.
+        ConversionError: it is not an ONNX model, or it is quantized already.
     """
-    if _QUANTIZED_OPS.intersection(node.op_type for node in model.graph.node):
+    with quantization_errors():
+        parsed = onnx.load_from_string(model)
+    if _QUANTIZED_OPS.intersection(node.op_type for node in parsed.graph.node):
         raise ConversionError("the model is quantized already; start from the fp32 model")
+    return parsed
 
 
-def required_features(bits: Bits) -> tuple[str, ...]:
-    """CPU features of which a machine needs one for weights of this width to be right."""
-    return ("vnni", "neon") if bits == 8 else ()
+@contextmanager
+def quantization_errors() -> Generator[None]:
+    """Turn whatever onnxruntime's quantizers raise on an unusual graph into ConversionError.
 
-
-def counts_of(layers: int, shares: Sequence[float]) -> tuple[int, ...]:
-    """Shares of a number of layers as numbers, each once and at least 1; none of no layers."""
-    return tuple(dict.fromkeys(max(1, round(share * layers)) for share in shares if layers))
+    StorageError (a full or failing disk) passes through.
+    """
+    try:
+        yield
+    except StorageError:
+        raise
+    except Exception as error:
+        raise ConversionError(
+            f"onnxruntime could not quantize the model: {first_line(error)}; "
+            "convert without quantize"
+        ) from error

@@ -83,7 +83,7 @@ def test_images_of_the_users_own_to_calibrate_on(report, tmp_path, image_files):
     again = quantize(
         calibrated.path,
         tmp_path / "again",
-        target="fp16",
+        quantize="fp16",
         budget=ANYTHING,
         calibration_images=image_files[:3],
     )
@@ -174,19 +174,24 @@ def test_a_transform_that_is_none(tmp_path):
 
 
 def test_a_preprocessing_that_is_not_the_originals_is_refused(tmp_path, monkeypatch):
-    from edgeembed_converters.sources import live_image
+    from edgeembed_converters.sources import registry
+    from edgeembed_converters.sources.live_image import load_image_module
 
-    original = live_image.load_image_module
+    class DeclaredWrongly:
+        name = "image module, declared wrongly"
 
-    def declared_wrongly(module, options):
-        from dataclasses import replace
+        def matches(self, source, options):
+            return isinstance(source, Network)
 
-        source = original(module, options)
-        wrong = replace(source.preprocess, mean=(0.1, 0.5, 0.9))
-        right = lambda image: torch.rand(1, 3, 32, 32)  # noqa: E731
-        return replace(source, preprocess=wrong, original_pixels=right)
+        def load(self, source, options, scratch):
+            from dataclasses import replace
 
-    monkeypatch.setattr("edgeembed_converters.sources.registry.load_image_module", declared_wrongly)
+            found = load_image_module(source, options)
+            wrong = replace(found.preprocess, mean=(0.1, 0.5, 0.9))
+            right = lambda image: torch.rand(1, 3, 32, 32)  # noqa: E731
+            return replace(found, preprocess=wrong, original_pixels=right)
+
+    monkeypatch.setattr(registry, "_registered", [DeclaredWrongly()])
     with pytest.raises(ParityError, match="not the original"):
         convert(Network(), tmp_path / "bundle", preprocess=PREPROCESS)
     assert not (tmp_path / "bundle").exists()

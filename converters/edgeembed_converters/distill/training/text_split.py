@@ -15,14 +15,14 @@ _HELD_OUT_SHARE = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingTexts:
+class TextSplit:
     """Distinct texts to train on, and others to measure on."""
 
     train: tuple[str, ...]
     held_out: tuple[str, ...]
 
 
-def split_texts(texts: Iterable[str], held_out: int, seed: int) -> TrainingTexts:
+def split_texts(texts: Iterable[str], held_out: int, seed: int) -> TextSplit:
     """Leave out what is empty or came before, and hold out at most a tenth, chosen by `seed`.
 
     Raises:
@@ -44,7 +44,7 @@ def split_texts(texts: Iterable[str], held_out: int, seed: int) -> TrainingTexts
         raise InputError(f"held_out: expected at least 3 texts to measure on, got {held_out}")
     order = np.random.default_rng(seed).permutation(len(distinct)).tolist()
     count = min(held_out, len(distinct) // _HELD_OUT_SHARE)
-    return TrainingTexts(
+    return TextSplit(
         train=tuple(distinct[place] for place in sorted(order[count:])),
         held_out=tuple(distinct[place] for place in sorted(order[:count])),
     )

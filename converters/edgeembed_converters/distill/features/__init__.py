@@ -1,1 +1,0 @@
-"""Students of any module's features."""

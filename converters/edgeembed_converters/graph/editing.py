@@ -1,0 +1,58 @@
+"""Edits that every rewrite of a graph is made of: copy, replace, rewire, prune."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+import onnx
+
+# The domain of onnxruntime's own operators.
+MICROSOFT = "com.microsoft"
+
+
+def copied(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A deep copy of the model."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    return copy
+
+
+def replace_nodes(graph: onnx.GraphProto, nodes: Sequence[onnx.NodeProto]) -> None:
+    """Replace all nodes of the graph; `nodes` may include some of its current ones."""
+    # Deleting the graph's own nodes would empty them.
+    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del graph.node[:]
+    graph.node.extend(kept)
+
+
+def replace_inputs(nodes: Iterable[onnx.NodeProto], names: Mapping[str, str]) -> None:
+    """Rewire the inputs of nodes; `names` maps old value names to new ones."""
+    for node in nodes:
+        for place, name in enumerate(node.input):
+            node.input[place] = names.get(name, name)
+
+
+def drop_unused(graph: onnx.GraphProto) -> None:
+    """Drop nodes and weights that no output of the graph depends on."""
+    needed = {value.name for value in graph.output}
+    kept: list[onnx.NodeProto] = []
+    for node in reversed(graph.node):  # nodes are in topological order
+        if needed.intersection(node.output):
+            needed.update(node.input)
+            kept.append(node)
+    replace_nodes(graph, kept[::-1])
+    weights = [tensor for tensor in graph.initializer if tensor.name in needed]
+    del graph.initializer[:]
+    graph.initializer.extend(weights)
+
+
+def count_uses(graph: onnx.GraphProto) -> Counter[str]:
+    """How often each value is read, by name: as an input of a node or an output of the graph."""
+    uses = Counter(name for node in graph.node for name in node.input)
+    uses.update(value.name for value in graph.output)
+    return uses
+
+
+def import_microsoft_operators(model: onnx.ModelProto) -> None:
+    """Add onnxruntime's own operators to the model's opset imports."""
+    if all(opset.domain != MICROSOFT for opset in model.opset_import):
+        model.opset_import.append(onnx.helper.make_opsetid(MICROSOFT, 1))
