@@ -16,7 +16,7 @@ from results_file import write_results
 
 from edgeembed import Encoder
 from edgeembed.evaluate import ObservationCache, evaluate, open_models, open_tasks
-from edgeembed.evaluate.evaluation import Evaluation
+from edgeembed.evaluate.runner.evaluation import Evaluation
 from edgeembed_runtime.bundle import Bundle
 
 

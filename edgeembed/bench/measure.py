@@ -8,8 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from edgeembed.bench.images import HEIGHT, WIDTH, images_of
-from edgeembed.bench.texts import texts_of
+from edgeembed.bench.inputs import HEIGHT, WIDTH, images_of, texts_of
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.engine.memory import resident_bytes
 

@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 
 from edgeembed import Encoder
-from edgeembed.bench.images import HEIGHT, WIDTH
+from edgeembed.bench.inputs import HEIGHT, WIDTH
 from edgeembed_runtime.bundle import Modality
 
 READY = "ready"

@@ -44,9 +44,9 @@ def offline_finding(path: Path) -> Finding:
             stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return Finding(name="offline", status="note", found=f"could not be tried: {error}")
+        return Finding.note("offline", f"could not be tried: {error}")
     if child.returncode == 0 and child.stdout.strip() == "sockets 0":
         found = "loaded and encoded in a process without any use of the network"
-        return Finding(name="offline", status="ok", found=found)
+        return Finding.ok("offline", found)
     words = (child.stderr.strip() or child.stdout.strip() or "no message").splitlines()[-1]
-    return Finding(name="offline", status="wrong", found=words, advice="please report this")
+    return Finding.wrong("offline", words, "please report this")

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from edgeembed import Index
-from edgeembed.ingest.commit import Commit, Planned
 from edgeembed.ingest.passages import Passage
+from edgeembed.ingest.pending_commit import PendingCommit, Planned
 from edgeembed.ingest.texts import format_of
 
 # After a file's name, the keys of its passages have the line of a record and a number.
@@ -32,7 +32,7 @@ class FileUpdate:
         self._seen: dict[str, set[str]] = {}
         self.planned: dict[str, Planned] = {}
 
-    def add(self, passage: Passage, commit: Commit) -> None:
+    def add(self, passage: Passage, commit: PendingCommit) -> None:
         """Plan one passage; `commit` is what it will be handed over to."""
         source: str = passage.metadata["source"]
         if passage.number == 0:  # of two records with one key the last one counts
@@ -53,7 +53,7 @@ class FileUpdate:
         self._removed |= self._stored - seen
         self.planned = {key: each for key, each in self.planned.items() if key in seen}
 
-    def hand_over(self, commit: Commit) -> None:
+    def hand_over(self, commit: PendingCommit) -> None:
         """Put what was planned so far into a commit."""
         commit.take(self.planned.values(), self._removed)
         self._stored = (self._stored | self.planned.keys()) - self._removed

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgeembed.ingest.folders import FoundFile, read_text_file
+from edgeembed.ingest.files import FoundFile, read_text_file
 from edgeembed.ingest.texts import format_of, read_records, text_of
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError

@@ -83,3 +83,18 @@ def texts_in(stream: BinaryIO, name: str, text_format: TextFormat, field: str) -
     else:
         for number, record in read_records(stream, name):
             yield text_of(record, field, name, number)
+
+
+def read_json(path: Path) -> Any:
+    """Read the document.
+
+    Raises:
+        InputError: it is no JSON.
+        StorageError: the file cannot be read.
+    """
+    with storage_errors("read", path):
+        data = path.read_bytes()
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: expected JSON: {error}") from error

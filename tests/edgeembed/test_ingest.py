@@ -7,7 +7,7 @@ import os
 import pytest
 
 from edgeembed import Encoder
-from edgeembed.ingest.folders import FoundFile, find_files, read_text_file
+from edgeembed.ingest.files import FoundFile, find_files, read_text_file
 from edgeembed.ingest.passages import ChunkSettings, PassageReader
 from edgeembed.ingest.texts import format_of, read_lines, read_records, read_texts, text_of
 from edgeembed_runtime.errors import InputError, StorageError

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from edgeembed import quantize
-from edgeembed.bench.quantization_plot import quantization_page
+from edgeembed.visualize.quantization_plot import quantization_page
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.encoder.encoder import Encoder
 

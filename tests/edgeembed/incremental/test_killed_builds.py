@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from edgeembed import Index
 from edgeembed.cli.app import app
-from edgeembed.ingest.indexed_files import read_indexed_files
+from edgeembed.ingest.file_state import read_file_states
 
 KILLED = """
 import os, signal, sys
@@ -97,7 +97,7 @@ def test_a_build_that_is_killed_never_lies_and_is_completed(
     assert result.returncode == -9, result.stderr
     present = contents("i")
     with Index.open("i") as index:
-        for name, file in read_indexed_files(index).items():
+        for name, file in read_file_states(index).items():
             fresh = {k: v for k, v in expected.items() if k.startswith(f"{name}#")}
             if file.mtime_ns == (OLD + 60) * 10**9 and file.sha256:
                 assert {k: v for k, v in present.items() if k.startswith(f"{name}#")} == fresh

@@ -1,0 +1,112 @@
+"""`edgeembed distill static`: a table of token vectors that gives a teacher's vectors."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgeembed.cli.models.distill_training import training_bar, training_facts
+from edgeembed.cli.shared.output import (
+    AsJson,
+    err,
+    megabytes,
+    print_facts,
+    print_json,
+    print_table,
+)
+from edgeembed.ingest.texts import format_of, read_texts
+
+if TYPE_CHECKING:
+    from edgeembed import StaticReport
+
+
+def static(
+    teacher: Annotated[
+        str,
+        typer.Argument(help="A bundle, the directory of a trained model, or its id on the Hub."),
+    ],
+    texts: Annotated[
+        Path,
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            help="Texts to learn from: one a line, or .jsonl with a field 'text'.",
+        ),
+    ],
+    output: Annotated[Path, typer.Argument(help="The bundle directory to write.")],
+    dim: Annotated[int, typer.Option(min=1, help="Components of a vector.")] = 256,
+    vocabulary: Annotated[
+        int | None, typer.Option(help="How many tokens to keep; by default all of the teacher's.")
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Cut texts here; by default the teacher's limit.")
+    ] = None,
+    rows: Annotated[
+        list[str] | None, typer.Option(help="int8, fp16 or fp32; may be given more than once.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="How often each text is seen.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same table.")] = 0,
+    curve: Annotated[Path | None, typer.Option(help="Draw the training in this PNG file.")] = None,
+    work_dir: Annotated[
+        Path | None,
+        typer.Option(help="For teacher vectors and checkpoints; by default OUTPUT.work."),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the bundle.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a bundle at OUTPUT.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a table of token vectors on unlabelled texts: small, and without a transformer.
+
+    A command that was stopped goes on where it was when it is given again.
+
+    Example: edgeembed distill static minilm.bundle texts.txt tiny.bundle --vocabulary 20000
+    """
+    import edgeembed
+    from edgeembed_converters.distill.static.distill_static import STATIC_SETTINGS
+
+    settings = replace(STATIC_SETTINGS, seed=seed, epochs=epochs or STATIC_SETTINGS.epochs)
+    with training_bar() as bar:
+        report = edgeembed.distill_static(
+            teacher,
+            read_texts(texts, format_of(texts), "text"),
+            output,
+            dim=dim,
+            vocabulary=vocabulary,
+            max_tokens=max_tokens,
+            settings=settings,
+            rows=rows or "int8",  # pyright: ignore[reportArgumentType]  # it is checked there
+            learning_curve=curve,
+            work_dir=work_dir,
+            name=name,
+            overwrite=force,
+            on_step=bar.on_step,
+            on_teacher=bar.on_teacher,
+            on_progress=bar.on_progress,
+        )
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        show_report(report)
+
+
+def show_report(report: "StaticReport") -> None:
+    """Print what a distillation did."""
+    print_facts(
+        [
+            ("bundle", report.path),
+            ("teacher", report.teacher),
+            ("table", f"{report.tokens:,} tokens of {report.dim} components"),
+            *training_facts(report),
+        ]
+    )
+    print_table(
+        ["variant", "#size", "#mean cosine", "made by"],
+        [
+            (v.name, megabytes(report.sizes[v.name]), f"{v.fidelity.mean_cosine:.6f}", v.recipe)
+            for v in report.variants
+        ],
+        title="Variants, compared with the same table in 32 bits",
+    )
+    for note in report.notes:
+        err.print(f"Note: {note}", highlight=False)
