@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeembed.evaluate.datasets.table import Table, beginning_of_txt, read_table
-from edgeembed.ingest.texts import format_of, read_texts
+from edgeembed.ingest.texts import read_texts
 from edgeembed_runtime.errors import InputError
 
 
@@ -58,7 +58,7 @@ def read_plain_texts(path: Path) -> tuple[str, ...]:
     Raises:
         InputError: fewer than two texts.
     """
-    texts = dict.fromkeys(t for t in read_texts(path, format_of(path), "text") if t.strip())
+    texts = dict.fromkeys(t for t in read_texts(path) if t.strip())
     if len(texts) < 2:
         raise InputError(f"{path}: expected two texts or more, found {len(texts)}")
     return tuple(texts)

@@ -90,7 +90,7 @@ def evaluate(
     every model, so that differences are paired.
 
     Raises:
-        InputError: there is no model or task, or a model cannot do a task.
+        InputError: there is no model or task, a model cannot do a task, or a task scores no model.
     """
     if not models or not tasks:
         raise InputError(f"expected models and tasks, got {len(models)} and {len(tasks)}")
@@ -128,7 +128,7 @@ class _Runner:
         answers = [self._observe(model, task, kept) for model in self.models]
         self.on_step(f"{task.name}: drawing {self.draws} samples")
         values = [observed.values for observed, _ in answers]
-        scores = [task.score(rows) for rows in values]
+        scores = self._scores(task, values)
         drawn = resampled_scores(task, values, draws=self.draws, seed=self.seed)
         return TaskResult(
             name=task.name,
@@ -151,6 +151,22 @@ class _Runner:
             },
         )
 
+    def _scores(self, task: Task, values: Sequence[Values]) -> list[float]:
+        counts = {len(rows) for rows in values}
+        if len(counts) > 1:
+            raise InputError(
+                f"{task.kind} {task.name}: expected a row for every item from every model, got "
+                f"{', '.join(map(str, sorted(counts)))} rows"
+            )
+        scores = [_number(task, task.score(rows)) for rows in values]
+        if task.is_quality and all(math.isnan(score) for score in scores):
+            names = ", ".join(model.name for model in self.models)
+            raise InputError(
+                f"{task.kind} {task.name}: expected a score, got NaN: no {task.metric} of {names}, "
+                "nothing varies"
+            )
+        return scores
+
     def _observe(
         self, model: Model, task: Task, kept: TaskObservations | None
     ) -> tuple[Observed, float]:
@@ -170,6 +186,14 @@ class _Runner:
             value=scores[number] - scores[self.reference],
             interval=interval(drawn[number] - drawn[self.reference]),
         )
+
+
+def _number(task: Task, score: object) -> float:
+    if not isinstance(score, int | float):
+        raise InputError(
+            f"{task.kind} {task.name}: expected a number as score, got {type(score).__name__}"
+        )
+    return float(score)
 
 
 def _notes(task: Task, observed: Observed, score: float) -> tuple[str, ...]:
