@@ -35,7 +35,7 @@ def quantize(
     bundle: str | Path,
     output: str | Path,
     *,
-    target: Quantization | Sequence[Quantization] = "int8",
+    quantize: Quantization | Sequence[Quantization] = "int8",
     budget: Budget | None = None,
     calibration: Sequence[str] | None = None,
     calibration_images: ImageInputs | None = None,
@@ -50,7 +50,7 @@ def quantize(
     Args:
         bundle: the directory of a bundle with an fp32 variant; it is not changed.
         output: the directory to write. It appears whole, at the end, or not at all.
-        target: as `quantize` of `convert`; a variant of the same name is replaced.
+        quantize: as in `convert`; a variant of the same name is replaced.
         budget: what "int8" and "int8-portable" may lose.
         calibration: texts like those that will be encoded, in place of the built-in ones.
         calibration_images: a folder or a list of images like those that will be encoded, in place
@@ -68,9 +68,9 @@ def quantize(
     began = time.perf_counter()
     on_step = on_step or ignore_step
     out = Path(output)
-    wanted = checked_quantizations(target)
+    wanted = checked_quantizations(quantize)
     if not wanted:
-        raise InputError("target: expected a variant to make, got none")
+        raise InputError("quantize: expected a variant to make, got none")
     texts = checked_calibration(calibration)
     source = Bundle.open(bundle)
     if out.exists() and out.resolve() == source.path.resolve():

@@ -69,10 +69,15 @@ def text_of(record: dict[str, Any], field: str, name: str, number: int) -> str:
     return text
 
 
-def read_texts(path: Path, text_format: TextFormat, field: str) -> Iterator[str]:
-    """Yield the texts of one file, as lines or from a field of its records."""
+def read_texts(path: Path, field: str = "text") -> Iterator[str]:
+    """Yield the texts of one file: its lines, or a field of its records if it is .jsonl.
+
+    Raises:
+        InputError: a line is no UTF-8, or a record has no text there.
+        StorageError: the file cannot be read.
+    """
     with storage_errors("read", path), path.open("rb") as stream:
-        yield from texts_in(stream, str(path), text_format, field)
+        yield from texts_in(stream, str(path), format_of(path), field)
 
 
 def texts_in(stream: BinaryIO, name: str, text_format: TextFormat, field: str) -> Iterator[str]:

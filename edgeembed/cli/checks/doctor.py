@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from edgeembed.cli.shared.output import AsJson, print_json, print_table, step_progress
+from edgeembed.cli.shared.options import AsJson
+from edgeembed.cli.shared.output import print_json, print_table, step_progress
 from edgeembed.doctor.bundle import bundle_findings
 from edgeembed.doctor.finding import Finding
 from edgeembed.doctor.machine import machine_findings

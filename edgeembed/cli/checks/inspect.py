@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from edgeembed import Index
-from edgeembed.cli.shared.output import AsJson, megabytes, print_facts, print_json, print_table
-from edgeembed.cli.shared.targets import is_index
+from edgeembed.cli.shared.opening import is_index
+from edgeembed.cli.shared.options import AsJson
+from edgeembed.cli.shared.output import megabytes, print_facts, print_json, print_table
 from edgeembed_runtime.bundle import Bundle, ImageTower, TextTower
 from edgeembed_runtime.bundle.manifest_json import manifest_to_json
 

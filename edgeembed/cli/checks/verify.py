@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from edgeembed import Encoder, Index
-from edgeembed.cli.shared.output import AsJson, out, print_json, print_table
-from edgeembed.cli.shared.targets import ModelPath, is_index
+from edgeembed.cli.shared.opening import is_index
+from edgeembed.cli.shared.options import AsJson, ModelPath
+from edgeembed.cli.shared.output import out, print_json, print_table
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.encoder.self_test import SelfTest
 from edgeembed_runtime.errors import EdgeEmbedError

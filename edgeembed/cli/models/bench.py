@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from edgeembed.bench.run import VariantSpeed, bench_variant
-from edgeembed.cli.shared.output import AsJson, print_json, print_table, step_progress
+from edgeembed.cli.shared.options import AsJson
+from edgeembed.cli.shared.output import print_json, print_table, step_progress
 from edgeembed_runtime.bundle import Bundle, Modality, Tower, Variant
 from edgeembed_runtime.engine.cpu import available_cpus, cpu_features
 from edgeembed_runtime.engine.providers import CPU

@@ -6,9 +6,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeembed.cli.shared.output import AsJson, err, megabytes, print_facts, print_json, print_table
-from edgeembed.cli.shared.output import step_progress as steps
-from edgeembed.ingest.texts import format_of, read_texts
+from edgeembed.cli.shared.options import (
+    AsJson,
+    BundleName,
+    BundleOutput,
+    CalibrationImages,
+    MeanCosine,
+    MinCosine,
+    Overwrite,
+    PairsSpearman,
+    RetrievalOverlap,
+    TrustRemoteCode,
+    Variants,
+    budget_of,
+)
+from edgeembed.cli.shared.output import (
+    err,
+    megabytes,
+    print_facts,
+    print_json,
+    print_table,
+    step_progress,
+)
+from edgeembed.ingest.texts import read_texts
 from edgeembed_runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,71 +43,61 @@ def convert(
     source: Annotated[
         str,
         typer.Argument(
-            help="Directory of a trained model, its id on the Hugging Face Hub, or a file of word "
-            "vectors: word2vec, GloVe or fastText."
+            help="The directory of a trained model, its id on the Hugging Face Hub, or a file of "
+            "word vectors: word2vec, GloVe or fastText."
         ),
     ],
-    output: Annotated[Path, typer.Argument(help="The bundle directory to write.")],
-    quantize: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Adds a variant: int8, int8-faithful or int8-portable for CPUs, "
-            "fp16 for GPUs; may be given more than once."
-        ),
-    ] = None,
+    output: BundleOutput,
+    quantize: Variants = None,
+    mean_cosine: MeanCosine = None,
+    min_cosine: MinCosine = None,
+    pairs_spearman: PairsSpearman = None,
+    retrieval_overlap: RetrievalOverlap = None,
     mobile: Annotated[
         bool, typer.Option("--mobile", help="Add files for phones: ORT format, fixed lengths.")
     ] = False,
     pooling: Annotated[
         str | None,
-        typer.Option(help="cls, mean, max, last, mean_sqrt_len or weightedmean; the model's own."),
+        typer.Option(
+            help="cls, mean, max, last, mean_sqrt_len or weightedmean; default: the model's own."
+        ),
     ] = None,
     normalize: Annotated[
-        bool | None, typer.Option(help="Unit length or not; by default as the model does.")
+        bool | None, typer.Option(help="Whether vectors get unit length; default: as the model.")
     ] = None,
     max_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Cut texts here; by default the model's own limit.")
+        int | None, typer.Option(min=1, help="Truncate texts here; default: the model's limit.")
     ] = None,
     rotate: Annotated[
         str | None,
-        typer.Option(help="Turn the space so that shorter vectors keep more: pca or learned."),
+        typer.Option(help="Rotate the space so that truncated vectors keep more: pca or learned."),
     ] = None,
     rotate_on: Annotated[
-        Path | None, typer.Option(help="File of texts, one a line, to fit the rotation on.")
+        Path | None, typer.Option(help="Fit the rotation on the texts in this file, one a line.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the bundle.")] = None,
-    calibration_images: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True,
-            file_okay=False,
-            help="A folder of images like yours, for int8 of a model of images.",
-        ),
-    ] = None,
+    name: BundleName = None,
+    calibration_images: CalibrationImages = None,
     exporter: Annotated[str, typer.Option(help="torch or optimum.")] = "torch",
     revision: Annotated[str | None, typer.Option(help="Revision of a Hub id.")] = None,
     unknown: Annotated[
         str | None,
-        typer.Option(help="Of word vectors: unknown words become subword, zero, mean or error."),
+        typer.Option(help="Word vectors: unknown words become subword, zero, mean or error."),
     ] = None,
     max_words: Annotated[
-        int | None, typer.Option(min=1, help="Of word vectors: read no more words.")
+        int | None, typer.Option(min=1, help="Word vectors: read only the first words.")
     ] = None,
     bad_words: Annotated[
-        str | None, typer.Option(help="Of word vectors: bad lines are an error, or skip them.")
+        str | None, typer.Option(help="Word vectors: bad lines are an error (default), or skip.")
     ] = None,
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run Python code that the model brings.")
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace a bundle at OUTPUT.")] = False,
+    trust_remote_code: TrustRemoteCode = False,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Turn a trained PyTorch encoder into a bundle, and prove it equal to the original.
 
-    Of texts (sentence-transformers, transformers), of images (transformers, timm), or of both
-    (CLIP, SigLIP).
-
-    A file of word vectors becomes a bundle too: a text's vector is the mean of its words'.
+    Takes models of texts (sentence-transformers, transformers), of images (transformers, timm), or
+    of both (CLIP, SigLIP). A file of word vectors becomes a bundle too: the vector of a text is the
+    mean of its words' vectors.
 
     Examples: edgeembed convert ./all-MiniLM-L6-v2 minilm.bundle --quantize int8
 
@@ -95,7 +105,7 @@ def convert(
     """
     import edgeembed
 
-    with steps() as progress:
+    with step_progress() as progress:
         task = progress.add_task("Starting")
 
         def on_step(step: str) -> None:
@@ -103,48 +113,51 @@ def convert(
 
         if Path(source).is_file():
             given = {
-                "pooling": pooling,
-                "revision": revision,
+                "mean_cosine": mean_cosine,
+                "min_cosine": min_cosine,
+                "pairs_spearman": pairs_spearman,
+                "retrieval_overlap": retrieval_overlap,
                 "mobile": mobile or None,
+                "pooling": pooling,
                 "rotate": rotate,
+                "rotate_on": rotate_on,
                 "calibration_images": calibration_images,
+                "revision": revision,
             }
-            _refuse_options(f"the file {source}", given)
+            _refuse(given, f"the file {source}")
             report = edgeembed.import_word_vectors(
                 source,
                 output,
-                unknown=unknown,  # pyright: ignore[reportArgumentType]  # they are checked there
+                unknown=unknown,  # pyright: ignore[reportArgumentType]  # checked there
                 max_words=max_words,
                 quantize=quantize,  # pyright: ignore[reportArgumentType]
                 normalize=bool(normalize),
                 max_tokens=max_tokens,
                 bad_words=bad_words or "error",  # pyright: ignore[reportArgumentType]
                 name=name,
-                overwrite=force,
+                overwrite=overwrite,
                 on_step=on_step,
             )
         else:
             given = {"unknown": unknown, "max_words": max_words, "bad_words": bad_words}
-            _refuse_options(f"the model {source}", given)
-            texts = None
-            if rotate_on is not None:
-                texts = list(read_texts(rotate_on, format_of(rotate_on), "text"))
+            _refuse(given, f"the model {source}")
             report = edgeembed.convert(
                 source,
                 output,
                 quantize=quantize,  # pyright: ignore[reportArgumentType]
+                budget=budget_of(mean_cosine, min_cosine, pairs_spearman, retrieval_overlap),
                 mobile=mobile,
                 pooling=pooling,  # pyright: ignore[reportArgumentType]
                 normalize=normalize,
                 max_tokens=max_tokens,
                 rotate=rotate,  # pyright: ignore[reportArgumentType]
-                rotate_on=texts,
+                rotate_on=None if rotate_on is None else list(read_texts(rotate_on)),
                 name=name,
                 calibration_images=calibration_images,
                 exporter=exporter,  # pyright: ignore[reportArgumentType]
                 revision=revision,
                 trust_remote_code=trust_remote_code,
-                overwrite=force,
+                overwrite=overwrite,
                 on_step=on_step,
             )
     if as_json:
@@ -153,16 +166,15 @@ def convert(
         show_report(report)
 
 
-def _refuse_options(source: str, given: Mapping[str, object]) -> None:
-    """Refuse options that have no meaning for what is converted.
+def _refuse(given: Mapping[str, object], source: str) -> None:
+    """Refuse options that mean nothing for what is converted.
 
     Raises:
         InputError: one was given.
     """
-    for option, value in given.items():
+    for parameter, value in given.items():
         if value is not None:
-            option = option.replace("_", "-")
-            raise InputError(f"--{option}: it has no meaning for {source}")
+            raise InputError(f"{parameter}: expected nothing, as it has no meaning for {source}")
 
 
 def show_report(report: "ConversionReport") -> None:

@@ -6,16 +6,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeembed.cli.models.distill_training import training_bar, training_facts
-from edgeembed.cli.shared.output import (
-    AsJson,
-    err,
-    megabytes,
-    print_facts,
-    print_json,
-    print_table,
+from edgeembed.cli.models.distill_training import (
+    HeldOut,
+    LearningCurve,
+    Seed,
+    WorkDir,
+    training_bar,
+    training_facts,
 )
-from edgeembed.ingest.texts import format_of, read_texts
+from edgeembed.cli.shared.options import (
+    AsJson,
+    BundleName,
+    BundleOutput,
+    Overwrite,
+)
+from edgeembed.cli.shared.output import err, megabytes, print_facts, print_json, print_table
+from edgeembed.ingest.texts import read_texts
 
 if TYPE_CHECKING:
     from edgeembed import StaticReport
@@ -34,52 +40,51 @@ def static(
             help="Texts to learn from: one a line, or .jsonl with a field 'text'.",
         ),
     ],
-    output: Annotated[Path, typer.Argument(help="The bundle directory to write.")],
+    output: BundleOutput,
     dim: Annotated[int, typer.Option(min=1, help="Components of a vector.")] = 256,
     vocabulary: Annotated[
-        int | None, typer.Option(help="How many tokens to keep; by default all of the teacher's.")
+        int | None, typer.Option(help="Tokens to keep; default: all of the teacher's.")
     ] = None,
     max_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Cut texts here; by default the teacher's limit.")
+        int | None, typer.Option(min=1, help="Truncate texts here; default: the teacher's limit.")
     ] = None,
     rows: Annotated[
-        list[str] | None, typer.Option(help="int8, fp16 or fp32; may be given more than once.")
+        list[str] | None, typer.Option(help="Variant to write: int8, fp16 or fp32. Repeatable.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="How often each text is seen.")] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same table.")] = 0,
-    curve: Annotated[Path | None, typer.Option(help="Draw the training in this PNG file.")] = None,
-    work_dir: Annotated[
-        Path | None,
-        typer.Option(help="For teacher vectors and checkpoints; by default OUTPUT.work."),
-    ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the bundle.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a bundle at OUTPUT.")] = False,
+    held_out: HeldOut = 1000,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the texts.")] = 4,
+    seed: Seed = 0,
+    learning_curve: LearningCurve = None,
+    work_dir: WorkDir = None,
+    name: BundleName = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train a table of token vectors on unlabelled texts: small, and without a transformer.
+    """Train a table of token vectors on unlabeled texts: small, and no transformer at run time.
 
-    A command that was stopped goes on where it was when it is given again.
+    A command that was stopped resumes where it was when it is run again.
 
     Example: edgeembed distill static minilm.bundle texts.txt tiny.bundle --vocabulary 20000
     """
     import edgeembed
     from edgeembed_converters.distill.static.distill_static import STATIC_SETTINGS
 
-    settings = replace(STATIC_SETTINGS, seed=seed, epochs=epochs or STATIC_SETTINGS.epochs)
+    settings = replace(STATIC_SETTINGS, seed=seed, epochs=epochs)
     with training_bar() as bar:
         report = edgeembed.distill_static(
             teacher,
-            read_texts(texts, format_of(texts), "text"),
+            read_texts(texts),
             output,
             dim=dim,
             vocabulary=vocabulary,
             max_tokens=max_tokens,
+            held_out=held_out,
             settings=settings,
             rows=rows or "int8",  # pyright: ignore[reportArgumentType]  # it is checked there
-            learning_curve=curve,
+            learning_curve=learning_curve,
             work_dir=work_dir,
             name=name,
-            overwrite=force,
+            overwrite=overwrite,
             on_step=bar.on_step,
             on_teacher=bar.on_teacher,
             on_progress=bar.on_progress,

@@ -5,16 +5,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeembed.cli.models.distill_training import training_bar, training_facts
-from edgeembed.cli.shared.output import (
-    AsJson,
-    err,
-    megabytes,
-    print_facts,
-    print_json,
-    print_table,
+from edgeembed.cli.models.distill_training import (
+    HeldOut,
+    LearningCurve,
+    Seed,
+    WorkDir,
+    training_bar,
+    training_facts,
 )
-from edgeembed.ingest.texts import format_of, read_texts
+from edgeembed.cli.shared.options import (
+    AsJson,
+    BundleName,
+    BundleOutput,
+    MeanCosine,
+    MinCosine,
+    Overwrite,
+    PairsSpearman,
+    RetrievalOverlap,
+    TrustRemoteCode,
+    Variants,
+    budget_of,
+)
+from edgeembed.cli.shared.output import err, megabytes, print_facts, print_json, print_table
+from edgeembed.ingest.texts import read_texts
 
 if TYPE_CHECKING:
     from edgeembed import StudentReport
@@ -33,40 +46,44 @@ def student(
             help="Texts to learn from: one a line, or .jsonl with a field 'text'.",
         ),
     ],
-    output: Annotated[Path, typer.Argument(help="The bundle directory to write.")],
+    output: BundleOutput,
     layers: Annotated[
         str, typer.Option(help="How many of the teacher's layers to keep, or which: 0,2,5.")
     ] = "3",
     width: Annotated[
-        int | None, typer.Option(help="Of the token vectors inside; by default the teacher's.")
+        int | None, typer.Option(help="Width of the hidden states; default: the teacher's.")
     ] = None,
     embedding_rank: Annotated[
-        int | None, typer.Option(help="Of the token table; by default it is kept whole.")
+        int | None, typer.Option(help="Rank of the token table; default: full.")
     ] = None,
     dim: Annotated[
-        int | None, typer.Option(help="Components of a vector; by default the teacher's.")
+        int | None, typer.Option(help="Components of a vector; default: the teacher's.")
     ] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="How often each text is seen.")] = 1,
-    learning_rate: Annotated[float, typer.Option(help="The highest one.")] = 4e-4,
-    batch_size: Annotated[int, typer.Option(min=1)] = 32,
+    train_tables: Annotated[
+        bool, typer.Option("--train-tables", help="Train the token table too.")
+    ] = False,
+    held_out: HeldOut = 1000,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the texts.")] = 1,
+    learning_rate: Annotated[float, typer.Option(help="The peak learning rate.")] = 4e-4,
+    batch_size: Annotated[int, typer.Option(min=1, help="Texts per step.")] = 32,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     precision: Annotated[str, typer.Option(help="fp32 or bf16.")] = "fp32",
-    seed: Annotated[int, typer.Option(help="The same seed gives the same student.")] = 0,
-    quantize: Annotated[
-        list[str] | None, typer.Option(help="As for convert; by default int8.")
-    ] = None,
-    curve: Annotated[Path | None, typer.Option(help="Draw the training in this PNG file.")] = None,
-    work_dir: Annotated[
-        Path | None,
-        typer.Option(help="For teacher vectors and checkpoints; by default OUTPUT.work."),
-    ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the bundle.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a bundle at OUTPUT.")] = False,
+    seed: Seed = 0,
+    quantize: Variants = None,
+    mean_cosine: MeanCosine = None,
+    min_cosine: MinCosine = None,
+    pairs_spearman: PairsSpearman = None,
+    retrieval_overlap: RetrievalOverlap = None,
+    learning_curve: LearningCurve = None,
+    work_dir: WorkDir = None,
+    name: BundleName = None,
+    trust_remote_code: TrustRemoteCode = False,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train a smaller encoder on unlabelled texts to give its teacher's vectors.
+    """Train a smaller encoder on unlabeled texts to give its teacher's vectors.
 
-    A command that was stopped goes on where it was when it is given again.
+    A command that was stopped resumes where it was when it is run again.
 
     Example: edgeembed distill student ./all-MiniLM-L6-v2 texts.txt small.bundle --layers 3
     """
@@ -75,12 +92,14 @@ def student(
     with training_bar() as bar:
         report = edgeembed.distill_student(
             teacher,
-            read_texts(texts, format_of(texts), "text"),
+            read_texts(texts),
             output,
             layers=_layers(layers),
             width=width,
             embedding_rank=embedding_rank,
             dim=dim,
+            train_tables=train_tables,
+            held_out=held_out,
             settings=edgeembed.TrainingSettings(
                 epochs=epochs,
                 learning_rate=learning_rate,
@@ -90,10 +109,12 @@ def student(
                 seed=seed,
             ),
             quantize=quantize or "int8",  # pyright: ignore[reportArgumentType]
-            learning_curve=curve,
+            budget=budget_of(mean_cosine, min_cosine, pairs_spearman, retrieval_overlap),
+            learning_curve=learning_curve,
             work_dir=work_dir,
             name=name,
-            overwrite=force,
+            trust_remote_code=trust_remote_code,
+            overwrite=overwrite,
             on_step=bar.on_step,
             on_teacher=bar.on_teacher,
             on_progress=bar.on_progress,

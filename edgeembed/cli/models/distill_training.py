@@ -1,9 +1,11 @@
-"""What both kinds of `edgeembed distill` show: a bar while they train, and what came of it."""
+"""What both kinds of `edgeembed distill` share: options, a progress bar, and the results."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from rich.progress import Progress as Bar
 
 from edgeembed.cli.shared.output import bar_progress
@@ -11,6 +13,15 @@ from edgeembed.cli.shared.output import bar_progress
 if TYPE_CHECKING:
     from edgeembed import StaticReport, StudentReport
     from edgeembed_converters.distill.training.loop import TrainingProgress
+
+
+HeldOut = Annotated[int, typer.Option(help="Texts to measure on, not trained on.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same student.")]
+LearningCurve = Annotated[Path | None, typer.Option(help="Plot the training to this PNG file.")]
+WorkDir = Annotated[
+    Path | None,
+    typer.Option(help="For teacher vectors and checkpoints; default: beside the bundle."),
+]
 
 
 class TrainingBar:

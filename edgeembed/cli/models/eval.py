@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 from platformdirs import user_cache_path
 
-from edgeembed.cli.shared.output import AsJson, err, out, print_json, print_table, step_progress
+from edgeembed.cli.shared.options import AsJson
+from edgeembed.cli.shared.output import err, out, print_json, print_table, step_progress
 from edgeembed.evaluate.models.compact import Compaction, StoredAs, compacted
 from edgeembed.evaluate.models.model import Model
 from edgeembed.evaluate.models.open_models import open_models

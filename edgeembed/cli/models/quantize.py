@@ -5,15 +5,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeembed.cli.shared.output import (
+from edgeembed.cli.shared.options import (
     AsJson,
-    err,
-    megabytes,
-    print_json,
-    print_table,
-    step_progress,
+    BundleOutput,
+    CalibrationImages,
+    MeanCosine,
+    MinCosine,
+    Overwrite,
+    PairsSpearman,
+    RetrievalOverlap,
+    Variants,
+    budget_of,
 )
-from edgeembed.ingest.texts import format_of, read_texts
+from edgeembed.cli.shared.output import err, megabytes, print_json, print_table, step_progress
+from edgeembed.ingest.texts import read_texts
 from edgeembed.visualize.quantization_plot import quantization_page
 from edgeembed_runtime.storage import staged_file
 
@@ -26,59 +31,43 @@ if TYPE_CHECKING:
 
 def quantize(
     bundle: Annotated[Path, typer.Argument(help="A bundle with an fp32 variant.")],
-    output: Annotated[Path, typer.Argument(help="The bundle directory to write.")],
-    target: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="int8, int8-faithful, int8-portable or fp16; may be given more than once. "
-            "By default int8."
-        ),
-    ] = None,
+    output: BundleOutput,
+    quantize: Variants = None,
+    mean_cosine: MeanCosine = None,
+    min_cosine: MinCosine = None,
+    pairs_spearman: PairsSpearman = None,
+    retrieval_overlap: RetrievalOverlap = None,
     calibration: Annotated[
         Path | None,
         typer.Option(
             exists=True,
             dir_okay=False,
-            help="Texts like those to be encoded: one a line, or .jsonl with a field 'text'.",
+            help="Calibrate on texts like yours: one a line, or .jsonl with a field 'text'.",
         ),
     ] = None,
-    calibration_images: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True, file_okay=False, help="A folder of images like those to be encoded."
-        ),
-    ] = None,
-    mean_cosine: Annotated[
-        float | None, typer.Option(help="The least mean cosine to the original that int8 may have.")
-    ] = None,
+    calibration_images: CalibrationImages = None,
     html: Annotated[
         Path | None, typer.Option(help="Write a plot of all recipes to this HTML file.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a bundle at OUTPUT.")] = False,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Make smaller variants of a bundle: try recipes, measure them, keep what meets the budget.
 
-    Example: edgeembed quantize minilm.bundle smaller.bundle --target int8-faithful --html plot.html
+    Example: edgeembed quantize minilm.bundle small.bundle --quantize int8-faithful --html plot.html
     """
     import edgeembed
 
-    texts = None
-    if calibration is not None:
-        texts = list(read_texts(calibration, format_of(calibration), "text"))
-    budget = edgeembed.Budget()
-    if mean_cosine is not None:
-        budget = edgeembed.Budget(mean_cosine=mean_cosine)
     with step_progress() as progress:
         task = progress.add_task("Starting")
         report = edgeembed.quantize(
             bundle,
             output,
-            target=target or "int8",  # pyright: ignore[reportArgumentType]  # quantize checks it
-            budget=budget,
-            calibration=texts,
+            quantize=quantize or "int8",  # pyright: ignore[reportArgumentType]  # checked there
+            budget=budget_of(mean_cosine, min_cosine, pairs_spearman, retrieval_overlap),
+            calibration=None if calibration is None else list(read_texts(calibration)),
             calibration_images=calibration_images,
-            overwrite=force,
+            overwrite=overwrite,
             on_step=lambda step: progress.update(task, description=step),
         )
     if html is not None:

@@ -8,8 +8,9 @@ import numpy as np
 import typer
 
 from edgeembed import Encoder
-from edgeembed.cli.shared.output import AsJson, bar_progress, err, print_json, print_table
-from edgeembed.cli.shared.targets import ModelPath, VariantName, load_model
+from edgeembed.cli.shared.opening import load_model
+from edgeembed.cli.shared.options import AsJson, ModelPath, VariantName
+from edgeembed.cli.shared.output import bar_progress, err, print_json, print_table
 from edgeembed.ingest.duplicates import DuplicateGroup, near_duplicates
 from edgeembed.ingest.files import scan
 from edgeembed.ingest.image_indexer import images_of

@@ -14,15 +14,9 @@ import typer
 from edgeembed import Encoder, Hit, Index
 from edgeembed.cli.models.convert import show_report
 from edgeembed.cli.search.index import bundle_info
-from edgeembed.cli.shared.output import (
-    AsJson,
-    bar_progress,
-    out,
-    print_json,
-    print_table,
-    step_progress,
-)
-from edgeembed.cli.shared.targets import is_index
+from edgeembed.cli.shared.opening import is_index
+from edgeembed.cli.shared.options import AsJson
+from edgeembed.cli.shared.output import bar_progress, out, print_json, print_table, step_progress
 from edgeembed.demo.minilm import MODEL_ID, find_minilm
 from edgeembed.demo.stdlib_docs import stdlib_functions
 from edgeembed_runtime.bundle import MANIFEST_NAME

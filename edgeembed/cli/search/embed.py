@@ -12,10 +12,11 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from edgeembed.cli.shared.opening import load_model
+from edgeembed.cli.shared.options import MODEL_VARIABLE, VariantName
 from edgeembed.cli.shared.output import bar_progress, err, json_text, print_json
-from edgeembed.cli.shared.targets import MODEL_VARIABLE, VariantName, load_model
 from edgeembed.ingest.files import IMAGE_SUFFIXES
-from edgeembed.ingest.texts import TextFormat, format_of, read_texts, texts_in
+from edgeembed.ingest.texts import TextFormat, read_texts, texts_in
 from edgeembed_runtime.bundle import Modality
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.storage import staged_file
@@ -111,7 +112,7 @@ def _read(files: list[Path], stdin_format: TextFormat, field: str) -> Iterator[s
     if not files:
         yield from texts_in(sys.stdin.buffer, "standard input", stdin_format, field)
     for path in files:
-        yield from read_texts(path, format_of(path), field)
+        yield from read_texts(path, field)
 
 
 def _shown(vectors: Iterable[NDArray[np.float32]], total: int) -> Iterator[NDArray[np.float32]]:

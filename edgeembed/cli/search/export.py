@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from edgeembed import Index
+from edgeembed.cli.shared.options import JsonSummary
 from edgeembed.cli.shared.output import bar_progress, err, print_json
 from edgeembed.export.npy import export_npy
 from edgeembed.export.parquet import export_parquet
@@ -19,7 +20,7 @@ def export(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="A .parquet file, or .npy with a .jsonl beside.")
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
+    as_json: JsonSummary = False,
 ) -> None:
     """Write the keys, documents, metadata and vectors of an index to a file.
 

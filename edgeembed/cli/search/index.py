@@ -9,15 +9,8 @@ from edgeembed import Encoder, Index
 from edgeembed.cli.search.index_images import ImageRuns
 from edgeembed.cli.search.index_texts import TextRuns
 from edgeembed.cli.search.index_watch import Runs, follow
-from edgeembed.cli.shared.output import AsJson
-from edgeembed.cli.shared.targets import (
-    DEFAULT_INDEX,
-    IndexPath,
-    ModelPath,
-    VariantName,
-    bundle_path,
-    is_index,
-)
+from edgeembed.cli.shared.opening import bundle_path, is_index
+from edgeembed.cli.shared.options import DEFAULT_INDEX, AsJson, IndexPath, ModelPath, VariantName
 from edgeembed.ingest.files import scan
 from edgeembed.ingest.passages import ChunkSettings, PassageReader
 from edgeembed.ingest.watch import watched_folders
@@ -33,10 +26,10 @@ def index(
     ],
     model: ModelPath = None,
     index_path: IndexPath = DEFAULT_INDEX,
-    chunk_tokens: Annotated[
+    max_tokens: Annotated[
         int | None, typer.Option(min=8, help="Tokens per passage; by default all the model takes.")
     ] = None,
-    overlap: Annotated[
+    overlap_tokens: Annotated[
         int | None,
         typer.Option(
             min=0,
@@ -79,7 +72,7 @@ def index(
         else:
             reader = PassageReader(
                 encoder=opened.encoder,
-                chunks=_chunk_settings(chunk_tokens, overlap, opened.encoder),
+                chunks=_chunk_settings(max_tokens, overlap_tokens, opened.encoder),
                 text_field=field,
             )
             runs = TextRuns(opened.index, reader, everything=everything, as_json=as_json)

@@ -6,6 +6,7 @@ from typing import Annotated, cast
 import typer
 
 from edgeembed import Index
+from edgeembed.cli.shared.options import JsonSummary
 from edgeembed.cli.shared.output import err, print_json, step_progress
 from edgeembed.visualize.map_page import map_page
 from edgeembed.visualize.map_points import read_points
@@ -28,7 +29,7 @@ def map_(
         int, typer.Option(min=3, help="Of a larger index so many documents are drawn at random.")
     ] = 20_000,
     seed: Annotated[int, typer.Option(min=0, help="Of the draw, and of UMAP.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
+    as_json: JsonSummary = False,
 ) -> None:
     """Draw an index: a dot for each document, its text on hover, in one file that opens offline.
 

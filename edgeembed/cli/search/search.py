@@ -10,14 +10,9 @@ from typing import Annotated, Any, cast
 import typer
 
 from edgeembed import Hit, Index
-from edgeembed.cli.shared.output import AsJson, err, print_json, print_table
-from edgeembed.cli.shared.targets import (
-    DEFAULT_INDEX,
-    IndexPath,
-    ModelPath,
-    VariantName,
-    load_model,
-)
+from edgeembed.cli.shared.opening import load_model
+from edgeembed.cli.shared.options import DEFAULT_INDEX, AsJson, IndexPath, ModelPath, VariantName
+from edgeembed.cli.shared.output import err, print_json, print_table
 from edgeembed.visualize.gallery import Row, Shown, write_gallery
 from edgeembed_runtime.errors import InputError
 

@@ -9,6 +9,8 @@ from typing import ParamSpec
 
 import typer
 
+from edgeembed.cli.shared.output import show_problem
+from edgeembed.cli.shared.wording import in_options, option_names
 from edgeembed_runtime.errors import EdgeEmbedError
 
 P = ParamSpec("P")
@@ -18,7 +20,10 @@ DEBUG_VARIABLE = "EDGEEMBED_DEBUG"
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
-    """Make `command` turn every error into one line on stderr and a non-zero exit code."""
+    """Make `command` turn every error into one line on stderr and a non-zero exit code.
+
+    The line names the command's options where the error names parameters of Python.
+    """
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -30,7 +35,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(FAILED) from None
         except EdgeEmbedError as error:
-            _fail(str(error), FAILED, error)
+            _fail(in_options(str(error), option_names(command)), FAILED, error)
         except MemoryError as error:
             _fail("out of memory; use fewer or shorter inputs", FAILED, error)
         except (typer.Exit, typer.Abort):
@@ -51,5 +56,5 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
 def _fail(message: str, code: int, error: BaseException) -> None:
     if os.environ.get(DEBUG_VARIABLE):
         traceback.print_exception(error)
-    typer.echo(f"edgeembed: {' '.join(message.split())}", err=True)
+    show_problem(message)
     raise typer.Exit(code) from None

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -17,8 +17,6 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 # What is shown is people's own text, so square brackets and colons in it mean nothing.
 out = Console(markup=False, emoji=False)

@@ -66,7 +66,7 @@ def changed_corpus(tmp_path_factory, tiny_path):
     base = tmp_path_factory.mktemp("killed")
     make_corpus(base / "corpus", 1)
     age(base / "corpus")
-    arguments = [str(base / "corpus"), "-m", str(tiny_path), "--chunk-tokens", "16"]
+    arguments = [str(base / "corpus"), "-m", str(tiny_path), "--max-tokens", "16"]
     run = CliRunner().invoke(app, ["index", *arguments, "-i", str(base / "old.index")])
     assert run.exit_code == 0, run.stderr
     kept = {i: (base / "corpus" / f"{i:03}.txt").read_text() for i in range(0, 120, 3)}

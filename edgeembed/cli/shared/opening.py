@@ -1,33 +1,11 @@
-"""Options that several commands share, and telling a bundle from an index."""
+"""Opening what people name: a bundle, an index, or the model that an index remembers."""
 
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from edgeembed import Encoder
 from edgeembed_runtime.bundle import Bundle, Modality
 from edgeembed_runtime.bundle.default_bundle import default_bundle
 from edgeembed_runtime.index.base.layout import CATALOG
-
-DEFAULT_INDEX = Path("edgeembed.index")
-MODEL_VARIABLE = "EDGEEMBED_MODEL"
-
-IndexPath = Annotated[
-    Path, typer.Option("--index", "-i", envvar="EDGEEMBED_INDEX", help="The index directory.")
-]
-ModelPath = Annotated[
-    Path | None,
-    typer.Option(
-        "--model",
-        "-m",
-        envvar=MODEL_VARIABLE,
-        help="The bundle to encode with; by default the one in the package.",
-    ),
-]
-VariantName = Annotated[
-    str, typer.Option("--variant", help="fp32, int8, ...; by default what suits this machine.")
-]
 
 
 def is_index(path: Path) -> bool:
