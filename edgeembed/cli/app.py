@@ -58,7 +58,7 @@ _GROUPS = {
     "Example: edgeembed distill static minilm.bundle texts.txt tiny.bundle",
 }
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="edgeembed",
     help="Trained embedding models on the edge: convert, embed and search, offline.",
     no_args_is_help=True,

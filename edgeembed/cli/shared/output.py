@@ -19,8 +19,8 @@ from rich.progress import (
 from rich.table import Table
 
 # What is shown is people's own text, so square brackets and colons in it mean nothing.
-out = Console(markup=False, emoji=False)
-err = Console(stderr=True, markup=False, emoji=False)
+out: Console = Console(markup=False, emoji=False)
+err: Console = Console(stderr=True, markup=False, emoji=False)
 
 
 def show_problem(message: str) -> None:

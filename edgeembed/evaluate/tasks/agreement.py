@@ -29,7 +29,7 @@ class Agreement:
     texts: tuple[str, ...]
     reference: Model
     kind = "agreement"
-    metric = f"overlap@{NEIGHBORS}"
+    metric = "overlap@10"
     is_quality = True
 
     @property

@@ -58,7 +58,7 @@ class Index:
         """Open an index; see Index.open."""
         if mode not in ("r", "rw"):
             raise InputError(f"mode: expected 'r' or 'rw', got {mode!r}")
-        self.path = Path(path).absolute()
+        self.path: Path = Path(path).absolute()
         self.mode: Literal["r", "rw"] = mode
         self._encoder = encoder
         self._process = os.getpid()
