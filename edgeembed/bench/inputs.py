@@ -1,4 +1,4 @@
-"""Inputs to measure with: texts of given lengths in tokens, and images like a camera's."""
+"""Benchmark inputs: texts of given lengths in tokens, and camera-like images."""
 
 import io
 
@@ -18,13 +18,13 @@ _WORDS = tuple(_STORY.split())
 
 
 def texts_of(encoder: Encoder, tokens: int, count: int) -> list[str]:
-    """`count` different texts of `tokens` tokens, special ones included, or a few less."""
+    """`count` different texts of about `tokens` tokens, special tokens included, never more."""
     (special,) = encoder.count_tokens([""])
     return [_text(encoder, number, max(1, tokens - special)) for number in range(count)]
 
 
 def images_of(count: int) -> list[bytes]:
-    """`count` different JPEG files of 640 x 480 pixels, with slopes, edges and grain."""
+    """`count` different JPEG files of 640 x 480 pixels, with gradients, edges and grain."""
     from PIL import Image
 
     rng = np.random.default_rng(0)

@@ -1,7 +1,7 @@
 """A fresh process of the benchmark: `python -m edgeembed.bench.worker BUNDLE KIND VARIANT SECONDS`.
 
-KIND is text or image. Prints a line when the first vector is there, and then the figures as JSON;
-with 0 seconds only the line.
+KIND is text or image. Prints "ready" when the first vector is there, then the figures as JSON; with
+0 seconds, only "ready".
 """
 
 import json

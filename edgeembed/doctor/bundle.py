@@ -1,4 +1,4 @@
-"""A bundle on this machine: files, variants, vectors."""
+"""Checks of a bundle on this machine: files, variants, vectors."""
 
 import time
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from edgeembed_runtime.errors import EdgeEmbedError
 
 
 def bundle_findings(path: Path) -> Iterator[Finding]:
-    """Check the files of the bundle at `path`, and run its golden inputs in every variant.
+    """Check the files of the bundle at `path`, and run its golden inputs through every variant.
 
     Raises:
         BundleError: there is no bundle, or its manifest cannot be read.

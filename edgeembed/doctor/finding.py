@@ -1,4 +1,4 @@
-"""What the doctor finds."""
+"""The result of one check."""
 
 from dataclasses import dataclass
 from typing import Literal

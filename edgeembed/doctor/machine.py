@@ -1,4 +1,4 @@
-"""The machine and what is installed on it."""
+"""Checks of the machine and of what is installed."""
 
 import os
 import platform
@@ -11,12 +11,12 @@ from edgeembed_runtime.engine.cpu import available_cpus, cpu_features, cpu_quota
 from edgeembed_runtime.index.ann.annoy_probe import annoy_module, is_installed
 from edgeembed_runtime.version import __version__
 
-# Older ones have known holes; pyproject.toml asks for the same.
+# Older ones have known vulnerabilities; pyproject.toml requires the same.
 _OLDEST_ONNXRUNTIME = (1, 24, 3)
 
 
 def machine_findings() -> Iterator[Finding]:
-    """Look at the processor, the threads, onnxruntime, Annoy and SQLite."""
+    """Check the processor, threads, onnxruntime, Annoy and SQLite."""
     python = f"edgeembed {__version__}, Python {platform.python_version()}, {platform.platform()}"
     yield Finding.ok("version", python)
     yield _features()
@@ -34,7 +34,7 @@ def _features() -> Finding:
         return Finding.note(
             "processor",
             f"{platform.machine()}, features unknown",
-            "name a variant, since none that needs a feature is chosen by itself",
+            "name a variant: none that needs a CPU feature is chosen automatically",
         )
     found = f"{platform.machine()}: {features}"
     if "vnni" not in cpu_features() and "neon" not in cpu_features():

@@ -1,4 +1,4 @@
-"""An index as vectors in a .npy file, and the rest in a .jsonl file beside it."""
+"""Exports an index as vectors in a .npy file and the rest in a .jsonl file beside it."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from edgeembed_runtime.storage import staged_file
 def export_npy(index: Index, target: Path, on_rows: Callable[[int], None]) -> tuple[Path, ...]:
     """Write (n, dim) float32 vectors to `target`, and keys, documents and metadata beside it.
 
-    Both have the same order, and both are put in place at the end. `on_rows` is called with the
+    Both have the same order and appear at the end. `on_rows` is called with the
     number of documents that each batch has written.
 
     Raises:

@@ -1,4 +1,4 @@
-"""An index as one Parquet file."""
+"""Exports an index as one Parquet file."""
 
 import json
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def export_parquet(index: Index, target: Path, on_rows: Callable[[int], None]) -
     )
     with (
         staged_file(target) as file,
-        # A dictionary of numbers that are all different would only make it larger.
+        # A dictionary of distinct numbers would only make the file larger.
         pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=False) as writer,
     ):
         for batch in index.batches():

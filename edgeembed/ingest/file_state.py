@@ -1,4 +1,4 @@
-"""What an index remembers of every file in it, so that only what changed is read again."""
+"""The state of every indexed file, kept in the index so that only changed files are read again."""
 
 import hashlib
 import json
@@ -15,17 +15,17 @@ from edgeembed.ingest.passages import PassageReader
 from edgeembed_runtime.storage import sha256_file, sha256_of, storage_errors
 
 _NOTE = "file:"
-# Counts up when passages are cut in another way, so that all files are cut again.
+# Raise it when chunking changes, so that all files are chunked again.
 _CUT_VERSION = 1
-# The coarsest clock of a file system (FAT's): a file that changed so short a time ago can change
-# again without another mtime.
+# The coarsest file system clock (FAT): a file that changed within this time can change again
+# without a new mtime.
 _SETTLED_NS = 2_000_000_000
 _UNSETTLED = -1
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileState:
-    """A file as it was when its passages went into the index; kept there as a note."""
+    """A file as it was when its passages went into the index; stored there as a note."""
 
     place: str
     size: int
@@ -33,45 +33,47 @@ class FileState:
     sha256: str
     """Empty while not all of its passages are in the index."""
     settings: str
-    """What its passages depend on beside the file."""
+    """A fingerprint of what its passages depend on besides the file."""
     model: str
-    """What their vectors depend on beside their texts."""
+    """A fingerprint of what their vectors depend on besides their texts."""
 
     def unfinished(self) -> "FileState":
-        """The same, not yet indexed as a whole: to be read again."""
+        """The same, marked as not fully indexed: to be read again."""
         return replace(self, sha256="")
 
     def is_unchanged(self, now: "FileState") -> bool:
-        """Whether there is no need to read the file: size, mtime, place and settings are equal."""
+        """Whether the file need not be read: size, mtime, place and settings are equal."""
         return bool(self.sha256) and replace(now, sha256=self.sha256) == self
 
     def has_same_content(self, now: "FileState") -> bool:
-        """Whether there is no need to cut it: content, place and settings are equal."""
+        """Whether the file need not be chunked: content, place and settings are equal."""
         return bool(self.sha256) and replace(self, size=now.size, mtime_ns=now.mtime_ns) == now
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """Fingerprints of what passages and their vectors depend on beside the files."""
+class Fingerprints:
+    """Fingerprints of what passages and their vectors depend on besides the files."""
 
     passages: str
     model: str
 
 
-def fingerprints_of(reader: PassageReader) -> Settings:
-    """The fingerprints of how `reader` cuts, and of the model that it cuts for."""
+def fingerprints_of(reader: PassageReader) -> Fingerprints:
+    """The fingerprints of how `reader` chunks files, and of its model."""
     encoder: Encoder = reader.encoder
     chunks = reader.chunks
     model = [encoder.space, encoder.variant]
     cut = [chunks.max_tokens, chunks.overlap_tokens, encoder.max_tokens, reader.text_field]
-    return Settings(passages=_fingerprint([_CUT_VERSION, *cut, *model]), model=_fingerprint(model))
+    return Fingerprints(
+        passages=_fingerprint([_CUT_VERSION, *cut, *model]), model=_fingerprint(model)
+    )
 
 
-def stat_file(file: FoundFile, settings: Settings) -> FileState:
-    """The file as it is now, unread: without its hash.
+def stat_file(file: FoundFile, settings: Fingerprints) -> FileState:
+    """The state of a file now, without reading it: the hash is empty.
 
     Raises:
-        StorageError: it cannot be looked at.
+        StorageError: the file cannot be examined.
     """
     with storage_errors("read", file.path):
         status = file.path.stat()
@@ -86,13 +88,13 @@ def stat_file(file: FoundFile, settings: Settings) -> FileState:
 
 
 def settled(file: FileState) -> FileState:
-    """The file as it is remembered: without its mtime, if that is too young to tell changes."""
+    """The state to remember: without an mtime that is too recent to reveal later changes."""
     young = file.mtime_ns + _SETTLED_NS > time.time_ns()
     return replace(file, mtime_ns=_UNSETTLED) if young else file
 
 
 def content_hash(path: Path) -> str:
-    """SHA-256 of a file; of one that holds no text only of its beginning, as no more counts.
+    """SHA-256 of a file; of a binary file, only of its first bytes, as the rest does not matter.
 
     Raises:
         StorageError: it cannot be read.
@@ -103,14 +105,14 @@ def content_hash(path: Path) -> str:
 
 
 def read_file_states(index: Index) -> dict[str, FileState]:
-    """What an index remembers, by the files' names; what is damaged counts as forgotten."""
+    """The states that an index remembers, by file name; damaged ones count as forgotten."""
     noted = {n.removeprefix(_NOTE): t for n, t in index.notes().items() if n.startswith(_NOTE)}
     parsed = {name: _parsed(text) for name, text in noted.items()}
     return {name: file for name, file in parsed.items() if file is not None}
 
 
 def as_notes(files: Mapping[str, FileState | None]) -> dict[str, str | None]:
-    """Files by name as notes of an index; None forgets one."""
+    """File states by name as notes for an index; None forgets a file."""
     return {
         _NOTE + name: None if file is None else json.dumps(asdict(file))
         for name, file in files.items()
@@ -118,18 +120,18 @@ def as_notes(files: Mapping[str, FileState | None]) -> dict[str, str | None]:
 
 
 def gone_files(known: Mapping[str, FileState], found: FoundFiles) -> list[str]:
-    """Names of files that were under what was looked at and are no more."""
+    """Names of indexed files that a scan should have found and did not."""
     present = {file.name for file in found.files}
-    was_looked_at, is_unreadable = _under(found.scanned), _under(found.unreadable)
+    was_scanned, is_unreadable = _under(found.scanned), _under(found.unreadable)
     return [
         name
         for name, file in known.items()
-        if name not in present and was_looked_at(file.place) and not is_unreadable(file.place)
+        if name not in present and was_scanned(file.place) and not is_unreadable(file.place)
     ]
 
 
 def _under(places: Iterable[str]) -> Callable[[str], bool]:
-    """A test for being one of `places`, or below one."""
+    """A predicate: whether a place is one of `places` or below one."""
     exactly = frozenset(places)
     below = tuple(os.path.join(place, "") for place in exactly)  # noqa: PTH118
     return lambda place: place in exactly or place.startswith(below)

@@ -1,4 +1,4 @@
-"""Which files of a folder hold text."""
+"""Finds the files of folders, and tells text from binary files."""
 
 import os
 import stat
@@ -10,7 +10,7 @@ from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.index.base.layout import CATALOG
 from edgeembed_runtime.storage import storage_errors
 
-# Folders that tools fill; nobody means them by "my files".
+# Folders that tools fill, which are not what people mean by "my files".
 _TOOL_FOLDERS = frozenset({"node_modules", "__pycache__", "site-packages", "venv", "target"})
 _PROBE_BYTES = 8192
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -18,22 +18,23 @@ IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".t
 
 @dataclass(frozen=True, kw_only=True)
 class FoundFile:
-    """A file to index, and its name in the index: its path as given, so that it can be opened."""
+    """A file to index, and its name in the index: the path as given, so that it can be opened."""
 
     path: Path
     name: str
 
     @property
     def place(self) -> str:
-        """Where it is, whatever the working directory: its folder without links, and its name."""
+        """Its absolute path, with links in its folder resolved."""
         return os.path.join(os.path.realpath(self.path.parent), self.path.name)  # noqa: PTH118
 
 
 @dataclass(frozen=True, kw_only=True)
 class FoundFiles:
-    """The files of some sources: what is under `scanned` and not in `files` is not there.
+    """The files of some sources: what is under `scanned` but not in `files` does not exist.
 
-    Both hold places; so does `unreadable`: folders of which nobody knows what is in them.
+    `scanned` and `unreadable` hold places (see `FoundFile.place`); the latter are folders that
+    could not be listed.
     """
 
     files: tuple[FoundFile, ...]
@@ -42,7 +43,7 @@ class FoundFiles:
 
 
 def place_of(source: Path) -> str:
-    """The place of a source: of a folder without links, of a file as FoundFile.place."""
+    """The place of a source: a folder with links resolved, or a file as in FoundFile.place."""
     if source.is_dir():
         return os.path.realpath(source)
     return FoundFile(path=source, name="").place
@@ -65,7 +66,7 @@ def scan(sources: Iterable[Path]) -> FoundFiles:
 
 
 def scan_below(root: Path, paths: Iterable[Path]) -> FoundFiles:
-    """Find what is at or below some paths in the folder `root`, as scan(root) would."""
+    """Find what is at or below some paths in the folder `root`, as scan([root]) would."""
     reached = [path for path in paths if _is_reached(root, path)]
     files: dict[str, FoundFile] = {}
     unreadable: list[str] = []
@@ -93,15 +94,15 @@ def find_files(
 ) -> Iterator[FoundFile]:
     """Yield every file given, and every file of every folder given, in a stable order.
 
-    Hidden files and folders, links, indexes, and folders that tools fill are passed over.
+    Hidden files and folders, links, indexes, and folders filled by tools are skipped.
 
     Args:
         sources: files and folders.
-        on_unreadable: is told of folders that cannot be listed.
+        on_unreadable: called with each folder that cannot be listed.
 
     Raises:
         InputError: a source does not exist.
-        StorageError: nobody can tell whether it does.
+        StorageError: the file system cannot tell whether it does.
     """
     for source in sources:
         with storage_errors("read", source):
@@ -115,14 +116,14 @@ def find_files(
 
 
 def binary_beginning(path: Path) -> bytes | None:
-    """The first bytes of a file, if they show that it holds no text: there is a NUL."""
+    """The first bytes of a file if they hold a NUL, which no text has; None otherwise."""
     with path.open("rb") as file:
         beginning = file.read(_PROBE_BYTES)
     return beginning if b"\0" in beginning else None
 
 
 def read_text_file(path: Path) -> str | None:
-    """The text of a file, or None where it holds none: NUL bytes, or no UTF-8."""
+    """The text of a file; None if it has NUL bytes early on or is not UTF-8."""
     if binary_beginning(path) is not None:
         return None
     try:
@@ -137,10 +138,12 @@ def _walk(root: Path, on_unreadable: Callable[[Path], None]) -> Iterator[FoundFi
             on_unreadable(Path(error.filename))
 
     for folder, folders, names in os.walk(root, onerror=report):
-        if CATALOG in names:  # closing a file of an index that is open here drops SQLite's locks
+        if (
+            CATALOG in names
+        ):  # closing a file of an index that is open here would drop SQLite's locks
             folders.clear()
             continue
-        folders[:] = sorted(name for name in folders if not _is_passed_over(name))
+        folders[:] = sorted(name for name in folders if not _is_skipped(name))
         for name in sorted(names):
             path = Path(folder) / name
             if not name.startswith(".") and _is_regular(path):
@@ -148,10 +151,10 @@ def _walk(root: Path, on_unreadable: Callable[[Path], None]) -> Iterator[FoundFi
 
 
 def _is_reached(root: Path, path: Path) -> bool:
-    """Whether the walk of `root` comes to where `path` is, or was."""
+    """Whether a walk of `root` reaches the place of `path`."""
     folder = root
     for part in path.relative_to(root).parts:
-        if _is_passed_over(part) or (folder / CATALOG).exists() or _is_link(folder, root):
+        if _is_skipped(part) or (folder / CATALOG).exists() or _is_link(folder, root):
             return False
         folder /= part
     return True
@@ -161,7 +164,7 @@ def _is_link(folder: Path, root: Path) -> bool:
     return folder != root and folder.is_symlink()
 
 
-def _is_passed_over(name: str) -> bool:
+def _is_skipped(name: str) -> bool:
     return name.startswith(".") or name in _TOOL_FOLDERS
 
 
@@ -170,11 +173,11 @@ def _is_regular(path: Path) -> bool:
         return stat.S_ISREG(path.lstat().st_mode)
     except FileNotFoundError:
         return False
-    except OSError:  # listed, so it is there: whoever reads it says what is wrong
+    except OSError:  # it was listed, so it exists: reading it will tell what is wrong
         return True
 
 
 def _found(path: Path) -> FoundFile:
-    # A name that is not UTF-8 cannot be a key; escaped, people still know which file it is.
+    # A name that is not UTF-8 cannot be a key; escaped, it can still be recognized.
     name = os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
     return FoundFile(path=path, name=name)

@@ -1,4 +1,4 @@
-"""Images into an index: only what changed is encoded, what is broken is reported and skipped."""
+"""Indexes image files: only changed images are encoded; broken ones are reported and skipped."""
 
 import hashlib
 import time
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edgeembed import Encoder, Index
 from edgeembed.ingest.file_state import (
     FileState,
-    Settings,
+    Fingerprints,
     as_notes,
     gone_files,
     read_file_states,
@@ -23,24 +23,24 @@ from edgeembed.ingest.files import IMAGE_SUFFIXES, FoundFile, FoundFiles
 from edgeembed_runtime.errors import InputError, StorageError
 from edgeembed_runtime.storage import sha256_file, storage_errors
 
-# Images in a commit: few enough that little is lost to Ctrl-C.
+# Images per commit: few enough that Ctrl-C loses little.
 _BATCH = 256
 _MAX_NAME = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageReport:
-    """What one run did: counts of images."""
+    """The result of one run: counts of images."""
 
     images: int
-    """All that were looked at."""
+    """All that were checked."""
     encoded: int
     moved: int
-    """Known by their content under another name: they keep their vectors."""
+    """Recognized by their content under a new name: they keep their vectors."""
     unchanged: int
     removed: int
     failed: tuple[str, ...]
-    """What is wrong with those that could not be read; what the index has of them stays."""
+    """Messages on images that could not be read; their indexed vectors stay."""
     seconds: float
 
     @property
@@ -56,7 +56,7 @@ class _Changed:
 
 
 def images_of(found: FoundFiles, given: Iterable[Path]) -> FoundFiles:
-    """Those files that an image's ending says to be images, and those that were named."""
+    """The files with an image suffix, and those that were named explicitly."""
     named = set(given)
     kept = (f for f in found.files if f.path.suffix.lower() in IMAGE_SUFFIXES or f.path in named)
     return replace(found, files=tuple(kept))
@@ -70,17 +70,17 @@ def index_images(
     everything: bool = False,
     on_image: Callable[[], None] = lambda: None,
 ) -> ImageReport:
-    """Bring an index up to date with image files; their keys are their paths as given.
+    """Bring an index up to date with image files, keyed by their paths as given.
 
     Args:
-        index: open for writing, and by nobody else.
-        encoder: with an image tower.
-        found: the files to look at; see `images_of`.
-        everything: encode images that did not change, too.
-        on_image: is called as each image is done.
+        index: open for writing, by no one else.
+        encoder: one with an image tower.
+        found: the files to check; see `images_of`.
+        everything: also encode images that did not change.
+        on_image: called after each image.
 
     Raises:
-        EdgeEmbedError: commits before it stay, and another run completes them.
+        EdgeEmbedError: earlier commits stay, and another run completes them.
     """
     began = time.perf_counter()
     run = _Run(index, encoder, found, everything=everything)
@@ -101,7 +101,7 @@ class _Run:
         self._found = found
         self._everything = everything
         model = hashlib.sha256(f"{encoder.space} {encoder.variant}".encode()).hexdigest()[:16]
-        self._settings = Settings(passages=f"image {model}", model=model)
+        self._settings = Fingerprints(passages=f"image {model}", model=model)
         self._known = read_file_states(index)
         self._gone = gone_files(self._known, found)
         usable = (name for name in self._gone if self._known[name].model == model)
@@ -112,7 +112,7 @@ class _Run:
         self._failed = [f"could not list the folder {place}" for place in found.unreadable]
 
     def changed(self, on_image: Callable[[], None]) -> list[_Changed]:
-        """The images that have to be encoded."""
+        """The images that must be encoded."""
         changed: list[_Changed] = []
         for file in self._found.files:
             try:
@@ -134,7 +134,7 @@ class _Run:
         self._keep(changed.file.name, outcome, changed.now)
 
     def finish(self) -> None:
-        """Remove what is gone, and commit what is left to commit."""
+        """Remove gone images, and commit what is pending."""
         self._files |= dict.fromkeys(self._gone)
         self._write(self._gone)
 
@@ -148,7 +148,7 @@ class _Run:
         )
 
     def _as_it_is(self, file: FoundFile) -> FileState | None:
-        """What to remember of an image that has to be encoded; None if there is no need."""
+        """The state of an image that must be encoded; None if it need not be."""
         if len(file.name) > _MAX_NAME:
             raise InputError(f"{file.name[:80]}...: expected a path of at most {_MAX_NAME} letters")
         now = stat_file(file, self._settings)
@@ -189,5 +189,5 @@ class _Run:
         self._vectors, self._files = {}, {}
 
     def _fail(self, failure: str) -> None:
-        # A path that is not UTF-8 has to be printable.
+        # Paths that are not UTF-8 must be printable.
         self._failed.append(failure.encode(errors="backslashreplace").decode())

@@ -1,4 +1,4 @@
-"""What goes into the index next: passages, removals and files' records, all at once or not."""
+"""The next commit to the index: passages, removals and file states, written atomically."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ from edgeembed.ingest.passages import Passage
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """A passage, and the key of one in the index whose vector it takes if the text is the same."""
+    """A passage, and the key of an indexed one whose vector it reuses if the texts are equal."""
 
     passage: Passage
     twin: str | None
 
 
 class PendingCommit:
-    """Collects changes of an index; write() makes them, in one commit."""
+    """Collects changes to an index; write() applies them in one commit."""
 
     def __init__(self, index: Index, encoder: Encoder) -> None:
-        """Start with nothing to do."""
+        """Start empty."""
         self._index = index
         self._encoder = encoder
         self._planned: dict[str, Planned] = {}
@@ -30,11 +30,11 @@ class PendingCommit:
         self._files: dict[str, FileState | None] = {}
 
     def __len__(self) -> int:
-        """How many passages wait."""
+        """The number of pending passages."""
         return len(self._planned)
 
     def take(self, planned: Iterable[Planned], removed: Iterable[str]) -> None:
-        """Add passages, in order, and keys to remove that are in none of them."""
+        """Add passages in order, and keys to remove, which are disjoint from theirs."""
         for each in planned:
             key = each.passage.key
             self._planned.pop(key, None)
@@ -45,15 +45,15 @@ class PendingCommit:
             self._removed[key] = None
 
     def record(self, name: str, file: FileState | None) -> None:
-        """Remember a file with these changes, or forget it."""
+        """Remember a file's state along with these changes, or forget the file."""
         self._files[name] = file
 
     def waiting_keys(self, prefix: str) -> set[str]:
-        """Keys of passages that wait and start with `prefix`."""
+        """Keys of pending passages that start with `prefix`."""
         return {key for key in self._planned if key.startswith(prefix)}
 
     def write(self) -> "Written":
-        """Make the changes and start again with none.
+        """Apply the changes and start over.
 
         Raises:
             InferenceError, InputError, StorageError, SearchIndexError: nothing was changed.
@@ -80,7 +80,7 @@ class PendingCommit:
         return written
 
     def _changed(self) -> list[Planned]:
-        """What is not in the index as it is; with a twin only where the twin has the same text."""
+        """The passages that differ from the index; a twin is kept only if it has the same text."""
         twins = [each.twin for each in self._planned.values() if each.twin is not None]
         stored = {found.key: found for found in self._index.get(twins) if found is not None}
         changed: list[Planned] = []
@@ -95,7 +95,7 @@ class PendingCommit:
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """What a commit did: passages embedded and removed, and files remembered or forgotten."""
+    """What a commit did: passages embedded and removed, files remembered or forgotten."""
 
     embedded: int
     removed: int

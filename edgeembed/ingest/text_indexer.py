@@ -1,4 +1,4 @@
-"""Files into an index: only what changed is read, cut and embedded, and what is gone leaves."""
+"""Indexes text files: only changed files are read, chunked and embedded; gone ones are removed."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from edgeembed import Index
 from edgeembed.ingest.file_state import (
     FileState,
-    Settings,
+    Fingerprints,
     content_hash,
     fingerprints_of,
     gone_files,
@@ -21,42 +21,42 @@ from edgeembed.ingest.passages import Passage, PassageReader
 from edgeembed.ingest.pending_commit import PendingCommit
 from edgeembed_runtime.errors import EdgeEmbedError, InputError, StorageError
 
-# Passages in a commit: few enough that little is lost to Ctrl-C, and enough that a commit's
-# syncs cost little beside the encoding.
+# Passages per commit: few enough that Ctrl-C loses little, and enough that syncing costs little
+# next to encoding.
 _BATCH = 256
-# A key is a name, a line number of a record, and a passage's number.
+# A key is a name, the line number of a record, and a passage number.
 _MAX_NAME = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
 class IndexingReport:
-    """What one run did: counts of files, then of passages."""
+    """The result of one run: counts of files, then of passages."""
 
     files: int
     indexed: int
     unchanged: int
     removed: int
     passages: int
-    """Of the files that were indexed."""
+    """In the files that were indexed."""
     embedded: int
     passages_removed: int
     skipped: tuple[str, ...]
-    """Names of files without text."""
+    """Names of files that are not text."""
     failed: tuple[str, ...]
-    """What is wrong with files that could not be read; what the index has of them stays."""
+    """Messages on files that could not be read; their indexed passages stay."""
     seconds: float
 
 
 class PassageIndexer:
-    """Brings an index up to date with files, as often as run() is called."""
+    """Brings an index up to date with files each time run() is called."""
 
     def __init__(self, index: Index, reader: PassageReader, *, batch: int = _BATCH) -> None:
-        """Prepare; the index remembers what was done before.
+        """Read from the index which files were indexed before.
 
         Args:
-            index: open for writing, and by nobody else.
-            reader: cuts files into passages.
-            batch: passages in a commit.
+            index: open for writing, by no one else.
+            reader: splits files into passages.
+            batch: passages per commit.
         """
         self._index = index
         self._reader = reader
@@ -70,15 +70,15 @@ class PassageIndexer:
         everything: bool = False,
         on_file: Callable[[], None] = lambda: None,
     ) -> IndexingReport:
-        """Index what changed of `found` and remove what is gone.
+        """Index the changed files in `found` and remove the ones that are gone.
 
         Args:
-            found: the files to look at.
-            everything: index files that did not change, too.
-            on_file: is called as each file has been looked at.
+            found: the files to check.
+            everything: also index files that did not change.
+            on_file: called after each file.
 
         Raises:
-            EdgeEmbedError: commits before it stay, and another run completes them.
+            EdgeEmbedError: earlier commits stay, and another run completes them.
         """
         began = time.perf_counter()
         reader = replace(self._reader, skipped=[])
@@ -116,18 +116,18 @@ class _Run:
         self._known = known
         self._batch = batch
         self._everything = everything
-        self._settings: Settings = fingerprints_of(reader)
+        self._settings: Fingerprints = fingerprints_of(reader)
         self._commit = PendingCommit(index, reader.encoder)
         self._counts = _Counts()
         self._files = len(found.files)
         self._gone = gone_files(known, found)
-        # A file that was renamed or moved is known by its content, and keeps its vectors.
+        # A renamed or moved file is recognized by its content, and keeps its vectors.
         self._moved = {known[name].sha256: name for name in self._gone if self._is_usable(name)}
         for place in found.unreadable:
-            self._tell(f"could not list the folder {place}; what the index has of it stays")
+            self._tell(f"could not list the folder {place}; its indexed files stay")
 
     def _is_usable(self, name: str, *, unknown: bool = False) -> bool:
-        """Whether vectors of this file's passages are what the model gives; `unknown` if it is."""
+        """Whether the file's stored vectors are this model's; `unknown` if it has none."""
         file = self._known.get(name)
         if file is None:
             return unknown
@@ -138,7 +138,7 @@ class _Run:
             if len(file.name) > _MAX_NAME:
                 raise InputError(
                     f"{file.name[:80]}...: expected a path of at most {_MAX_NAME} characters, got "
-                    f"{len(file.name)}; index it from a folder that is nearer to it"
+                    f"{len(file.name)}; index it from a folder closer to it"
                 )
             now = stat_file(file, self._settings)
             known = None if self._everything else self._known.get(file.name)
@@ -156,7 +156,7 @@ class _Run:
             self._update(file, now)
 
     def finish(self) -> None:
-        """Remove what is gone, and commit what is left to commit."""
+        """Remove gone files, and commit what is pending."""
         for name in self._gone:
             self._commit.take([], keys_of(self._index, name))
             self._commit.record(name, None)
@@ -180,13 +180,13 @@ class _Run:
     def _update(self, file: FoundFile, now: FileState) -> None:
         """Replace the passages of one file."""
         update = FileUpdate(self._index, file.name, self._twin_name(file.name, now))
-        # Until it is indexed as a whole. Among vectors of another model, the next run trusts none.
+        # Noted until the file is fully indexed; nothing, where vectors of another model are around.
         partly = now.unfinished() if self._is_usable(file.name, unknown=True) else None
         failures: list[EdgeEmbedError] = []
         passages = 0
         for passage in self._passages(file, failures):
             if len(self._commit) + len(update.planned) >= self._batch:
-                # Passages of other files go first, alone, so that this file stays whole if it can.
+                # Commit other files' passages first, so that this file fits one commit if it can.
                 if len(self._commit) == 0:
                     update.hand_over(self._commit)
                     self._commit.record(file.name, partly)
@@ -205,7 +205,7 @@ class _Run:
             self._write()
 
     def _twin_name(self, name: str, now: FileState) -> str | None:
-        """Which file's vectors may be used again for `name`: its own, those of one that moved."""
+        """The file whose vectors `name` may reuse: itself, or the file that moved there."""
         if name in self._known:
             return name if self._is_usable(name) else None
         return self._moved.get(now.sha256)
@@ -217,7 +217,7 @@ class _Run:
             failures.append(error)
 
     def _as_read(self, file: FoundFile, before: FileState) -> FileState:
-        """What to remember of a file; if it changed while it was read, that it be read again."""
+        """The state to remember; unfinished if the file changed while it was read."""
         try:
             after = stat_file(file, self._settings)
         except StorageError:
@@ -225,7 +225,7 @@ class _Run:
         return settled(before) if before.is_unchanged(after) else before.unfinished()
 
     def _fail(self, file: FoundFile, error: EdgeEmbedError) -> None:
-        """Go on without a file: one that has just vanished is gone, any other one stays."""
+        """Skip a file: if it has just vanished it is gone; otherwise its passages stay."""
         if not isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
             named = str(file.path) in str(error)
             self._tell(str(error) if named else f"{file.path}: {error}")
@@ -233,7 +233,7 @@ class _Run:
             self._gone.append(file.name)
 
     def _tell(self, failure: str) -> None:
-        # A path that is not UTF-8 has to be printable.
+        # Paths that are not UTF-8 must be printable.
         self._counts.failed.append(failure.encode(errors="backslashreplace").decode())
 
     def _write(self) -> None:

@@ -1,4 +1,4 @@
-"""Watching folders: which paths changed, one burst of changes at a time."""
+"""Watches folders and yields the changed files, one burst of changes at a time."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,23 +9,23 @@ from edgeembed.ingest.files import FoundFile, FoundFiles, place_of, scan, scan_b
 from edgeembed_runtime.errors import InputError, MissingExtraError, StorageError
 from edgeembed_runtime.storage import storage_errors
 
-# A burst ends when nothing has changed for so long, or after so long in all. The first is also how
-# often the library wakes up while nothing happens.
+# A burst ends after this long without changes, or after this long in total. The first is also how
+# often the library wakes up when idle.
 _QUIET_MS = 200
 _BURST_MS = 2000
-# After so many changes some may have been lost on the way: then everything is looked through.
+# With more changes than this some may have been lost, so everything is scanned.
 _MANY = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
 class WatchedFolder:
-    """A folder as it was given, and where it is."""
+    """A folder as it was given, and its place."""
 
     source: Path
     place: str
 
     def given_path(self, place: str) -> Path | None:
-        """A place below the folder as a path like the one given; None if it is not below."""
+        """A place below the folder as a path relative to how it was given; None if not below."""
         inside = place.startswith(os.path.join(self.place, ""))  # noqa: PTH118
         return self.source / os.path.relpath(place, self.place) if inside else None
 
@@ -34,8 +34,8 @@ def watched_folders(sources: Iterable[Path]) -> list[WatchedFolder]:
     """The folders to watch.
 
     Raises:
-        InputError: a source is no folder.
-        StorageError: nobody can tell whether it is.
+        InputError: a source is not a folder.
+        StorageError: the file system cannot tell whether it is.
     """
     listed = list(sources)
     for source in listed:
@@ -48,16 +48,16 @@ def watched_folders(sources: Iterable[Path]) -> list[WatchedFolder]:
 
 
 def watch(folders: Sequence[WatchedFolder], index: Path) -> Iterator[FoundFiles]:
-    """Yield what is to be looked at: first everything, then what changed, in bursts, for ever.
+    """Yield files to index: first all, then what changed, in bursts, forever.
 
-    What changes while the caller works comes with the next burst.
+    Changes made while the caller works come with the next burst.
 
     Args:
-        folders: the folders, with all that is below them.
-        index: the index directory; what changes in it does not count.
+        folders: the folders, watched recursively.
+        index: the index directory, whose own changes are ignored.
 
     Raises:
-        InputError: a folder is there no more.
+        InputError: a folder no longer exists.
         MissingExtraError: watchfiles is not installed.
         StorageError: the system cannot watch.
     """
@@ -65,13 +65,13 @@ def watch(folders: Sequence[WatchedFolder], index: Path) -> Iterator[FoundFiles]
     while True:
         is_first, was = True, _identities(folders)
         for changed in _bursts([folder.place for folder in folders], own):
-            # A folder that another one took the place of has to be watched anew.
+            # A folder that was replaced by another must be watched again.
             if _identities(folders) != was or any(folder.place in changed for folder in folders):
                 break
             if is_first or len(changed) > _MANY:
                 yield scan([folder.source for folder in folders])
             elif changed:
-                yield from _looked_below(folders, changed)
+                yield from _scanned_below(folders, changed)
             is_first = False
 
 
@@ -89,7 +89,7 @@ def _identities(folders: Sequence[WatchedFolder]) -> list[tuple[int, int]]:
     return identities
 
 
-def _looked_below(folders: Sequence[WatchedFolder], changed: set[str]) -> Iterator[FoundFiles]:
+def _scanned_below(folders: Sequence[WatchedFolder], changed: set[str]) -> Iterator[FoundFiles]:
     for folder in folders:
         given = [folder.given_path(place) for place in sorted(changed)]
         found = scan_below(folder.source, [path for path in given if path is not None])
@@ -98,7 +98,7 @@ def _looked_below(folders: Sequence[WatchedFolder], changed: set[str]) -> Iterat
 
 
 def _bursts(places: Sequence[str], own: str) -> Iterator[set[str]]:
-    """Yield places that changed; nothing as soon as changes are noted, and again and again."""
+    """Yield sets of changed places; an empty one at the start and whenever nothing changed."""
     try:
         import watchfiles
     except ModuleNotFoundError as error:
@@ -115,7 +115,7 @@ def _bursts(places: Sequence[str], own: str) -> Iterator[set[str]]:
             yield_on_timeout=True,
             ignore_permission_denied=True,
         ):
-            # The library follows links, and may name a file by the way through one.
+            # The library follows links, and may report a path through one.
             changed = {FoundFile(path=Path(path), name="").place for _, path in changes}
             yield {place for place in changed if not f"{place}{os.sep}".startswith(below_own)}
     except (OSError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""A page of thumbnails in one file: no network, no other files, readable without the index."""
+"""A page of image thumbnails in one HTML file: no network, no other files, no index needed."""
 
 import base64
 import io
@@ -18,7 +18,7 @@ _QUALITY = 80
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """An image on the page: its file, and what is written below."""
+    """An image on the page: its file, and its caption."""
 
     path: Path
     note: str
@@ -26,14 +26,14 @@ class Shown:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """Images side by side, under a title; none for a single row of results."""
+    """A row of images under a title, which is empty for a single row of results."""
 
     title: str
     images: tuple[Shown, ...]
 
 
 def write_gallery(path: Path, title: str, rows: Sequence[Row]) -> None:
-    """Write the page; an image that cannot be read is shown by its name.
+    """Write the page; for an image that cannot be read, only its name is shown.
 
     Raises:
         MissingExtraError: jinja2 or Pillow is not installed.

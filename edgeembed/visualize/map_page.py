@@ -1,4 +1,4 @@
-"""The map as one HTML file that opens anywhere, without a network."""
+"""A map of an index as one HTML file that opens offline."""
 
 import html
 import textwrap
@@ -10,7 +10,7 @@ from edgeembed.visualize.projection import Projection
 from edgeembed_runtime.errors import MissingExtraError
 
 _SHOWN_CHARACTERS, _LINE_CHARACTERS = 280, 70
-# More values than a legend can name, or colors can tell, share one color.
+# Values beyond what a legend and distinct colors can show share one color.
 _MAX_VALUES = 12
 _OTHERS = "others"
 _COLORS = (
@@ -21,7 +21,7 @@ _GREY = "#9aa3ad"
 
 
 def map_page(title: str, points: Points, projection: Projection, color: str | None) -> str:
-    """The page: a dot for each document, its text on hover, colored by a field of the metadata.
+    """The page: a dot per document, its text on hover, colored by a metadata field.
 
     Raises:
         InputError: no document has the field.
@@ -62,16 +62,16 @@ def map_page(title: str, points: Points, projection: Projection, color: str | No
 def _title(title: str, points: Points, projection: Projection) -> str:
     shown = f"{len(points.keys):,} documents"
     if len(points.keys) < points.total:
-        shown += f", drawn from {points.total:,}"
+        shown += f", sampled from {points.total:,}"
     how = "UMAP"
     if projection.explained:
         share = 100 * sum(projection.explained)
-        how = f"PCA, which shows {share:.0f} % of how the vectors spread"
+        how = f"PCA, {share:.0f} % of the variance explained"
     return f"<b>{html.escape(title)}</b><br><sub>{shown}; {how}</sub>"
 
 
 def _hover(points: Points, number: int) -> str:
-    """Key, text and metadata of one document; all of it is text, never markup."""
+    """Key, text and metadata of one document, escaped."""
     lines = [f"<b>{html.escape(points.keys[number][:_LINE_CHARACTERS])}</b>"]
     if document := points.documents[number]:
         text = " ".join(document[: 4 * _SHOWN_CHARACTERS].split())
@@ -116,7 +116,7 @@ def _scale(values: Sequence[Any], color: str) -> dict[str, Any]:
 def _groups(
     values: Sequence[Any] | None, count: int
 ) -> list[tuple[str | None, Sequence[int], str]]:
-    """Places of documents by the value of their field, the most frequent first, and a color."""
+    """Value, row numbers and color of each group of documents, the largest first."""
     if values is None:
         return [(None, range(count), _COLORS[0])]
     places: dict[str, list[int]] = {}

@@ -1,4 +1,4 @@
-"""What a map shows: documents of an index, their vectors and one of their fields."""
+"""The points of a map: documents of an index, their vectors and metadata."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edgeembed import Index
 from edgeembed_runtime.errors import InputError
 
-FEWEST = 3
+MIN_POINTS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Points:
     total: int
 
     def values(self, field: str) -> tuple[Any, ...]:
-        """One field of the metadata for every document; None where it has none.
+        """The values of one metadata field; None for documents without it.
 
         Raises:
             InputError: no document has it.
@@ -39,15 +39,17 @@ class Points:
 
 
 def read_points(index: Index, *, limit: int, seed: int) -> Points:
-    """Read all documents of an index, or `limit` of them drawn at random.
+    """Read all documents of an index, or a random sample of `limit`.
 
     Raises:
-        InputError: there are fewer than three.
+        InputError: there are fewer than three documents.
     """
     keys = list(index.keys())
     total = len(keys)
-    if total < FEWEST:
-        raise InputError(f"{index.path}: expected {FEWEST} documents or more to map, found {total}")
+    if total < MIN_POINTS:
+        raise InputError(
+            f"{index.path}: expected {MIN_POINTS} documents or more to map, found {total}"
+        )
     if total > limit:
         chosen = np.random.default_rng(seed).choice(total, limit, replace=False)
         keys = [keys[place] for place in np.sort(chosen)]

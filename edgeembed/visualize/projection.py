@@ -1,4 +1,4 @@
-"""From many dimensions to two."""
+"""Projects vectors to two dimensions: PCA and UMAP."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,9 +13,9 @@ Method = Literal["pca", "umap"]
 
 @dataclass(frozen=True, kw_only=True)
 class Projection:
-    """A place in the plane for every vector, (n, 2), and how much of the spread is seen.
+    """The (n, 2) positions of vectors in the plane.
 
-    `explained` are the shares of the variance on both axes, for PCA.
+    `explained` is the share of the variance along each axis, for PCA.
     """
 
     places: NDArray[np.float64]
@@ -24,7 +24,7 @@ class Projection:
 
 
 def project(vectors: NDArray[np.float32], method: Method, *, seed: int) -> Projection:
-    """Put (n, d) vectors into the plane.
+    """Project (n, d) vectors to two dimensions.
 
     Raises:
         InputError: the vectors are all the same, or the method is unknown.
@@ -46,7 +46,7 @@ def _pca(vectors: NDArray[np.float32]) -> Projection:
     centered = vectors.astype(np.float64)
     centered -= centered.mean(axis=0)
     variances, directions = np.linalg.eigh(centered.T @ centered)
-    # Ascending; with one dimension there is no second axis.
+    # Eigenvalues ascend; one-dimensional vectors have no second axis.
     axes = np.zeros((centered.shape[1], 2))
     count = min(2, len(variances))
     axes[:, :count] = directions[:, ::-1][:, :count]
@@ -70,7 +70,7 @@ def _umap(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
         ) from error
     # With a seed UMAP runs on one thread; saying so keeps it from warning.
     neighbors = min(15, len(vectors) - 1)
-    # Its spectral start needs more points than dimensions of the embedding.
+    # Spectral initialization needs more points than dimensions of the embedding.
     start = "spectral" if len(vectors) > 10 else "random"
     made = UMAP(
         n_neighbors=neighbors, metric="cosine", random_state=seed, n_jobs=1, init=start

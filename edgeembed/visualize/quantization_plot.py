@@ -1,4 +1,4 @@
-"""Recipes of a quantization as dots: how fast, and how far from the original."""
+"""A plot of quantization recipes: speed against distance from the original."""
 
 import html
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from edgeembed import QuantizationReport
 
 _CHOSEN, _BEST, _OTHER = "#009E73", "#0072B2", "#9aa3ad"
-# Where a recipe is exact to rounding, a logarithm would have no place for it.
+# Keeps recipes that are exact up to rounding on the logarithmic axis.
 _MIN_DISTANCE = 1e-7
 
 

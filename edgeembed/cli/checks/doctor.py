@@ -1,4 +1,4 @@
-"""`edgeembed doctor`: what this machine offers, and whether a bundle is well on it."""
+"""`edgeembed doctor`: check this machine, and a bundle on it."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -18,15 +18,13 @@ _SIGNS = {"ok": "ok", "note": "note", "wrong": "WRONG"}
 
 
 def doctor(
-    bundle: Annotated[
-        Path | None, typer.Argument(help="A bundle to check on this machine as well.")
-    ] = None,
+    bundle: Annotated[Path | None, typer.Argument(help="A bundle to check as well.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look at this machine: processor, threads, providers, Annoy; and at a bundle on it.
+    """Check this machine: processor, threads, providers, Annoy; and a bundle on it.
 
-    With a bundle: every hash, the golden vectors of every variant, and a proof that encoding uses
-    no network. The exit code is 0 only if nothing is wrong.
+    With a bundle: every hash, the golden vectors of every variant, and proof that encoding needs no
+    network. The exit code is 0 only if nothing is wrong.
 
     Example: edgeembed doctor minilm.bundle
     """

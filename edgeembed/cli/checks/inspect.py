@@ -1,4 +1,4 @@
-"""`edgeembed inspect`: what a bundle or an index is."""
+"""`edgeembed inspect`: describe a bundle or an index."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +17,7 @@ from edgeembed_runtime.bundle.manifest_json import manifest_to_json
 def inspect(
     path: Annotated[Path, typer.Argument(help="A bundle or an index.")], as_json: AsJson = False
 ) -> None:
-    """Show what a bundle or an index is, without loading a model.
+    """Describe a bundle or an index, without loading a model.
 
     Example: edgeembed inspect minilm.bundle
     """

@@ -1,4 +1,4 @@
-"""`edgeembed verify`: is every byte what it should be, and does the model still do what it did?"""
+"""`edgeembed verify`: check every byte, and that the model still gives its golden vectors."""
 
 import contextlib
 from dataclasses import asdict
@@ -10,7 +10,7 @@ import typer
 from edgeembed import Encoder, Index
 from edgeembed.cli.shared.opening import is_index
 from edgeembed.cli.shared.options import AsJson, ModelPath
-from edgeembed.cli.shared.output import out, print_json, print_table
+from edgeembed.cli.shared.output import out, print_json, print_table, show_problem
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.encoder.self_test import SelfTest
 from edgeembed_runtime.errors import EdgeEmbedError
@@ -22,15 +22,16 @@ def verify(
     path: Annotated[Path, typer.Argument(help="A bundle or an index.")],
     repair: Annotated[
         Path | None,
-        typer.Option(help="Save what can be saved of a damaged index into a new one, here."),
+        typer.Option(help="Rescue a damaged index into a new one at this path."),
     ] = None,
     model: ModelPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check every file of a bundle or an index; of a bundle, run its golden inputs here as well.
+    """Check every file of a bundle or an index, and run a bundle's golden inputs.
 
-    The exit code is 0 only if nothing is wrong. With --repair, damaged vectors are made anew by the
-    bundle that --model names, or come from their codes; the damaged index stays as it is.
+    The exit code is 0 only if nothing is wrong. With --repair, damaged vectors are encoded again
+    with the bundle that --model names, or restored from their quantized codes; the damaged index is
+    not changed.
 
     Examples: edgeembed verify minilm.bundle
 
@@ -115,6 +116,6 @@ def _show(path: Path, problems: list[str], tests: list[SelfTest]) -> None:
             ],
         )
     for problem in problems:
-        typer.echo(f"edgeembed: {problem}", err=True)
+        show_problem(problem)
     if not problems:
         out.print(f"{path}: everything is as it should be", highlight=False)

@@ -1,4 +1,4 @@
-"""`edgeembed bench`: how fast and how large a bundle is on this machine."""
+"""`edgeembed bench`: measure speed, size and memory of a bundle on this machine."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -20,10 +20,12 @@ def bench(
     bundle: Annotated[Path, typer.Argument(help="The bundle to measure.")],
     variants: Annotated[
         list[str] | None,
-        typer.Option("--variant", help="Only this one; may be given again. All that suit the CPU."),
+        typer.Option(
+            "--variant", help="Only this variant; repeatable. Default: all that suit the CPU."
+        ),
     ] = None,
     seconds: Annotated[
-        float, typer.Option(min=0.05, help="For each length of text, and for single texts.")
+        float, typer.Option(min=0.05, help="Seconds for each text length, and for single texts.")
     ] = 2.0,
     as_json: AsJson = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""`edgeembed convert`: a trained model in, a proven bundle out."""
+"""`edgeembed convert`: turn a trained model into a proven bundle."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -178,7 +178,7 @@ def _refuse(given: Mapping[str, object], source: str) -> None:
 
 
 def show_report(report: "ConversionReport") -> None:
-    """Print what a conversion did as a table, one for each tower."""
+    """Print what a conversion did, one table per tower."""
     print_facts(
         [
             ("bundle", report.path),

@@ -1,4 +1,4 @@
-"""`edgeembed distill static`: a table of token vectors that gives a teacher's vectors."""
+"""`edgeembed distill static`: train a table of token vectors from a teacher."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +37,7 @@ def static(
         typer.Argument(
             exists=True,
             dir_okay=False,
-            help="Texts to learn from: one a line, or .jsonl with a field 'text'.",
+            help="Training texts: one a line, or .jsonl with a field 'text'.",
         ),
     ],
     output: BundleOutput,

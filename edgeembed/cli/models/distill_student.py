@@ -1,4 +1,4 @@
-"""`edgeembed distill student`: a smaller encoder that gives its teacher's vectors."""
+"""`edgeembed distill student`: train a smaller encoder from a teacher."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -36,14 +36,15 @@ if TYPE_CHECKING:
 
 def student(
     teacher: Annotated[
-        str, typer.Argument(help="Directory of a trained model, or its id on the Hugging Face Hub.")
+        str,
+        typer.Argument(help="The directory of a trained model, or its id on the Hugging Face Hub."),
     ],
     texts: Annotated[
         Path,
         typer.Argument(
             exists=True,
             dir_okay=False,
-            help="Texts to learn from: one a line, or .jsonl with a field 'text'.",
+            help="Training texts: one a line, or .jsonl with a field 'text'.",
         ),
     ],
     output: BundleOutput,
@@ -126,7 +127,7 @@ def student(
 
 
 def _layers(text: str) -> "Keep":
-    """A count, or numbers and names with commas between."""
+    """A count, or numbers and names separated by commas."""
     parts = [part.strip() for part in text.split(",")]
     found = [int(part) if part.isdecimal() else part for part in parts]
     return found[0] if len(found) == 1 and isinstance(found[0], int) else found

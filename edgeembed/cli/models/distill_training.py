@@ -28,23 +28,23 @@ class TrainingBar:
     """One bar for all steps of a distillation."""
 
     def __init__(self, bar: Bar) -> None:
-        """Show that something has begun."""
+        """Show that work has started."""
         self._bar = bar
         self._task = bar.add_task("Starting", total=None)
 
     def on_step(self, step: str) -> None:
-        """A step begins."""
+        """A step starts."""
         self._bar.update(self._task, description=step, completed=0, total=None)
 
     def on_teacher(self, done: int, total: int) -> None:
-        """So many texts have their teacher's vectors."""
+        """The teacher has encoded `done` of `total` texts."""
         self._bar.update(self._task, completed=done, total=total)
 
     def on_progress(self, now: "TrainingProgress") -> None:
-        """A step of the training is done."""
+        """A training step is done."""
         self._bar.update(
             self._task,
-            description=f"Training: loss {now.loss:.4f}, best figure {now.best:.4f}",
+            description=f"Training: loss {now.loss:.4f}, best score {now.best:.4f}",
             completed=now.step,
             total=now.steps,
         )
@@ -52,16 +52,16 @@ class TrainingBar:
 
 @contextmanager
 def training_bar() -> Generator[TrainingBar]:
-    """A bar, if there is a terminal, until the block ends."""
+    """A progress bar on a terminal, until the block ends."""
     with bar_progress() as bar:
         yield TrainingBar(bar)
 
 
 def training_facts(report: "StaticReport | StudentReport") -> list[tuple[str, str]]:
-    """What the training was and what it brought, for a table."""
+    """The training and its results, as rows of a table."""
     trained = report.trained
     return [
-        ("texts", f"{report.texts:,} learned from, {report.held_out:,} held out"),
+        ("texts", f"{report.texts:,} trained on, {report.held_out:,} held out"),
         ("steps", f"{trained.steps:,}, the best after {trained.best_step:,}"),
         ("held out", f"mean cosine to the teacher {report.cosine:.4f}"),
         ("", f"nDCG@10 of its ranking {trained.before:.4f} before, {trained.best:.4f} after"),

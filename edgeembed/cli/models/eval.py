@@ -1,4 +1,4 @@
-"""`edgeembed eval`: what models are worth, side by side."""
+"""`edgeembed eval`: compare models on data sets."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,40 +43,44 @@ def eval_(
         typer.Option(
             "--tasks",
             "-t",
-            help="A data set's file or folder, or a folder of them; KIND:PATH names its kind. May "
-            "be given again. 'bias' alone: the word lists that come along.",
+            help="A data set's file or folder, or a folder of them; KIND:PATH names its kind. "
+            "Repeatable. 'bias' alone: the bundled word lists.",
         ),
     ],
     reference: Annotated[
-        str | None, typer.Option(help="The model to compare with, by name; by default the first.")
+        str | None, typer.Option(help="The name of the model to compare with; default: the first.")
     ] = None,
-    html: Annotated[Path | None, typer.Option(help="Write a page with plots to this file.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a report with plots to this HTML file.")
+    ] = None,
     fail_under: Annotated[
         float | None,
         typer.Option(
-            help="Exit with 3 if a model is more than so many points below the reference at a task."
+            help="Exit with 3 if a model is more than this many points below the reference."
         ),
     ] = None,
     dims: Annotated[
         str | None,
-        typer.Option(help="Try shorter vectors of one model: components, such as 384,256,128."),
+        typer.Option(help="Try truncated vectors of one model, such as 384,256,128."),
     ] = None,
     precisions: Annotated[
         str | None,
-        typer.Option(help="Try smaller components of one model: float32,float16,int8,binary."),
+        typer.Option(help="Try quantized vectors of one model: float32,float16,int8,binary."),
     ] = None,
     rescore: Annotated[
         bool,
-        typer.Option("--rescore", help="With these: also rank the nearest 100 again, in full."),
+        typer.Option(
+            "--rescore", help="With --dims or --precisions: also rescore the top 100 in full."
+        ),
     ] = False,
-    draws: Annotated[int, typer.Option(min=1, help="Bootstrap draws.")] = DRAWS,
-    seed: Annotated[int, typer.Option(min=0, help="Of folds, clusters and draws.")] = 0,
+    draws: Annotated[int, typer.Option(min=1, help="Number of bootstrap samples.")] = DRAWS,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of folds, clusters and samples.")] = 0,
     cache: Annotated[
-        bool, typer.Option(help="Keep what a model answered, and do not ask it again.")
+        bool, typer.Option(help="Cache what models give, and do not run them again.")
     ] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Compare models on public or your own data: scores, differences, and how sure they are.
+    """Compare models on public or your own data: scores, differences, confidence intervals.
 
     Examples:
     edgeembed eval minilm.bundle --tasks sts-test.tsv --tasks scifact/ --html report.html

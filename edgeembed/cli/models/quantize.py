@@ -1,4 +1,4 @@
-"""`edgeembed quantize`: smaller variants of a bundle, each through its gate."""
+"""`edgeembed quantize`: make smaller variants of a bundle, each held to a budget."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

@@ -1,4 +1,4 @@
-"""`edgeembed dedupe`: images that show the same."""
+"""`edgeembed dedupe`: near-duplicate images."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ import typer
 from edgeembed import Encoder
 from edgeembed.cli.shared.opening import load_model
 from edgeembed.cli.shared.options import AsJson, ModelPath, VariantName
-from edgeembed.cli.shared.output import bar_progress, err, print_json, print_table
+from edgeembed.cli.shared.output import bar_progress, err, print_json, print_table, show_problem
 from edgeembed.ingest.duplicates import DuplicateGroup, near_duplicates
 from edgeembed.ingest.files import scan
 from edgeembed.ingest.image_indexer import images_of
@@ -19,22 +19,22 @@ from edgeembed_runtime.errors import InputError
 
 
 def dedupe(
-    sources: Annotated[list[Path], typer.Argument(help="Folders and files of images.")],
+    sources: Annotated[list[Path], typer.Argument(help="Image files and folders.")],
     model: ModelPath = None,
     threshold: Annotated[
         float,
-        typer.Option(min=0.0, max=1.0, help="The least cosine of two images that are alike."),
+        typer.Option(min=0.0, max=1.0, help="Min cosine of near-duplicates."),
     ] = 0.95,
     html: Annotated[
-        Path | None, typer.Option(help="Write a page of thumbnails, to look at.")
+        Path | None, typer.Option(help="Write a page of thumbnails to this HTML file.")
     ] = None,
     variant: VariantName = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Find images that show nearly the same: resized, recompressed, one of a burst.
+    """Find near-duplicate images: resized, recompressed, or from one burst.
 
-    Nothing is deleted. What counts as alike depends on the model: look at --html before you trust
-    a threshold. Images that cannot be read are named and passed over; the exit code is then 1.
+    Nothing is deleted. The right threshold depends on the model: look at --html before you trust
+    one. Images that cannot be read are reported and skipped; the exit code is then 1.
 
     Example: edgeembed dedupe ~/photos --model image.bundle --html duplicates.html
     """
@@ -43,7 +43,7 @@ def dedupe(
         read = _encode(encoder, files)
     groups = near_duplicates(read.vectors, threshold) if read.paths else []
     for message in read.failed:
-        typer.echo(f"edgeembed: {message}", err=True)
+        show_problem(message)
     if html is not None:
         write_gallery(html, "Images that show nearly the same", _rows(groups, read.paths))
     if as_json:
@@ -56,7 +56,7 @@ def dedupe(
 
 @dataclass(frozen=True, kw_only=True)
 class _Read:
-    """Images that could be read, their (n, d) vectors, and what is wrong with the others."""
+    """The readable images, their (n, d) vectors, and the problems of the others."""
 
     paths: list[Path]
     vectors: np.ndarray[tuple[int, int], np.dtype[np.float32]]

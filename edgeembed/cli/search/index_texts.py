@@ -1,4 +1,4 @@
-"""`edgeembed index` of texts: runs, and what they say."""
+"""`edgeembed index` of texts: runs and their reports."""
 
 from functools import cached_property
 
@@ -11,7 +11,7 @@ from edgeembed.ingest.passages import PassageReader
 from edgeembed.ingest.text_indexer import IndexingReport, PassageIndexer
 
 _NAMED = 3
-# So that one burst of changes is one commit, if it is not very large.
+# One burst of changes is one commit, unless it is very large.
 _BURST_PASSAGES = 4096
 
 
@@ -21,7 +21,7 @@ class TextRuns:
     def __init__(
         self, index: Index, reader: PassageReader, *, everything: bool, as_json: bool
     ) -> None:
-        """With `everything` the first run indexes files that did not change, too."""
+        """With `everything` the first run also indexes files that did not change."""
         self._index = index
         self._reader = reader
         self._everything = everything
@@ -57,20 +57,20 @@ class TextRuns:
 
 
 def _show_report(report: IndexingReport, index: Index, head: str) -> None:
-    """Remark on one run on stderr: what was done, what has no text, what went wrong."""
+    """Report one run on stderr: what was done, which files have no text, what failed."""
     err.print(f"{head}: {_summary(report)}; it holds {len(index)} passages", highlight=False)
     if report.skipped:
         shown = ", ".join(report.skipped[:_NAMED])
         more = len(report.skipped) - _NAMED
         err.print(
-            f"Passed over, no text in them: {shown}{f' and {more} more' if more > 0 else ''}",
+            f"Skipped, not text: {shown}{f' and {more} more' if more > 0 else ''}",
             highlight=False,
         )
     _show_failures(report)
 
 
 def _show_failures(report: IndexingReport) -> None:
-    """Name every file that could not be indexed, one a line on stderr."""
+    """Report every file that could not be indexed, one per line on stderr."""
     for message in report.failed:
         show_problem(message)
 

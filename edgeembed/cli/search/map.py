@@ -1,4 +1,4 @@
-"""`edgeembed map`: an image of an index."""
+"""`edgeembed map`: a 2-D map of an index."""
 
 from pathlib import Path
 from typing import Annotated, cast
@@ -20,18 +20,18 @@ def map_(
         "map.html"
     ),
     color: Annotated[
-        str | None, typer.Option(help="A field of the metadata to color by, such as 'source'.")
+        str | None, typer.Option(help="Color by this metadata field, such as 'source'.")
     ] = None,
     method: Annotated[
-        str, typer.Option(help="pca, or umap (needs umap-learn): slower, it shows clusters.")
+        str, typer.Option(help="pca, or umap: slower, shows clusters (needs umap-learn).")
     ] = "pca",
     limit: Annotated[
-        int, typer.Option(min=3, help="Of a larger index so many documents are drawn at random.")
+        int, typer.Option(min=3, help="Sample this many documents of a larger index.")
     ] = 20_000,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draw, and of UMAP.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sample and of UMAP.")] = 0,
     as_json: JsonSummary = False,
 ) -> None:
-    """Draw an index: a dot for each document, its text on hover, in one file that opens offline.
+    """Plot an index as a 2-D map: a dot per document, its text on hover, in one offline HTML file.
 
     Example: edgeembed map edgeembed.index -o map.html --color source
     """

@@ -1,4 +1,4 @@
-"""`edgeembed search`: the passages nearest in meaning."""
+"""`edgeembed search`: the passages nearest in meaning to a query."""
 
 import json
 import time
@@ -21,29 +21,25 @@ _EXCERPT = 160
 
 def search(
     query: Annotated[
-        str | None, typer.Argument(help="What to search for, in words of your own.")
+        str | None, typer.Argument(help="What to search for, in your own words.")
     ] = None,
-    image: Annotated[
-        Path | None, typer.Option(help="Search for images like this one, not by words.")
-    ] = None,
+    image: Annotated[Path | None, typer.Option(help="Search for images like this one.")] = None,
     index_path: IndexPath = DEFAULT_INDEX,
     model: ModelPath = None,
-    k: Annotated[int, typer.Option("-k", min=1, help="How many results.")] = 10,
+    k: Annotated[int, typer.Option("-k", min=1, help="Number of results.")] = 10,
     mode: Annotated[str, typer.Option(help="dense, keyword or hybrid.")] = "dense",
     where: Annotated[
-        str | None, typer.Option(help='A filter on metadata, as JSON: \'{"source": "a.md"}\'.')
+        str | None, typer.Option(help='Metadata filter as JSON: \'{"source": "a.md"}\'.')
     ] = None,
-    min_score: Annotated[
-        float | None, typer.Option(help="Leave out results below this score.")
-    ] = None,
+    min_score: Annotated[float | None, typer.Option(help="Drop results below this score.")] = None,
     per_file: Annotated[
-        bool, typer.Option("--per-file", help="Show only the best passage of every file.")
+        bool, typer.Option("--per-file", help="Show only the best passage of each file.")
     ] = False,
     exact: Annotated[
-        bool, typer.Option("--exact", help="The true neighbors, even in a large index.")
+        bool, typer.Option("--exact", help="Find the true neighbors, even in a large index.")
     ] = False,
     html: Annotated[
-        Path | None, typer.Option(help="Write the images that were found as a page to look at.")
+        Path | None, typer.Option(help="Write the images found to this HTML page.")
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Show whole passages.")] = False,
     variant: VariantName = "auto",
@@ -92,14 +88,14 @@ def search(
 
 
 def show_hits(hits: Sequence[Hit], *, full: bool = False) -> None:
-    """Print results as a table: score, place, text."""
+    """Print results as a table: score, location, text."""
     print_table(
         ["#score", "where", "text"],
-        [(f"{hit.score:.3f}", _place(hit), _excerpt(hit.document or "", full)) for hit in hits],
+        [(f"{hit.score:.3f}", _location(hit), _excerpt(hit.document or "", full)) for hit in hits],
     )
 
 
-def _place(hit: Hit) -> str:
+def _location(hit: Hit) -> str:
     metadata = hit.metadata or {}
     if "source" in metadata and "line" in metadata:
         return f"{metadata['source']}:{metadata['line']}"

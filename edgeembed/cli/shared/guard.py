@@ -1,4 +1,4 @@
-"""How a command ends: a result and 0, or one line on stderr and another code; never a traceback."""
+"""How a command ends: with a result and 0, or one line on stderr and another code; no traceback."""
 
 import functools
 import os
@@ -15,7 +15,7 @@ from edgeembed_runtime.errors import EdgeEmbedError
 
 P = ParamSpec("P")
 FAILED = 1
-INTERRUPTED = 130  # what shells give for a process that SIGINT ended
+INTERRUPTED = 130  # what shells report for a process ended by SIGINT
 DEBUG_VARIABLE = "EDGEEMBED_DEBUG"
 
 
@@ -31,7 +31,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             command(*args, **kwargs)
         except KeyboardInterrupt as error:
             _fail("stopped", INTERRUPTED, error)
-        except BrokenPipeError:  # the reader of a pipe, such as `head`, has enough
+        except BrokenPipeError:  # the reader of the pipe, such as `head`, is done
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(FAILED) from None
         except EdgeEmbedError as error:

@@ -1,4 +1,4 @@
-"""Opening what people name: a bundle, an index, or the model that an index remembers."""
+"""Opens bundles and indexes by the names that users give."""
 
 from pathlib import Path
 
@@ -16,12 +16,12 @@ def is_index(path: Path) -> bool:
 def load_model(
     model: Path | None, hint: str | None, variant: str = "auto", only: Modality | None = None
 ) -> Encoder:
-    """Load the bundle that was named, or else the one that the index remembers, or the default.
+    """Load the named bundle, or else the one that the index remembers, or the default.
 
-    `only` is what will be encoded: of a bundle for texts and images the other half stays unread.
+    With `only`, just the tower of that modality is loaded.
 
     Raises:
-        InputError: it does not encode `only`.
+        InputError: the bundle does not encode `only`.
     """
     chosen = bundle_path(model, hint)
     if only is None:
@@ -35,5 +35,5 @@ def load_model(
 
 
 def bundle_path(model: Path | None, hint: str | None) -> Path:
-    """The bundle that was named, or else the one that the index remembers, or the default."""
+    """The named bundle, or else the one that the index remembers, or the default."""
     return model or (Path(hint) if hint else default_bundle())

@@ -28,6 +28,9 @@ ModelPath = Annotated[
 VariantName = Annotated[
     str, typer.Option("--variant", help="fp32, int8, ...; default: the best for this machine.")
 ]
+TextField = Annotated[
+    str, typer.Option("--field", help="The field of a JSON record that holds its text.")
+]
 BundleOutput = Annotated[Path, typer.Argument(help="The bundle directory to write.")]
 BundleName = Annotated[str | None, typer.Option(help="The name of the bundle.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the bundle that is there.")]
