@@ -15,7 +15,7 @@ from benchmarks.common.model_and_texts import bundle, passages, short_texts
 from benchmarks.common.results_file import write_results
 from edgeembed import Encoder
 from edgeembed.evaluate import ObservationCache, evaluate, open_models, open_tasks
-from edgeembed.evaluate.evaluation import Evaluation
+from edgeembed.evaluate.runner.evaluation import Evaluation
 from edgeembed_runtime.bundle import Bundle
 
 

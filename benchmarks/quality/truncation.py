@@ -18,7 +18,7 @@ from edgeembed import EmbeddingCache, Encoder
 from edgeembed.evaluate import evaluate, open_tasks
 from edgeembed.evaluate.models.bundle import BundleModel
 from edgeembed.evaluate.models.function import FunctionModel
-from edgeembed.ingest.texts import format_of, read_texts
+from edgeembed.ingest.texts import read_texts
 from edgeembed_converters.matryoshka.rotation import fit_texts
 from edgeembed_converters.matryoshka.rotation_fit import learned_rotation, pca_rotation
 from edgeembed_converters.matryoshka.truncation import matryoshka_dims, measured_truncations
@@ -88,7 +88,7 @@ def main() -> None:
     memory = Memory(encoder)
     texts: list[str] = []
     if options.texts:
-        lines = read_texts(options.texts, format_of(options.texts), "text")
+        lines = read_texts(options.texts)
         texts = sorted({line for line in lines if line.strip()})
         texts = random.Random(0).sample(texts, min(options.most_texts, len(texts)))
     turned = rotations(encoder, memory, texts)

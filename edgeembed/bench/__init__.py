@@ -1,1 +1,1 @@
-"""Bench: how fast and how large a bundle is on this machine, each variant in fresh processes."""
+"""Bench: speed, size and memory of a bundle on this machine, each variant in fresh processes."""

@@ -1,4 +1,4 @@
-"""What is measured of one variant, in the process that this runs in."""
+"""Measures one variant in the current process."""
 
 import itertools
 import time
@@ -8,8 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from edgeembed.bench.images import HEIGHT, WIDTH, images_of
-from edgeembed.bench.texts import texts_of
+from edgeembed.bench.inputs import HEIGHT, WIDTH, images_of, texts_of
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.engine.memory import resident_bytes
 
@@ -23,10 +22,11 @@ _MAX_SINGLE_RUNS = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Speed:
-    """Figures of one variant, in one process.
+    """Figures of one variant in one process.
 
-    `per_second` is of lists, by what they hold, such as "texts of 16 tokens". The milliseconds are
-    of a short text, or an image, alone. `resident_mb` is the whole process, after all that.
+    `per_second` is the throughput of lists by what they hold, such as "texts of 16 tokens". The
+    percentiles are latencies of single short texts or images. `resident_mb` is the memory of the
+    process at the end.
     """
 
     per_second: dict[str, float]
@@ -37,7 +37,7 @@ class Speed:
 
 
 def measure_texts(encoder: Encoder, seconds: float) -> Speed:
-    """Measure an encoder for about `seconds` at each length and for single texts."""
+    """Measure for about `seconds` at each text length, and for single texts."""
     count = _INPUTS_PER_THREAD * encoder.threads
     rates: dict[str, float] = {}
     for length in sorted({min(length, encoder.max_tokens) for length in LENGTHS}):
@@ -48,7 +48,7 @@ def measure_texts(encoder: Encoder, seconds: float) -> Speed:
 
 
 def measure_images(encoder: Encoder, seconds: float) -> Speed:
-    """Measure an encoder for about `seconds` with lists of JPEG files, and with single ones."""
+    """Measure for about `seconds` with lists of JPEG files, and with single ones."""
     images = images_of(_INPUTS_PER_THREAD * encoder.threads)
     name = f"images of {WIDTH} x {HEIGHT}"
     rates = {name: _per_second(encoder.encode_image, images, seconds)}

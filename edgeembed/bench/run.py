@@ -1,4 +1,4 @@
-"""The benchmark of a bundle: variant by variant, each in processes of its own."""
+"""Benchmarks a bundle variant by variant, each in its own processes."""
 
 import json
 import statistics
@@ -20,7 +20,7 @@ _COLD_STARTS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class VariantSpeed:
-    """Figures of one variant: see `Speed`; `cold_start_ms` is from process start to a vector."""
+    """Figures of one variant; `cold_start_ms` is from process start to the first vector."""
 
     kind: Modality
     variant: str
@@ -40,10 +40,10 @@ def bench_variant(
     """Measure one variant of one tower of the bundle at `path`; its file has `size` bytes.
 
     Raises:
-        EdgeEmbedError: a process of the benchmark failed; its last words are in the message.
+        EdgeEmbedError: a worker process failed; the message has its last line of output.
     """
     on_step(f"{variant}: cold start")
-    with _worker(path, kind, variant, 0) as (_, _):  # the first one warms the disk cache
+    with _worker(path, kind, variant, 0) as (_, _):  # the first run warms the disk cache
         pass
     cold: list[float] = []
     for _ in range(_COLD_STARTS):
@@ -65,7 +65,7 @@ def bench_variant(
 def _worker(
     path: Path, kind: Modality, variant: str, seconds: float
 ) -> Generator[tuple[float, str]]:
-    """Run a worker to its end: the seconds until it was ready, and what it printed after."""
+    """Run a worker to its end: seconds until it was ready, and its output after that."""
     command = [sys.executable, "-m", "edgeembed.bench.worker"]
     command += [str(path), kind, variant, str(seconds)]
     began = time.perf_counter()

@@ -1,7 +1,7 @@
 """A fresh process of the benchmark: `python -m edgeembed.bench.worker BUNDLE KIND VARIANT SECONDS`.
 
-KIND is text or image. Prints a line when the first vector is there, and then the figures as JSON;
-with 0 seconds only the line.
+KIND is text or image. Prints "ready" when the first vector is there, then the figures as JSON; with
+0 seconds, only "ready".
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 
 from edgeembed import Encoder
-from edgeembed.bench.images import HEIGHT, WIDTH
+from edgeembed.bench.inputs import HEIGHT, WIDTH
 from edgeembed_runtime.bundle import Modality
 
 READY = "ready"

@@ -1,22 +1,20 @@
-"""The `edgeembed` application: its commands, in the order in which people meet them."""
+"""The `edgeembed` application: one table of commands, in the order in which people meet them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 import typer
 
-from edgeembed.cli.bundles import (
+from edgeembed.cli.checks import doctor, inspect, verify
+from edgeembed.cli.models import (
     bench,
     convert,
     distill_static,
     distill_student,
-    doctor,
     eval,  # noqa: A004
-    inspect,
     quantize,
-    verify,
 )
-from edgeembed.cli.indexes import (
+from edgeembed.cli.search import (
     dedupe,
     demo,
     embed,
@@ -28,9 +26,41 @@ from edgeembed.cli.indexes import (
 from edgeembed.cli.shared.guard import guarded
 from edgeembed_runtime.version import __version__
 
-app = typer.Typer(
+Command = Callable[..., None]
+
+# By the heading in `edgeembed --help`, which is also the folder that a command is in.
+COMMANDS: Mapping[str, Mapping[str, Command]] = {
+    "Search your files": {
+        "demo": demo.demo,
+        "embed": embed.embed,
+        "index": index.index,
+        "search": search.search,
+        "dedupe": dedupe.dedupe,
+        "map": map.map_,
+        "export": export.export,
+    },
+    "Make models small": {
+        "convert": convert.convert,
+        "quantize": quantize.quantize,
+        "distill static": distill_static.static,
+        "distill student": distill_student.student,
+        "eval": eval.eval_,
+        "bench": bench.bench,
+    },
+    "Look inside": {
+        "inspect": inspect.inspect,
+        "verify": verify.verify,
+        "doctor": doctor.doctor,
+    },
+}
+_GROUPS = {
+    "distill": "Train a small encoder to give a large one's vectors.\n\n"
+    "Example: edgeembed distill static minilm.bundle texts.txt tiny.bundle",
+}
+
+app: typer.Typer = typer.Typer(
     name="edgeembed",
-    help="TrainingResult embedding models on the edge: convert, embed and search, offline.",
+    help="Trained embedding models on the edge: convert, embed and search, offline.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -54,31 +84,19 @@ def _edgeembed(  # pyright: ignore[reportUnusedFunction]
     del version
 
 
-_COMMANDS: dict[str, Callable[..., None]] = {
-    "demo": demo.demo,
-    "convert": convert.convert,
-    "quantize": quantize.quantize,
-    "inspect": inspect.inspect,
-    "verify": verify.verify,
-    "embed": embed.embed,
-    "index": index.index,
-    "search": search.search,
-    "dedupe": dedupe.dedupe,
-    "map": map.map_,
-    "export": export.export,
-    "eval": eval.eval_,
-    "bench": bench.bench,
-    "doctor": doctor.doctor,
-}
-for name, command in _COMMANDS.items():
-    app.command(name)(guarded(command))
+def _register(commands: Mapping[str, Mapping[str, Command]]) -> None:
+    """Add every command to `app`; the first word of a name of two is a group."""
+    groups: dict[str, typer.Typer] = {}
+    for heading, named in commands.items():
+        for name, command in named.items():
+            group, _, last = name.rpartition(" ")
+            if not group:
+                app.command(name, rich_help_panel=heading)(guarded(command))
+                continue
+            if group not in groups:
+                groups[group] = typer.Typer(no_args_is_help=True, help=_GROUPS[group])
+                app.add_typer(groups[group], name=group, rich_help_panel=heading)
+            groups[group].command(last)(guarded(command))
 
-_distill = typer.Typer(
-    name="distill",
-    no_args_is_help=True,
-    help="Smaller encoders from large ones.\n\n"
-    "Example: edgeembed distill static minilm.bundle texts.txt tiny.bundle",
-)
-_distill.command("static")(guarded(distill_static.static))
-_distill.command("student")(guarded(distill_student.student))
-app.add_typer(_distill)
+
+_register(COMMANDS)

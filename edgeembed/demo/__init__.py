@@ -1,1 +1,1 @@
-"""The demo: a real model and real texts that are on the machine already."""
+"""Demo: a real model and real texts that the machine already has."""

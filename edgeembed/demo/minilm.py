@@ -1,4 +1,4 @@
-"""The weights of all-MiniLM-L6-v2, as installed packages carry them."""
+"""Finds the weights of all-MiniLM-L6-v2 in installed packages."""
 
 import importlib.util
 from pathlib import Path

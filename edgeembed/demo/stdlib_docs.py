@@ -1,6 +1,6 @@
-"""The documentation of every function in the running interpreter's standard library.
+"""Docstrings of every function in the running interpreter's standard library.
 
-Sources are parsed, never imported: importing a module may have effects.
+Sources are parsed, not imported: importing a module may have side effects.
 """
 
 import ast
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _NOT_THESE = frozenset({"test", "tests", "idlelib", "lib2to3", "site-packages", "dist-packages"})
-# Written in C, so that there is no source to parse; importing these has no effect.
+# Written in C, so there is no source to parse; importing these has no side effects.
 _C_MODULES = (
     "array", "binascii", "builtins", "cmath", "errno", "gc", "itertools", "marshal", "math",
     "select", "sys", "time", "unicodedata", "zlib",
@@ -22,7 +22,7 @@ _FIRST_CHARACTERS = 400
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionDoc:
-    """A function or method: its full name, what it says of itself, and its module."""
+    """A function or method: its qualified name, its docstring, and its module."""
 
     name: str
     text: str
@@ -30,7 +30,7 @@ class FunctionDoc:
 
 
 def stdlib_functions() -> Iterator[FunctionDoc]:
-    """Yield every public documented function and method, each name once, in a stable order."""
+    """Yield every public documented function and method once, in a stable order."""
     seen: set[str] = set()
     for doc in (*_python_functions(), *_c_functions()):
         if doc.name not in seen:
@@ -46,7 +46,7 @@ def _python_functions() -> Iterator[FunctionDoc]:
             continue
         try:
             tree = ast.parse(path.read_bytes())
-        except (SyntaxError, ValueError, OSError):  # templates of tools, never code
+        except (SyntaxError, ValueError, OSError):  # templates, not code
             continue
         module = ".".join(part for part in parts if part != "__init__")
         yield from _functions_in(tree, module, module)
@@ -81,6 +81,6 @@ def _methods(kind: type, prefix: str, module: str) -> Iterator[FunctionDoc]:
 
 
 def _doc(name: str, text: str, module: str) -> FunctionDoc:
-    # What it does stands at the beginning; the rest would only blur the vector.
+    # The beginning says what it does; the rest would only blur the vector.
     first = " ".join(text.split())[:_FIRST_CHARACTERS]
     return FunctionDoc(name=name, text=f"{name}: {first}", module=module)

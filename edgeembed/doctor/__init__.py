@@ -1,1 +1,1 @@
-"""Doctor: what this machine offers an encoder, and whether a bundle is well on it."""
+"""Doctor: checks of this machine, and of a bundle on it."""

@@ -1,4 +1,4 @@
-"""The machine and what is installed on it."""
+"""Checks of the machine and of what is installed."""
 
 import os
 import platform
@@ -11,19 +11,19 @@ from edgeembed_runtime.engine.cpu import available_cpus, cpu_features, cpu_quota
 from edgeembed_runtime.index.ann.annoy_probe import annoy_module, is_installed
 from edgeembed_runtime.version import __version__
 
-# Older ones have known holes; pyproject.toml asks for the same.
+# Older ones have known vulnerabilities; pyproject.toml requires the same.
 _OLDEST_ONNXRUNTIME = (1, 24, 3)
 
 
 def machine_findings() -> Iterator[Finding]:
-    """Look at the processor, the threads, onnxruntime, Annoy and SQLite."""
+    """Check the processor, threads, onnxruntime, Annoy and SQLite."""
     python = f"edgeembed {__version__}, Python {platform.python_version()}, {platform.platform()}"
-    yield Finding(name="version", status="ok", found=python)
+    yield Finding.ok("version", python)
     yield _features()
     yield _threads()
     yield _onnxruntime()
     providers: list[str] = ort.get_available_providers()
-    yield Finding(name="providers", status="ok", found=", ".join(providers))
+    yield Finding.ok("providers", ", ".join(providers))
     yield _annoy()
     yield _sqlite()
 
@@ -31,24 +31,23 @@ def machine_findings() -> Iterator[Finding]:
 def _features() -> Finding:
     features = ", ".join(sorted(cpu_features()))
     if not features:
-        return Finding(
-            name="processor",
-            status="note",
-            found=f"{platform.machine()}, features unknown",
-            advice="name a variant, since none that needs a feature is chosen by itself",
+        return Finding.note(
+            "processor",
+            f"{platform.machine()}, features unknown",
+            "name a variant: none that needs a CPU feature is chosen automatically",
         )
     found = f"{platform.machine()}: {features}"
     if "vnni" not in cpu_features() and "neon" not in cpu_features():
         advice = "int8 is slower than on newer processors; compare with `edgeembed bench`"
-        return Finding(name="processor", status="note", found=found, advice=advice)
-    return Finding(name="processor", status="ok", found=found)
+        return Finding.note("processor", found, advice)
+    return Finding.ok("processor", found)
 
 
 def _threads() -> Finding:
     quota = cpu_quota()
     limit = "no quota" if quota is None else f"a quota of {quota:g}"
     found = f"{available_cpus()} of {os.cpu_count()} processors, {limit}"
-    return Finding(name="threads", status="ok", found=found)
+    return Finding.ok("threads", found)
 
 
 def _onnxruntime() -> Finding:
@@ -56,26 +55,24 @@ def _onnxruntime() -> Finding:
     if version < _OLDEST_ONNXRUNTIME:
         oldest = ".".join(map(str, _OLDEST_ONNXRUNTIME))
         advice = f"pip install 'onnxruntime>={oldest}'"
-        return Finding(name="onnxruntime", status="wrong", found=ort.__version__, advice=advice)
-    return Finding(name="onnxruntime", status="ok", found=ort.__version__)
+        return Finding.wrong("onnxruntime", ort.__version__, advice)
+    return Finding.ok("onnxruntime", ort.__version__)
 
 
 def _annoy() -> Finding:
     if annoy_module() is not None:
-        return Finding(name="annoy", status="ok", found="installed, and works in a child process")
+        return Finding.ok("annoy", "installed, and works in a child process")
     if is_installed():
-        return Finding(
-            name="annoy",
-            status="wrong",
-            found="installed, but fails in a child process",
-            advice="reinstall it on this machine: pip install --force-reinstall --no-cache annoy; "
+        return Finding.wrong(
+            "annoy",
+            "installed, but fails in a child process",
+            "reinstall it on this machine: pip install --force-reinstall --no-cache annoy; "
             "until then every search is exact",
         )
-    return Finding(
-        name="annoy",
-        status="note",
-        found="not installed",
-        advice="every search is exact; for large indexes: pip install 'edgeembed[annoy]'",
+    return Finding.note(
+        "annoy",
+        "not installed",
+        "every search is exact; for large indexes: pip install 'edgeembed[annoy]'",
     )
 
 
@@ -84,10 +81,9 @@ def _sqlite() -> Finding:
         options = {row[0] for row in connection.execute("PRAGMA compile_options")}
     connection.close()
     if "ENABLE_FTS5" in options:
-        return Finding(name="sqlite", status="ok", found=f"{sqlite3.sqlite_version}, with FTS5")
-    return Finding(
-        name="sqlite",
-        status="note",
-        found=f"{sqlite3.sqlite_version}, without FTS5",
-        advice="keyword and hybrid search need a Python whose SQLite has FTS5",
+        return Finding.ok("sqlite", f"{sqlite3.sqlite_version}, with FTS5")
+    return Finding.note(
+        "sqlite",
+        f"{sqlite3.sqlite_version}, without FTS5",
+        "keyword and hybrid search need a Python whose SQLite has FTS5",
     )

@@ -1,4 +1,4 @@
-"""Proof that encoding needs no network: a child process that cannot have one."""
+"""Proves that encoding needs no network, in a child process that cannot use one."""
 
 import subprocess
 import sys
@@ -7,8 +7,8 @@ from pathlib import Path
 from edgeembed.doctor.finding import Finding
 
 _TIMEOUT_S = 120
-# Every use of Python's sockets ends the child; one that native code opened would be among its
-# open files afterwards, where the system lists those.
+# Any use of Python's sockets ends the child; a socket opened by native code would show among its
+# open files afterwards, where the system lists them.
 _CHILD = """
 import os, sys
 def refuse(event, arguments):
@@ -33,7 +33,7 @@ print(f"sockets {len(opened)}")
 
 
 def offline_finding(path: Path) -> Finding:
-    """Encode with the bundle at `path` in a child that dies of any use of the network."""
+    """Encode with the bundle at `path` in a child process that dies on any use of the network."""
     try:
         child = subprocess.run(
             [sys.executable, "-c", _CHILD, str(path)],
@@ -44,9 +44,9 @@ def offline_finding(path: Path) -> Finding:
             stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return Finding(name="offline", status="note", found=f"could not be tried: {error}")
+        return Finding.note("offline", f"could not be tried: {error}")
     if child.returncode == 0 and child.stdout.strip() == "sockets 0":
         found = "loaded and encoded in a process without any use of the network"
-        return Finding(name="offline", status="ok", found=found)
+        return Finding.ok("offline", found)
     words = (child.stderr.strip() or child.stdout.strip() or "no message").splitlines()[-1]
-    return Finding(name="offline", status="wrong", found=words, advice="please report this")
+    return Finding.wrong("offline", words, "please report this")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed.evaluate.metrics.pairs import similarity_pairs
+from edgeembed.evaluate.metrics.similarity import similarity_pairs
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError, MissingExtraError
 from edgeembed_runtime.vectors import Precision

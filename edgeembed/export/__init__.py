@@ -1,1 +1,1 @@
-"""Export: what is in an index, as files that other tools read."""
+"""Export: the contents of an index as files that other tools read."""

@@ -1,23 +1,24 @@
-"""An index as vectors in a .npy file, and the rest in a .jsonl file beside it."""
+"""Exports an index as vectors in a .npy file and the rest in a .jsonl file beside it."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edgeembed import Index
-from edgeembed.export.rows import OnRows, read_rows
 from edgeembed_runtime.storage import staged_file
 
 
-def export_npy(index: Index, target: Path, on_rows: OnRows) -> tuple[Path, ...]:
+def export_npy(index: Index, target: Path, on_rows: Callable[[int], None]) -> tuple[Path, ...]:
     """Write (n, dim) float32 vectors to `target`, and keys, documents and metadata beside it.
 
-    Both have the same order, and both are put in place at the end.
+    Both have the same order and appear at the end. `on_rows` is called with the
+    number of documents that each batch has written.
 
     Raises:
-        SearchIndexError: the index cannot be read; nothing is in place.
+        SearchIndexError: the index is damaged, or was compacted meanwhile; nothing is in place.
         StorageError: the file system refused.
     """
     beside = target.with_suffix(".jsonl")
@@ -28,7 +29,7 @@ def export_npy(index: Index, target: Path, on_rows: OnRows) -> tuple[Path, ...]:
     }
     with staged_file(beside) as lines, staged_file(target) as vectors:
         np.lib.format.write_array_header_1_0(vectors, header)
-        for batch in read_rows(index, on_rows):
+        for batch in index.batches():
             vectors.write(batch.vectors.astype("<f4", copy=False).tobytes())
             for found in batch.documents:
                 record = {
@@ -37,4 +38,5 @@ def export_npy(index: Index, target: Path, on_rows: OnRows) -> tuple[Path, ...]:
                     "metadata": found.metadata,
                 }
                 lines.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+            on_rows(len(batch.documents))
     return target, beside

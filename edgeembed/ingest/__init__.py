@@ -1,1 +1,1 @@
-"""Ingest: from files, folders and records to passages that an index takes."""
+"""Ingest: from files, folders and JSON records to passages and images in an index."""

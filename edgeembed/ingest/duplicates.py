@@ -1,4 +1,4 @@
-"""Images that show the same: by their bytes, and by their vectors."""
+"""Near-duplicate detection: groups of vectors that are close to each other."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,23 +8,23 @@ from numpy.typing import NDArray
 
 from edgeembed_runtime.vectors import normalize
 
-# Cosines are taken of so many rows at a time with all others: a block is some tens of MB.
+# Rows compared at a time with all others: a block takes some tens of MB.
 _ROWS = 512
 
 
 @dataclass(frozen=True, kw_only=True)
 class DuplicateGroup:
-    """Images alike: their places in the list, and each one's cosine to the first of them."""
+    """A group of near-duplicates: row numbers, and the cosine of each row to the first."""
 
     members: tuple[int, ...]
     cosines: tuple[float, ...]
 
 
 def near_duplicates(vectors: NDArray[np.float32], threshold: float) -> list[DuplicateGroup]:
-    """Groups of rows of (n, d) whose cosines reach the threshold, directly or by way of others.
+    """Group the rows of (n, d) vectors whose cosines reach the threshold, directly or transitively.
 
-    All pairs are compared, exactly; a group is a connected part of the graph of such pairs. In a
-    group the first is the earliest row, the others follow by their cosine to it.
+    All pairs are compared exactly; a group is a connected component of the graph of close pairs. It
+    starts with its earliest row; the others follow by descending cosine to that row.
     """
     unit = normalize(vectors)
     parents = list(range(len(unit)))

@@ -1,41 +1,41 @@
-"""One file's passages: which are new, which may keep a vector, which have to go."""
+"""The update of one file: which passages are new, which reuse a vector, which are removed."""
 
 import re
 from pathlib import Path
 
 from edgeembed import Index
-from edgeembed.ingest.commit import Commit, Planned
 from edgeembed.ingest.passages import Passage
+from edgeembed.ingest.pending_commit import PendingCommit, Planned
 from edgeembed.ingest.texts import format_of
 
-# After a file's name, the keys of its passages have the line of a record and a number.
+# The rest of a passage's key after the file's name: the line of a record, and a number.
 _OWN_KEY = re.compile(r"(:\d+)?#\d+")
 
 
 class FileUpdate:
-    """New passages of one file, planned one by one, and old ones that it no longer has."""
+    """Plans the new passages of a file one by one, and the removal of old ones."""
 
     def __init__(self, index: Index, name: str, twin_name: str | None) -> None:
-        """Start with what the index has of the file.
+        """Start from what the index has of the file.
 
         Args:
-            index: where it goes.
-            name: of the file.
-            twin_name: the file whose vectors may be used again: itself, or one that it was.
+            index: the index to update.
+            name: the file's name.
+            twin_name: the file whose vectors may be reused: itself, or its former name.
         """
         self._index = index
         self._name = name
         self._twin_name = twin_name
         self._stored = set(keys_of(index, name))
-        # Vectors of another model leave with the first commit, so that none is taken for a new one.
+        # Vectors of another model go with the first commit, so that none passes for a new one.
         self._removed = set() if twin_name == name else set(self._stored)
         self._seen: dict[str, set[str]] = {}
         self.planned: dict[str, Planned] = {}
 
-    def add(self, passage: Passage, commit: Commit) -> None:
-        """Plan one passage; `commit` is what it will be handed over to."""
+    def add(self, passage: Passage, commit: PendingCommit) -> None:
+        """Plan one passage; `commit` is where it will be handed over."""
         source: str = passage.metadata["source"]
-        if passage.number == 0:  # of two records with one key the last one counts
+        if passage.number == 0:  # of two records with one key, the last wins
             self._seen[source] = set()
             if not _is_of(passage.key, self._name):
                 self._stored |= {
@@ -48,13 +48,13 @@ class FileUpdate:
         self._removed.discard(passage.key)
 
     def end(self) -> None:
-        """The file has no more passages: what was not seen is removed."""
+        """Finish: stored passages that were not seen are removed."""
         seen: set[str] = set().union(*self._seen.values())
         self._removed |= self._stored - seen
         self.planned = {key: each for key, each in self.planned.items() if key in seen}
 
-    def hand_over(self, commit: Commit) -> None:
-        """Put what was planned so far into a commit."""
+    def hand_over(self, commit: PendingCommit) -> None:
+        """Move what was planned so far into a commit."""
         commit.take(self.planned.values(), self._removed)
         self._stored = (self._stored | self.planned.keys()) - self._removed
         self.planned, self._removed = {}, set()
@@ -68,9 +68,9 @@ class FileUpdate:
 
 
 def keys_of(index: Index, name: str) -> list[str]:
-    """Keys of passages of a file, and of its records that have no keys of their own.
+    """Keys of a file's passages, records with keys of their own excluded.
 
-    A record with a key belongs to nobody: it stays until another record of that key replaces it.
+    A record with its own key belongs to no file: it stays until another record replaces it.
     """
     keys = list(index.keys(f"{name}#"))
     if format_of(Path(name)) == "jsonl":

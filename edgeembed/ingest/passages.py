@@ -1,11 +1,11 @@
-"""Passages: pieces of documents that a model takes whole, with keys that say where they are."""
+"""Passages: chunks of documents that fit the model, with keys that say where they are from."""
 
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgeembed.ingest.folders import FoundFile, read_text_file
+from edgeembed.ingest.files import FoundFile, read_text_file
 from edgeembed.ingest.texts import format_of, read_records, text_of
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError
@@ -13,14 +13,15 @@ from edgeembed_runtime.index.base.validation import check_keys, check_metadatas
 from edgeembed_runtime.storage import storage_errors
 
 KEY_FIELDS = ("key", "id", "_id")
-_MAX_NUMBER = 10**9  # room for it is left in keys
+_MAX_NUMBER = 10**9  # keys leave room for it
 
 
 @dataclass(frozen=True, kw_only=True)
 class Passage:
-    """What goes into the index: `source` is the document's name, `start` and `end` its characters.
+    """A chunk of a document, as it goes into the index.
 
-    `key` is "source#number", numbers counting from 0 in every document.
+    `key` is "source#number", with numbers from 0 in each document. The metadata has the document's
+    name as `source`, the first `line`, and the characters from `start` to `end`.
     """
 
     key: str
@@ -31,7 +32,7 @@ class Passage:
 
 @dataclass(frozen=True, kw_only=True)
 class ChunkSettings:
-    """How documents are cut: tokens per passage (None: all the model takes) and their overlap."""
+    """How documents are chunked: tokens per passage (None: the model's limit) and their overlap."""
 
     max_tokens: int | None = None
     overlap_tokens: int = 0
@@ -39,7 +40,7 @@ class ChunkSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class PassageReader:
-    """Reads files into passages; `skipped` collects the names of files that hold no text."""
+    """Reads files into passages; `skipped` collects the names of files that are not text."""
 
     encoder: Encoder
     chunks: ChunkSettings
@@ -47,10 +48,10 @@ class PassageReader:
     skipped: list[str] = field(default_factory=list[str])
 
     def read(self, file: FoundFile) -> Iterator[Passage]:
-        """Yield the passages of one file: of each of its records, if it is .jsonl.
+        """Yield the passages of one file; of a .jsonl file, those of each record.
 
         Raises:
-            InputError: a record is not as expected.
+            InputError: a record has no text, or a key or metadata that an index cannot take.
             StorageError: the file cannot be read.
         """
         if format_of(file.path) == "jsonl":
@@ -87,7 +88,7 @@ class PassageReader:
             size = os.fstat(stream.fileno()).st_size
             done = 0
             for number, record in read_records(stream, str(file.path)):
-                if done >= size:  # whoever appends may be faster than the model
+                if done >= size:  # a writer that appends may be faster than the model
                     return
                 done = stream.tell()
                 text = text_of(record, self.text_field, str(file.path), number)
@@ -103,7 +104,7 @@ class PassageReader:
 
 
 def _check(key: str, metadata: dict[str, Any], place: str) -> None:
-    """Refuse what the index would refuse, while it is known where it is."""
+    """Refuse what the index would refuse, while the location is known."""
     try:
         check_keys([key], what="key")
         check_metadatas([metadata])

@@ -1,4 +1,4 @@
-"""Texts from standard input and files: one a line, or one a JSON record."""
+"""Reads UTF-8 text from files and standard input: lines, JSON Lines, JSON documents."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ TextFormat = Literal["lines", "jsonl"]
 
 
 def format_of(path: Path) -> TextFormat:
-    """How a file is read: .jsonl and .ndjson as records, anything else as lines."""
+    """The format of a file by its suffix: .jsonl and .ndjson are records, anything else lines."""
     return "jsonl" if path.suffix.lower() in (".jsonl", ".ndjson") else "lines"
 
 
@@ -24,7 +24,7 @@ def read_lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, str]]:
     """
     for number, line in enumerate(stream, 1):
         try:
-            # Windows puts a byte order mark before the first line.
+            # Windows editors put a byte order mark before the first line.
             yield number, line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
         except UnicodeDecodeError as error:
             raise InputError(
@@ -34,7 +34,7 @@ def read_lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, str]]:
 
 
 def read_records(stream: BinaryIO, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number from 1, object) of JSON lines; empty lines are passed over.
+    """Yield (line number from 1, object) of JSON Lines; empty lines are skipped.
 
     Raises:
         InputError: a line is not a JSON object; the message names it.
@@ -69,10 +69,15 @@ def text_of(record: dict[str, Any], field: str, name: str, number: int) -> str:
     return text
 
 
-def read_texts(path: Path, text_format: TextFormat, field: str) -> Iterator[str]:
-    """Yield the texts of one file, as lines or from a field of its records."""
+def read_texts(path: Path, field: str = "text") -> Iterator[str]:
+    """Yield the texts of one file: its lines, or a field of its records if it is .jsonl.
+
+    Raises:
+        InputError: a line is not UTF-8, or a record has no text in `field`.
+        StorageError: the file cannot be read.
+    """
     with storage_errors("read", path), path.open("rb") as stream:
-        yield from texts_in(stream, str(path), text_format, field)
+        yield from texts_in(stream, str(path), format_of(path), field)
 
 
 def texts_in(stream: BinaryIO, name: str, text_format: TextFormat, field: str) -> Iterator[str]:
@@ -83,3 +88,18 @@ def texts_in(stream: BinaryIO, name: str, text_format: TextFormat, field: str) -
     else:
         for number, record in read_records(stream, name):
             yield text_of(record, field, name, number)
+
+
+def read_json(path: Path) -> Any:
+    """Read a file that is one JSON document.
+
+    Raises:
+        InputError: it is not JSON.
+        StorageError: the file cannot be read.
+    """
+    with storage_errors("read", path):
+        data = path.read_bytes()
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: expected JSON: {error}") from error

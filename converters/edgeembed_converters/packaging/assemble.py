@@ -101,7 +101,7 @@ def check_target(target: Path, overwrite: bool) -> None:
     if not target.exists():
         return
     if not overwrite:
-        raise StorageError(f"{target} exists already; choose another path, or allow overwriting")
+        raise StorageError(f"{target} exists already; choose another path, or pass overwrite=True")
     if not (target / MANIFEST_NAME).is_file():
         raise StorageError(f"{target} is not a bundle, and is therefore never overwritten")
 

@@ -1,1 +1,1 @@
-"""What every command shares: errors, output, targets."""
+"""What commands share: options, opening bundles and indexes, output, errors."""

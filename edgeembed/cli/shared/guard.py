@@ -1,4 +1,4 @@
-"""How a command ends: a result and 0, or one line on stderr and another code; never a traceback."""
+"""How a command ends: with a result and 0, or one line on stderr and another code; no traceback."""
 
 import functools
 import os
@@ -9,16 +9,21 @@ from typing import ParamSpec
 
 import typer
 
+from edgeembed.cli.shared.output import show_problem
+from edgeembed.cli.shared.wording import in_options, option_names
 from edgeembed_runtime.errors import EdgeEmbedError
 
 P = ParamSpec("P")
 FAILED = 1
-INTERRUPTED = 130  # what shells give for a process that SIGINT ended
+INTERRUPTED = 130  # what shells report for a process ended by SIGINT
 DEBUG_VARIABLE = "EDGEEMBED_DEBUG"
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
-    """Make `command` turn every error into one line on stderr and a non-zero exit code."""
+    """Make `command` turn every error into one line on stderr and a non-zero exit code.
+
+    The line names the command's options where the error names parameters of Python.
+    """
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -26,11 +31,11 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             command(*args, **kwargs)
         except KeyboardInterrupt as error:
             _fail("stopped", INTERRUPTED, error)
-        except BrokenPipeError:  # the reader of a pipe, such as `head`, has enough
+        except BrokenPipeError:  # the reader of the pipe, such as `head`, is done
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(FAILED) from None
         except EdgeEmbedError as error:
-            _fail(str(error), FAILED, error)
+            _fail(in_options(str(error), option_names(command)), FAILED, error)
         except MemoryError as error:
             _fail("out of memory; use fewer or shorter inputs", FAILED, error)
         except (typer.Exit, typer.Abort):
@@ -51,5 +56,5 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
 def _fail(message: str, code: int, error: BaseException) -> None:
     if os.environ.get(DEBUG_VARIABLE):
         traceback.print_exception(error)
-    typer.echo(f"edgeembed: {' '.join(message.split())}", err=True)
+    show_problem(message)
     raise typer.Exit(code) from None

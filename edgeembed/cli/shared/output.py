@@ -1,9 +1,9 @@
-"""What commands show: tables and JSON on stdout, progress and remarks on stderr."""
+"""What commands print: tables and JSON on stdout, progress and remarks on stderr."""
 
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -18,15 +18,13 @@ from rich.progress import (
 )
 from rich.table import Table
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-
-# What is shown is people's own text, so square brackets and colons in it mean nothing.
-out = Console(markup=False, emoji=False)
-err = Console(stderr=True, markup=False, emoji=False)
+# Users' own text is printed, so square brackets and colons in it mean nothing.
+out: Console = Console(markup=False, emoji=False)
+err: Console = Console(stderr=True, markup=False, emoji=False)
 
 
 def show_problem(message: str) -> None:
-    """Say in one line on stderr what went wrong."""
+    """Print one line on stderr that says what went wrong."""
     typer.echo(f"edgeembed: {' '.join(message.split())}", err=True)
 
 
@@ -36,7 +34,7 @@ def print_json(tree: Any) -> None:
 
 
 def json_text(tree: Any, indent: int | None = None) -> str:
-    """JSON for stdout: letters as they are where it takes them all, else as escapes."""
+    """JSON for stdout, ASCII-only unless stdout is UTF."""
     ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
     return json.dumps(tree, indent=indent, ensure_ascii=ascii_only, default=str)
 
@@ -44,7 +42,7 @@ def json_text(tree: Any, indent: int | None = None) -> str:
 def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None
 ) -> None:
-    """Print a table on stdout; columns that start with '#' are numbers, aligned right."""
+    """Print a table on stdout; columns that start with '#' hold numbers, aligned right."""
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
         right = column.startswith("#")
@@ -60,7 +58,7 @@ def print_table(
 
 
 def print_facts(facts: Iterable[tuple[str, object]]) -> None:
-    """Print name and value pairs on stdout, one a line, the values aligned."""
+    """Print name-value pairs on stdout, one per line, the values aligned."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -70,7 +68,7 @@ def print_facts(facts: Iterable[tuple[str, object]]) -> None:
 
 
 def step_progress() -> Progress:
-    """A line on stderr that names the step under way; only on a terminal, gone when it is done."""
+    """A spinner on stderr that names the current step; only on a terminal, gone at the end."""
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -82,7 +80,7 @@ def step_progress() -> Progress:
 
 
 def bar_progress() -> Progress:
-    """A progress bar on stderr, if that is a terminal."""
+    """A progress bar on stderr; only on a terminal."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -96,5 +94,5 @@ def bar_progress() -> Progress:
 
 
 def megabytes(size: int) -> str:
-    """A size in bytes, for people."""
+    """A size in bytes as megabytes, for people."""
     return f"{size / 1e6:.1f} MB"

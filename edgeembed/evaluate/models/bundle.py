@@ -7,7 +7,8 @@ import numpy as np
 
 from edgeembed import Encoder
 from edgeembed.evaluate.models.model import ComparesVectors, Role, Vectors
-from edgeembed_runtime.bundle import Bundle
+from edgeembed.evaluate.models.registry import register_model
+from edgeembed_runtime.bundle import MANIFEST_NAME, Bundle
 from edgeembed_runtime.engine.providers import CPU
 from edgeembed_runtime.engine.variants import suits
 from edgeembed_runtime.errors import InputError
@@ -95,6 +96,13 @@ class BundleModel(ComparesVectors):
         return self._encoder
 
 
-def suitable_variants(path: Path) -> list[str]:
-    """The names of a bundle's variants that this processor can run, in the manifest's order."""
-    return [v.name for v in Bundle.open(path).manifest.text_tower().variants if suits(v, CPU)]
+@register_model("a bundle")
+def open_bundle(name: str) -> list[BundleModel] | None:
+    """Open "path@variant", or every variant of the bundle at "path" that runs on this CPU."""
+    path, _, variant = name.rpartition("@")
+    if path and (Path(path) / MANIFEST_NAME).is_file():
+        return [BundleModel(Path(path), variant)]
+    if not (Path(name) / MANIFEST_NAME).is_file():
+        return None
+    variants = Bundle.open(name).manifest.text_tower().variants
+    return [BundleModel(Path(name), each.name) for each in variants if suits(each, CPU)]

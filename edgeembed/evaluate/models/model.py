@@ -7,7 +7,7 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed.evaluate.metrics.pairs import similarity_pairs
+from edgeembed.evaluate.metrics.similarity import similarity_pairs
 from edgeembed_runtime.vectors import Similarity, similarity_matrix
 
 Role = Literal["plain", "query", "document"]

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from edgeembed.evaluate.models.model import ComparesVectors, Role, Vectors
+from edgeembed.evaluate.models.registry import register_model
 from edgeembed.ingest.texts import read_lines
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.storage import sha256_file, storage_errors
 
+_SUFFIXES = (".txt", ".vec")
 _WORDS = re.compile(r"\w+(?:['’-]\w+)*")
 
 
@@ -83,6 +85,13 @@ class WordVectors(ComparesVectors):
 
     def _row(self, word: str) -> int | None:
         return self._rows.get(word, self._rows.get(word.lower()))
+
+
+@register_model("a text file of word vectors")
+def open_word_vectors(name: str) -> list[WordVectors] | None:
+    """Open a .txt or .vec file."""
+    path = Path(name)
+    return [WordVectors(path)] if path.is_file() and path.suffix.lower() in _SUFFIXES else None
 
 
 def _read(path: Path) -> tuple[tuple[str, ...], Vectors]:

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from edgeembed.evaluate.budget import Verdict
-from edgeembed.evaluate.compact import Compaction
-from edgeembed.evaluate.evaluation import Evaluation
+from edgeembed.evaluate.models.compact import Compaction
 from edgeembed.evaluate.report import summary
+from edgeembed.evaluate.runner.evaluation import Evaluation
+from edgeembed.evaluate.runner.verdict import Verdict
 from edgeembed_runtime.engine.cpu import available_cpus, cpu_features
 from edgeembed_runtime.errors import MissingExtraError
 from edgeembed_runtime.storage import staged_file

@@ -5,9 +5,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edgeembed.evaluate.compact import Compaction
-from edgeembed.evaluate.evaluation import Evaluation, TaskResult
+from edgeembed.evaluate.models.compact import Compaction
 from edgeembed.evaluate.report.summary import mean_score
+from edgeembed.evaluate.runner.evaluation import Evaluation, TaskResult
 
 # Told apart by people who see colors differently: Okabe & Ito, https://jfly.uni-koeln.de/color.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444", "#B8A800")

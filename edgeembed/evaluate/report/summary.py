@@ -4,8 +4,8 @@ import math
 from dataclasses import asdict
 from typing import Any, cast
 
-from edgeembed.evaluate.bootstrap import Interval
-from edgeembed.evaluate.evaluation import Evaluation, Measured
+from edgeembed.evaluate.runner.bootstrap import Interval
+from edgeembed.evaluate.runner.evaluation import Evaluation, Measured
 
 
 def mean_score(evaluation: Evaluation, model: str) -> float:

@@ -7,7 +7,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed.evaluate.datasets.table import Table
+from edgeembed.evaluate.datasets.texts import is_plain_text, read_plain_texts
 from edgeembed.evaluate.models.model import Model
+from edgeembed.evaluate.tasks.registry import TaskSource, register_task
 from edgeembed.evaluate.tasks.task import Observed, OnStep, Values, fingerprint
 from edgeembed_runtime.errors import InputError
 
@@ -26,7 +29,7 @@ class Agreement:
     texts: tuple[str, ...]
     reference: Model
     kind = "agreement"
-    metric = f"overlap@{NEIGHBORS}"
+    metric = "overlap@10"
     is_quality = True
 
     @property
@@ -55,6 +58,17 @@ class Agreement:
     def details(self, values: Values) -> Mapping[str, float]:
         """See `Task`."""
         return {"same nearest": 100 * float(values[:, 1].mean())}
+
+
+def _has_plain_texts(table: Table) -> bool:
+    return table.has("text") and not table.has("label")
+
+
+@register_task("agreement", matches_path=is_plain_text, matches_table=_has_plain_texts)
+def open_agreement(source: TaskSource) -> Agreement:
+    """Open texts without labels."""
+    texts = read_plain_texts(source.path)
+    return Agreement(name=source.path.stem, texts=texts, reference=source.reference)
 
 
 def neighbors(model: Model, texts: tuple[str, ...]) -> NDArray[np.intp]:

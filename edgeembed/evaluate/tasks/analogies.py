@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed.evaluate.files.word_lists import Question
+from edgeembed.evaluate.datasets.word_lists import Question, is_analogies, read_analogies
 from edgeembed.evaluate.models.model import Model, Vectors
+from edgeembed.evaluate.tasks.registry import TaskSource, register_task
 from edgeembed.evaluate.tasks.task import Observed, OnStep, Values, fingerprint, known, left_out
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.vectors import normalize
@@ -79,6 +80,12 @@ class Analogies:
         for word in words:
             first.setdefault(word.lower(), word)
         return tuple(first), model.encode(tuple(first.values()), "plain")
+
+
+@register_task("analogies", matches_path=is_analogies)
+def open_analogies(source: TaskSource) -> Analogies:
+    """Open questions of four words a line."""
+    return Analogies(name=source.path.stem, questions=read_analogies(source.path))
 
 
 def _answers(unit: Vectors, asked: NDArray[np.intp]) -> NDArray[np.intp]:

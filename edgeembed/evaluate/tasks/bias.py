@@ -2,10 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from edgeembed.evaluate.files.word_lists import AssociationTest, WordGroup
+from edgeembed.evaluate.datasets.word_lists import (
+    AssociationTest,
+    WordGroup,
+    is_json,
+    read_association_test,
+)
 from edgeembed.evaluate.metrics.association import (
     associations,
     effect_size,
@@ -13,10 +19,12 @@ from edgeembed.evaluate.metrics.association import (
     projections,
 )
 from edgeembed.evaluate.models.model import Model
+from edgeembed.evaluate.tasks.registry import TaskSource, register_task
 from edgeembed.evaluate.tasks.task import Observed, OnStep, Values, fingerprint, known, left_out
 from edgeembed_runtime.errors import InputError
 
 _SAMPLES = 10_000
+_WORD_LISTS = Path(__file__).parents[1] / "word_lists"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +80,12 @@ class Bias:
             f"projection of {first}": float(on_x.mean()),
             f"projection of {second}": float(on_y.mean()),
         }
+
+
+@register_task("bias", matches_path=is_json, bundled=_WORD_LISTS)
+def open_bias(source: TaskSource) -> Bias:
+    """Open the word lists of one association test."""
+    return Bias(test=read_association_test(source.path), seed=source.seed)
 
 
 def _known_vectors(model: Model, group: WordGroup) -> Values:

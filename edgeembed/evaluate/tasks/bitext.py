@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgeembed.evaluate.datasets.pairs import read_translations
 from edgeembed.evaluate.models.model import Model
+from edgeembed.evaluate.tasks.registry import TaskSource, register_task
 from edgeembed.evaluate.tasks.task import Observed, OnStep, Values, fingerprint
 
 
@@ -44,3 +46,10 @@ class Bitext:
         """See `Task`."""
         forth, back = 100 * values.mean(axis=0)
         return {"left to right": float(forth), "right to left": float(back)}
+
+
+@register_task("bitext")
+def open_bitext(source: TaskSource) -> Bitext:
+    """Open pairs of translations."""
+    left, right = read_translations(source.path)
+    return Bitext(name=source.path.stem, left=left, right=right)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgeembed.evaluate.files.pairs import ScoredPairs
+from edgeembed.evaluate.datasets.pairs import ScoredPairs, read_scored_pairs
 from edgeembed.evaluate.metrics.geometry import (
     alignment,
     anisotropy,
@@ -13,6 +13,7 @@ from edgeembed.evaluate.metrics.geometry import (
     uniformity,
 )
 from edgeembed.evaluate.models.model import Model
+from edgeembed.evaluate.tasks.registry import TaskSource, register_task
 from edgeembed.evaluate.tasks.task import Observed, OnStep, Values, fingerprint, known, left_out
 
 # Of the range of the scores: above it, two texts count as saying the same.
@@ -65,3 +66,10 @@ class Geometry:
             "alignment": alignment(rows[rows[:, 2] > 0, 0]),
             "anisotropy": anisotropy(rows[:, 1]),
         }
+
+
+@register_task("geometry")
+def open_geometry(source: TaskSource) -> Geometry:
+    """Open scored pairs."""
+    pairs = read_scored_pairs(source.path)
+    return Geometry(name=source.path.stem, pairs=pairs, seed=source.seed)

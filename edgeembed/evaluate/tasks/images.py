@@ -6,8 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from edgeembed.evaluate.files.images import CaptionedImages, LabelledImages
+from edgeembed.evaluate.datasets.images import (
+    CaptionedImages,
+    LabeledImages,
+    has_captions,
+    has_labeled_images,
+    read_captioned_images,
+    read_labeled_images,
+)
 from edgeembed.evaluate.models.model import ImageModel, Model, Vectors
+from edgeembed.evaluate.tasks.registry import TaskSource, register_task
 from edgeembed.evaluate.tasks.task import Observed, OnStep, Values, fingerprint
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.storage import sha256_file
@@ -21,7 +29,7 @@ class ZeroShot:
     """Accuracy of naming an image by the nearest label; rows: right first, right among five."""
 
     name: str
-    data: LabelledImages
+    data: LabeledImages
     template: str = TEMPLATE
     kind = "zero-shot"
     metric = "accuracy"
@@ -94,6 +102,18 @@ class ImageText:
         """See `Task`."""
         five, back = 100 * values[:, 1:].mean(axis=0)
         return {"recall@5": float(five), "image to text recall@1": float(back)}
+
+
+@register_task("zero-shot", matches_path=has_labeled_images)
+def open_zero_shot(source: TaskSource) -> ZeroShot:
+    """Open a folder of folders of images."""
+    return ZeroShot(name=source.path.name, data=read_labeled_images(source.path))
+
+
+@register_task("image-text", matches_path=has_captions)
+def open_image_text(source: TaskSource) -> ImageText:
+    """Open a folder of images with captions."""
+    return ImageText(name=source.path.name, data=read_captioned_images(source.path))
 
 
 def _image_vectors(model: Model, images: tuple[Path, ...]) -> Vectors:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed.evaluate.files.labels import LabelledTexts
+from edgeembed.evaluate.datasets.texts import LabeledTexts, has_labels, read_labeled_texts
 from edgeembed.evaluate.models.model import Model
+from edgeembed.evaluate.tasks.registry import TaskSource, register_task
 from edgeembed.evaluate.tasks.task import Observed, OnStep, Values, fingerprint
 
 _MAX_FOLDS = 5
@@ -24,7 +25,7 @@ class Classification:
     """
 
     name: str
-    data: LabelledTexts
+    data: LabeledTexts
     seed: int = 0
     kind = "classification"
     metric = "accuracy"
@@ -69,7 +70,7 @@ class Clustering:
     """
 
     name: str
-    data: LabelledTexts
+    data: LabeledTexts
     seed: int = 0
     kind = "clustering"
     metric = "v-measure"
@@ -103,6 +104,20 @@ class Clustering:
         from sklearn.metrics import adjusted_rand_score
 
         return {"adjusted rand": 100 * float(adjusted_rand_score(values[:, 0], values[:, 1]))}
+
+
+@register_task("classification", matches_table=has_labels)
+def open_classification(source: TaskSource) -> Classification:
+    """Open labeled texts."""
+    data = read_labeled_texts(source.path)
+    return Classification(name=source.path.stem, data=data, seed=source.seed)
+
+
+@register_task("clustering")
+def open_clustering(source: TaskSource) -> Clustering:
+    """Open labeled texts."""
+    data = read_labeled_texts(source.path)
+    return Clustering(name=source.path.stem, data=data, seed=source.seed)
 
 
 def label_numbers(labels: tuple[str, ...]) -> NDArray[np.intp]:

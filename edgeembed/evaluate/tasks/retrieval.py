@@ -6,9 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed.evaluate.files.judgments import Judgments
+from edgeembed.evaluate.datasets.judgments import (
+    Judgments,
+    RankedQuery,
+    is_beir,
+    read_beir,
+    read_judged_pairs,
+    read_ranked_queries,
+)
+from edgeembed.evaluate.datasets.table import Table
 from edgeembed.evaluate.metrics.ranking import average_precision, ndcg, recall, reciprocal_rank
 from edgeembed.evaluate.models.model import Model, Vectors
+from edgeembed.evaluate.tasks.registry import TaskSource, register_task
 from edgeembed.evaluate.tasks.task import Observed, OnStep, Values, fingerprint
 from edgeembed_runtime.errors import InputError
 
@@ -68,15 +77,6 @@ class Retrieval:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RankedQuery:
-    """A query with documents that answer it and documents that do not."""
-
-    query: str
-    positive: tuple[str, ...]
-    negative: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Reranking:
     """Mean average precision of ranking each query's own documents; rows: map, mrr@10."""
 
@@ -116,6 +116,28 @@ class Reranking:
     def details(self, values: Values) -> Mapping[str, float]:
         """See `Task`."""
         return {"mrr@10": 100 * float(values[:, 1].mean())}
+
+
+def _has_judged_pairs(table: Table) -> bool:
+    return table.has("query", "document")
+
+
+@register_task("retrieval", matches_path=is_beir, matches_table=_has_judged_pairs)
+def open_retrieval(source: TaskSource) -> Retrieval:
+    """Open a folder in BEIR's form, or a table of queries and documents."""
+    path = source.path
+    judgments = read_beir(path) if path.is_dir() else read_judged_pairs(path)
+    return Retrieval(name=path.stem, judgments=judgments)
+
+
+def _has_ranked_queries(table: Table) -> bool:
+    return table.has("query", "positive", "negative")
+
+
+@register_task("reranking", matches_table=_has_ranked_queries)
+def open_reranking(source: TaskSource) -> Reranking:
+    """Open queries with documents that answer them and documents that do not."""
+    return Reranking(name=source.path.stem, queries=read_ranked_queries(source.path))
 
 
 def _query_scores(found: Sequence[float], judged: Sequence[float]) -> list[float]:

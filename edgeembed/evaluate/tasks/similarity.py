@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgeembed.evaluate.files.pairs import ScoredPairs
-from edgeembed.evaluate.metrics.correlation import pearson, spearman
+from edgeembed.evaluate.datasets.pairs import ScoredPairs, distinct_scores, read_scored_pairs
+from edgeembed.evaluate.datasets.table import Table
+from edgeembed.evaluate.metrics.similarity import pearson, spearman
 from edgeembed.evaluate.models.model import Model
+from edgeembed.evaluate.tasks.registry import TaskSource, register_task
 from edgeembed.evaluate.tasks.task import (
     Observed,
     OnStep,
@@ -16,6 +18,7 @@ from edgeembed.evaluate.tasks.task import (
     known,
     left_out,
 )
+from edgeembed_runtime.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +90,36 @@ class Duplicates:
         f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
         best = int(f1[:-1].argmax())
         return {"best f1": 100 * float(f1[best]), "at similarity": float(thresholds[best])}
+
+
+def _has_graded_pairs(table: Table) -> bool:
+    scores = distinct_scores(table)
+    return scores is not None and not scores <= {0.0, 1.0}
+
+
+@register_task("similarity", matches_table=_has_graded_pairs)
+def open_similarity(source: TaskSource) -> Similarity:
+    """Open scored pairs."""
+    return Similarity(name=source.path.stem, pairs=read_scored_pairs(source.path))
+
+
+def _has_duplicates(table: Table) -> bool:
+    scores = distinct_scores(table)
+    return scores is not None and scores <= {0.0, 1.0}
+
+
+@register_task("duplicates", matches_table=_has_duplicates)
+def open_duplicates(source: TaskSource) -> Duplicates:
+    """Open pairs with scores of 0 and 1.
+
+    Raises:
+        InputError: there are other scores.
+    """
+    pairs = read_scored_pairs(source.path)
+    if set(pairs.scores) != {0.0, 1.0}:
+        found = sorted(set(pairs.scores))[:5]
+        raise InputError(f"{source.path}: expected scores of 0 and 1, got {found}")
+    return Duplicates(name=source.path.stem, pairs=pairs)
 
 
 def _observed(model: Model, pairs: ScoredPairs) -> Observed:

@@ -58,7 +58,7 @@ class EmbeddingCache:
             raise InputError(f"max_mb: expected 1 or more, got {max_mb!r}")
         if not isinstance(cast(object, path), str | os.PathLike):
             raise InputError(f"path: expected a path, got {path!r}")
-        self.path = Path(path).absolute()
+        self.path: Path = Path(path).absolute()
         self.max_mb = max_mb
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None

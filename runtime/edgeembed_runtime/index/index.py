@@ -70,7 +70,7 @@ class Index:
         settings: IndexSettings = _DEFAULTS,
     ) -> None:
         """Open an index that is there; use Index.open or Index.create."""
-        self.path = Path(path).absolute()
+        self.path: Path = Path(path).absolute()
         self.mode: Literal["r", "rw"] = "rw" if writable else "r"
         self._encoder = encoder
         self._process = os.getpid()

@@ -7,8 +7,8 @@ import pytest
 import scipy.stats
 
 from edgeembed.evaluate import ObservationCache, evaluate, judge, open_tasks
-from edgeembed.evaluate.bootstrap import interval, resampled_scores
 from edgeembed.evaluate.report.summary import as_tree, is_sure, mean_score
+from edgeembed.evaluate.runner.bootstrap import interval, resampled_scores
 from edgeembed_runtime.errors import InputError
 
 COUNT = 200

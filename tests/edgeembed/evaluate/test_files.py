@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from edgeembed.evaluate import open_tasks
-from edgeembed.evaluate.files.judgments import read_beir
-from edgeembed.evaluate.files.labels import read_labeled_texts, read_plain_texts
-from edgeembed.evaluate.files.pairs import read_scored_pairs
-from edgeembed.evaluate.files.table import read_table
+from edgeembed.evaluate.datasets.judgments import read_beir
+from edgeembed.evaluate.datasets.pairs import read_scored_pairs
+from edgeembed.evaluate.datasets.table import read_table
+from edgeembed.evaluate.datasets.texts import read_labeled_texts, read_plain_texts
 from edgeembed_runtime.errors import InputError, StorageError
 
 PAIRS = (("a", "b", 1.0), ("c, d", 'e "f"', 2.5))

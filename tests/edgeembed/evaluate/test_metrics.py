@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from edgeembed.evaluate.metrics import association, geometry
-from edgeembed.evaluate.metrics.correlation import pearson, spearman
-from edgeembed.evaluate.metrics.pairs import similarity_pairs
 from edgeembed.evaluate.metrics.ranking import average_precision, ndcg, recall, reciprocal_rank
+from edgeembed.evaluate.metrics.similarity import pearson, similarity_pairs, spearman
 from edgeembed_runtime.vectors import SIMILARITIES, similarity_matrix
 
 EXACT = 1e-9

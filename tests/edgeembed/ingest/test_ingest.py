@@ -7,7 +7,7 @@ import os
 import pytest
 
 from edgeembed import Encoder
-from edgeembed.ingest.folders import FoundFile, find_files, read_text_file
+from edgeembed.ingest.files import FoundFile, find_files, read_text_file
 from edgeembed.ingest.passages import ChunkSettings, PassageReader
 from edgeembed.ingest.texts import format_of, read_lines, read_records, read_texts, text_of
 from edgeembed_runtime.errors import InputError, StorageError
@@ -132,7 +132,7 @@ def test_the_format_follows_the_file_name(tmp_path):
 
 def test_a_file_that_cannot_be_read_is_a_storage_error(tmp_path):
     with pytest.raises(StorageError, match="could not read"):
-        list(read_texts(tmp_path / "nowhere", "lines", "text"))
+        list(read_texts(tmp_path / "nowhere"))
 
 
 def test_passages_know_their_place(reader, tmp_path):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from edgeembed import Index
-from edgeembed.ingest.watching import watch, watched_folders
+from edgeembed.ingest.watch import watch, watched_folders
 
 pytest.importorskip("watchfiles")
 
@@ -282,7 +282,7 @@ def looked(folder, index):
     with pytest.raises(KeyboardInterrupt):
         for found in watch(watched_folders([folder]), index):
             names = sorted(file.path.name for file in found.files)
-            steps.append((names, sorted(Path(p).name for p in found.looked_at)))
+            steps.append((names, sorted(Path(p).name for p in found.scanned)))
     return steps[1:]
 
 

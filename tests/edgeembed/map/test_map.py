@@ -8,8 +8,8 @@ import pytest
 from sklearn.decomposition import PCA
 
 from edgeembed import Index
-from edgeembed.map.points import read_points
-from edgeembed.map.projection import project
+from edgeembed.visualize.map_points import read_points
+from edgeembed.visualize.projection import project
 from edgeembed_runtime.errors import InputError, MissingExtraError
 
 DIM = 8

@@ -3,7 +3,7 @@
 import pytest
 
 from edgeembed import Encoder
-from edgeembed.bench.texts import texts_of
+from edgeembed.bench.inputs import texts_of
 from helpers import tiny_bundle
 
 
@@ -48,7 +48,7 @@ def test_an_unknown_variant_names_those_there_are(fails, tiny_path):
 
 
 def test_where_no_variant_suits_the_processor_one_has_to_be_named(fails, tiny_path, monkeypatch):
-    monkeypatch.setattr("edgeembed.cli.bundles.bench.suits", lambda *_: False)
+    monkeypatch.setattr("edgeembed.cli.models.bench.suits", lambda *_: False)
     assert "use --variant" in fails("bench", tiny_path)
 
 

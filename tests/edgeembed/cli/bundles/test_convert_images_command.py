@@ -47,7 +47,7 @@ def test_json_and_quantize(run_json, vision_directory, tmp_path, photos):
     tree = run_json("convert", vision_directory, tmp_path / "out")
     assert (tree["max_tokens"], tree["pixels"], tree["image"]) == (None, [32, 32], None)
     smaller = run_json(
-        "quantize", tmp_path / "out", tmp_path / "s", "--target", "fp16",
+        "quantize", tmp_path / "out", tmp_path / "s", "--quantize", "fp16",
         "--calibration-images", photos,
     )  # fmt: skip
     assert [v["name"] for v in smaller["variants"]] == ["fp32", "fp16"]

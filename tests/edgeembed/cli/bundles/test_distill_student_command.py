@@ -61,7 +61,14 @@ def texts(tmp_path):
 
 
 def test_the_student_is_shown_and_drawn_and_encodes(run, teacher, texts, work_dir, tmp_path):
-    arguments = ("--layers", "1", "--work-dir", work_dir, "--curve", tmp_path / "curve.png")
+    arguments = (
+        "--layers",
+        "1",
+        "--work-dir",
+        work_dir,
+        "--learning-curve",
+        tmp_path / "curve.png",
+    )
     result = run("distill", "student", teacher, texts, tmp_path / "out.bundle", *arguments)
     assert result.exit_code == 0, result.stderr
     assert "encoder.layer.1" in result.stdout

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from edgeembed import quantize
-from edgeembed.bench.quantization_plot import quantization_page
+from edgeembed.visualize.quantization_plot import quantization_page
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.encoder.encoder import Encoder
 
@@ -27,7 +27,7 @@ def test_the_table_shows_every_recipe_and_what_it_became(run, tiny_path, tmp_pat
 
 
 def test_json_has_what_the_report_has(run_json, tiny_path, tmp_path):
-    tree = run_json("quantize", tiny_path, tmp_path / "out", "--target", "int8-portable")
+    tree = run_json("quantize", tiny_path, tmp_path / "out", "--quantize", "int8-portable")
     assert tree["path"] == str(tmp_path / "out")
     assert [trial["chosen"] for trial in tree["trials"]] == ["int8-portable"]
     assert tree["trials"][0]["fidelity"]["texts"] > 0
@@ -44,7 +44,7 @@ def test_calibration_texts_come_from_a_file(name, run_json, tiny_path, tmp_path)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--target", "int3"], "expected int8"),
+        (["--quantize", "int3"], "expected int8"),
         (["--mean-cosine", "1"], "meets the budget"),
         (["--mean-cosine", "7"], "expected a number of 0 to 1"),
         (["--calibration", "empty.txt"], "at least one text"),

@@ -31,8 +31,8 @@ def test_json_has_the_notes(run_json, glove, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--pooling", "cls"], "--pooling: it has no meaning"),
-        (["--rotate", "pca"], "--rotate: it has no meaning"),
+        (["--pooling", "cls"], "--pooling: expected nothing, as it has no meaning"),
+        (["--rotate", "pca"], "--rotate: expected nothing, as it has no meaning"),
         (["--unknown", "subword"], "expected zero, mean or error"),
         (["--quantize", "int3"], "expected int8 or fp16"),
     ],
@@ -48,7 +48,7 @@ def test_what_goes_wrong_is_one_line_and_leaves_nothing(options, message, run, g
 def test_options_of_word_vectors_are_refused_for_models(run, tmp_path):
     result = run("convert", tmp_path, tmp_path / "out", "--max-words", 5)
     assert result.exit_code == 1
-    assert "--max-words: it has no meaning" in result.stderr
+    assert "--max-words: expected nothing, as it has no meaning" in result.stderr
 
 
 def test_eval_gives_a_bundle_the_figures_of_its_file(run, run_json, glove, tmp_path, monkeypatch):

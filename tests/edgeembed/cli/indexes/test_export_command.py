@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from edgeembed import Index
-from edgeembed.export import rows
 
 
 @pytest.fixture
@@ -21,7 +20,8 @@ def stored(indexed):
 
 @pytest.fixture(params=[1, 3, 1000])
 def any_batch(request, monkeypatch):
-    monkeypatch.setattr(rows, "_ROWS", request.param)
+    read = Index.batches
+    monkeypatch.setattr(Index, "batches", lambda self: read(self, request.param))
 
 
 def test_npy_has_the_vectors_and_jsonl_the_rest_in_the_same_order(
@@ -93,14 +93,13 @@ def test_an_export_that_fails_leaves_the_old_file_and_nothing_else(
     folder = tmp_path / "out"
     folder.mkdir()
     (folder / name).write_bytes(b"old")
-    read = rows.read_rows
+    read = Index.batches
 
-    def broken(index, on_rows):
-        yield from read(index, on_rows)
+    def broken(self):
+        yield from read(self)
         raise KeyboardInterrupt
 
-    module = "npy" if name == "x.npy" else "parquet"
-    monkeypatch.setattr(f"edgeembed.export.{module}.read_rows", broken)
+    monkeypatch.setattr(Index, "batches", broken)
     assert run("export", indexed, "-o", folder / name).exit_code == 130
     assert [(p.name, p.read_bytes()) for p in folder.iterdir()] == [(name, b"old")]
 

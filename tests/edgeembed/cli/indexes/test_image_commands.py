@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from edgeembed import Encoder, Index
 from edgeembed.cli.app import app
-from edgeembed.evaluate.files.images import read_labeled_images
+from edgeembed.evaluate.datasets.images import read_labeled_images
 from edgeembed.evaluate.models.bundle import BundleModel
 from edgeembed.evaluate.tasks.images import ZeroShot
 from edgeembed.ingest.duplicates import near_duplicates

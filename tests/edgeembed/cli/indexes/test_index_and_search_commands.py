@@ -126,7 +126,7 @@ def test_any_text_may_be_searched_for(run, indexed, query, mode):
 def test_texts_with_square_brackets_are_shown_as_they_are(run, tiny_path, tmp_path):
     text = "the cat [/INST] said [bold]:smile:[/bold] and [red]"
     (tmp_path / "a.txt").write_text(text)
-    assert run("index", "a.txt", "-m", tiny_path, "--chunk-tokens", 30).exit_code == 0
+    assert run("index", "a.txt", "-m", tiny_path, "--max-tokens", 30).exit_code == 0
     result = run("search", "the cat", "--full")
     assert result.exit_code == 0, result.stderr
     for part in ("[/INST]", "[bold]", ":smile:"):
@@ -225,7 +225,7 @@ def test_a_record_that_is_wrong_is_named_and_batches_before_it_stay(run, tiny_pa
 
 
 @pytest.mark.parametrize(
-    ("options", "size"), [([], 30), (["--chunk-tokens", "8"], 8), (["--chunk-tokens", "500"], 30)]
+    ("options", "size"), [([], 30), (["--max-tokens", "8"], 8), (["--max-tokens", "500"], 30)]
 )
 def test_passages_fit_the_model_whatever_size_is_asked_for(run, tiny_path, notes, options, size):
     result = run("index", notes, "-m", tiny_path, *options)
@@ -235,8 +235,8 @@ def test_passages_fit_the_model_whatever_size_is_asked_for(run, tiny_path, notes
 
 
 def test_an_overlap_of_more_than_half_a_passage_is_named(fails, tiny_path, notes):
-    line = fails("index", notes, "-m", tiny_path, "--chunk-tokens", 8, "--overlap", 5)
-    assert "overlap_tokens: expected 0 to 4, got 5" in line
+    line = fails("index", notes, "-m", tiny_path, "--max-tokens", 8, "--overlap-tokens", 5)
+    assert "--overlap-tokens: expected 0 to 4, got 5" in line
 
 
 # -- stopped and refused in the middle ------------------------------------------------------------

@@ -3,7 +3,7 @@
 import pytest
 
 from edgeembed import Encoder
-from edgeembed.ingest import indexing
+from edgeembed.ingest import text_indexer
 from helpers.indexed_folder import age
 
 
@@ -19,9 +19,9 @@ def settled(run_json, notes, tiny_path):
 def read_files(monkeypatch):
     """Names of files that were read, in order."""
     names = []
-    original = indexing.content_hash
+    original = text_indexer.content_hash
     monkeypatch.setattr(
-        indexing, "content_hash", lambda path: (names.append(path.name), original(path))[1]
+        text_indexer, "content_hash", lambda path: (names.append(path.name), original(path))[1]
     )
     return names
 

@@ -95,7 +95,7 @@ def test_all_reads_and_embeds_everything(run_json, notes, settled, read_files, e
 
 @pytest.mark.parametrize(
     "options",
-    [["--chunk-tokens", 12], ["--overlap", 3], ["--field", "text2"], ["--variant", "int8"]],
+    [["--max-tokens", 12], ["--overlap-tokens", 3], ["--field", "text2"], ["--variant", "int8"]],
     ids=lambda options: options[0],
 )
 def test_other_settings_index_everything_again(run_json, notes, settled, options, tiny_path):

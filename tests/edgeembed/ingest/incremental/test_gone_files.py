@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from edgeembed import Index
-from edgeembed.ingest.indexed_files import IndexedFile, as_notes, read_indexed_files
+from edgeembed.ingest.file_state import FileState, as_notes, read_file_states
 from helpers.indexed_folder import age, contents, counts, sources
 
 
@@ -120,15 +120,15 @@ def test_a_damaged_record_of_a_file_counts_as_none(run_json, notes, settled, tex
     before = contents(settled)
     with Index.open(settled, mode="rw") as index:
         index.upsert([], documents=[], notes=dict.fromkeys(index.notes(), text))
-        assert read_indexed_files(index) == {}
+        assert read_file_states(index) == {}
     assert counts(run_json("index", notes, "-i", settled)) == (4, 0, 0, 2)
     assert contents(settled) == before
 
 
 def test_what_is_remembered_comes_back_as_it_was(settled):
-    file = IndexedFile(place="/\udce9", size=1, mtime_ns=2, sha256="3", settings="4", model="5")
+    file = FileState(place="/\udce9", size=1, mtime_ns=2, sha256="3", settings="4", model="5")
     with Index.open(settled, mode="rw") as index:
         index.upsert([], documents=[], notes=as_notes({"x": file}))
-        assert read_indexed_files(index)["x"] == file
+        assert read_file_states(index)["x"] == file
         index.upsert([], documents=[], notes=as_notes({"x": None}))
-        assert "x" not in read_indexed_files(index)
+        assert "x" not in read_file_states(index)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from edgeembed import Index
 from edgeembed.cli.app import app
-from edgeembed.ingest.indexed_files import read_indexed_files
+from edgeembed.ingest.file_state import read_file_states
 from helpers.indexed_folder import OLD, age, contents
 
 KILLED = """
@@ -66,7 +66,7 @@ def changed_corpus(tmp_path_factory, tiny_path):
     base = tmp_path_factory.mktemp("killed")
     make_corpus(base / "corpus", 1)
     age(base / "corpus")
-    arguments = [str(base / "corpus"), "-m", str(tiny_path), "--chunk-tokens", "16"]
+    arguments = [str(base / "corpus"), "-m", str(tiny_path), "--max-tokens", "16"]
     run = CliRunner().invoke(app, ["index", *arguments, "-i", str(base / "old.index")])
     assert run.exit_code == 0, run.stderr
     kept = {i: (base / "corpus" / f"{i:03}.txt").read_text() for i in range(0, 120, 3)}
@@ -97,7 +97,7 @@ def test_a_build_that_is_killed_never_lies_and_is_completed(
     assert result.returncode == -9, result.stderr
     present = contents("i")
     with Index.open("i") as index:
-        for name, file in read_indexed_files(index).items():
+        for name, file in read_file_states(index).items():
             fresh = {k: v for k, v in expected.items() if k.startswith(f"{name}#")}
             if file.mtime_ns == (OLD + 60) * 10**9 and file.sha256:
                 assert {k: v for k, v in present.items() if k.startswith(f"{name}#")} == fresh

@@ -1,0 +1,46 @@
+"""Benchmark inputs: texts of given lengths in tokens, and camera-like images."""
+
+import io
+
+import numpy as np
+
+from edgeembed_runtime.encoder.encoder import Encoder
+
+WIDTH, HEIGHT = 640, 480
+_STORY = """
+the water in the river rose after three days of rain and the people of the town walked up the hill
+to watch it pass under the old stone bridge while the baker closed his shop early because nobody
+came to buy bread and a dog slept in the warm room behind the oven until the church bell rang seven
+times and the first lamps were lit along the narrow street where a train from the north used to
+stop every evening to bring letters coal fruit and news
+"""
+_WORDS = tuple(_STORY.split())
+
+
+def texts_of(encoder: Encoder, tokens: int, count: int) -> list[str]:
+    """`count` different texts of about `tokens` tokens, special tokens included, never more."""
+    (special,) = encoder.count_tokens([""])
+    return [_text(encoder, number, max(1, tokens - special)) for number in range(count)]
+
+
+def images_of(count: int) -> list[bytes]:
+    """`count` different JPEG files of 640 x 480 pixels, with gradients, edges and grain."""
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    made: list[bytes] = []
+    for _ in range(count):
+        patches = Image.fromarray(rng.integers(0, 256, (6, 8, 3), np.uint8))
+        smooth = np.asarray(patches.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC))
+        grain = rng.integers(-12, 13, smooth.shape)
+        stream = io.BytesIO()
+        Image.fromarray(np.clip(smooth + grain, 0, 255).astype(np.uint8)).save(stream, "JPEG")
+        made.append(stream.getvalue())
+    return made
+
+
+def _text(encoder: Encoder, number: int, room: int) -> str:
+    shift = number * 7 % len(_WORDS)
+    words = [*_WORDS[shift:], *_WORDS[:shift]]
+    long = " ".join([str(number), *(words * (1 + 2 * room // len(words)))])
+    return encoder.chunk(long, max_tokens=room)[0].text

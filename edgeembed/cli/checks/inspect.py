@@ -1,0 +1,122 @@
+"""`edgeembed inspect`: describe a bundle or an index."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeembed import Index
+from edgeembed.cli.shared.opening import is_index
+from edgeembed.cli.shared.options import AsJson
+from edgeembed.cli.shared.output import megabytes, print_facts, print_json, print_table
+from edgeembed_runtime.bundle import Bundle, ImageTower, TextTower
+from edgeembed_runtime.bundle.manifest_json import manifest_to_json
+
+
+def inspect(
+    path: Annotated[Path, typer.Argument(help="A bundle or an index.")], as_json: AsJson = False
+) -> None:
+    """Describe a bundle or an index, without loading a model.
+
+    Example: edgeembed inspect minilm.bundle
+    """
+    if is_index(path):
+        _inspect_index(path, as_json)
+    else:
+        _inspect_bundle(path, as_json)
+
+
+def _inspect_bundle(path: Path, as_json: bool) -> None:
+    manifest = Bundle.open(path).manifest
+    if as_json:
+        typer.echo(manifest_to_json(manifest).decode(), nl=False)
+        return
+    source = manifest.source
+    print_facts(
+        [
+            ("bundle", manifest.name),
+            ("space", manifest.space),
+            (
+                "vectors",
+                f"{manifest.dim} components, compared by {manifest.similarity}"
+                + (", unit length" if manifest.normalized else ""),
+            ),
+            *_text_facts(manifest.text),
+            *_image_facts(manifest.image),
+            ("source", f"{source.id} (weights {source.weights_sha256[:16]}...)"),
+            ("license", source.license or "not stated by the source"),
+            ("made by", manifest.made_by),
+        ]
+    )
+    print_table(
+        ["variant", "#size", "#mean cosine", "#min cosine", "#speed", "chosen on"],
+        [
+            (
+                v.name if modality == "text" else f"{modality} {v.name}",
+                megabytes(manifest.files[v.file].bytes),
+                f"{v.fidelity.mean_cosine:.6f}",
+                f"{v.fidelity.min_cosine:.6f}",
+                f"{v.speedup:g}x",
+                " or ".join(v.requires) or "any processor",
+            )
+            for modality, tower in manifest.towers.items()
+            for v in tower.variants
+        ],
+    )
+
+
+def _text_facts(tower: TextTower | None) -> list[tuple[str, str]]:
+    if tower is None:
+        return []
+    prompts = ", ".join(f"{name}={prompt!r}" for name, prompt in tower.prompts.items())
+    return [
+        ("input", f"text, up to {tower.max_tokens} tokens"),
+        ("pooling", tower.pooling or "inside the model"),
+        ("head", ", ".join(tower.head) or "none"),
+        ("prompts", prompts or "none"),
+    ]
+
+
+def _image_facts(tower: ImageTower | None) -> list[tuple[str, str]]:
+    if tower is None:
+        return []
+    height, width = tower.preprocess.size
+    to = f" to {tower.preprocess.resize_to}" if tower.preprocess.resize_to else ""
+    how = f"{tower.preprocess.interpolation}, {tower.preprocess.resize}{to}"
+    return [("input", f"images, {width} x {height} pixels (resized: {how})")]
+
+
+def _inspect_index(path: Path, as_json: bool) -> None:
+    with Index.open(path) as index:
+        stats = index.stats()
+    if as_json:
+        print_json(asdict(stats))
+        return
+    print_facts(
+        [
+            ("index", stats.path),
+            ("documents", stats.documents),
+            ("vectors", f"{stats.dim} components"),
+            ("space", stats.space),
+            ("on disk", megabytes(stats.bytes)),
+            ("generation", stats.generation),
+            ("not sealed yet", stats.tail_rows),
+        ]
+    )
+    if stats.segments:
+        print_table(
+            ["#segment", "#rows", "#deleted", "search by", "#recall@10", "#exact", "#approximate"],
+            [
+                (
+                    number,
+                    s.n,
+                    s.dead,
+                    s.backend,
+                    "-" if s.recall is None else f"{s.recall:.3f}",
+                    "-" if s.exact_ms is None else f"{s.exact_ms:.2f} ms",
+                    "-" if s.ann_ms is None else f"{s.ann_ms:.2f} ms",
+                )
+                for number, s in enumerate(stats.segments, 1)
+            ],
+        )

@@ -1,1 +1,0 @@
-"""Commands that fill and search indexes."""

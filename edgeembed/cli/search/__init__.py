@@ -1,0 +1,1 @@
+"""Commands that encode, index and search your files."""

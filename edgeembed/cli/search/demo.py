@@ -1,0 +1,197 @@
+"""`edgeembed demo`: index and search real texts, with nothing to prepare."""
+
+import contextlib
+import shutil
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import platformdirs
+import typer
+
+from edgeembed import Encoder, Hit, Index
+from edgeembed.cli.models.convert import show_report
+from edgeembed.cli.search.index import bundle_info
+from edgeembed.cli.shared.opening import is_index
+from edgeembed.cli.shared.options import AsJson
+from edgeembed.cli.shared.output import bar_progress, out, print_json, print_table, step_progress
+from edgeembed.demo.minilm import MODEL_ID, find_minilm
+from edgeembed.demo.stdlib_docs import stdlib_functions
+from edgeembed_runtime.bundle import MANIFEST_NAME
+from edgeembed_runtime.errors import BundleError, SearchIndexError
+from edgeembed_runtime.storage import storage_errors
+
+QUESTIONS = (
+    "open a web page in the browser",
+    "which day of the week is a date",
+    "how similar are two sequences",
+    "remove spaces around a string",
+    "run a shell command and get its output",
+)
+_NAME = MODEL_ID.rpartition("/")[2]
+_BATCH = 256
+
+
+def demo(
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="EDGEEMBED_CACHE", help="Where to keep the index; default: the user cache."
+        ),
+    ] = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="Results per question.")] = 3,
+    convert: Annotated[
+        bool,
+        typer.Option(
+            "--convert", help="Convert all-MiniLM-L6-v2 and use that (needs the extra 'demo')."
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Index the functions of Python's standard library, and ask questions about them.
+
+    Needs no network: the model comes with the package, the texts with Python. The index is kept, so
+    a second run goes straight to the questions.
+
+    Examples: edgeembed demo
+
+    edgeembed demo --convert
+    """
+    root = folder or Path(platformdirs.user_cache_dir("edgeembed", appauthor=False))
+    with storage_errors("create", root):
+        root.mkdir(parents=True, exist_ok=True)
+    if convert:
+        bundle, name = _bundle(root / f"{_NAME}.bundle", quiet=as_json), f"stdlib-{_NAME}.index"
+    else:
+        bundle, name = None, "stdlib.index"
+    with Encoder.load(bundle) as encoder, _index(root / name, encoder) as index:
+        index.search(QUESTIONS[0])  # the first search reads the index from disk
+        answers = [_ask(index, question, k) for question in QUESTIONS]
+        times = statistics.median(milliseconds for _, milliseconds in answers)
+        if as_json:
+            print_json(_summary(encoder.path, index, answers, times))
+            return
+        for question, (hits, milliseconds) in zip(QUESTIONS, answers, strict=True):
+            _show(question, hits, milliseconds)
+        out.print(
+            f"{len(index)} functions; {times:.1f} ms per question, encoding included, "
+            f"with {encoder.variant} on {encoder.threads} threads",
+            highlight=False,
+        )
+        _converse(index, k)
+        out.print(
+            "\nTry your own files:\n  edgeembed index FOLDER"
+            f"{f' --model {bundle}' if bundle else ''}\n"
+            '  edgeembed search "your question"',
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _bundle(path: Path, *, quiet: bool) -> Path:
+    try:
+        Encoder.load(path, verify="golden").close()
+    except BundleError:
+        pass
+    else:
+        return path
+    import edgeembed
+
+    source = find_minilm()
+    with step_progress() as progress:
+        task = progress.add_task("Starting")
+        report = edgeembed.convert(
+            source,
+            path,
+            quantize="int8",
+            name=_NAME,
+            overwrite=(path / MANIFEST_NAME).is_file(),
+            on_step=lambda step: progress.update(task, description=f"{_NAME}: {step}"),
+        )
+    if not quiet:
+        show_report(report)
+    return path
+
+
+def _index(path: Path, encoder: Encoder) -> Index:
+    """The index of this interpreter's standard library: the existing one, or a new one."""
+    if is_index(path):
+        with contextlib.suppress(SearchIndexError):
+            index = Index.open(path, encoder=encoder)
+            if index.info.get("python") == sys.version and _is_complete(index):
+                return index
+            index.close()
+        with storage_errors("replace", path):
+            shutil.rmtree(path)
+    docs = list(stdlib_functions())
+    info = {**bundle_info(encoder), "python": sys.version, "functions": str(len(docs))}
+    with bar_progress() as progress, Index.create(path, encoder=encoder, info=info) as index:
+        task = progress.add_task("Indexing the standard library", total=len(docs))
+        for start in range(0, len(docs), _BATCH):
+            batch = docs[start : start + _BATCH]
+            index.upsert(
+                [doc.name for doc in batch],
+                documents=[doc.text for doc in batch],
+                metadatas=[{"module": doc.module} for doc in batch],
+            )
+            progress.advance(task, len(batch))
+    return Index.open(path, encoder=encoder)
+
+
+def _is_complete(index: Index) -> bool:
+    return index.info.get("functions") == str(len(index))
+
+
+def _ask(index: Index, question: str, k: int) -> tuple[list[Hit], float]:
+    began = time.perf_counter()
+    hits = index.search(question, k)
+    return hits, (time.perf_counter() - began) * 1000
+
+
+def _show(question: str, hits: list[Hit], milliseconds: float) -> None:
+    print_table(
+        ["#score", "function", "what it does"],
+        [(f"{hit.score:.3f}", hit.key, _shortened(hit)) for hit in hits],
+        title=f"\n{question}  ({milliseconds:.1f} ms)",
+    )
+
+
+def _shortened(hit: Hit) -> str:
+    text = (hit.document or "").removeprefix(f"{hit.key}: ")
+    return text if len(text) <= 90 else f"{text[:87]}..."
+
+
+def _converse(index: Index, k: int) -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return
+    out.print("\nAsk your own question; an empty line ends.")
+    while True:
+        try:
+            question = input("> ").strip()
+        except EOFError:
+            return
+        if not question:
+            return
+        _show(question, *_ask(index, question, k))
+
+
+def _summary(
+    bundle: Path, index: Index, answers: list[tuple[list[Hit], float]], times: float
+) -> dict[str, object]:
+    return {
+        "bundle": bundle,
+        "index": index.path,
+        "functions": len(index),
+        "median_ms": times,
+        "answers": [
+            {
+                "question": question,
+                "ms": milliseconds,
+                "hits": [{"key": hit.key, "score": hit.score} for hit in hits],
+            }
+            for question, (hits, milliseconds) in zip(QUESTIONS, answers, strict=True)
+        ],
+    }

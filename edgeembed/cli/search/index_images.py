@@ -1,0 +1,76 @@
+"""`edgeembed index` of images: runs and their reports."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import typer
+
+from edgeembed import Encoder, Index
+from edgeembed.cli.shared.output import bar_progress, err, json_text, print_json, show_problem
+from edgeembed.ingest.files import FoundFiles
+from edgeembed.ingest.image_indexer import ImageReport, images_of, index_images
+
+
+class ImageRuns:
+    """See `Runs`."""
+
+    def __init__(
+        self,
+        index: Index,
+        encoder: Encoder,
+        sources: Sequence[Path],
+        *,
+        everything: bool,
+        as_json: bool,
+    ) -> None:
+        """With `everything` the first run also encodes images that did not change."""
+        self._index = index
+        self._encoder = encoder
+        self._sources = sources
+        self._everything = everything
+        self._as_json = as_json
+
+    def whole(self, found: FoundFiles, head: str, *, one_line: bool) -> bool:
+        """See `Runs`."""
+        images = images_of(found, self._sources)
+        with bar_progress() as progress:
+            task = progress.add_task("Encoding images", total=len(images.files))
+            report = self._run(
+                images, everything=self._everything, on_image=lambda: progress.advance(task)
+            )
+        self._tell(report, head, one_line=one_line)
+        return not report.failed
+
+    def burst(self, found: FoundFiles, head: str) -> None:
+        """See `Runs`."""
+        report = self._run(images_of(found, self._sources), everything=False, on_image=lambda: None)
+        if report.encoded or report.moved or report.removed or report.failed:
+            self._tell(report, head, one_line=True)
+
+    def _run(
+        self, images: FoundFiles, *, everything: bool, on_image: Callable[[], None]
+    ) -> ImageReport:
+        return index_images(
+            self._index, self._encoder, images, everything=everything, on_image=on_image
+        )
+
+    def _tell(self, report: ImageReport, head: str, *, one_line: bool) -> None:
+        for message in report.failed:
+            show_problem(message)
+        if self._as_json:
+            tree = {"index": self._index.path, **asdict(report), "documents": len(self._index)}
+            if one_line:
+                typer.echo(json_text(tree))
+            else:
+                print_json(tree)
+        else:
+            err.print(f"{head}: {_summary(report)}; it holds {len(self._index)}", highlight=False)
+
+
+def _summary(report: ImageReport) -> str:
+    done = f"{report.encoded} images encoded in {report.seconds:.1f} s"
+    rate = f" ({report.per_second:.0f} images/s)" if report.encoded else ""
+    moved = f", {report.moved} moved" if report.moved else ""
+    broken = f", {len(report.failed)} skipped" if report.failed else ""
+    return f"{done}{rate}, {report.unchanged} unchanged{moved}, {report.removed} removed{broken}"

@@ -1,0 +1,112 @@
+"""`edgeembed index` of texts: runs and their reports."""
+
+from functools import cached_property
+
+import typer
+
+from edgeembed import Index
+from edgeembed.cli.shared.output import bar_progress, err, json_text, print_json, show_problem
+from edgeembed.ingest.files import FoundFiles
+from edgeembed.ingest.passages import PassageReader
+from edgeembed.ingest.text_indexer import IndexingReport, PassageIndexer
+
+_NAMED = 3
+# One burst of changes is one commit, unless it is very large.
+_BURST_PASSAGES = 4096
+
+
+class TextRuns:
+    """See `Runs`."""
+
+    def __init__(
+        self, index: Index, reader: PassageReader, *, everything: bool, as_json: bool
+    ) -> None:
+        """With `everything` the first run also indexes files that did not change."""
+        self._index = index
+        self._reader = reader
+        self._everything = everything
+        self._as_json = as_json
+
+    def whole(self, found: FoundFiles, head: str, *, one_line: bool) -> bool:
+        """See `Runs`."""
+        indexer = PassageIndexer(self._index, self._reader)
+        with bar_progress() as progress:
+            task = progress.add_task("Indexing files", total=len(found.files))
+            report = indexer.run(
+                found, everything=self._everything, on_file=lambda: progress.advance(task)
+            )
+        self._tell(report, head, one_line=one_line)
+        return not report.failed
+
+    def burst(self, found: FoundFiles, head: str) -> None:
+        """See `Runs`."""
+        report = self._follower.run(found)
+        if report.indexed or report.removed or report.skipped or report.failed:
+            self._tell(report, head, one_line=True)
+
+    @cached_property
+    def _follower(self) -> PassageIndexer:
+        return PassageIndexer(self._index, self._reader, batch=_BURST_PASSAGES)
+
+    def _tell(self, report: IndexingReport, head: str, *, one_line: bool) -> None:
+        if self._as_json:
+            _print_report(report, self._index, one_line=one_line)
+            _show_failures(report)
+        else:
+            _show_report(report, self._index, head)
+
+
+def _show_report(report: IndexingReport, index: Index, head: str) -> None:
+    """Report one run on stderr: what was done, which files have no text, what failed."""
+    err.print(f"{head}: {_summary(report)}; it holds {len(index)} passages", highlight=False)
+    if report.skipped:
+        shown = ", ".join(report.skipped[:_NAMED])
+        more = len(report.skipped) - _NAMED
+        err.print(
+            f"Skipped, not text: {shown}{f' and {more} more' if more > 0 else ''}",
+            highlight=False,
+        )
+    _show_failures(report)
+
+
+def _show_failures(report: IndexingReport) -> None:
+    """Report every file that could not be indexed, one per line on stderr."""
+    for message in report.failed:
+        show_problem(message)
+
+
+def _print_report(report: IndexingReport, index: Index, *, one_line: bool) -> None:
+    """Print one run as JSON on stdout."""
+    stats = index.stats()
+    tree = {
+        "index": stats.path,
+        "files": report.files,
+        "indexed": report.indexed,
+        "unchanged": report.unchanged,
+        "removed": report.removed,
+        "skipped": report.skipped,
+        "failed": report.failed,
+        "passages": report.passages,
+        "embedded": report.embedded,
+        "passages_removed": report.passages_removed,
+        "documents": stats.documents,
+        "bytes": stats.bytes,
+        "seconds": round(report.seconds, 2),
+    }
+    if one_line:
+        typer.echo(json_text(tree))
+    else:
+        print_json(tree)
+
+
+def _summary(report: IndexingReport) -> str:
+    files = (
+        f"{report.indexed} files indexed, {report.unchanged} unchanged, {report.removed} removed"
+    )
+    if not report.passages:
+        return f"{files} in {report.seconds:.1f} s"
+    rate = report.embedded / max(report.seconds, 1e-9)
+    return (
+        f"{files}; {report.embedded} of {report.passages} passages embedded in "
+        f"{report.seconds:.1f} s ({rate:.0f}/s)"
+    )

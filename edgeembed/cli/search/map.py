@@ -1,0 +1,51 @@
+"""`edgeembed map`: a 2-D map of an index."""
+
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from edgeembed import Index
+from edgeembed.cli.shared.options import JsonSummary
+from edgeembed.cli.shared.output import err, print_json, step_progress
+from edgeembed.visualize.map_page import map_page
+from edgeembed.visualize.map_points import read_points
+from edgeembed.visualize.projection import Method, project
+from edgeembed_runtime.storage import staged_file
+
+
+def map_(
+    index: Annotated[Path, typer.Argument(help="The index directory.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write.")] = Path(
+        "map.html"
+    ),
+    color: Annotated[
+        str | None, typer.Option(help="Color by this metadata field, such as 'source'.")
+    ] = None,
+    method: Annotated[
+        str, typer.Option(help="pca, or umap: slower, shows clusters (needs umap-learn).")
+    ] = "pca",
+    limit: Annotated[
+        int, typer.Option(min=3, help="Sample this many documents of a larger index.")
+    ] = 20_000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sample and of UMAP.")] = 0,
+    as_json: JsonSummary = False,
+) -> None:
+    """Plot an index as a 2-D map: a dot per document, its text on hover, in one offline HTML file.
+
+    Example: edgeembed map edgeembed.index -o map.html --color source
+    """
+    with step_progress() as progress:
+        task = progress.add_task("Reading")
+        with Index.open(index) as opened:
+            points = read_points(opened, limit=limit, seed=seed)
+        progress.update(task, description=f"Placing {len(points.keys):,} documents")
+        projection = project(points.vectors, cast(Method, method), seed=seed)
+        page = map_page(index.absolute().name, points, projection, color)
+    with staged_file(output) as file:
+        file.write(page.encode())
+    if as_json:
+        summary = {"output": output, "documents": len(points.keys), "of": points.total}
+        print_json({**summary, "method": method, "explained": projection.explained})
+    else:
+        err.print(f"{output}: {len(points.keys):,} documents", highlight=False)

@@ -1,0 +1,132 @@
+"""Queries, documents, and which document answers which query."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgeembed.evaluate.datasets.table import read_table
+from edgeembed.ingest.texts import read_records, text_of
+from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.storage import storage_errors
+
+_SPLITS = ("test", "dev", "train")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgments:
+    """Texts by id, and gains by query id and document id."""
+
+    queries: Mapping[str, str]
+    documents: Mapping[str, str]
+    gains: Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankedQuery:
+    """A query with documents that answer it and documents that do not."""
+
+    query: str
+    positive: tuple[str, ...]
+    negative: tuple[str, ...]
+
+
+def is_beir(path: Path) -> bool:
+    """Whether a folder is in BEIR's form."""
+    return (path / "corpus.jsonl").is_file()
+
+
+def read_beir(folder: Path) -> Judgments:
+    """Read a folder in BEIR's form: corpus.jsonl, queries.jsonl, qrels/test.tsv (or dev, train).
+
+    A document is its title, a space and its text, as in BEIR (https://github.com/beir-cellar/beir).
+
+    Raises:
+        InputError: a file is missing, an id comes twice, or a judgment names an unknown id.
+    """
+    documents = _texts_by_id(folder / "corpus.jsonl", title=True)
+    queries = _texts_by_id(folder / "queries.jsonl", title=False)
+    path = _qrels(folder)
+    table = read_table(path).named("query-id", "corpus-id", "score")
+    gains: dict[str, dict[str, float]] = defaultdict(dict)
+    for row, gain in zip(table.rows, table.numbers("score"), strict=True):
+        query, document = table.text(row, "query-id"), table.text(row, "corpus-id")
+        for found, known, what in ((query, queries, "query"), (document, documents, "document")):
+            if found not in known:
+                raise InputError(f"{path}, line {row.line}: unknown {what} id {found!r}")
+        gains[query][document] = gain
+    return Judgments(queries=queries, documents=documents, gains=gains)
+
+
+def read_judged_pairs(path: Path) -> Judgments:
+    """Read query, document and, if there is one, score (else 1); a document is what all share.
+
+    Raises:
+        InputError: columns are missing or a score is no number.
+    """
+    table = read_table(path)
+    columns = ("query", "document", "score")
+    table = table.named(*columns[: 3 if len(table.fields) > 2 else 2])
+    scores = table.numbers("score") if table.has("score") else [1.0] * len(table.rows)
+    queries, documents = table.column("query"), table.column("document")
+    gains: dict[str, dict[str, float]] = defaultdict(dict)
+    for query, document, score in zip(queries, documents, scores, strict=True):
+        gains[query][document] = score
+    return Judgments(
+        queries=dict(zip(queries, queries, strict=True)),
+        documents=dict(zip(documents, documents, strict=True)),
+        gains=gains,
+    )
+
+
+def read_ranked_queries(path: Path) -> tuple[RankedQuery, ...]:
+    """Read query, positive and negative; each of the latter is a text or a list of texts.
+
+    Raises:
+        InputError: columns are missing, or a query lacks a positive or a negative document.
+    """
+    table = read_table(path).named("query", "positive", "negative")
+    queries = [
+        RankedQuery(
+            query=table.text(row, "query"),
+            positive=tuple(table.texts(row, "positive")),
+            negative=tuple(table.texts(row, "negative")),
+        )
+        for row in table.rows
+    ]
+    for row, item in zip(table.rows, queries, strict=True):
+        if not item.positive or not item.negative:
+            raise InputError(
+                f"{path}, line {row.line}: expected a positive and a negative document or more"
+            )
+    return tuple(queries)
+
+
+def _texts_by_id(path: Path, *, title: bool) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    with storage_errors("read", path), path.open("rb") as stream:
+        for line, record in read_records(stream, str(path)):
+            key = _id(record, path, line)
+            if key in texts:
+                raise InputError(f"{path}, line {line}: the id {key!r} comes twice")
+            text = text_of(record, "text", str(path), line)
+            head = record.get("title") if title else None
+            texts[key] = f"{head} {text}".strip() if isinstance(head, str) and head else text
+    if not texts:
+        raise InputError(f"{path}: expected records, found none")
+    return texts
+
+
+def _id(record: dict[str, Any], path: Path, line: int) -> str:
+    key = record.get("_id", record.get("id"))
+    if not isinstance(key, str | int):
+        raise InputError(f"{path}, line {line}: expected an _id, got {key!r:.80}")
+    return str(key)
+
+
+def _qrels(folder: Path) -> Path:
+    for split in _SPLITS:
+        if (path := folder / "qrels" / f"{split}.tsv").is_file():
+            return path
+    raise InputError(f"{folder / 'qrels'}: expected test.tsv, dev.tsv or train.tsv, found none")

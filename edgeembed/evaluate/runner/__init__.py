@@ -1,0 +1,1 @@
+"""Runner: models on tasks, confidence intervals, cached observations, and the verdict."""

@@ -1,1 +1,0 @@
-"""Map: an image of an index in two dimensions."""
