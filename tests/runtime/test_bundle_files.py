@@ -9,7 +9,7 @@ import pytest
 import tiny_bundle
 
 from edgeembed_runtime.bundle import Bundle, write_bundle
-from edgeembed_runtime.bundle.names import check_name
+from edgeembed_runtime.bundle.validation import check_name
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import (
     BundleCorruptError,

@@ -14,7 +14,7 @@ from edgeembed_runtime.bundle.manifest_json import (
     manifest_from_json,
     manifest_to_json,
 )
-from edgeembed_runtime.bundle.names import check_name
+from edgeembed_runtime.bundle.validation import check_name
 from edgeembed_runtime.errors import (
     BundleCorruptError,
     BundleNotFoundError,
@@ -100,6 +100,15 @@ class Bundle:
             if name not in listed
         ]
         return found
+
+
+def default_bundle() -> Path:
+    """The directory of the bundle that ships inside the package: a small static text encoder.
+
+    Distilled from all-MiniLM-L6-v2 by benchmarks/make_default_bundle.py; its README.md has the
+    details.
+    """
+    return Path(__file__).parent / "default"
 
 
 def write_bundle(stage: Path, manifest: Manifest, files: Mapping[str, bytes | Path]) -> Bundle:

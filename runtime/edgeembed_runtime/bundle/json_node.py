@@ -4,6 +4,7 @@ import math
 import typing
 from typing import Any
 
+from edgeembed_runtime.bundle.validation import expect
 from edgeembed_runtime.errors import BundleCorruptError
 
 _EXACT_IN_A_FLOAT = 1 << 53
@@ -15,10 +16,7 @@ class JsonNode:
 
     def __init__(self, value: object, path: str) -> None:
         """Wrap what should be an object; BundleCorruptError if it is none."""
-        if not isinstance(value, dict):
-            raise BundleCorruptError(
-                f"manifest: {path or 'top level'}: expected an object, got {value!r:.80}"
-            )
+        expect(isinstance(value, dict), path or "top level", "an object", value)
         self.value = typing.cast(dict[str, Any], value)
         self._path = path
 
@@ -33,10 +31,8 @@ class JsonNode:
             return default
         if kind is float and type(value) is int:
             value = float(value) if abs(value) < _EXACT_IN_A_FLOAT else math.inf
-        if type(value) is not kind or (kind is float and not math.isfinite(value)):
-            raise BundleCorruptError(
-                f"manifest: {self._at(key)}: expected {kind.__name__}, got {value!r:.80}"
-            )
+        valid = type(value) is kind and (kind is not float or math.isfinite(value))
+        expect(valid, self._at(key), kind.__name__, value)
         return value
 
     def optional(self, key: str, kind: type) -> Any:
@@ -46,10 +42,8 @@ class JsonNode:
     def list_of(self, key: str, kind: type) -> tuple[Any, ...]:
         """A list of values of one kind, as a tuple; empty where there is none."""
         values = self.get(key, list, [])
-        if not all(type(value) is kind for value in values):
-            raise BundleCorruptError(
-                f"manifest: {self._at(key)}: expected a list of {kind.__name__}, got {values!r:.80}"
-            )
+        valid = all(type(value) is kind for value in values)
+        expect(valid, self._at(key), f"a list of {kind.__name__}", values)
         return tuple(values)
 
     def tuple_of(self, key: str, kind: type, length: int, default: Any = _REQUIRED) -> Any:
@@ -59,10 +53,7 @@ class JsonNode:
         values = [
             JsonNode({key: value}, self._path).get(key, kind) for value in self.get(key, list)
         ]
-        if len(values) != length:
-            raise BundleCorruptError(
-                f"manifest: {self._at(key)}: expected {length} numbers, got {values!r:.80}"
-            )
+        expect(len(values) == length, self._at(key), f"{length} numbers", values)
         return tuple(values)
 
     def has(self, key: str) -> bool:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgeembed_runtime._internal.public import public
-from edgeembed_runtime.bundle.expect import expect
 from edgeembed_runtime.bundle.towers import ImageTower, Modality, TextTower, Tower
+from edgeembed_runtime.bundle.validation import expect
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.vectors import SIMILARITIES, Similarity
 

@@ -6,9 +6,9 @@ from types import MappingProxyType
 from typing import Literal
 
 from edgeembed_runtime._internal.public import public
-from edgeembed_runtime.bundle.expect import expect
 from edgeembed_runtime.bundle.preprocess import Preprocess
 from edgeembed_runtime.bundle.signature import EMBEDDING
+from edgeembed_runtime.bundle.validation import expect
 from edgeembed_runtime.bundle.words import Words
 
 Modality = Literal["text", "image"]

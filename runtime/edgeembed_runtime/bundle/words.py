@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from edgeembed_runtime._internal.public import public
-from edgeembed_runtime.bundle.expect import expect
+from edgeembed_runtime.bundle.validation import expect
 
 _MAX_SUBWORD_CHARACTERS = 100
 UnknownWord = Literal["subword", "zero", "mean", "error"]

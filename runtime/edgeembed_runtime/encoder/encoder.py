@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edgeembed_runtime import vectors as vec
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle import Bundle, Modality
-from edgeembed_runtime.bundle.default_bundle import default_bundle
+from edgeembed_runtime.bundle.files import default_bundle
 from edgeembed_runtime.bundle.signature import TOKEN_EMBEDDINGS
 from edgeembed_runtime.encoder.cache import EmbeddingCache
 from edgeembed_runtime.encoder.image import ImageOptions, check_max_pixels
@@ -162,11 +162,9 @@ class Encoder(EncoderProperties):
                 ranges=ranges,
                 show_progress_bar=show_progress_bar,
             )
-        options = self._text_options(
-            self._prompt(prompt_name, prompt),
-            truncate_dim=truncate_dim,
-            precision=precision,
-            ranges=ranges,
+        options = TextOptions(
+            prefix=self._prompt(prompt_name, prompt),
+            output=OutputOptions(truncate_dim=truncate_dim, precision=precision, ranges=ranges),
             truncation=truncation,
             chunk=chunk,
             progress=show_progress_bar,
@@ -187,11 +185,9 @@ class Encoder(EncoderProperties):
         show_progress_bar: bool | OnProgress = False,
     ) -> NDArray[Any]:
         """Encode what is searched for: `encode` with the model's query prompt, if it has one."""
-        options = self._text_options(
-            self._prompt(prompt_name, prompt, "query"),
-            truncate_dim=truncate_dim,
-            precision=precision,
-            ranges=ranges,
+        options = TextOptions(
+            prefix=self._prompt(prompt_name, prompt, "query"),
+            output=OutputOptions(truncate_dim=truncate_dim, precision=precision, ranges=ranges),
             truncation=truncation,
             chunk=chunk,
             progress=show_progress_bar,
@@ -212,11 +208,9 @@ class Encoder(EncoderProperties):
         show_progress_bar: bool | OnProgress = False,
     ) -> NDArray[Any]:
         """Encode what is found: `encode` with the model's document prompt, if it has one."""
-        options = self._text_options(
-            self._prompt(prompt_name, prompt, "document"),
-            truncate_dim=truncate_dim,
-            precision=precision,
-            ranges=ranges,
+        options = TextOptions(
+            prefix=self._prompt(prompt_name, prompt, "document"),
+            output=OutputOptions(truncate_dim=truncate_dim, precision=precision, ranges=ranges),
             truncation=truncation,
             chunk=chunk,
             progress=show_progress_bar,
@@ -238,11 +232,9 @@ class Encoder(EncoderProperties):
     ) -> NDArray[Any]:
         """Encode like `encode`, on another thread, so that an event loop goes on meanwhile."""
         stop = threading.Event()
-        options = self._text_options(
-            self._prompt(prompt_name, prompt),
-            truncate_dim=truncate_dim,
-            precision=precision,
-            ranges=ranges,
+        options = TextOptions(
+            prefix=self._prompt(prompt_name, prompt),
+            output=OutputOptions(truncate_dim=truncate_dim, precision=precision, ranges=ranges),
             truncation=truncation,
             chunk=chunk,
             progress=show_progress_bar,
@@ -310,9 +302,7 @@ class Encoder(EncoderProperties):
             max_pixels=max_pixels,
             progress=show_progress_bar,
         )
-        encoder = self._image_encoder()
-        options.validate(self.dim)
-        return encoder.encode(images, options)
+        return self._image_encoder().encode(images, options)
 
     def encode_image_iter(
         self, images: Iterable[ImageInput], *, max_pixels: int = DEFAULT_MAX_PIXELS
@@ -488,30 +478,6 @@ class Encoder(EncoderProperties):
 
     def _prompt(self, prompt_name: str | None, prompt: str | None, role: Role | None = None) -> str:
         return prompt_text(self.manifest.text_tower(), prompt_name, prompt, role)
-
-    def _text_options(
-        self,
-        prefix: str,
-        *,
-        truncate_dim: int | None,
-        precision: vec.Precision,
-        ranges: NDArray[Any] | None,
-        truncation: Truncation,
-        chunk: bool,
-        progress: bool | OnProgress,
-        stop: threading.Event | None = None,
-    ) -> TextOptions:
-        """The options that all ways to encode texts share, validated."""
-        options = TextOptions(
-            prefix=prefix,
-            output=OutputOptions(truncate_dim=truncate_dim, precision=precision, ranges=ranges),
-            truncation=truncation,
-            chunk=chunk,
-            progress=progress,
-            stop=stop,
-        )
-        options.validate(self.dim)
-        return options
 
     @cached_property
     def _words(self) -> WordNeighbors:

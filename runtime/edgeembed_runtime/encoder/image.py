@@ -41,6 +41,7 @@ class ImageEncoder(LoadedTower[ImageEngine]):
         self, images: ImageInput | Sequence[ImageInput], options: ImageOptions
     ) -> NDArray[Any]:
         """Encode one image to (d,), or n images to (n, d)."""
+        options.validate(self.bundle.manifest.dim)
         if is_single_image(images):
             return self.finish(self.engine.encode_one(images, options.max_pixels), options.output)
         given = checked_images(images)

@@ -68,6 +68,7 @@ class TextEncoder(LoadedTower[Engine]):
 
     def encode(self, inputs: str | Sequence[str], options: TextOptions) -> NDArray[Any]:
         """Encode one text to (d,), or n texts to (n, d); a text that repeats is run once."""
+        options.validate(self.bundle.manifest.dim)
         if isinstance(inputs, str):
             return self.finish(self._encode_one(inputs, options), options.output)
         texts = checked_texts(inputs)

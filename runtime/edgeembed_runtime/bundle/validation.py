@@ -1,12 +1,22 @@
-"""Which file names a bundle may use: plain relative names that mean the same on every system."""
+"""Checks that name the place: the values of a manifest, and the file names that it may list."""
 
 import re
 
-from edgeembed_runtime.errors import BundleUnsafeError
+from edgeembed_runtime.errors import BundleCorruptError, BundleUnsafeError
 
 _PART = re.compile(r"[A-Za-z0-9._-]{1,100}")
-# Names that Windows gives to devices, whatever the ending.
+# Windows reserves these names for devices, whatever the extension.
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+
+
+def expect(valid: bool, where: str, expected: str, value: object) -> None:
+    """Refuse a manifest whose value at `where` is not valid.
+
+    Raises:
+        BundleCorruptError: `valid` is false.
+    """
+    if not valid:
+        raise BundleCorruptError(f"manifest: {where}: expected {expected}, got {value!r:.200}")
 
 
 def check_name(name: str) -> str:
