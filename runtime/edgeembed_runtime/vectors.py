@@ -27,8 +27,8 @@ def truncate(vectors: NDArray[np.float32], dim: int, *, unit: bool) -> NDArray[n
         InputError: `dim` is not between 1 and d.
     """
     check_truncate_dim(dim, vectors.shape[-1])
-    kept = np.ascontiguousarray(vectors[..., :dim])
-    return normalize(kept) if unit else kept
+    truncated = np.ascontiguousarray(vectors[..., :dim])
+    return normalize(truncated) if unit else truncated
 
 
 def check_truncate_dim(dim: object, full: int) -> None:
@@ -55,8 +55,8 @@ def calibration_ranges(vectors: NDArray[Any], *, margin: float = 0.0) -> NDArray
     if rows.ndim != 2 or len(rows) < 2 or not np.isfinite(rows).all():
         raise InputError(f"vectors: expected (n, d) finite numbers with n > 1, got {rows.shape}")
     low, high = rows.min(axis=0), rows.max(axis=0)
-    wider = np.float32(margin) * (high - low)
-    return np.stack([low - wider, high + wider])
+    padding = np.float32(margin) * (high - low)
+    return np.stack([low - padding, high + padding])
 
 
 def check_precision(precision: str, dim: int, ranges: NDArray[Any] | None) -> None:
@@ -139,10 +139,10 @@ def similarity_matrix(a: NDArray[Any], b: NDArray[Any], kind: Similarity) -> NDA
             squared = (left**2).sum(1)[:, None] + (right**2).sum(1)[None, :] - 2 * (left @ right.T)
             return -np.sqrt(np.maximum(squared, 0)).astype(np.float32)
         case "manhattan":
-            found = np.empty((len(left), len(right)), np.float32)
-            for row, vector in zip(found, left, strict=True):
+            scores = np.empty((len(left), len(right)), np.float32)
+            for row, vector in zip(scores, left, strict=True):
                 row[:] = -np.abs(right - vector).sum(1)
-            return found
+            return scores
 
 
 def _numbers(values: Any, name: str) -> NDArray[np.float32]:

@@ -11,14 +11,14 @@ def batched(items: Iterable[T], size: int, *, first: int | None = None) -> Itera
 
     With `first` the lists begin at that size and double until they reach `size`.
     """
-    now = min(size, first or size)
+    target = min(size, first or size)
     window: list[T] = []
     try:
         for item in items:
             window.append(item)
-            if len(window) == now:
+            if len(window) == target:
                 yield window
-                window, now = [], min(size, 2 * now)
+                window, target = [], min(size, 2 * target)
     except Exception:
         if window:
             yield window

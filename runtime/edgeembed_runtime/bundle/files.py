@@ -79,27 +79,27 @@ class Bundle:
             raise BundleCorruptError(
                 _damaged(self.path, name, f"{entry.bytes} bytes", f"{len(data)}")
             )
-        if check == "hash" and (found := storage.sha256_of(data)) != entry.sha256:
+        if check == "hash" and (actual := storage.sha256_of(data)) != entry.sha256:
             raise BundleCorruptError(
-                _damaged(self.path, name, f"SHA-256 {entry.sha256}", f"{found}")
+                _damaged(self.path, name, f"SHA-256 {entry.sha256}", f"{actual}")
             )
         return data
 
     def problems(self) -> list[str]:
         """Check every file's bytes, and that nothing unlisted is there; one line per problem."""
-        found: list[str] = []
+        problems: list[str] = []
         for name in self.manifest.files:
             try:
                 self.read(name)
             except EdgeEmbedError as error:
-                found.append(str(error))
+                problems.append(str(error))
         listed = set(self.manifest.files) | {MANIFEST_NAME}
-        found += [
+        problems += [
             f"bundle {self.path}: {name} is there but not listed in the manifest"
             for name in _names_in(self.path)
             if name not in listed
         ]
-        return found
+        return problems
 
 
 def default_bundle() -> Path:

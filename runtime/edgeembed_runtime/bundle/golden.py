@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edgeembed_runtime.errors import BundleCorruptError
 
 
-def _none() -> NDArray[np.float32]:
+def _no_vectors() -> NDArray[np.float32]:
     return np.zeros((0, 0), np.float32)
 
 
@@ -24,9 +24,9 @@ class Golden:
     """
 
     texts: tuple[str, ...] = ()
-    vectors: NDArray[np.float32] = field(default_factory=_none)
+    vectors: NDArray[np.float32] = field(default_factory=_no_vectors)
     images: tuple[str, ...] = ()
-    image_vectors: NDArray[np.float32] = field(default_factory=_none)
+    image_vectors: NDArray[np.float32] = field(default_factory=_no_vectors)
 
     @property
     def dim(self) -> int:
@@ -36,17 +36,21 @@ class Golden:
     @property
     def all_vectors(self) -> NDArray[np.float32]:
         """The vectors of the texts and those of the images: (n + m, d)."""
-        found = [v for v in (self.vectors, self.image_vectors) if len(v)]
-        return np.concatenate(found)
+        vectors = [v for v in (self.vectors, self.image_vectors) if len(v)]
+        return np.concatenate(vectors)
 
     def to_json(self) -> bytes:
         """Encode as UTF-8 JSON; the vectors are base64 of little-endian float32, row by row."""
         tree: dict[str, Any] = {}
         if self.texts:
-            tree |= {"texts": list(self.texts), "dim": self.dim, "vectors": _packed(self.vectors)}
+            tree |= {
+                "texts": list(self.texts),
+                "dim": self.dim,
+                "vectors": _to_base64(self.vectors),
+            }
         if self.images:
-            packed = _packed(self.image_vectors)
-            tree |= {"images": list(self.images), "dim": self.dim, "image_vectors": packed}
+            encoded = _to_base64(self.image_vectors)
+            tree |= {"images": list(self.images), "dim": self.dim, "image_vectors": encoded}
         return (json.dumps(tree, ensure_ascii=True, indent=1) + "\n").encode()
 
     @classmethod
@@ -58,8 +62,8 @@ class Golden:
         """
         try:
             tree: Any = json.loads(data)
-            texts, vectors = _inputs(tree, "texts", "vectors")
-            images, image_vectors = _inputs(tree, "images", "image_vectors")
+            texts, vectors = _read_inputs(tree, "texts", "vectors")
+            images, image_vectors = _read_inputs(tree, "images", "image_vectors")
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise BundleCorruptError(
                 f"golden.json: expected inputs and their vectors: {error}"
@@ -69,15 +73,15 @@ class Golden:
         return cls(texts=texts, vectors=vectors, images=images, image_vectors=image_vectors)
 
 
-def _packed(vectors: NDArray[np.float32]) -> str:
+def _to_base64(vectors: NDArray[np.float32]) -> str:
     return base64.b64encode(np.ascontiguousarray(vectors, "<f4").tobytes()).decode()
 
 
-def _inputs(
+def _read_inputs(
     tree: Mapping[str, Any], kind: str, vectors: str
 ) -> tuple[tuple[str, ...], NDArray[np.float32]]:
     if kind not in tree:
-        return (), _none()
+        return (), _no_vectors()
     inputs = tree[kind]
     if type(inputs) is not list or not inputs or not all(type(each) is str for each in inputs):
         raise BundleCorruptError(f"golden.json: {kind}: expected a list of strings, at least one")

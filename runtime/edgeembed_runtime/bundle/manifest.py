@@ -87,12 +87,12 @@ class Manifest:
     @property
     def towers(self) -> Mapping[Modality, Tower]:
         """The towers that the bundle has, by the kind of their input."""
-        found: dict[Modality, Tower] = {}
+        towers: dict[Modality, Tower] = {}
         if self.text is not None:
-            found["text"] = self.text
+            towers["text"] = self.text
         if self.image is not None:
-            found["image"] = self.image
-        return found
+            towers["image"] = self.image
+        return towers
 
     @property
     def modalities(self) -> tuple[Modality, ...]:

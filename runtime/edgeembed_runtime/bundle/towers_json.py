@@ -65,15 +65,15 @@ def _words(node: JsonNode | None) -> Words | None:
 
 
 def _preprocess(node: JsonNode) -> Preprocess:
-    known = Preprocess(size=(1, 1))  # for what is said nowhere else: the defaults
+    defaults = Preprocess(size=(1, 1))  # for what is said nowhere else: the defaults
     return Preprocess(
         size=node.tuple_of("size", int, 2),
         resize=node.get("resize", str),
         resize_to=node.optional("resize_to", int),
         interpolation=node.get("interpolation", str),
-        rounding=node.get("rounding", str, known.rounding),
+        rounding=node.get("rounding", str, defaults.rounding),
         crop=node.get("crop", str),
-        pad=node.tuple_of("pad", int, 3, known.pad),
+        pad=node.tuple_of("pad", int, 3, defaults.pad),
         rescale=node.get("rescale", float),
         mean=node.tuple_of("mean", float, 3),
         std=node.tuple_of("std", float, 3),

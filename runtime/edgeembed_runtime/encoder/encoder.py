@@ -26,7 +26,7 @@ from edgeembed_runtime.encoder.prompts import Role, prompt_text
 from edgeembed_runtime.encoder.properties import EncoderProperties
 from edgeembed_runtime.encoder.self_test import SelfTest
 from edgeembed_runtime.encoder.text import TextOptions
-from edgeembed_runtime.encoder.token_vectors import TokenVectors, token_vectors_of
+from edgeembed_runtime.encoder.token_vectors import TokenVectors, compute_token_vectors
 from edgeembed_runtime.encoder.word_neighbors import Neighbor, WordNeighbors
 from edgeembed_runtime.encoder.zero_shot import (
     TEMPLATE,
@@ -40,7 +40,7 @@ from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.image.open import DEFAULT_MAX_PIXELS, ImageInput, is_single_image
 from edgeembed_runtime.inputs.text.chunking import Chunk
 from edgeembed_runtime.inputs.text.truncation import Truncation
-from edgeembed_runtime.inputs.text.validation import checked_text, stream_of
+from edgeembed_runtime.inputs.text.validation import checked_stream, checked_text
 
 
 @public
@@ -263,7 +263,7 @@ class Encoder(EncoderProperties):
         """
         encoder, prefix = self._text_encoder(), self._prompt(prompt_name, prompt)
         numbered = (
-            (at, checked_text(t, f"inputs[{at}]")) for at, t in enumerate(stream_of(inputs))
+            (at, checked_text(t, f"inputs[{at}]")) for at, t in enumerate(checked_stream(inputs))
         )
         return encoder.stream(numbered, prefix, truncation, chunk)
 
@@ -314,7 +314,7 @@ class Encoder(EncoderProperties):
         """
         if is_single_image(images):
             raise InputError(f"images: expected many images, got one {type(images).__name__}")
-        return self._image_encoder().outcomes(images, check_max_pixels(max_pixels))
+        return self._image_encoder().stream(images, check_max_pixels(max_pixels))
 
     @overload
     def classify(
@@ -349,8 +349,8 @@ class Encoder(EncoderProperties):
         texts = encoder.encode(label_texts(labels, template), options)
         vectors = np.atleast_2d(self.encode_image(images))
         cosines = vec.similarity_matrix(vectors, texts, "cosine")
-        found = classifications(cosines, labels, self.manifest)
-        return found[0] if is_single_image(images) else found
+        results = classifications(cosines, labels, self.manifest)
+        return results[0] if is_single_image(images) else results
 
     def encode_chunks(
         self,
@@ -389,7 +389,7 @@ class Encoder(EncoderProperties):
                 f"bundle {self.path}: expected the output {TOKEN_EMBEDDINGS}, found only "
                 f"{', '.join(self.manifest.text_tower().outputs)}; convert the model again"
             )
-        return token_vectors_of(self._text_encoder().engine, checked_text(text, "text"))
+        return compute_token_vectors(self._text_encoder().engine, checked_text(text, "text"))
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
@@ -468,7 +468,7 @@ class Encoder(EncoderProperties):
 
     def __reduce__(self) -> tuple[Callable[..., "Encoder"], tuple[str, LoadOptions]]:
         """Pickle as a path and options: the copy is loaded anew, from the same files."""
-        return _load_again, (str(self.path.absolute()), self._options)
+        return _reload, (str(self.path.absolute()), self._options)
 
     def __repr__(self) -> str:
         """Name, dimension and variant."""
@@ -484,5 +484,5 @@ class Encoder(EncoderProperties):
         return WordNeighbors(encoder=self._text_encoder())
 
 
-def _load_again(path: str, options: LoadOptions) -> Encoder:
+def _reload(path: str, options: LoadOptions) -> Encoder:
     return Encoder(Bundle.open(path), options)

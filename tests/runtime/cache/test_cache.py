@@ -20,8 +20,8 @@ def runs_of(encoder, monkeypatch):
     engine, seen = encoder._text.engine, []
     real = engine.encode_many
 
-    def watched(texts, on_cut):
-        return real((seen.append(item[1]) or item for item in texts), on_cut)
+    def watched(texts, on_truncation):
+        return real((seen.append(item[1]) or item for item in texts), on_truncation)
 
     monkeypatch.setattr(engine, "encode_many", watched)
     return seen

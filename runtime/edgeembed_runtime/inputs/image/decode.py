@@ -13,7 +13,7 @@ import numpy as np
 
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.inputs.image.open import Opened, too_large
+from edgeembed_runtime.inputs.image.open import OpenedImage, too_large
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -39,42 +39,42 @@ _ORIENTATION = 0x0112
 class DecodePlan:
     """How an image will be decoded, and the bytes that takes.
 
-    `scale` is the divisor of its sides while it is decoded (JPEG only). Where it is `averaged`, it
+    `scale` is the divisor of its sides while it is decoded (JPEG only). Where it is `reduced`, it
     is made smaller before anything else, so that there is no second copy of the whole.
     """
 
     scale: int
-    averaged: bool
+    reduced: bool
     bytes: int
 
 
-def plan_decoding(opened: Opened, max_pixels: int, wanted_side: int) -> DecodePlan:
+def plan_decoding(opened: OpenedImage, max_pixels: int, target_side: int) -> DecodePlan:
     """Decide by the header alone how to decode an image within the memory for `max_pixels`.
 
     A JPEG with more is decoded at 1/2, 1/4 or 1/8 (libjpeg scales while it decodes) as long as
-    its shorter side keeps three times the `wanted_side`.
+    its shorter side keeps three times the `target_side`.
 
     Raises:
         InputError: it would be too large at any scale.
     """
     width, height = opened.image.size
-    most = _PIXEL_BYTES * max(max_pixels, 2 * _LARGE_PIXELS)
+    limit = _PIXEL_BYTES * max(max_pixels, 2 * _LARGE_PIXELS)
     is_jpeg = opened.image.format in ("JPEG", "MPO")
-    kept = _WEBP_BYTES * width * height if opened.image.format == "WEBP" else 0
+    codec_bytes = _WEBP_BYTES * width * height if opened.image.format == "WEBP" else 0
     if is_jpeg and opened.image.info.get("progressive"):
-        kept = _COEFFICIENT_BYTES * len(opened.image.getbands()) * width * height
-    for scale in _JPEG_SCALES if is_jpeg and opened.ours else _JPEG_SCALES[:1]:
-        if scale > 1 and min(width, height) < scale * _GAP * wanted_side:
+        codec_bytes = _COEFFICIENT_BYTES * len(opened.image.getbands()) * width * height
+    for scale in _JPEG_SCALES if is_jpeg and opened.owned else _JPEG_SCALES[:1]:
+        if scale > 1 and min(width, height) < scale * _GAP * target_side:
             break
         pixels = (width // scale) * (height // scale)
-        for averaged in (False, True) if pixels <= _LARGE_PIXELS else (True,):
-            needed = kept + pixels * _PIXEL_BYTES * (1 if averaged else 2)
-            if pixels <= max_pixels and needed <= most:
-                return DecodePlan(scale=scale, averaged=averaged, bytes=needed)
+        for reduced in (False, True) if pixels <= _LARGE_PIXELS else (True,):
+            needed = codec_bytes + pixels * _PIXEL_BYTES * (1 if reduced else 2)
+            if pixels <= max_pixels and needed <= limit:
+                return DecodePlan(scale=scale, reduced=reduced, bytes=needed)
     raise too_large(opened.name, (width, height), max_pixels)
 
 
-def decode(opened: Opened, plan: DecodePlan, wanted_side: int) -> "Image":
+def decode(opened: OpenedImage, plan: DecodePlan, target_side: int) -> "Image":
     """The image as upright RGB; one that takes much memory comes out smaller.
 
     Raises:
@@ -86,11 +86,11 @@ def decode(opened: Opened, plan: DecodePlan, wanted_side: int) -> "Image":
             size = (image.width // plan.scale, image.height // plan.scale)
             cast("JpegImageFile", image).draft(None, size)
         image.load()
-        turned = _orientation(image)
-        if plan.averaged:
-            factor = max(1, min(image.size) // (_GAP * wanted_side))
-            image = _averaged(image, factor)
-        return _upright(_rgb(image), turned)
+        orientation = _orientation(image)
+        if plan.reduced:
+            factor = max(1, min(image.size) // (_GAP * target_side))
+            image = _reduced(image, factor)
+        return _upright(_rgb(image), orientation)
     except MemoryError:
         raise
     except Exception as error:  # Pillow's plugins raise whatever their parsers come across
@@ -114,17 +114,17 @@ def _rgb(image: "Image") -> "Image":
     return image.convert("RGB")
 
 
-def _averaged(image: "Image", factor: int) -> "Image":
+def _reduced(image: "Image", factor: int) -> "Image":
     """The means of blocks of factor x factor pixels as RGB, made band by band: no whole copy."""
     from PIL import Image
 
-    whole = Image.new("RGB", (-(-image.width // factor), -(-image.height // factor)))
+    canvas = Image.new("RGB", (-(-image.width // factor), -(-image.height // factor)))
     rows = factor * max(1, _BAND_PIXELS // (image.width * factor))
     for top in range(0, image.height, rows):
         bottom = min(top + rows, image.height)
         band = _rgb(image.crop((0, top, image.width, bottom)))
-        whole.paste(band.reduce(factor), (0, top // factor))
-    return whole
+        canvas.paste(band.reduce(factor), (0, top // factor))
+    return canvas
 
 
 def _orientation(image: "Image") -> int:
@@ -137,7 +137,7 @@ def _orientation(image: "Image") -> int:
 def _upright(image: "Image", orientation: int) -> "Image":
     from PIL.Image import Transpose
 
-    turns = {
+    transposes = {
         2: Transpose.FLIP_LEFT_RIGHT,
         3: Transpose.ROTATE_180,
         4: Transpose.FLIP_TOP_BOTTOM,
@@ -146,5 +146,5 @@ def _upright(image: "Image", orientation: int) -> "Image":
         7: Transpose.TRANSVERSE,
         8: Transpose.ROTATE_90,
     }
-    turn = turns.get(orientation)
-    return image if turn is None else image.transpose(turn)
+    transpose = transposes.get(orientation)
+    return image if transpose is None else image.transpose(transpose)

@@ -47,19 +47,19 @@ _loading = threading.Lock()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Opened:
+class OpenedImage:
     """An image of which only the header was read, unless it was in memory before.
 
-    `ours` says that it may be changed: nobody else holds it.
+    `owned` says that it may be changed: nobody else holds it.
     """
 
     image: "Image"
     name: str
-    ours: bool
+    owned: bool
 
 
 @contextmanager
-def open_image(image: ImageInput, max_pixels: int = DEFAULT_MAX_PIXELS) -> Generator[Opened]:
+def open_image(image: ImageInput, max_pixels: int = DEFAULT_MAX_PIXELS) -> Generator[OpenedImage]:
     """Open an image; nothing is decoded yet. Its file is closed at the end.
 
     Raises:
@@ -72,13 +72,13 @@ def open_image(image: ImageInput, max_pixels: int = DEFAULT_MAX_PIXELS) -> Gener
         image = cast("Image", image)
         with _loading:
             _loaded(image, max_pixels)
-        yield Opened(image=image, name="a PIL image", ours=False)
+        yield OpenedImage(image=image, name="a PIL image", owned=False)
     elif isinstance(image, np.ndarray):
-        yield Opened(image=_from_array(image, pil), name="an array", ours=True)
+        yield OpenedImage(image=_from_array(image, pil), name="an array", owned=True)
     else:
         name = image_name(image)
         with _stream(image, name) as stream, _open(stream, name, max_pixels) as image:
-            yield Opened(image=image, name=name, ours=True)
+            yield OpenedImage(image=image, name=name, owned=True)
 
 
 def image_name(image: ImageInput) -> str:
@@ -131,8 +131,8 @@ def _loaded(image: "Image", max_pixels: int) -> None:
 
 
 def _from_array(array: NDArray[Any], pil: Any) -> "Image":
-    right = array.dtype == np.uint8 and array.size > 0 and array.ndim in (2, 3)
-    if not right or (array.ndim == 3 and array.shape[2] not in _CHANNELS):
+    valid = array.dtype == np.uint8 and array.size > 0 and array.ndim in (2, 3)
+    if not valid or (array.ndim == 3 and array.shape[2] not in _CHANNELS):
         raise InputError(
             "expected an array of (height, width, 3) uint8, got "
             f"{array.shape} {array.dtype}; values of 0 to 255, colors last"
@@ -175,12 +175,12 @@ def _open_file(path: Path, name: str) -> IO[bytes]:
 def _open(stream: IO[bytes], name: str, max_pixels: int) -> "Image":
     from PIL import Image, UnidentifiedImageError
 
-    beginning = _checked_beginning(stream, name, max_pixels)
+    header = _read_header(stream, name, max_pixels)
     try:
         image = Image.open(stream, formats=FORMATS)
     except UnidentifiedImageError as error:
         raise InputError(
-            f"{name}: expected an image ({', '.join(FORMATS)}), got {_looks_like(beginning)}"
+            f"{name}: expected an image ({', '.join(FORMATS)}), got {_looks_like(header)}"
         ) from error
     except MemoryError:
         raise
@@ -189,30 +189,30 @@ def _open(stream: IO[bytes], name: str, max_pixels: int) -> "Image":
     return image
 
 
-def _checked_beginning(stream: IO[bytes], name: str, max_pixels: int) -> bytes:
+def _read_header(stream: IO[bytes], name: str, max_pixels: int) -> bytes:
     try:
         size = stream.seek(0, os.SEEK_END)
         stream.seek(0)
-        beginning = stream.read(_PROBE_BYTES)
+        header = stream.read(_PROBE_BYTES)
         stream.seek(0)
     except (OSError, ValueError) as error:
         raise InputError(f"{name}: could not be read: {first_line(error)}") from error
-    if not beginning:
+    if not header:
         raise InputError(f"{name}: expected an image, got 0 bytes")
-    is_webp = beginning[8:12] == b"WEBP"
-    most = _WHOLE_FILE_BYTES if is_webp else max(_SMALL_FILE_BYTES, _BYTES_PER_PIXEL * max_pixels)
-    if size > most:
+    is_webp = header[8:12] == b"WEBP"
+    limit = _WHOLE_FILE_BYTES if is_webp else max(_SMALL_FILE_BYTES, _BYTES_PER_PIXEL * max_pixels)
+    if size > limit:
         raise InputError(
-            f"{name}: expected an image of at most {most / 1e6:.0f} MB, got {size / 1e6:.0f} MB; "
+            f"{name}: expected an image of at most {limit / 1e6:.0f} MB, got {size / 1e6:.0f} MB; "
             "save it smaller, or as JPEG"
         )
-    return beginning
+    return header
 
 
-def _looks_like(beginning: bytes) -> str:
+def _looks_like(header: bytes) -> str:
     for magic, what in _MAGIC:
-        if beginning.startswith(magic):
+        if header.startswith(magic):
             return what
-    if b"<svg" in beginning:
+    if b"<svg" in header:
         return "an SVG drawing"
-    return f"something that begins with {beginning[:8]!r}"
+    return f"something that begins with {header[:8]!r}"

@@ -32,7 +32,7 @@ def pixel_values(image: "Image", settings: Preprocess) -> NDArray[np.float32]:
     return values
 
 
-def longest_wanted_side(settings: Preprocess) -> int:
+def max_target_side(settings: Preprocess) -> int:
     """The most pixels that a side of an image is resized to, as far as can be said beforehand."""
     return max(*settings.size, settings.resize_to or 1)
 
@@ -67,11 +67,11 @@ def _resized(image: "Image", settings: Preprocess) -> "Image":
     if size[0] * size[1] <= _MAX_RESIZED_PIXELS:
         return image.resize(size, filter_)
     height, width = settings.size
-    kept = min(size[0], width), min(size[1], height)
-    left, top = ((size[0] - kept[0]) / 2, (size[1] - kept[1]) / 2)
-    across, down = image.width / size[0], image.height / size[1]
-    box = (left * across, top * down, (left + kept[0]) * across, (top + kept[1]) * down)
-    return image.resize(kept, filter_, box=box)
+    crop = min(size[0], width), min(size[1], height)
+    left, top = ((size[0] - crop[0]) / 2, (size[1] - crop[1]) / 2)
+    scale_x, scale_y = image.width / size[0], image.height / size[1]
+    box = (left * scale_x, top * scale_y, (left + crop[0]) * scale_x, (top + crop[1]) * scale_y)
+    return image.resize(crop, filter_, box=box)
 
 
 def _fitted(image: "Image", settings: Preprocess) -> "Image":
@@ -81,7 +81,7 @@ def _fitted(image: "Image", settings: Preprocess) -> "Image":
         return image
     left = _margin(image.width, width, settings.rounding == "transformers")
     top = _margin(image.height, height, settings.rounding == "transformers")
-    cut = image.crop(
+    cropped = image.crop(
         (
             max(left, 0),
             max(top, 0),
@@ -89,21 +89,21 @@ def _fitted(image: "Image", settings: Preprocess) -> "Image":
             min(top + height, image.height),
         )
     )
-    if cut.size == (width, height):
-        return cut
+    if cropped.size == (width, height):
+        return cropped
     from PIL import Image
 
-    whole = Image.new("RGB", (width, height), settings.pad)
-    whole.paste(cut, (max(-left, 0), max(-top, 0)))
-    return whole
+    canvas = Image.new("RGB", (width, height), settings.pad)
+    canvas.paste(cropped, (max(-left, 0), max(-top, 0)))
+    return canvas
 
 
-def _margin(length: int, wanted: int, rounds_down: bool) -> int:
+def _margin(length: int, target: int, rounds_down: bool) -> int:
     """How many pixels are cut off before the middle; negative where a border is added."""
-    spare = length - wanted
-    if spare < 0:
-        return -(-spare // 2) if not rounds_down else -math.ceil(-spare / 2)
-    return spare // 2 if rounds_down else round(spare / 2)
+    excess = length - target
+    if excess < 0:
+        return -(-excess // 2) if not rounds_down else -math.ceil(-excess / 2)
+    return excess // 2 if rounds_down else round(excess / 2)
 
 
 @functools.lru_cache(maxsize=16)

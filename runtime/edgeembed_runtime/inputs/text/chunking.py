@@ -54,7 +54,7 @@ def chunk_text(
     first = 0
     while first < len(spans):
         last = _last_fitting(text, spans, first, tokenizer, max_tokens)
-        start, end = _place(text, spans, first, last)
+        start, end = _char_span(text, spans, first, last)
         if start < end:
             yield Chunk(text=text[start:end], start=start, end=end)
         if last == len(spans):
@@ -72,15 +72,15 @@ def _last_fitting(
     """
     room = max_tokens
     while True:
-        last = _last_token(text, spans, first, min(first + room, len(spans)))
-        start, end = _place(text, spans, first, last)
+        last = _break_position(text, spans, first, min(first + room, len(spans)))
+        start, end = _char_span(text, spans, first, last)
         excess = tokenizer.count(text[start:end]) - tokenizer.special_tokens - max_tokens
         if excess <= 0 or last == first + 1:
             return last
         room = max(1, last - first - excess)
 
 
-def _place(text: str, spans: list[tuple[int, int]], first: int, last: int) -> tuple[int, int]:
+def _char_span(text: str, spans: list[tuple[int, int]], first: int, last: int) -> tuple[int, int]:
     """Where tokens `first` to `last` - 1 stand, without white space around them.
 
     What the tokenizer leaves out, such as an accent after its letter, goes with the token before.
@@ -91,7 +91,7 @@ def _place(text: str, spans: list[tuple[int, int]], first: int, last: int) -> tu
     return end - len(piece.lstrip()), start + len(piece.rstrip())
 
 
-def _last_token(text: str, spans: list[tuple[int, int]], first: int, limit: int) -> int:
+def _break_position(text: str, spans: list[tuple[int, int]], first: int, limit: int) -> int:
     """One past the last token of the chunk that starts at token `first` and has room to `limit`."""
     if limit == len(spans):
         return limit
@@ -106,10 +106,10 @@ def _last_token(text: str, spans: list[tuple[int, int]], first: int, limit: int)
     return word_end or limit
 
 
-def _next_start(text: str, spans: list[tuple[int, int]], wanted: int, end: int) -> int:
-    """The first token at or after `wanted`, before `end`, that starts a word; else `wanted`."""
-    for token in range(wanted, end):
+def _next_start(text: str, spans: list[tuple[int, int]], target: int, end: int) -> int:
+    """The first token at or after `target`, before `end`, that starts a word; else `target`."""
+    for token in range(target, end):
         start = spans[token][0]
         if start == 0 or text[start - 1].isspace() or text[start].isspace():
             return token
-    return wanted
+    return target

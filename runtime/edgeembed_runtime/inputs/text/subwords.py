@@ -25,12 +25,12 @@ def subword_rows(word: str, subwords: Subwords) -> Iterator[int]:
     """
     characters = [letter.encode() for letter in f"<{word}>"]
     last = len(characters) - 1
-    least, first_row, buckets = subwords.min_n, subwords.first_row, subwords.buckets
+    min_n, first_row, buckets = subwords.min_n, subwords.first_row, subwords.buckets
     for start in range(len(characters)):
         value = _OFFSET_BASIS
         for end in range(start, min(start + subwords.max_n, last + 1)):
             for byte in characters[end]:
                 value = ((value ^ _WIDENED[byte]) * _PRIME) & _BITS
             size = end - start + 1
-            if size >= least and not (size == 1 and (start == 0 or end == last)):
+            if size >= min_n and not (size == 1 and (start == 0 or end == last)):
                 yield first_row + value % buckets

@@ -27,7 +27,7 @@ _SPACES = frozenset(" \t\r\n")
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizedText:
-    """A text as a model takes it: (t,) int64 ids; `cut` says that not all of it is in.
+    """A text as a model takes it: (t,) int64 ids; `truncated` says that not all of it is in.
 
     `weights`, (t,) int64, are the attention mask where tokens do not count alike. In `encoding`
     every token has its string and its place in the text: (start, end) in characters, (0, 0) for a
@@ -35,7 +35,7 @@ class TokenizedText:
     """
 
     ids: NDArray[np.int64]
-    cut: bool
+    truncated: bool
     weights: NDArray[np.int64] | None = None
     encoding: Encoding | None = None
 
@@ -71,7 +71,7 @@ class TextTokenizer:
             special = tokenizer.num_special_tokens_to_add(False)
             tokenizer.encode("a")  # its parts may load and still not fit together
         except BaseException as error:  # a panic of the Rust library is no Exception
-            raise _unless_interrupt(
+            raise _unless_fatal(
                 error,
                 BundleCorruptError(f"{name}: the tokenizers library could not load it: {error}"),
             ) from error
@@ -92,20 +92,20 @@ class TextTokenizer:
         room = self.max_tokens - self.special_tokens
         encoding = Encoding()
         size = max(_MIN_CHARACTERS, self.max_tokens * _CHARACTERS_PER_TOKEN)
-        most = max(MAX_CHARACTERS, 4 * size)
-        for part in _prefixes(text[:most], size):
+        max_characters = max(MAX_CHARACTERS, 4 * size)
+        for part in _prefixes(text[:max_characters], size):
             encoding = self._encode(part)
             if len(encoding) >= room + _MARGIN_TOKENS:
                 break
-        cut = len(encoding) > room or len(text) > most
+        truncated = len(encoding) > room or len(text) > max_characters
         encoding.truncate(room)
         encoding = self.tokenizer.post_process(encoding)
         if not len(encoding) and self.empty_id is not None:
-            return TokenizedText(ids=np.array([self.empty_id], np.int64), cut=cut)
+            return TokenizedText(ids=np.array([self.empty_id], np.int64), truncated=truncated)
         if not len(encoding):
             raise InputError("text: expected at least one token, got none; leave empty texts out")
         ids = np.array(encoding.ids, dtype=np.int64)
-        return TokenizedText(ids=ids, cut=cut, encoding=encoding)
+        return TokenizedText(ids=ids, truncated=truncated, encoding=encoding)
 
     def plain_ids(self, texts: Sequence[str]) -> Sequence[list[int] | None]:
         """The ids of many texts, on all processors at once; None for those to ask `encode` about.
@@ -151,23 +151,23 @@ class TextTokenizer:
     def vocabulary(self) -> dict[str, int]:
         """The ids of all tokens that stand for a piece of text, in the order of their ids."""
         added = self.tokenizer.get_added_tokens_decoder()
-        left_out = {number for number, token in added.items() if token.special}
-        left_out.add(-1 if (unknown := self.unknown_id) is None else unknown)
+        excluded = {number for number, token in added.items() if token.special}
+        excluded.add(-1 if (unknown := self.unknown_id) is None else unknown)
         ids: dict[str, int] = self.tokenizer.get_vocab()
         return {
             token: ids[token]
             for token in sorted(ids, key=ids.__getitem__)
-            if ids[token] not in left_out
+            if ids[token] not in excluded
         }
 
     def _encode(self, text: str) -> Encoding:
         try:
             return self.tokenizer.encode(text, add_special_tokens=False)
         except BaseException as error:  # see from_bytes
-            raise _unless_interrupt(error, InputError(unusable_text(text, error))) from error
+            raise _unless_fatal(error, InputError(invalid_text_message(text, error))) from error
 
 
-def unusable_text(text: str, error: BaseException) -> str:
+def invalid_text_message(text: str, error: BaseException) -> str:
     """Why a text cannot be tokenized, in words."""
     lone = next((n for n, letter in enumerate(text) if "\ud800" <= letter <= "\udfff"), None)
     if lone is None:
@@ -182,7 +182,7 @@ def blocks(text: str, size: int = 100_000) -> Iterator[tuple[int, str]]:
     """Cut a long text at white space into blocks of about `size` characters: (offset, block)."""
     start = 0
     while len(text) - start > size:
-        end = _cut(text, start, start + size)
+        end = _split_position(text, start, start + size)
         yield start, text[start:end]
         start = end
     yield start, text[start:]
@@ -191,12 +191,12 @@ def blocks(text: str, size: int = 100_000) -> Iterator[tuple[int, str]]:
 def _prefixes(text: str, size: int) -> Iterator[str]:
     """Prefixes of `text`, cut at white space, each four times the last; the last is all of it."""
     while size < len(text):
-        yield text[: _cut(text, 0, size)]
+        yield text[: _split_position(text, 0, size)]
         size *= 4
     yield text
 
 
-def _cut(text: str, start: int, end: int) -> int:
+def _split_position(text: str, start: int, end: int) -> int:
     """The last place in text[start:end] where white space begins, or `end` where there is none."""
     for position in range(end, max(start, end - 1000), -1):
         if text[position] in _SPACES:
@@ -204,6 +204,6 @@ def _cut(text: str, start: int, end: int) -> int:
     return end
 
 
-def _unless_interrupt(error: BaseException, instead: Exception) -> BaseException:
-    """`instead`, unless `error` is one that must pass: Ctrl-C, exit, memory used up."""
-    return error if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError) else instead
+def _unless_fatal(error: BaseException, replacement: Exception) -> BaseException:
+    """`replacement`, unless `error` is one that must pass: Ctrl-C, exit, memory used up."""
+    return error if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError) else replacement

@@ -24,7 +24,7 @@ def check_truncation(policy: str) -> None:
         raise InputError(f"truncation: expected {', '.join(TRUNCATIONS)}, got {policy!r}")
 
 
-class CutTexts:
+class TruncatedTexts:
     """Takes note of the texts that were cut, or refuses them, as the policy says.
 
     "truncate": nothing is said. "warn": one warning at the end, with counts. "error": the first
@@ -85,6 +85,6 @@ def _callers_level() -> int:
     return level
 
 
-def allow_cut(text: str) -> None:
+def ignore_truncation(text: str) -> None:
     """What is done about a text that is cut where that is of no interest: nothing."""
     del text

@@ -13,24 +13,24 @@ def checked_texts(inputs: object) -> list[str]:
         InputError: it is no collection, or one of its items is no text.
     """
     try:
-        texts = list(stream_of(inputs))
+        texts = list(checked_stream(inputs))
     except TypeError as error:  # a numpy array without dimensions calls itself iterable
-        raise _no_texts(inputs) from error
+        raise _not_texts(inputs) from error
     return [checked_text(text, f"inputs[{position}]") for position, text in enumerate(texts)]
 
 
-def stream_of(inputs: object) -> Iterable[object]:
+def checked_stream(inputs: object) -> Iterable[object]:
     """`inputs` itself, if it may be a stream of texts.
 
     Raises:
         InputError: it is one text, bytes, a dict, or nothing to go through.
     """
     if isinstance(inputs, str | bytes | bytearray | dict) or not isinstance(inputs, Iterable):
-        raise _no_texts(inputs)
+        raise _not_texts(inputs)
     return cast(Iterable[object], inputs)
 
 
-def _no_texts(inputs: object) -> InputError:
+def _not_texts(inputs: object) -> InputError:
     return InputError(f"inputs: expected a text or a list of texts, got {type(inputs).__name__}")
 
 
