@@ -1,4 +1,4 @@
-"""golden.json: real inputs and the vectors that the original model gave for them."""
+"""golden.json: real inputs and the original model's vectors for them."""
 
 import base64
 import json
@@ -18,9 +18,9 @@ def _no_vectors() -> NDArray[np.float32]:
 
 @dataclass(frozen=True, kw_only=True)
 class Golden:
-    """Inputs and their reference vectors, (n, d) float32 for either kind.
+    """Inputs and their reference vectors, (n, d) float32 for each modality.
 
-    `texts` are as given to the model with no prompt; `images` are names of files in the bundle.
+    `texts` are encoded without a prompt; `images` are names of files in the bundle.
     """
 
     texts: tuple[str, ...] = ()
@@ -30,17 +30,17 @@ class Golden:
 
     @property
     def dim(self) -> int:
-        """The length of a vector."""
+        """The dimension of the vectors."""
         return int((self.vectors if self.texts else self.image_vectors).shape[1])
 
     @property
     def all_vectors(self) -> NDArray[np.float32]:
-        """The vectors of the texts and those of the images: (n + m, d)."""
+        """The text vectors followed by the image vectors: (n + m, d) float32."""
         vectors = [v for v in (self.vectors, self.image_vectors) if len(v)]
         return np.concatenate(vectors)
 
     def to_json(self) -> bytes:
-        """Encode as UTF-8 JSON; the vectors are base64 of little-endian float32, row by row."""
+        """Serialize as UTF-8 JSON; vectors are base64 of row-major little-endian float32."""
         tree: dict[str, Any] = {}
         if self.texts:
             tree |= {
@@ -55,10 +55,10 @@ class Golden:
 
     @classmethod
     def from_json(cls, data: bytes) -> "Golden":
-        """Decode what `to_json` wrote.
+        """Parse what `to_json` wrote.
 
         Raises:
-            BundleCorruptError: it is not that, or inputs and vectors do not match.
+            BundleCorruptError: the JSON is invalid, or inputs and vectors do not match.
         """
         try:
             tree: Any = json.loads(data)

@@ -1,4 +1,4 @@
-"""Checks that name the place: the values of a manifest, and the file names that it may list."""
+"""Validation of manifest values and of the file names a manifest may list."""
 
 import re
 
@@ -10,7 +10,7 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNOREC
 
 
 def expect(valid: bool, where: str, expected: str, value: object) -> None:
-    """Refuse a manifest whose value at `where` is not valid.
+    """Require the manifest value at `where` to be valid.
 
     Raises:
         BundleCorruptError: `valid` is false.
