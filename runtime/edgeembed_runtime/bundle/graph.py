@@ -44,9 +44,7 @@ def check_graph(model: bytes, name: str) -> None:
     except (IndexError, ValueError) as error:
         if isinstance(error, BundleUnsafeError):
             raise
-        raise BundleCorruptError(
-            f"{name}: expected an ONNX model, got other bytes"
-        ) from error
+        raise BundleCorruptError(f"{name}: expected an ONNX model, got other bytes") from error
     if graphs != 1:
         raise BundleCorruptError(f"{name}: expected an ONNX model with one graph, found {graphs}")
 

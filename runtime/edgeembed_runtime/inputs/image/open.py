@@ -1,4 +1,4 @@
-"""Images as a user gives them, opened without trust: formats, sizes and bytes are bounded."""
+"""Safe opening of untrusted images: formats, dimensions and file sizes are limited."""
 
 import io
 import os
@@ -16,22 +16,21 @@ from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime._internal.plain_files import NotPlainFileError, open_plain_file
 from edgeembed_runtime.errors import InputError, MissingExtraError
 
-# What `Encoder.encode_image` takes: a path, a file's bytes, an open file, a PIL image, or an
-# array of (height, width, 3 or 4 or 1) or (height, width) uint8.
+# What `Encoder.encode_image` accepts: a path, a file's bytes, an open file, a PIL image, or a uint8
+# array of shape (height, width), or (height, width, channels) with 1, 3 or 4 channels.
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     ImageInput = str | os.PathLike[str] | bytes | bytearray | IO[bytes] | Image | NDArray[np.uint8]
-else:  # Pillow need not be there
+else:  # Pillow is optional
     ImageInput = Any
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 DEFAULT_MAX_PIXELS = 50_000_000
-# A compressed file of as many pixels is smaller; what is larger may hide something that Pillow
-# keeps in memory.
+# A compressed file is smaller than this; a larger one may hide data that Pillow keeps in memory.
 _BYTES_PER_PIXEL = 2
 _SMALL_FILE_BYTES = 8 << 20
-# Pillow's decoder of these takes the whole file, and a copy of it.
+# For WebP: Pillow's decoder holds the whole file, and a copy of it.
 _WHOLE_FILE_BYTES = 64 << 20
 _CHANNELS = (1, 3, 4)
 _MAGIC = (
@@ -42,15 +41,15 @@ _MAGIC = (
     (b"PK\x03\x04", "a ZIP archive"),
 )
 _PROBE_BYTES = 512
-# A PIL image that is not loaded reads its file when it is asked for pixels, not for two threads.
+# An unloaded PIL image reads its file lazily, which is not thread-safe.
 _loading = threading.Lock()
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenedImage:
-    """An image of which only the header was read, unless it was in memory before.
+    """An image whose header has been read, or that was in memory already.
 
-    `owned` says that it may be changed: nobody else holds it.
+    If `owned`, nobody else holds the image, so it may be modified.
     """
 
     image: "Image"
@@ -60,11 +59,11 @@ class OpenedImage:
 
 @contextmanager
 def open_image(image: ImageInput, max_pixels: int = DEFAULT_MAX_PIXELS) -> Generator[OpenedImage]:
-    """Open an image; nothing is decoded yet. Its file is closed at the end.
+    """Open an image without decoding it; its file is closed when the block ends.
 
     Raises:
-        InputError: it is no image of a known format, or too large a file; the message names
-            the file, where there is one.
+        InputError: it is not an image in a supported format, or the file is too large; the message
+            names the file, if there is one.
         MissingExtraError: Pillow is not installed.
     """
     pil = _pillow()
@@ -82,7 +81,7 @@ def open_image(image: ImageInput, max_pixels: int = DEFAULT_MAX_PIXELS) -> Gener
 
 
 def image_name(image: ImageInput) -> str:
-    """How messages call an image: its path, or what it is."""
+    """Return what to call an image in messages: its path, or a description."""
     if isinstance(image, str | os.PathLike):
         return os.fsdecode(image)
     if isinstance(image, bytes | bytearray | memoryview):
@@ -92,7 +91,7 @@ def image_name(image: ImageInput) -> str:
 
 
 def is_single_image(value: object) -> TypeGuard[ImageInput]:
-    """Whether a value is one image, and no list of them."""
+    """Return whether a value is one image rather than a list of images."""
     return (
         isinstance(value, str | os.PathLike | bytes | bytearray | memoryview | np.ndarray)
         or hasattr(value, "read")
@@ -101,11 +100,11 @@ def is_single_image(value: object) -> TypeGuard[ImageInput]:
 
 
 def too_large(name: str, size: tuple[int, int], max_pixels: int) -> InputError:
-    """What is said of an image that has too many pixels."""
+    """Build the error for an image with too many pixels."""
     return InputError(
-        f"{name}: expected an image of at most {max_pixels / 1e6:g} million pixels (fewer in a "
-        f"format that takes more memory), got {size[0]} x {size[1]}; make it smaller, save it as "
-        "plain JPEG, or pass a higher max_pixels"
+        f"{name}: expected an image of at most {max_pixels / 1e6:g} million pixels (fewer in "
+        f"formats that need more memory), got {size[0]} x {size[1]}; scale it down, save it as a "
+        "baseline JPEG, or pass a higher max_pixels"
     )
 
 
@@ -124,7 +123,7 @@ def _loaded(image: "Image", max_pixels: int) -> None:
         image.load()
     except MemoryError:
         raise
-    except Exception as error:  # Pillow's plugins raise whatever their parsers come across
+    except Exception as error:  # Pillow's plugins raise errors of any type
         raise InputError(
             f"a PIL image: expected one that can be read, got: {first_line(error)}"
         ) from error
@@ -152,7 +151,7 @@ def _stream(image: object, name: str) -> Generator[IO[bytes]]:
     elif hasattr(image, "read"):
         file = cast("IO[bytes]", image)
         if not (hasattr(file, "seekable") and file.seekable()):
-            raise InputError(f"{name}: expected a file that can seek; read it, and give the bytes")
+            raise InputError(f"{name}: expected a seekable file; read it and pass the bytes")
         yield file
     else:
         raise InputError(
@@ -168,7 +167,7 @@ def _open_file(path: Path, name: str) -> IO[bytes]:
         raise InputError(f"{name}: expected an image file, got {error.found}") from error
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"{name}: expected an image file, found nothing") from error
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         raise InputError(f"{name}: expected an image file, got: {first_line(error)}") from error
 
 
@@ -184,7 +183,7 @@ def _open(stream: IO[bytes], name: str, max_pixels: int) -> "Image":
         ) from error
     except MemoryError:
         raise
-    except Exception as error:  # Pillow's plugins raise whatever their parsers come across
+    except Exception as error:  # Pillow's plugins raise errors of any type
         raise InputError(f"{name}: expected an image, got: {first_line(error)}") from error
     return image
 
@@ -204,7 +203,7 @@ def _read_header(stream: IO[bytes], name: str, max_pixels: int) -> bytes:
     if size > limit:
         raise InputError(
             f"{name}: expected an image of at most {limit / 1e6:.0f} MB, got {size / 1e6:.0f} MB; "
-            "save it smaller, or as JPEG"
+            "scale it down, or save it as JPEG"
         )
     return header
 

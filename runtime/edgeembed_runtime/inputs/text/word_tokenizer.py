@@ -1,4 +1,4 @@
-"""Text to whole words, for tables that have a row for each: word2vec's, GloVe's, fastText's."""
+"""Tokenizing text to whole words, for word vectors such as word2vec, GloVe and fastText."""
 
 import itertools
 import re
@@ -19,34 +19,34 @@ from edgeembed_runtime.inputs.text.tokenizer import (
 )
 
 _PIECES = re.compile(r"\S+")
-# What a piece that is no word is cut into: first words with their inner marks, as in "e-mail" and
-# "U.S", and then letters and digits alone; other characters one by one.
+# How a piece that is not a word is split: first into words with inner punctuation, such as "e-mail"
+# and "U.S", then into runs of letters and digits; other characters one by one.
 _SPLITS = (re.compile(r"\w+(?:['’.\-]\w+)*|\W"), re.compile(r"[^\W_]+|\W|_"))
-# A word counts so much. Its parts share that, and 2^30 is fine enough for any number of them.
+# The weight of a word, shared equally by its rows; 2^30 is precise enough for any number of them.
 _WEIGHT = 1 << 30
 
-# Where a word stands in its text, and its rows: (start, end, rows).
+# A word's character span and its rows in the table: (start, end, rows).
 _Word = tuple[int, int, Sequence[int]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class WordTokenizer(TextTokenizer):
-    """A vocabulary of words, and what becomes of a text's words; see docs/bundle-format.md.
+    """Splits text into words and looks up their rows; see docs/bundle-format.md.
 
-    Only the vocabulary of `tokenizer` is used: it cannot look a word up before it cuts it.
+    Only the vocabulary of `tokenizer` is used, which cannot look up a word before splitting it.
     """
 
     words: Words
     unknown_row: int
 
     def encode(self, text: str) -> TokenizedText:
-        """The rows of the text's words, at most `max_tokens`, and their weights.
+        """Return up to `max_tokens` rows for the text's words, and their weights.
 
-        A text without words is one unknown word.
+        A text without words counts as one unknown word.
 
         Raises:
-            InputError: the text is not valid Unicode, or has an unknown word where that is an
-                error.
+            InputError: the text is not valid Unicode, or, if the policy is "error", has an unknown
+                word or no words.
         """
         rows: list[int] = []
         weights: list[int] = []
@@ -61,7 +61,7 @@ class WordTokenizer(TextTokenizer):
             rows += word_rows
             weights += [_WEIGHT // len(word_rows)] * len(word_rows)
         if not rows and self.words.unknown == "error":
-            raise InputError("text: expected at least one word, got none; leave empty texts out")
+            raise InputError("text: expected at least one word, got none; remove empty texts")
         return TokenizedText(
             ids=np.array(rows or [self.unknown_row], np.int64),
             truncated=truncated,
@@ -71,15 +71,15 @@ class WordTokenizer(TextTokenizer):
         )
 
     def plain_ids(self, texts: Sequence[str]) -> Sequence[list[int] | None]:
-        """None for every text: words are looked up one by one."""
+        """Return None for every text: words are looked up one by one."""
         return [None] * len(texts)
 
     def count(self, text: str) -> int:
-        """How many rows `text` has, before any truncation."""
+        """Count the rows of `text` before truncation."""
         return sum(len(rows) for _, _, rows in self._words(text))
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
-        """Start and end, in characters of `text`, of every word, in order."""
+        """Return the (start, end) character span of every word, in order."""
         return ((start, end) for start, end, _ in self._words(text))
 
     def _words(self, text: str) -> Iterator[_Word]:
@@ -95,7 +95,7 @@ class WordTokenizer(TextTokenizer):
             raise InputError(invalid_text_message(text, error)) from error
 
     def _split(self, text: str, start: int, end: int, level: int) -> Iterator[_Word]:
-        """The words of a piece that is none itself, after `level` ways to cut it have failed."""
+        """Yield the words of a piece that is not a word itself, splitting by `_SPLITS[level:]`."""
         if not self.words.split_punctuation or level == len(_SPLITS):
             yield start, end, self._unknown_rows(text[start:end])
             return
@@ -124,10 +124,10 @@ class WordTokenizer(TextTokenizer):
 
 
 def load_tokenizer(data: bytes, tower: TextTower, name: str) -> TextTokenizer:
-    """The tokenizer of a text tower, from the bytes of its file.
+    """Load a text tower's tokenizer from the bytes of its file.
 
     Raises:
-        BundleCorruptError: the tokenizers library cannot read it, or it is not what the tower says.
+        BundleCorruptError: the tokenizers library cannot load it, or it does not match the tower.
     """
     base = TextTokenizer.from_bytes(data, tower.max_tokens, name)
     if tower.words is None:
@@ -135,7 +135,7 @@ def load_tokenizer(data: bytes, tower: TextTower, name: str) -> TextTokenizer:
     unknown = base.unknown_id
     if unknown is None or base.special_tokens:
         raise BundleCorruptError(
-            f"{name}: expected a token for unknown words and no special ones around a text"
+            f"{name}: expected an unknown token and no special tokens around a text"
         )
     return WordTokenizer(
         tokenizer=base.tokenizer,
@@ -148,6 +148,6 @@ def load_tokenizer(data: bytes, tower: TextTower, name: str) -> TextTokenizer:
 
 def _unknown(word: str) -> InputError:
     return InputError(
-        f"text: expected words of the model's vocabulary, got {word!r:.80}, which it lacks; "
-        "leave it out, or import the word vectors with another policy for unknown words"
+        f"text: expected words in the model's vocabulary, got {word!r:.80}; remove it, or import "
+        "the word vectors with another policy for unknown words"
     )
