@@ -20,7 +20,7 @@ from edgeembed.demo.minilm import MODEL_ID
 from edgeembed_converters.matryoshka.truncation import measured_truncations
 from edgeembed_converters.packaging.model_card import model_card
 from edgeembed_runtime.bundle import Bundle, Golden, write_bundle
-from edgeembed_runtime.bundle.default_bundle import default_bundle
+from edgeembed_runtime.bundle.files import default_bundle
 from edgeembed_runtime.storage import staged_directory
 
 NAME = "edgeembed-default"

@@ -21,7 +21,7 @@ from benchmarks.common.results_file import write_results
 from edgeembed import Encoder
 from edgeembed.evaluate import evaluate, open_tasks
 from edgeembed.evaluate.models.function import FunctionModel
-from edgeembed_runtime.bundle.default_bundle import default_bundle
+from edgeembed_runtime.bundle.files import default_bundle
 
 MODEL2VEC_DIM = WORDLLAMA_DIM = 256
 

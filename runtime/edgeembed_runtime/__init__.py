@@ -1,4 +1,4 @@
-"""The light runtime of edgeembed: numpy, onnxruntime and tokenizers, nothing else.
+"""edgeembed's lightweight runtime: numpy, onnxruntime and tokenizers, nothing else.
 
-Semi-public: apps import `edgeembed`; converters and the curious import from here.
+Semi-public: applications import `edgeembed`; the converters import from here.
 """

@@ -1,33 +1,33 @@
-"""Every error edgeembed raises on purpose, as one tree.
+"""Every exception edgeembed raises on purpose, in one tree.
 
 EdgeEmbedError
 ├── BundleError
 │   ├── BundleNotFoundError      (FileNotFoundError)  no bundle at this path
 │   ├── BundleCorruptError       a file is missing, damaged or contradicts the manifest
-│   ├── BundleUnsafeError        a name, link, operator or size that a bundle may not have
+│   ├── BundleUnsafeError        a forbidden name, link, operator or size
 │   └── BundleVersionError       made by a newer edgeembed
-├── InputError                   (ValueError)  texts, vectors or options that cannot be used
-├── ProviderError                an execution provider that was asked for and did not load
-├── InferenceError               the model failed while it ran
+├── InputError                   (ValueError)  an invalid text, vector or option
+├── ProviderError                a requested execution provider is missing or did not load
+├── InferenceError               the model failed during inference
 ├── SearchIndexError
 │   ├── IndexNotFoundError       (FileNotFoundError)  no index at this path
-│   ├── IndexExistsError         (FileExistsError)  something is there already
+│   ├── IndexExistsError         (FileExistsError)  the path already exists
 │   ├── IndexCorruptError        a file is missing, damaged or contradicts the catalog
 │   ├── IndexVersionError        made by a newer edgeembed
 │   ├── IndexLockedError         another process is writing
 │   ├── IndexReadOnlyError       opened with mode="r", or closed
-│   └── SpaceMismatchError       vectors of another model
+│   └── SpaceMismatchError       vectors of a different model
 ├── ConversionError
-│   ├── UnsupportedModelError    a model kind, module or option that cannot be converted
+│   ├── UnsupportedModelError    a model type, module or option that cannot be converted
 │   ├── ExportError              the exporter failed
 │   ├── ParityError              the exported model does not reproduce the original
-│   └── TrainingError            a student could not be trained, or its checkpoints are damaged
+│   └── TrainingError            training a student failed, or its checkpoints are damaged
 ├── StorageError                 (OSError)  disk full, no permission, I/O error
 └── MissingExtraError            (ImportError)  an optional dependency is not installed
 
-TruncationWarning (UserWarning) is the one warning: texts were longer than the model takes.
+TruncationWarning (UserWarning) is the only warning: texts exceeded the model's maximum length.
 
-A message says what, what was expected, what was found, and what to do, in that order.
+A message says what failed, what was expected, what was found, and how to fix it, in that order.
 """
 
 from edgeembed_runtime._internal.public import public
@@ -35,7 +35,7 @@ from edgeembed_runtime._internal.public import public
 
 @public
 class EdgeEmbedError(Exception):
-    """Base of every error that edgeembed raises on purpose."""
+    """Base class of every exception edgeembed raises on purpose."""
 
 
 @public
@@ -55,7 +55,7 @@ class BundleCorruptError(BundleError):
 
 @public
 class BundleUnsafeError(BundleError):
-    """The bundle holds something that a bundle may not hold."""
+    """The bundle contains something forbidden: a name, link, operator or size."""
 
 
 @public
@@ -65,17 +65,17 @@ class BundleVersionError(BundleError):
 
 @public
 class InputError(EdgeEmbedError, ValueError):
-    """An argument cannot be used; for a list, the message names the item's position."""
+    """An argument is invalid; for a list, the message names the item's position."""
 
 
 @public
 class ProviderError(EdgeEmbedError):
-    """An execution provider that was asked for is not there or did not load."""
+    """A requested execution provider is missing or did not load."""
 
 
 @public
 class InferenceError(EdgeEmbedError):
-    """The model failed while it ran, or returned something that is not a vector."""
+    """The model failed during inference, or returned NaN or infinite values."""
 
 
 @public
@@ -90,7 +90,7 @@ class IndexNotFoundError(SearchIndexError, FileNotFoundError):
 
 @public
 class IndexExistsError(SearchIndexError, FileExistsError):
-    """A new index was asked for where something exists already."""
+    """A new index cannot be created: the path already exists."""
 
 
 @public
@@ -110,12 +110,12 @@ class IndexLockedError(SearchIndexError):
 
 @public
 class IndexReadOnlyError(SearchIndexError):
-    """A write was asked of an index that was opened for reading, or that is closed."""
+    """The index is read-only (opened with mode="r") or closed."""
 
 
 @public
 class SpaceMismatchError(SearchIndexError):
-    """The index holds vectors of another model than the one given."""
+    """The index holds vectors of a different model."""
 
 
 @public
@@ -125,7 +125,7 @@ class ConversionError(EdgeEmbedError):
 
 @public
 class UnsupportedModelError(ConversionError):
-    """The model is of a kind, or has a part, that edgeembed cannot convert."""
+    """The model's type, or one of its modules or options, cannot be converted."""
 
 
 @public
@@ -140,12 +140,12 @@ class ParityError(ConversionError):
 
 @public
 class TrainingError(ConversionError):
-    """A student could not be trained, or what was saved of its training cannot be used."""
+    """Training a student failed, or its checkpoints cannot be used."""
 
 
 @public
 class TruncationWarning(UserWarning):
-    """Texts were longer than the model takes, and were cut."""
+    """Texts exceeded the model's maximum length and were truncated."""
 
 
 @public
@@ -159,5 +159,5 @@ class MissingExtraError(EdgeEmbedError, ImportError):
 
     @classmethod
     def for_extra(cls, feature: str, extra: str) -> "MissingExtraError":
-        """Say which feature needs which extra, and the command that installs it."""
+        """Build the error that names the feature, the extra it needs, and how to install it."""
         return cls(f"{feature} needs the extra '{extra}'. Run: pip install 'edgeembed[{extra}]'")

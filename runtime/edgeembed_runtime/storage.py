@@ -1,6 +1,6 @@
-"""Every write, sync, rename and removal of a file goes through here.
+"""The only module that writes, syncs, renames or removes files.
 
-One module, so that the durability rules stand in one place and tests can make any step fail.
+This keeps the durability rules in one place and lets tests fail any single step.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ _REASONS = {
 
 @contextlib.contextmanager
 def storage_errors(action: str, path: Path) -> Generator[None]:
-    """Turn an OSError inside the block into a StorageError that names the action and the path."""
+    """Re-raise an OSError from the block as a StorageError that names the action and the path."""
     try:
         yield
     except StorageError:
@@ -44,18 +44,22 @@ def _storage_error(action: str, path: Path, error: OSError) -> StorageError:
 
 
 def sha256_of(data: bytes | memoryview) -> str:
-    """SHA-256 of bytes, as 64 lower-case hexadecimal digits."""
+    """Return the SHA-256 of bytes as 64 lowercase hex digits."""
     return hashlib.sha256(data).hexdigest()
 
 
 def sha256_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, as 64 lower-case hexadecimal digits."""
+    """Return the SHA-256 of a file's contents as 64 lowercase hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_file(path: Path, data: bytes | memoryview) -> None:
-    """Write a new file and sync it to disk; an existing file is an error, never overwritten."""
+    """Write a new file and sync it to disk; never overwrites an existing file.
+
+    Raises:
+        StorageError: the file exists, or the file system refused.
+    """
     with storage_errors("write", path):
         descriptor = os.open(
             path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o644
@@ -67,7 +71,7 @@ def write_file(path: Path, data: bytes | memoryview) -> None:
 
 
 def write_stream(path: Path, chunks: Iterable[bytes | memoryview]) -> tuple[int, str]:
-    """Write a new file piece by piece, as write_file does; returns its size and its SHA-256."""
+    """Like `write_file`, but from chunks; returns the size in bytes and the SHA-256."""
     digest, size = hashlib.sha256(), 0
     with storage_errors("write", path):
         descriptor = os.open(
@@ -84,9 +88,9 @@ def write_stream(path: Path, chunks: Iterable[bytes | memoryview]) -> tuple[int,
 
 
 def make_folder(path: Path, mode: int = 0o777) -> None:
-    """Make a folder durably, with all that it stands in; the mode is that of the last one.
+    """Create a directory and its missing parents, and sync them; `mode` applies to the last one.
 
-    A folder that is there already is fine.
+    An existing directory is fine.
     """
     with storage_errors("create a folder at", path):
         missing = [folder for folder in (path, *path.parents) if not folder.exists()]
@@ -96,13 +100,13 @@ def make_folder(path: Path, mode: int = 0o777) -> None:
 
 
 def sync_file(path: Path) -> None:
-    """Make the bytes of a file that something else wrote durable."""
+    """Sync a file that other code wrote."""
     with storage_errors("sync", path), path.open("rb+") as file:
         _fsync(file.fileno())
 
 
 def sync_directory(path: Path) -> None:
-    """Make the names in a directory durable (a no-op on Windows, which has no such call)."""
+    """Sync a directory's entries (a no-op on Windows, which has no such call)."""
     if sys.platform == "win32":
         return
     with storage_errors("sync", path):
@@ -114,7 +118,7 @@ def sync_directory(path: Path) -> None:
 
 
 def _fsync(descriptor: int) -> None:
-    if sys.platform == "darwin":  # fsync() there leaves the data in the drive's cache
+    if sys.platform == "darwin":  # fsync() on macOS leaves data in the drive's cache
         import fcntl
 
         fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
@@ -123,13 +127,13 @@ def _fsync(descriptor: int) -> None:
 
 
 def remove_file(path: Path) -> None:
-    """Remove a file; one that is gone already is fine."""
+    """Remove a file if it exists."""
     with storage_errors("remove", path):
         path.unlink(missing_ok=True)
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copy a file's bytes to a new file, durably; the target must not exist."""
+    """Copy a file's contents to a new file and sync it; `target` must not exist."""
     with (
         storage_errors("copy to", target),
         source.open("rb") as reader,
@@ -142,9 +146,9 @@ def copy_file(source: Path, target: Path) -> None:
 
 @contextlib.contextmanager
 def staged_file(target: Path) -> Generator[BinaryIO]:
-    """Write a file aside and put it in place as a whole when the block ends well.
+    """Write to a temporary file and atomically move it to `target` when the block succeeds.
 
-    If the block raises (Ctrl-C included), the file aside is removed and `target` is as it was.
+    If the block raises (including Ctrl-C), the temporary file is removed and `target` is unchanged.
 
     Raises:
         StorageError: the file system refused.
@@ -164,10 +168,10 @@ def staged_file(target: Path) -> Generator[BinaryIO]:
 
 @contextlib.contextmanager
 def staged_directory(target: Path, *, replace: bool) -> Generator[Path]:
-    """Build a directory aside and put it in place as a whole when the block ends well.
+    """Build a directory on the side and rename it to `target` when the block succeeds.
 
-    Yields an empty directory beside `target`. If the block raises (Ctrl-C included), it is removed
-    and `target` is as it was. With `replace`, what stands at `target` gives way at the very end.
+    Yields an empty directory next to `target`. If the block raises (including Ctrl-C), it is
+    removed and `target` is unchanged. With `replace`, an existing `target` is swapped out last.
 
     Raises:
         StorageError: the file system refused, or `target` exists and `replace` is false.

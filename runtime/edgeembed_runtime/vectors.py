@@ -1,4 +1,4 @@
-"""Vectors after the model: normalize, truncate, store in fewer bits, compare."""
+"""Post-processing of vectors: normalize, truncate, quantize, compare."""
 
 from typing import Any, Literal, get_args
 
@@ -15,27 +15,27 @@ SIMILARITIES: tuple[Similarity, ...] = ("cosine", "dot", "euclidean", "manhattan
 
 
 def normalize(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Scale each row of (n, d) to unit length; an all-zero row stays zero."""
+    """Scale each row of (n, d) vectors to unit length; all-zero rows stay zero."""
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return vectors / np.maximum(lengths, np.float32(1e-12))
 
 
 def truncate(vectors: NDArray[np.float32], dim: int, *, unit: bool) -> NDArray[np.float32]:
-    """Keep the first `dim` components of (n, d) rows, re-normalized where `unit`.
+    """Keep the first `dim` components of each (n, d) row; re-normalize if `unit`.
 
     Raises:
         InputError: `dim` is not between 1 and d.
     """
     check_truncate_dim(dim, vectors.shape[-1])
-    kept = np.ascontiguousarray(vectors[..., :dim])
-    return normalize(kept) if unit else kept
+    truncated = np.ascontiguousarray(vectors[..., :dim])
+    return normalize(truncated) if unit else truncated
 
 
 def check_truncate_dim(dim: object, full: int) -> None:
-    """Refuse a length that vectors of `full` components cannot be truncated to.
+    """Check that vectors of `full` components can be truncated to `dim`.
 
     Raises:
-        InputError: `dim` is not a whole number between 1 and `full`.
+        InputError: `dim` is not an integer between 1 and `full`.
     """
     if isinstance(dim, bool) or not isinstance(dim, int | np.integer) or not 1 <= dim <= full:
         raise InputError(f"truncate_dim: expected 1 to {full} (the model's own), got {dim!r}")
@@ -43,28 +43,31 @@ def check_truncate_dim(dim: object, full: int) -> None:
 
 @public
 def calibration_ranges(vectors: NDArray[Any], *, margin: float = 0.0) -> NDArray[np.float32]:
-    """Return the minimum and maximum of each component of (n, d) vectors: (2, d) float32.
+    """Return the per-component minimum and maximum of (n, d) vectors: (2, d) float32.
 
-    8-bit precisions spread their 256 steps over these ranges. `margin` widens every range by that
-    share of it on both sides, for samples of few vectors.
+    The 8-bit precisions spread their 256 levels over these ranges.
+
+    Args:
+        vectors: (n, d) calibration vectors, n > 1.
+        margin: widens each range on both sides by this fraction of its width; for small samples.
 
     Raises:
-        InputError: not two or more vectors of finite numbers.
+        InputError: `vectors` is not (n, d) with n > 1, or has NaN or infinite values.
     """
     rows = _numbers(vectors, "vectors")
     if rows.ndim != 2 or len(rows) < 2 or not np.isfinite(rows).all():
         raise InputError(f"vectors: expected (n, d) finite numbers with n > 1, got {rows.shape}")
     low, high = rows.min(axis=0), rows.max(axis=0)
-    wider = np.float32(margin) * (high - low)
-    return np.stack([low - wider, high + wider])
+    padding = np.float32(margin) * (high - low)
+    return np.stack([low - padding, high + padding])
 
 
 def check_precision(precision: str, dim: int, ranges: NDArray[Any] | None) -> None:
-    """Refuse a precision that vectors of `dim` components cannot have.
+    """Check that vectors of `dim` components can be stored in this precision.
 
     Raises:
         InputError: `precision` is unknown, `dim` is not a multiple of 8 for a binary one, or
-            `ranges`, where an 8-bit one has them, are not (2, dim) ascending finite numbers.
+            `ranges` for an 8-bit one are not (2, dim) ascending finite numbers.
     """
     if precision not in PRECISIONS:
         raise InputError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}")
@@ -77,11 +80,11 @@ def check_precision(precision: str, dim: int, ranges: NDArray[Any] | None) -> No
 def to_precision(
     vectors: NDArray[np.float32], precision: Precision, ranges: NDArray[Any] | None = None
 ) -> NDArray[Any]:
-    """Convert (n, d) float32 rows to a smaller type, by sentence-transformers' conventions.
+    """Quantize (n, d) float32 rows, following sentence-transformers' conventions.
 
-    float16: rounded. int8 / uint8: which of the 256 steps of `ranges` (2, d) a component lies in;
-    what lies outside takes the nearest step. binary / ubinary: one bit a component (1 where > 0),
-    packed big-endian into (n, d/8) int8 / uint8. Source: `quantize_embeddings` of
+    float16: rounded. int8 / uint8: the level, of 256 across `ranges` (2, d), of each component;
+    values outside are clipped. binary / ubinary: one bit per component (1 where > 0), packed
+    big-endian into (n, d/8) int8 / uint8. Source: `quantize_embeddings` in
     https://github.com/huggingface/sentence-transformers/blob/master/sentence_transformers/util
 
     Raises:
@@ -98,7 +101,7 @@ def to_precision(
             return steps.astype(np.uint8) if precision == "uint8" else (steps - 128).astype(np.int8)
         case "binary" | "ubinary":
             packed = np.packbits(vectors > 0, axis=-1)
-            # sentence-transformers' int8 form: the same bits, shifted down by 128.
+            # sentence-transformers' int8 form: the same bits, offset by -128.
             return packed if precision == "ubinary" else (packed ^ 0x80).view(np.int8)
 
 
@@ -106,7 +109,7 @@ def _checked_ranges(ranges: NDArray[Any] | None, dim: int) -> NDArray[np.float32
     array = _numbers(ranges, "ranges") if ranges is not None else np.empty(0, np.float32)
     if array.shape != (2, dim) or not np.isfinite(array).all() or (array[0] > array[1]).any():
         raise InputError(
-            f"ranges: expected the least and greatest values, {(2, dim)}, got {array.shape}"
+            f"ranges: expected finite minimum and maximum values, {(2, dim)}, got {array.shape}"
         )
     return array
 
@@ -120,15 +123,16 @@ def _steps(vectors: NDArray[np.float32], ranges: NDArray[np.float32]) -> NDArray
 def similarity_matrix(a: NDArray[Any], b: NDArray[Any], kind: Similarity) -> NDArray[np.float32]:
     """Compare every row of `a` (n, d) with every row of `b` (m, d): (n, m), higher is closer.
 
-    Distances are negated, as in sentence-transformers. One-dimensional inputs count as one row.
+    Distances are negated, as in sentence-transformers. A one-dimensional input is one row.
 
     Raises:
-        InputError: the inputs are not vectors of one length.
+        InputError: the inputs are not vectors of the same length.
     """
     left, right = _rows(a), _rows(b)
     if left.shape[1] != right.shape[1]:
         raise InputError(
-            f"similarity: expected vectors of one length, got {left.shape[1]} and {right.shape[1]}"
+            "similarity: expected vectors of the same length, got "
+            f"{left.shape[1]} and {right.shape[1]}"
         )
     match kind:
         case "cosine":
@@ -139,10 +143,10 @@ def similarity_matrix(a: NDArray[Any], b: NDArray[Any], kind: Similarity) -> NDA
             squared = (left**2).sum(1)[:, None] + (right**2).sum(1)[None, :] - 2 * (left @ right.T)
             return -np.sqrt(np.maximum(squared, 0)).astype(np.float32)
         case "manhattan":
-            found = np.empty((len(left), len(right)), np.float32)
-            for row, vector in zip(found, left, strict=True):
+            scores = np.empty((len(left), len(right)), np.float32)
+            for row, vector in zip(scores, left, strict=True):
                 row[:] = -np.abs(right - vector).sum(1)
-            return found
+            return scores
 
 
 def _numbers(values: Any, name: str) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edgeembed import Encoder
-from edgeembed_runtime.bundle.default_bundle import default_bundle
+from edgeembed_runtime.bundle.files import default_bundle
 
 MAX_BYTES = 8_000_000
 

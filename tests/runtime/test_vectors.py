@@ -119,7 +119,7 @@ def test_a_vector_is_nearest_to_itself(kind):
 
 
 def test_vectors_of_two_lengths_cannot_be_compared():
-    with pytest.raises(InputError, match="one length, got 4 and 8"):
+    with pytest.raises(InputError, match="same length, got 4 and 8"):
         similarity_matrix(np.ones((1, 4)), np.ones((1, 8)), "cosine")
 
 
@@ -166,7 +166,7 @@ UPSIDE_DOWN = np.array([[1.0] * 8, [0.0] * 8])
     "ranges", [None, np.zeros(8), np.zeros((2, 4)), UPSIDE_DOWN, [[np.nan] * 8] * 2]
 )
 def test_ranges_that_do_not_fit_are_an_input_error(ranges):
-    with pytest.raises(InputError, match=r"ranges: expected the least and greatest .*\(2, 8\)"):
+    with pytest.raises(InputError, match=r"ranges: expected finite minimum and maximum .*\(2, 8\)"):
         to_precision(np.zeros((1, 8), np.float32), "int8", ranges)
 
 

@@ -19,7 +19,7 @@ from edgeembed_runtime.engine.schedule import schedule_for
 from edgeembed_runtime.engine.session import Session
 from edgeembed_runtime.errors import ConversionError, InputError, ParityError
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
-from edgeembed_runtime.inputs.text.truncation import allow_cut
+from edgeembed_runtime.inputs.text.truncation import ignore_truncation
 
 # In fp32 an export that is right differs by rounding only: about 1e-7 in the cosine.
 FP32_COSINE = 1 - 1e-5
@@ -116,7 +116,7 @@ def engine_for(model: bytes, tokenizer: TextTokenizer) -> Engine:
 
 def runtime_vectors(engine: Engine, texts: Sequence[str]) -> NDArray[np.float32]:
     """Vectors of an exported model, as the runtime computes them: (n, d) float32."""
-    return np.stack(list(engine.encode_many(enumerate(texts), allow_cut)))
+    return np.stack(list(engine.encode_many(enumerate(texts), ignore_truncation)))
 
 
 def fidelity(reference: NDArray[np.float32], found: NDArray[np.float32]) -> Fidelity:

@@ -19,7 +19,7 @@ from edgeembed_runtime.bundle import Preprocess
 from edgeembed_runtime.errors import InputError, MissingExtraError
 from edgeembed_runtime.inputs.image.decode import decode, plan_decoding
 from edgeembed_runtime.inputs.image.open import DEFAULT_MAX_PIXELS, open_image
-from edgeembed_runtime.inputs.image.preprocess import longest_wanted_side, pixel_values
+from edgeembed_runtime.inputs.image.preprocess import max_target_side, pixel_values
 
 # A folder of images, or images as `Encoder.encode_image` takes them.
 ImageInputs = str | Path | Sequence[Any]
@@ -35,7 +35,7 @@ def runtime_pixels(image: Any, preprocess: Preprocess) -> NDArray[np.float32]:
     Raises:
         InputError: it is no image, or damaged.
     """
-    side = longest_wanted_side(preprocess)
+    side = max_target_side(preprocess)
     with open_image(image) as opened:
         upright = decode(opened, plan_decoding(opened, DEFAULT_MAX_PIXELS, side), side)
         return pixel_values(upright, preprocess)[None]

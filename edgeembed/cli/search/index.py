@@ -22,7 +22,7 @@ from edgeembed.ingest.files import scan
 from edgeembed.ingest.passages import ChunkSettings, PassageReader
 from edgeembed.ingest.watch import watched_folders
 from edgeembed_runtime.bundle import Bundle
-from edgeembed_runtime.bundle.default_bundle import default_bundle
+from edgeembed_runtime.bundle.files import default_bundle
 
 _USUAL_OVERLAP = 32
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from edgeembed import Encoder
 from edgeembed_runtime.bundle import Bundle, Modality
-from edgeembed_runtime.bundle.default_bundle import default_bundle
+from edgeembed_runtime.bundle.files import default_bundle
 from edgeembed_runtime.index.base.layout import CATALOG
 
 

@@ -1,1 +1,1 @@
-"""Plumbing that edgeembed's own packages share; not for users, and without any promise."""
+"""Internal plumbing shared by edgeembed's packages. Not public; may change at any time."""

@@ -1,4 +1,4 @@
-"""A stream in pieces."""
+"""Batching a stream."""
 
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -7,18 +7,18 @@ T = TypeVar("T")
 
 
 def batched(items: Iterable[T], size: int, *, first: int | None = None) -> Iterator[list[T]]:
-    """Lists of `size` items, the last one shorter; when `items` raises, those before come first.
+    """Yield lists of `size` items; the last may be shorter. If `items` raises, flush first.
 
-    With `first` the lists begin at that size and double until they reach `size`.
+    With `first`, lists start at that size and double until they reach `size`.
     """
-    now = min(size, first or size)
+    target = min(size, first or size)
     window: list[T] = []
     try:
         for item in items:
             window.append(item)
-            if len(window) == now:
+            if len(window) == target:
                 yield window
-                window, now = [], min(size, 2 * now)
+                window, target = [], min(size, 2 * target)
     except Exception:
         if window:
             yield window

@@ -1,4 +1,4 @@
-"""What must not be carried through a fork: threads, locks that another thread held, connections."""
+"""Fork hooks for what cannot survive a fork: threads, locks held elsewhere, connections."""
 
 import ctypes
 import os
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class _Follower:
-    """An object that lives, and what is called with it around a fork."""
+    """A live object and its fork hooks."""
 
     owner: "weakref.ref[Any]"
     before: Callable[[Any], None]
@@ -21,7 +21,7 @@ class _Follower:
 
 
 _followers: list[_Follower] = []
-# Those called before the fork under way, kept alive: the same ones are called after it.
+# Owners whose `before` hook has run, kept alive so that their after-fork hook runs too.
 _under_way: list[tuple[Any, _Follower]] = []
 
 
@@ -36,13 +36,13 @@ def follow_forks(
     in_parent: Callable[[T], None] = _nothing,
     in_child: Callable[[T], None] = _nothing,
 ) -> None:
-    """Call functions with `owner` around every fork, for as long as it lives.
+    """Call hooks with `owner` around every fork, for as long as it lives.
 
     Args:
-        owner: what is concerned; only a weak reference to it is kept.
-        before: called before a fork; what it holds from then on, the two others let go.
-        in_parent: called in the parent, after the fork.
-        in_child: called in the child, before anything else uses `owner` there.
+        owner: the object to call them with; only a weak reference is kept.
+        before: runs before the fork; locks it takes are released by the other two.
+        in_parent: runs in the parent after the fork.
+        in_child: runs in the child before anything else uses `owner` there.
     """
     follower = _Follower(
         owner=weakref.ref(owner, _forget), before=before, in_parent=in_parent, in_child=in_child
@@ -51,7 +51,7 @@ def follow_forks(
 
 
 def never_delete(thing: object) -> None:
-    """Keep something of the parent process for ever: deleting it would touch what is not there."""
+    """Leak an object inherited from the parent: deleting it would touch threads that are gone."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
 
@@ -60,7 +60,7 @@ def _forget(owner: "weakref.ref[Any]") -> None:
 
 
 def _before() -> None:
-    for follower in _followers.copy():  # which a hook may add to
+    for follower in _followers.copy():  # a hook may add followers
         if (owner := follower.owner()) is not None:
             _under_way.append((owner, follower))
             follower.before(owner)

@@ -1,8 +1,8 @@
-"""Other people's errors in one line."""
+"""One-line summaries of third-party errors."""
 
 _MAX_CHARACTERS = 300
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text, at most 300 characters; its type where it has no text."""
+    """Return the first line of an error's message, up to 300 characters, or its type if empty."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:_MAX_CHARACTERS]

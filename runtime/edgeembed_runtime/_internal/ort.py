@@ -1,9 +1,9 @@
-"""onnxruntime, imported so that it stays offline.
+"""onnxruntime, imported with telemetry off.
 
-Since 1.29 its import starts a thread that writes a database under ~/.cache/Microsoft and reports
-usage over the network, unless ORT_DISABLE_TELEMETRY is set at that moment; switching it off later
-does not stop the thread, which also makes a forked child hang at its exit. The variable is set for
-the import only. An application that imports onnxruntime before edgeembed has to set it by itself.
+Since 1.29, importing it starts a thread that writes a database under ~/.cache/Microsoft and reports
+usage over the network, unless ORT_DISABLE_TELEMETRY is set at import time. Disabling telemetry
+later does not stop the thread, which also makes a forked child hang on exit. The variable is set
+only during the import; applications that import onnxruntime first must set it themselves.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Opening files that somebody else may have prepared: plain ones only."""
+"""Safe opening of untrusted paths: regular files only."""
 
 import errno
 import os
@@ -8,31 +8,30 @@ from typing import BinaryIO
 
 
 class NotPlainFileError(OSError):
-    """A path leads to a link, a directory, a FIFO, a device: `found` says what, in words."""
+    """The path is a link, directory, FIFO or device; `found` describes which."""
 
     def __init__(self, path: Path, found: str) -> None:
-        """Say what stands at `path`."""
+        """Build the error for `path`, where `found` is."""
         super().__init__(errno.EINVAL, f"expected a plain file, found {found}", str(path))
         self.found = found
 
 
 def open_plain_file(path: Path, *, follow_links: bool = False) -> BinaryIO:
-    """Open a plain file for reading.
+    """Open a regular file for reading.
 
-    Opening a FIFO would wait for a writer for ever, a device may never end, and a link leads out of
-    the folder that is trusted. The file may become another between a look and the opening, so what
-    was opened is looked at again.
+    A FIFO blocks until a writer appears, a device may never end, and a link can escape the trusted
+    folder. The path may change between the check and the open, so the open file is checked again.
 
     Args:
         path: the file.
-        follow_links: whether the last part of the path may be a link; for a user's own files.
+        follow_links: allow a link as the last path component; for the user's own files.
 
     Raises:
-        NotPlainFileError: it is none.
+        NotPlainFileError: it is not a regular file.
         OSError: it cannot be opened.
     """
     _require_plain(path, path.stat(follow_symlinks=follow_links).st_mode)
-    # O_NONBLOCK: see above about FIFOs.
+    # O_NONBLOCK: never block on a FIFO.
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
     if not follow_links:
         flags |= getattr(os, "O_NOFOLLOW", 0)

@@ -1,7 +1,7 @@
-"""The wire format of protocol buffers, read and written without a library.
+"""A minimal reader and writer for the protocol buffers wire format.
 
-The onnx package is a converter's tool; the runtime looks at a few fields of ONNX files and writes a
-few. Source: https://protobuf.dev/programming-guides/encoding/
+The runtime reads and writes only a few fields of ONNX files, so it does without the onnx package.
+Source: https://protobuf.dev/programming-guides/encoding/
 """
 
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ _MAX_VARINT_BITS = 63
 
 
 def read_fields(data: memoryview) -> Iterator[Field]:
-    """The (number, value) of every field of a message: an int, or the bytes of what is delimited.
+    """Yield (number, value) for every field of a message: an int, or length-delimited bytes.
 
-    Fixed-width fields come as 0: nothing here reads them.
+    Fixed-width fields are yielded as 0; nothing here reads them.
 
     Raises:
-        ValueError, IndexError: the bytes are no message.
+        ValueError, IndexError: the bytes are not a message.
     """
     position, end = 0, len(data)
     while position < end:
@@ -39,10 +39,10 @@ def read_fields(data: memoryview) -> Iterator[Field]:
 
 
 def as_message(value: int | memoryview) -> memoryview:
-    """The bytes of a delimited field.
+    """Return the bytes of a length-delimited field.
 
     Raises:
-        ValueError: it is a number.
+        ValueError: it is a varint.
     """
     if isinstance(value, int):
         raise ValueError("expected a length-delimited field")
@@ -50,12 +50,12 @@ def as_message(value: int | memoryview) -> memoryview:
 
 
 def message(*fields: bytes) -> bytes:
-    """A message of encoded fields."""
+    """Concatenate encoded fields into a message."""
     return b"".join(fields)
 
 
 def field(number: int, value: int | str | bytes) -> bytes:
-    """One field: a number as a varint; a text, bytes or a message delimited."""
+    """Encode one field: an int as a varint; a string, bytes or message length-delimited."""
     if isinstance(value, int):
         return _varint(number << 3) + _varint(value)
     data = value.encode() if isinstance(value, str) else value

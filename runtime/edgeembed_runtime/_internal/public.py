@@ -1,4 +1,4 @@
-"""The mark of what `edgeembed` exports."""
+"""The decorator for everything `edgeembed` exports."""
 
 from typing import TypeVar
 
@@ -6,10 +6,10 @@ T = TypeVar("T")
 
 
 def public(thing: T) -> T:
-    """Let a class or function say that it is of `edgeembed`, where users import it from.
+    """Set a class's or function's module to `edgeembed`, where users import it from.
 
-    Tracebacks, help() and pickles then name the public door, and pickles survive that a module
-    moves. `edgeembed/__init__.py` lists the name; a test holds the two together.
+    Tracebacks, help() and pickles then show the public path, and pickles survive module moves.
+    `edgeembed/__init__.py` lists the name; a test keeps the two in sync.
     """
     thing.__module__ = "edgeembed"
     return thing

@@ -1,4 +1,4 @@
-"""The bundle: a trained encoder as a directory of plain files, described by its manifest."""
+"""The bundle: a trained encoder as a directory of plain files, described by a manifest."""
 
 from edgeembed_runtime.bundle.files import MANIFEST_NAME, Bundle, write_bundle
 from edgeembed_runtime.bundle.golden import Golden

@@ -1,4 +1,4 @@
-"""A bundle on disk: reading with verification, and writing as a whole or not at all."""
+"""A bundle on disk: verified reads, synced writes."""
 
 import os
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from edgeembed_runtime.bundle.manifest_json import (
     manifest_from_json,
     manifest_to_json,
 )
-from edgeembed_runtime.bundle.names import check_name
+from edgeembed_runtime.bundle.validation import check_name
 from edgeembed_runtime.errors import (
     BundleCorruptError,
     BundleNotFoundError,
@@ -30,19 +30,21 @@ Check = Literal["size", "hash"]
 
 @dataclass(frozen=True, kw_only=True)
 class Bundle:
-    """An opened bundle: its directory and its manifest. Files are checked when they are read."""
+    """An opened bundle: its directory and manifest. Files are verified when read."""
 
     path: Path
     manifest: Manifest
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> "Bundle":
-        """Read and check the manifest of the bundle in directory `path`; no other file is opened.
+        """Read and validate the manifest in directory `path`; no other file is opened.
 
         Raises:
-            BundleNotFoundError: there is no directory, or no manifest in it.
-            BundleVersionError: a newer edgeembed made it.
-            BundleCorruptError, BundleUnsafeError: the manifest cannot be used.
+            InputError: `path` is not a path.
+            BundleNotFoundError: there is no directory at `path`, or no manifest in it.
+            BundleVersionError: a newer edgeembed made the bundle.
+            BundleCorruptError, BundleUnsafeError: the manifest is invalid.
+            StorageError: the file system refused.
         """
         if not isinstance(cast(object, path), str | os.PathLike):
             raise InputError(f"path: expected a bundle's directory, got {path!r}")
@@ -61,15 +63,16 @@ class Bundle:
                 check_name(name)
         except (BundleCorruptError, BundleUnsafeError) as error:
             raise type(error)(f"bundle {root}: {error}") from error
-        # Files are read later too, when the process may have gone to another directory.
+        # Absolute: files are read later, when the working directory may have changed.
         return cls(path=root.absolute(), manifest=manifest)
 
     def read(self, name: str, *, check: Check = "hash") -> bytes:
-        """Read one listed file whole, after checking that it is the file the manifest describes.
+        """Read a listed file and verify its size, and with "hash" its SHA-256.
 
         Raises:
-            BundleCorruptError: not listed, missing, of another size, or of another SHA-256.
+            BundleCorruptError: it is not listed, is missing, or does not match the manifest.
             BundleUnsafeError: it is a link or not a regular file.
+            StorageError: the file system refused.
         """
         entry = self.manifest.files.get(name)
         if entry is None:
@@ -79,36 +82,46 @@ class Bundle:
             raise BundleCorruptError(
                 _damaged(self.path, name, f"{entry.bytes} bytes", f"{len(data)}")
             )
-        if check == "hash" and (found := storage.sha256_of(data)) != entry.sha256:
+        if check == "hash" and (actual := storage.sha256_of(data)) != entry.sha256:
             raise BundleCorruptError(
-                _damaged(self.path, name, f"SHA-256 {entry.sha256}", f"{found}")
+                _damaged(self.path, name, f"SHA-256 {entry.sha256}", f"{actual}")
             )
         return data
 
     def problems(self) -> list[str]:
-        """Check every file's bytes, and that nothing unlisted is there; one line per problem."""
-        found: list[str] = []
+        """Verify every file and look for unlisted ones; return one line per problem."""
+        problems: list[str] = []
         for name in self.manifest.files:
             try:
                 self.read(name)
             except EdgeEmbedError as error:
-                found.append(str(error))
+                problems.append(str(error))
         listed = set(self.manifest.files) | {MANIFEST_NAME}
-        found += [
-            f"bundle {self.path}: {name} is there but not listed in the manifest"
+        problems += [
+            f"bundle {self.path}: {name} is present but not listed in the manifest"
             for name in _names_in(self.path)
             if name not in listed
         ]
-        return found
+        return problems
+
+
+def default_bundle() -> Path:
+    """The directory of the bundle that ships inside the package: a small static text encoder.
+
+    Distilled from all-MiniLM-L6-v2 by make_default_bundle.py of benchmarks/; its README.md has the
+    details.
+    """
+    return Path(__file__).parent / "default"
 
 
 def write_bundle(stage: Path, manifest: Manifest, files: Mapping[str, bytes | Path]) -> Bundle:
-    """Write a bundle's files and, last, its manifest into the empty directory `stage`.
+    """Write a bundle's files, then its manifest, into the empty directory `stage`; sync them all.
 
-    `files` maps each name to its bytes or to the file to copy; `manifest.files` is replaced by
-    what was written. Everything is synced to disk.
+    `files` maps each name to its bytes or to a file to copy. `manifest.files` is rebuilt from what
+    was written.
 
     Raises:
+        BundleUnsafeError: a file name is not allowed.
         StorageError: the disk is full, or the file system refused.
     """
     entries: dict[str, FileEntry] = {}
@@ -126,7 +139,7 @@ def write_bundle(stage: Path, manifest: Manifest, files: Mapping[str, bytes | Pa
 
 
 def _read_regular_file(root: Path, name: str, limit: int) -> bytes:
-    """Read at most `limit` + 1 bytes of `root/name`, following no link at any step below `root`."""
+    """Read up to `limit` + 1 bytes of `root/name`, following no links below `root`."""
     path = root / name
     try:
         for folder in list(path.parents)[: name.count("/")]:
@@ -137,7 +150,7 @@ def _read_regular_file(root: Path, name: str, limit: int) -> bytes:
     except NotPlainFileError as error:
         found = "is a link" if error.found == "a link" else "is not a regular file"
         raise BundleUnsafeError(
-            f"bundle {root}: {name} {found}; a bundle holds plain files only"
+            f"bundle {root}: {name} {found}; a bundle holds regular files only"
         ) from error
     except (FileNotFoundError, NotADirectoryError) as error:
         raise BundleCorruptError(_damaged(root, name, "a file", "nothing")) from error
@@ -165,5 +178,5 @@ def _not_a_bundle(root: Path) -> str:
     if (root / "modules.json").exists() or (root / "config.json").exists():
         return f"{message}; this looks like a model directory: run `edgeembed convert {root} OUT`"
     if (root / "edgeembed.sqlite3").exists():
-        return f"{message}; this is an index: give the bundle's directory instead"
-    return f"{message}; give the directory that `edgeembed convert` wrote"
+        return f"{message}; this is an index: pass the bundle's directory instead"
+    return f"{message}; pass the directory that `edgeembed convert` wrote"

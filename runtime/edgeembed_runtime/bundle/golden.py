@@ -1,4 +1,4 @@
-"""golden.json: real inputs and the vectors that the original model gave for them."""
+"""golden.json: real inputs and the original model's vectors for them."""
 
 import base64
 import json
@@ -12,54 +12,58 @@ from numpy.typing import NDArray
 from edgeembed_runtime.errors import BundleCorruptError
 
 
-def _none() -> NDArray[np.float32]:
+def _no_vectors() -> NDArray[np.float32]:
     return np.zeros((0, 0), np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Golden:
-    """Inputs and their reference vectors, (n, d) float32 for either kind.
+    """Inputs and their reference vectors, (n, d) float32 for each modality.
 
-    `texts` are as given to the model with no prompt; `images` are names of files in the bundle.
+    `texts` are encoded without a prompt; `images` are names of files in the bundle.
     """
 
     texts: tuple[str, ...] = ()
-    vectors: NDArray[np.float32] = field(default_factory=_none)
+    vectors: NDArray[np.float32] = field(default_factory=_no_vectors)
     images: tuple[str, ...] = ()
-    image_vectors: NDArray[np.float32] = field(default_factory=_none)
+    image_vectors: NDArray[np.float32] = field(default_factory=_no_vectors)
 
     @property
     def dim(self) -> int:
-        """The length of a vector."""
+        """The dimension of the vectors."""
         return int((self.vectors if self.texts else self.image_vectors).shape[1])
 
     @property
     def all_vectors(self) -> NDArray[np.float32]:
-        """The vectors of the texts and those of the images: (n + m, d)."""
-        found = [v for v in (self.vectors, self.image_vectors) if len(v)]
-        return np.concatenate(found)
+        """The text vectors followed by the image vectors: (n + m, d) float32."""
+        vectors = [v for v in (self.vectors, self.image_vectors) if len(v)]
+        return np.concatenate(vectors)
 
     def to_json(self) -> bytes:
-        """Encode as UTF-8 JSON; the vectors are base64 of little-endian float32, row by row."""
+        """Serialize as UTF-8 JSON; vectors are base64 of row-major little-endian float32."""
         tree: dict[str, Any] = {}
         if self.texts:
-            tree |= {"texts": list(self.texts), "dim": self.dim, "vectors": _packed(self.vectors)}
+            tree |= {
+                "texts": list(self.texts),
+                "dim": self.dim,
+                "vectors": _to_base64(self.vectors),
+            }
         if self.images:
-            packed = _packed(self.image_vectors)
-            tree |= {"images": list(self.images), "dim": self.dim, "image_vectors": packed}
+            encoded = _to_base64(self.image_vectors)
+            tree |= {"images": list(self.images), "dim": self.dim, "image_vectors": encoded}
         return (json.dumps(tree, ensure_ascii=True, indent=1) + "\n").encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> "Golden":
-        """Decode what `to_json` wrote.
+        """Parse what `to_json` wrote.
 
         Raises:
-            BundleCorruptError: it is not that, or inputs and vectors do not match.
+            BundleCorruptError: the JSON is invalid, or inputs and vectors do not match.
         """
         try:
             tree: Any = json.loads(data)
-            texts, vectors = _inputs(tree, "texts", "vectors")
-            images, image_vectors = _inputs(tree, "images", "image_vectors")
+            texts, vectors = _read_inputs(tree, "texts", "vectors")
+            images, image_vectors = _read_inputs(tree, "images", "image_vectors")
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise BundleCorruptError(
                 f"golden.json: expected inputs and their vectors: {error}"
@@ -69,15 +73,15 @@ class Golden:
         return cls(texts=texts, vectors=vectors, images=images, image_vectors=image_vectors)
 
 
-def _packed(vectors: NDArray[np.float32]) -> str:
+def _to_base64(vectors: NDArray[np.float32]) -> str:
     return base64.b64encode(np.ascontiguousarray(vectors, "<f4").tobytes()).decode()
 
 
-def _inputs(
+def _read_inputs(
     tree: Mapping[str, Any], kind: str, vectors: str
 ) -> tuple[tuple[str, ...], NDArray[np.float32]]:
     if kind not in tree:
-        return (), _none()
+        return (), _no_vectors()
     inputs = tree[kind]
     if type(inputs) is not list or not inputs or not all(type(each) is str for each in inputs):
         raise BundleCorruptError(f"golden.json: {kind}: expected a list of strings, at least one")

@@ -1,6 +1,6 @@
-"""What an ONNX file may hold, checked on its bytes before onnxruntime sees it.
+"""Safety checks on the bytes of an ONNX file, before onnxruntime sees them.
 
-Only the few fields that matter are looked at. Field numbers:
+Reads only the few fields that matter. Field numbers:
 https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 """
 
@@ -22,15 +22,15 @@ _TENSOR_EXTERNAL, _TENSOR_LOCATION = 13, 14
 
 
 def check_graph(model: bytes, name: str) -> None:
-    """Refuse an ONNX model that could reach outside its own bytes or run foreign code.
+    """Reject an ONNX model that could read outside its own bytes or run native code.
 
     Args:
-        model: the ONNX file's bytes.
-        name: the file's name, for messages.
+        model: the bytes of the ONNX file.
+        name: the file's name, for error messages.
 
     Raises:
-        BundleUnsafeError: external data, an operator of a foreign domain, a local function, or
-            an operator that embeds native code.
+        BundleUnsafeError: the model has external data, a local function, an operator from another
+            domain, or one that embeds native code.
         BundleCorruptError: the bytes are not an ONNX model.
     """
     try:
@@ -44,9 +44,7 @@ def check_graph(model: bytes, name: str) -> None:
     except (IndexError, ValueError) as error:
         if isinstance(error, BundleUnsafeError):
             raise
-        raise BundleCorruptError(
-            f"{name}: expected an ONNX model, got bytes that are none"
-        ) from error
+        raise BundleCorruptError(f"{name}: expected an ONNX model, got other bytes") from error
     if graphs != 1:
         raise BundleCorruptError(f"{name}: expected an ONNX model with one graph, found {graphs}")
 
@@ -74,7 +72,7 @@ def _check_node(node: memoryview, name: str, depth: int) -> None:
             _check_attribute(as_message(value), name, depth)
     if domain not in ALLOWED_DOMAINS:
         raise BundleUnsafeError(
-            f"{name}: operator {operator!r} of domain {domain!r}: expected only the domains "
+            f"{name}: operator {operator!r} in domain {domain!r}: expected only the domains "
             "'' and 'com.microsoft'; do not use this bundle"
         )
     if operator in REFUSED_OPERATORS:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgeembed_runtime._internal.public import public
-from edgeembed_runtime.bundle.expect import expect
 from edgeembed_runtime.bundle.towers import ImageTower, Modality, TextTower, Tower
+from edgeembed_runtime.bundle.validation import expect
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.vectors import SIMILARITIES, Similarity
 
@@ -17,7 +17,7 @@ _ARTICLE: Mapping[Modality, str] = {"text": "a", "image": "an"}
 @public
 @dataclass(frozen=True, kw_only=True)
 class FileEntry:
-    """What a file of the bundle must be: its size in bytes and its SHA-256 in hexadecimal."""
+    """A file's expected size in bytes and SHA-256 in lowercase hex."""
 
     bytes: int
     sha256: str
@@ -26,7 +26,7 @@ class FileEntry:
 @public
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where the weights came from."""
+    """Where the weights came from: model id, revision, SHA-256 of the weights, license."""
 
     id: str
     revision: str | None = None
@@ -37,12 +37,15 @@ class Source:
 @public
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """Everything a bundle says of itself.
+    """Everything a bundle declares about itself.
 
-    `space` is the fingerprint of the vector space: vectors may be compared only where it is equal.
-    There is a tower for texts, for images, or one for each: then both give vectors of one space.
-    `logit_scale` and `logit_bias` are what CLIP and SigLIP multiply a cosine by, and add to it, to
-    make a logit of it (the multiplier itself, not its logarithm).
+    `space` is the fingerprint of the vector space: only vectors with the same fingerprint can be
+    compared. A bundle has a text tower, an image tower, or both; two towers share one space. CLIP
+    and SigLIP turn a cosine into a logit as `cosine * logit_scale + logit_bias` (the multiplier
+    itself, not its logarithm).
+
+    Raises:
+        BundleCorruptError: fields contradict each other.
     """
 
     name: str
@@ -61,7 +64,7 @@ class Manifest:
     files: Mapping[str, FileEntry]
 
     def __post_init__(self) -> None:
-        """Refuse a manifest whose parts contradict each other."""
+        """Validate the fields against each other."""
         dim = self.dim
         expect(dim >= 1, "dim", "a positive number", dim)
         expect(
@@ -86,21 +89,21 @@ class Manifest:
 
     @property
     def towers(self) -> Mapping[Modality, Tower]:
-        """The towers that the bundle has, by the kind of their input."""
-        found: dict[Modality, Tower] = {}
+        """The bundle's towers by modality."""
+        towers: dict[Modality, Tower] = {}
         if self.text is not None:
-            found["text"] = self.text
+            towers["text"] = self.text
         if self.image is not None:
-            found["image"] = self.image
-        return found
+            towers["image"] = self.image
+        return towers
 
     @property
     def modalities(self) -> tuple[Modality, ...]:
-        """What the bundle encodes: "text", "image", or both."""
+        """The modalities the bundle encodes: "text", "image", or both."""
         return tuple(self.towers)
 
     def text_tower(self) -> TextTower:
-        """The tower for texts.
+        """Return the text tower.
 
         Raises:
             InputError: the bundle has none.
@@ -110,7 +113,7 @@ class Manifest:
         return self.text
 
     def image_tower(self) -> ImageTower:
-        """The tower for images.
+        """Return the image tower.
 
         Raises:
             InputError: the bundle has none.
@@ -120,7 +123,7 @@ class Manifest:
         return self.image
 
     def lacks(self, modality: Modality) -> InputError:
-        """The error for a bundle without a tower that is needed."""
+        """Build the error for a bundle that lacks the tower for `modality`."""
         (other,) = self.modalities
         return InputError(
             f"bundle {self.name}: expected one that encodes {modality}s, got one for {other}s "

@@ -1,7 +1,7 @@
-"""The manifest to and from JSON: strict on what must be there, lenient on keys it does not know.
+"""The manifest to and from JSON: strict about required keys, lenient about unknown ones.
 
-Unknown keys are ignored, so that a later edgeembed may add information without a new format
-version; a change that an older reader would misread raises `format_version` instead.
+Unknown keys are ignored, so a later edgeembed can add information without a new format version.
+A change that older readers would misread increases `format_version` instead.
 """
 
 import json
@@ -20,7 +20,7 @@ _LOGITS = ("logit_scale", "logit_bias")
 
 
 def manifest_to_json(manifest: Manifest) -> bytes:
-    """Encode a manifest as UTF-8 JSON, ending in a newline. Equal manifests give equal bytes."""
+    """Serialize as UTF-8 JSON with a trailing newline; equal manifests give equal bytes."""
     tree: dict[str, Any] = {
         "kind": KIND,
         "format_version": FORMAT_VERSION,
@@ -43,11 +43,11 @@ def manifest_to_json(manifest: Manifest) -> bytes:
 
 
 def manifest_from_json(data: bytes) -> Manifest:
-    """Decode and check a manifest.
+    """Parse and validate a manifest.
 
     Raises:
-        BundleVersionError: the format version is newer than this edgeembed reads.
-        BundleCorruptError: it is not JSON, a required key is missing, or a value has a wrong type.
+        BundleVersionError: the format version is newer than this edgeembed can read.
+        BundleCorruptError: it is not valid JSON, a required key is missing, or a value is invalid.
     """
     tree = _parse(data)
     kind = tree.get("kind", str)
@@ -84,7 +84,7 @@ def manifest_from_json(data: bytes) -> Manifest:
         used.append(manifest.text.tokenizer)
     for name in (*used, manifest.golden):
         if name not in manifest.files:
-            raise BundleCorruptError(f"manifest: {name!r} is used but not listed under files")
+            raise BundleCorruptError(f"manifest: {name!r} is used but not listed in files")
     return manifest
 
 
@@ -103,12 +103,12 @@ def _parse(data: bytes) -> JsonNode:
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     tree = dict(pairs)
     if len(tree) != len(pairs):
-        raise ValueError("an object names one key twice")
+        raise ValueError("an object has a duplicate key")
     return tree
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _source(node: JsonNode) -> Source:

@@ -1,10 +1,10 @@
-"""Settings that make an image the input of an image tower's graph; see inputs/preprocess.py."""
+"""Image preprocessing settings of an image tower; applied in inputs/image/preprocess.py."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from edgeembed_runtime._internal.public import public
-from edgeembed_runtime.bundle.expect import expect
+from edgeembed_runtime.bundle.validation import expect
 
 Resize = Literal["shortest", "longest", "squash", "none"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
@@ -14,7 +14,7 @@ RESIZES: tuple[Resize, ...] = get_args(Resize)
 INTERPOLATIONS: tuple[Interpolation, ...] = get_args(Interpolation)
 CROPS: tuple[Crop, ...] = get_args(Crop)
 ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
-# Larger than what any encoder takes, and still no danger to memory.
+# Larger than any encoder's input, and still safe for memory.
 MAX_PIXELS = 4096
 _WHITE = 255
 
@@ -22,20 +22,26 @@ _WHITE = 255
 @public
 @dataclass(frozen=True, kw_only=True)
 class Preprocess:
-    """From an RGB image of 8 bits to `pixel_values`, (3, height, width) float32.
+    """How an 8-bit RGB image becomes `pixel_values`, (3, height, width) float32.
 
-    First `resize`: "shortest" makes the shorter side `resize_to` pixels long, "longest" the longer
-    one, both keep the shape; "squash" makes the image `size`, or a square of `resize_to`,
-    whatever its shape; "none" leaves it. `resize_to` is by default the shorter (or longer) side of
-    `size`. The filter is antialiased, as Pillow's are. Then, with `crop` "center" or after
-    "longest", the middle is cut out, and what is missing on a side is filled with the color
-    `pad`. Last, each channel becomes (value * rescale - mean) / std.
+    `size` is (height, width) in pixels. The steps, in order:
 
-    `rounding` says whose rule holds where half pixels must be rounded. The other side of a
-    resized image: torchvision and transformers round down, timm (its ResizeKeepRatio, and
-    open_clip's) to the nearest. The first row of the middle: torchvision and timm take the nearest
-    to (height - size) / 2, transformers rounds down; where the image is the smaller one,
-    transformers rounds the border before it up, the others down.
+    1. `resize`: "shortest" scales the shorter side to `resize_to` pixels and "longest" the longer
+       one, keeping the aspect ratio; "squash" scales to `size`, or to a square of `resize_to`,
+       ignoring it; "none" does nothing. `resize_to` defaults to the shorter (or longer) side of
+       `size`. Filters are antialiased, as in Pillow.
+    2. Center crop to `size`, with `crop` "center" or after "longest"; missing pixels are filled
+       with the color `pad`.
+    3. Each channel becomes (value * rescale - mean) / std.
+
+    `rounding` selects the library whose rounding of half pixels to follow. Other side of a resized
+    image: torchvision and transformers round down; timm (its ResizeKeepRatio, and open_clip's)
+    rounds to nearest. First row of the crop: torchvision and timm round (height - size) / 2 to
+    nearest, transformers rounds down. If the image is smaller than the crop, transformers rounds
+    the leading border up, the others down.
+
+    Raises:
+        BundleCorruptError: a setting is unknown, out of range, or contradicts another.
     """
 
     size: tuple[int, int]
@@ -50,7 +56,7 @@ class Preprocess:
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
     def __post_init__(self) -> None:
-        """Refuse settings that no image could be prepared by."""
+        """Validate the settings."""
         sides = self.size if self.resize_to is None else (*self.size, self.resize_to)
         expect(
             len(self.size) == 2 and all(1 <= side <= MAX_PIXELS for side in sides),
@@ -79,6 +85,6 @@ class Preprocess:
             or self.resize == "longest"
             or (self.resize == "squash" and self.resize_to is None),
             "preprocess.crop",
-            "center, for the image to have the network's size",
+            "center, so that the image has the network's input size",
             self.crop,
         )

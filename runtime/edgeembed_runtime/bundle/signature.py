@@ -1,4 +1,4 @@
-"""What inputs, outputs and free axes of a bundle's graphs are called (docs/bundle-format.md)."""
+"""Names of the inputs, outputs and free axes of a bundle's graphs (docs/bundle-format.md)."""
 
 INPUT_IDS = "input_ids"
 ATTENTION_MASK = "attention_mask"
@@ -10,7 +10,7 @@ IMAGE_INPUTS = (PIXEL_VALUES,)
 """(batch, 3, height, width) float32."""
 
 EMBEDDING = "embedding"
-"""The output that every graph has: (batch, dim) float32."""
+"""The output of every graph: (batch, dim) float32."""
 TOKEN_EMBEDDINGS = "token_embeddings"
 """An optional output of text towers: (batch, tokens, width) float32."""
 

@@ -1,4 +1,4 @@
-"""The towers of a bundle: how each kind of input is prepared, and the graphs that take it."""
+"""The towers of a bundle: how each modality is preprocessed, and the graphs that encode it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,9 +6,9 @@ from types import MappingProxyType
 from typing import Literal
 
 from edgeembed_runtime._internal.public import public
-from edgeembed_runtime.bundle.expect import expect
 from edgeembed_runtime.bundle.preprocess import Preprocess
 from edgeembed_runtime.bundle.signature import EMBEDDING
+from edgeembed_runtime.bundle.validation import expect
 from edgeembed_runtime.bundle.words import Words
 
 Modality = Literal["text", "image"]
@@ -18,12 +18,15 @@ _MAX_TOKENS = (1 << 31) - 1
 @public
 @dataclass(frozen=True, kw_only=True)
 class Fidelity:
-    """How close a variant's vectors are to the original model's, over `texts` real inputs.
+    """How close a variant's vectors are to the original model's, measured on `texts` real inputs.
 
-    The inputs of an image tower are images, whatever the name says. Cosines are between the two
-    vectors of one input; `max_abs_difference` is over components; `pairs_spearman` compares the
-    rankings of all pairwise similarities; `retrieval_overlap` is the mean share of each input's
-    ten nearest neighbors that both find.
+    Attributes:
+        texts: the number of inputs; images for an image tower.
+        mean_cosine: mean cosine between the variant's and the original's vector of each input.
+        min_cosine: the lowest of those cosines.
+        max_abs_difference: the largest absolute difference of any component.
+        pairs_spearman: Spearman correlation of all pairwise similarities.
+        retrieval_overlap: mean fraction of each input's ten nearest neighbors that both find.
     """
 
     texts: int
@@ -39,10 +42,17 @@ class Fidelity:
 class Variant:
     """One ONNX file of a tower.
 
-    `requires` names CPU features (engine/cpu.py) of which a machine needs one for this variant to
-    be chosen by itself; empty means any machine. Without `padding` every text must be run at its
-    own length. `speedup` is the inputs per second relative to
-    the fp32 variant on the machine that `measured_on` describes.
+    Attributes:
+        name: how `Encoder.load(variant=...)` selects it.
+        file: the file's name in the bundle.
+        requires: CPU features or providers (engine/cpu.py), one of which a machine must have for
+            this variant to be selected automatically; empty means any machine.
+        padding: whether the graph supports padded batches; if not, it runs each text at its own
+            length.
+        recipe: how it was quantized.
+        fidelity: how close it is to the original model.
+        speedup: inputs per second relative to the fp32 variant, on the machine `measured_on`.
+        measured_on: a description of that machine.
     """
 
     name: str
@@ -58,22 +68,26 @@ class Variant:
 @public
 @dataclass(frozen=True, kw_only=True)
 class Tower:
-    """What every tower has: its graphs' outputs, and its variants."""
+    """What every tower has: the outputs of its graphs, and its variants."""
 
     outputs: tuple[str, ...] = (EMBEDDING,)
     variants: tuple[Variant, ...]
 
     def variant(self, name: str) -> Variant | None:
-        """The variant of this name, or None."""
+        """Return the variant with this name, or None."""
         return next((variant for variant in self.variants if variant.name == name), None)
 
     @property
     def variant_names(self) -> tuple[str, ...]:
-        """The names of the variants, in the manifest's order."""
+        """The variants' names, in manifest order."""
         return tuple(variant.name for variant in self.variants)
 
     def check(self, where: str) -> None:
-        """Refuse a tower whose parts contradict each other; `where` is its place."""
+        """Validate the tower's fields against each other.
+
+        Raises:
+            BundleCorruptError: they contradict each other; the message names the path `where`.
+        """
         names = self.variant_names
         expect(EMBEDDING in self.outputs, f"{where}.outputs", "'embedding' in it", self.outputs)
         expect(bool(names), f"{where}.variants", "at least one", names)
@@ -85,9 +99,15 @@ class Tower:
 class TextTower(Tower):
     """How text becomes the inputs of the graph.
 
-    `max_tokens` counts special tokens. `prompts` maps a name to the text put before an input.
-    `pooling` and `head` only inform: both are inside the graph. `static` says that a token's share
-    in a vector does not depend on the tokens beside it. `words` is there where tokens are words.
+    Attributes:
+        tokenizer: the tokenizer's file name in the bundle.
+        max_tokens: the maximum number of tokens, special tokens included.
+        prompts: prompt names and the text each puts before an input.
+        default_prompt_name: the prompt used unless another is requested, or None.
+        pooling: informational; pooling is part of the graph.
+        head: informational; the layers after pooling, part of the graph.
+        static: whether a token's contribution to a vector is independent of its context.
+        words: how to split text, if tokens are whole words.
     """
 
     tokenizer: str
@@ -100,7 +120,7 @@ class TextTower(Tower):
     words: Words | None = None
 
     def check(self, where: str) -> None:
-        """See `Tower`."""
+        """Validate the tower's fields against each other; see `Tower.check`."""
         expect(
             1 <= self.max_tokens <= _MAX_TOKENS,
             f"{where}.max_tokens",

@@ -11,17 +11,17 @@ from edgeembed_runtime.bundle.words import Subwords, Words
 
 
 def tower_to_tree(tower: Tower) -> dict[str, Any]:
-    """A tower as what `json` can encode, its own keys first, its outputs and variants last."""
+    """Convert a tower to plain JSON types: its own keys first, then outputs and variants."""
     tree = {f.name: _plain(getattr(tower, f.name)) for f in fields(tower)}
     outputs, variants = tree.pop("outputs"), tree.pop("variants")
     return {**tree, "outputs": outputs, "variants": variants}
 
 
 def text_tower(node: JsonNode) -> TextTower:
-    """The text tower that a JSON object describes.
+    """Build a text tower from a JSON object.
 
     Raises:
-        BundleCorruptError: a required key is missing, or a value has a wrong type.
+        BundleCorruptError: a required key is missing, or a value is invalid.
     """
     return TextTower(
         tokenizer=node.get("tokenizer", str),
@@ -38,7 +38,7 @@ def text_tower(node: JsonNode) -> TextTower:
 
 
 def image_tower(node: JsonNode) -> ImageTower:
-    """The image tower that a JSON object describes; raises as `text_tower` does."""
+    """Build an image tower from a JSON object; raises like `text_tower`."""
     return ImageTower(
         preprocess=_preprocess(node.child("preprocess")),
         outputs=node.list_of("outputs", str) or (EMBEDDING,),
@@ -65,15 +65,15 @@ def _words(node: JsonNode | None) -> Words | None:
 
 
 def _preprocess(node: JsonNode) -> Preprocess:
-    known = Preprocess(size=(1, 1))  # for what is said nowhere else: the defaults
+    defaults = Preprocess(size=(1, 1))
     return Preprocess(
         size=node.tuple_of("size", int, 2),
         resize=node.get("resize", str),
         resize_to=node.optional("resize_to", int),
         interpolation=node.get("interpolation", str),
-        rounding=node.get("rounding", str, known.rounding),
+        rounding=node.get("rounding", str, defaults.rounding),
         crop=node.get("crop", str),
-        pad=node.tuple_of("pad", int, 3, known.pad),
+        pad=node.tuple_of("pad", int, 3, defaults.pad),
         rescale=node.get("rescale", float),
         mean=node.tuple_of("mean", float, 3),
         std=node.tuple_of("std", float, 3),

@@ -1,10 +1,10 @@
-"""Towers whose tokens are whole words: how a text becomes words, and what unknown ones become."""
+"""Settings for towers whose tokens are whole words: word splitting and unknown words."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from edgeembed_runtime._internal.public import public
-from edgeembed_runtime.bundle.expect import expect
+from edgeembed_runtime.bundle.validation import expect
 
 _MAX_SUBWORD_CHARACTERS = 100
 UnknownWord = Literal["subword", "zero", "mean", "error"]
@@ -14,10 +14,12 @@ UNKNOWN_WORDS: tuple[UnknownWord, ...] = get_args(UnknownWord)
 @public
 @dataclass(frozen=True, kw_only=True)
 class Subwords:
-    """Rows for parts of words, as fastText has them: see `subword_rows`.
+    """Table rows for character n-grams, as in fastText; see `subword_rows`.
 
-    The n-grams of `min_n` to `max_n` characters of a word have the rows from `first_row` on, by
-    their hashes modulo `buckets`.
+    An n-gram of `min_n` to `max_n` characters has the row `first_row` + hash modulo `buckets`.
+
+    Raises:
+        BundleCorruptError: a number is out of range.
     """
 
     first_row: int
@@ -26,7 +28,7 @@ class Subwords:
     max_n: int
 
     def __post_init__(self) -> None:
-        """Refuse numbers that make no rows."""
+        """Validate the numbers."""
         where = "towers.text.words.subwords"
         expect(self.first_row >= 0, f"{where}.first_row", "0 or more", self.first_row)
         expect(self.buckets >= 1, f"{where}.buckets", "1 or more", self.buckets)
@@ -41,12 +43,17 @@ class Subwords:
 @public
 @dataclass(frozen=True, kw_only=True)
 class Words:
-    """The tokens are whole words; how a text becomes words (inputs/word_tokenizer.py).
+    """How text is split into whole-word tokens (inputs/text/word_tokenizer.py).
 
-    With `lowercase` a word that the vocabulary lacks is looked up in lower case too; with
-    `split_punctuation` one that is written with punctuation is cut there. `unknown` is what a word
-    then becomes that is still not found: the mean of its "subword" rows, "zero", the "mean" of all
-    words, or an "error".
+    Attributes:
+        lowercase: look up a word that is not in the vocabulary in lowercase as well.
+        split_punctuation: split a word that is still not found at its punctuation.
+        unknown: what a word becomes that is not found after that: the mean of its "subword" rows,
+            "zero", the "mean" of all words, or an "error".
+        subwords: the subword rows, for the policy "subword" only.
+
+    Raises:
+        BundleCorruptError: the policy is unknown, or `subwords` does not go with it.
     """
 
     lowercase: bool
@@ -55,7 +62,7 @@ class Words:
     subwords: Subwords | None = None
 
     def __post_init__(self) -> None:
-        """Refuse an unknown policy, and subwords without their rows."""
+        """Validate the policy and its subwords."""
         expect(
             self.unknown in UNKNOWN_WORDS,
             "towers.text.words.unknown",
@@ -65,6 +72,6 @@ class Words:
         expect(
             (self.unknown == "subword") == (self.subwords is not None),
             "towers.text.words.subwords",
-            "an object for the policy 'subword', null for others",
+            "an object for the policy 'subword', null for any other",
             self.subwords,
         )

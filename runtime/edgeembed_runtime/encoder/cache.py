@@ -28,10 +28,10 @@ _SCHEMA = (
     " (key BLOB PRIMARY KEY, vector BLOB NOT NULL, crc32 INTEGER NOT NULL)"
 )
 # When the cache is full, so much of it stays, so that it is not full again at once.
-_KEPT_SHARE = 0.9
+_SHARE_AFTER_EVICTION = 0.9
 _CONNECTION: Mapping[str, Any] = {"timeout": 2.0, "check_same_thread": False}
 # SQLite allows more in a statement from 3.32 on.
-_MAX_MARKS = 999
+_MAX_PARAMETERS = 999
 # What a damaged or locked file makes SQLite raise, and what `_open` makes of it.
 _FAILURES = (sqlite3.Error, EdgeEmbedError, UnicodeDecodeError)
 _READ_ONLY = ("SQLITE_READONLY", "SQLITE_CANTOPEN")
@@ -67,9 +67,9 @@ class EmbeddingCache:
             self._open()
         follow_forks(
             self,
-            before=EmbeddingCache._hold,
-            in_parent=EmbeddingCache._release,
-            in_child=EmbeddingCache._release,
+            before=EmbeddingCache._suspend,
+            in_parent=EmbeddingCache._resume,
+            in_child=EmbeddingCache._resume,
         )
 
     def __reduce__(self) -> tuple[Callable[..., "EmbeddingCache"], tuple[str, int]]:
@@ -131,12 +131,12 @@ class EmbeddingCache:
         with self._lock:
             self._disconnect()
 
-    def _hold(self) -> None:
+    def _suspend(self) -> None:
         """Close the file, once nobody uses it: SQLite's locks do not survive a fork."""
         self._lock.acquire()
         self._disconnect()
 
-    def _release(self) -> None:
+    def _resume(self) -> None:
         """Go on; the file is opened again when it is needed."""
         self._lock.release()
 
@@ -146,20 +146,20 @@ class EmbeddingCache:
         self._connection = None
 
     def _get(self, keys: list[bytes]) -> dict[bytes, NDArray[np.float32]]:
-        found: dict[bytes, NDArray[np.float32]] = {}
+        vectors: dict[bytes, NDArray[np.float32]] = {}
         try:
             with self._lock:
                 connection = self._open()
-                for start in range(0, len(keys), _MAX_MARKS):
-                    some = keys[start : start + _MAX_MARKS]
-                    marks = ",".join("?" * len(some))
-                    query = f"SELECT key, vector, crc32 FROM vectors WHERE key IN ({marks})"
-                    for key, blob, checksum in connection.execute(query, some):
+                for start in range(0, len(keys), _MAX_PARAMETERS):
+                    chunk = keys[start : start + _MAX_PARAMETERS]
+                    placeholders = ",".join("?" * len(chunk))
+                    query = f"SELECT key, vector, crc32 FROM vectors WHERE key IN ({placeholders})"
+                    for key, blob, checksum in connection.execute(query, chunk):
                         if isinstance(blob, bytes) and _checksum(key, blob) == checksum:
-                            found[key] = np.frombuffer(blob, np.float32)
+                            vectors[key] = np.frombuffer(blob, np.float32)
         except _FAILURES as error:
             self._warn("read", error)
-        return found
+        return vectors
 
     def _put(self, vectors: Mapping[bytes, NDArray[np.float32]]) -> None:
         if not vectors:
@@ -169,7 +169,7 @@ class EmbeddingCache:
         try:
             with self._lock, self._open() as connection:
                 connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
-                self._make_room(connection)
+                self._evict_oldest(connection)
         except _FAILURES as error:
             self._warn("written", error)
 
@@ -180,19 +180,19 @@ class EmbeddingCache:
             advice = "; if it is damaged, delete it" if damaged else ""
             _log.warning("cache %s: not %s: %s%s", self.path, what, error, advice)
 
-    def _make_room(self, connection: sqlite3.Connection) -> None:
+    def _evict_oldest(self, connection: sqlite3.Connection) -> None:
         """Drop the oldest vectors of a cache that is too large; their pages are used again."""
         pages, free, size = (
             int(connection.execute(f"PRAGMA {name}").fetchone()[0])
             for name in ("page_count", "freelist_count", "page_size")
         )
-        used, most = (pages - free) * size, self.max_mb << 20
-        if used <= most:
+        used, limit = (pages - free) * size, self.max_mb << 20
+        if used <= limit:
             return
         connection.execute(
             "DELETE FROM vectors WHERE rowid IN (SELECT rowid FROM vectors ORDER BY rowid LIMIT"
             " (SELECT cast(count(*) * ? AS INTEGER) FROM vectors))",
-            (1 - _KEPT_SHARE * most / used,),
+            (1 - _SHARE_AFTER_EVICTION * limit / used,),
         )
 
     def _open(self) -> sqlite3.Connection:
@@ -209,21 +209,21 @@ class EmbeddingCache:
 def _connect(path: Path) -> sqlite3.Connection:
     """Open the file, or make it; one that may not be written is read as it stands."""
     try:
-        return _connected(path, sqlite3.connect(path, **_CONNECTION))
+        return _initialized(path, sqlite3.connect(path, **_CONNECTION))
     except sqlite3.OperationalError as error:
         refused = getattr(error, "sqlite_errorname", "").startswith(_READ_ONLY)
         if not refused or not path.is_file():
             raise
     address = f"{path.as_uri()}?mode=ro&immutable=1"
-    return _connected(path, sqlite3.connect(address, uri=True, **_CONNECTION))
+    return _initialized(path, sqlite3.connect(address, uri=True, **_CONNECTION))
 
 
-def _connected(path: Path, connection: sqlite3.Connection) -> sqlite3.Connection:
+def _initialized(path: Path, connection: sqlite3.Connection) -> sqlite3.Connection:
     try:
-        if not _is_a_cache(path, connection):
+        if not _is_cache(path, connection):
             connection.execute("BEGIN IMMEDIATE")
             with connection:
-                if not _is_a_cache(path, connection):  # or another process was faster
+                if not _is_cache(path, connection):  # or another process was faster
                     connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
                     connection.execute(_SCHEMA)
             # SQLite does not wait for this one; whoever opened the file meanwhile does it too.
@@ -236,19 +236,19 @@ def _connected(path: Path, connection: sqlite3.Connection) -> sqlite3.Connection
     return connection
 
 
-def _is_a_cache(path: Path, connection: sqlite3.Connection) -> bool:
+def _is_cache(path: Path, connection: sqlite3.Connection) -> bool:
     """Whether it is one already; False for an empty file.
 
     Raises:
         InputError: it is something else.
     """
     # In one statement, so that both are of one moment.
-    (owner, tables), *_ = connection.execute(
+    (application_id, tables), *_ = connection.execute(
         "SELECT application_id, (SELECT count(*) FROM sqlite_master) FROM pragma_application_id"
     )
-    if owner != _APPLICATION_ID and (owner or tables):
+    if application_id != _APPLICATION_ID and (application_id or tables):
         raise InputError(f"cache {path}: expected a cache of edgeembed, got another database")
-    return owner == _APPLICATION_ID
+    return application_id == _APPLICATION_ID
 
 
 def _checksum(key: bytes, blob: bytes) -> int:

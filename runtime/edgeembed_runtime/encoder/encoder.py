@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edgeembed_runtime import vectors as vec
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle import Bundle, Modality
-from edgeembed_runtime.bundle.default_bundle import default_bundle
+from edgeembed_runtime.bundle.files import default_bundle
 from edgeembed_runtime.bundle.signature import TOKEN_EMBEDDINGS
 from edgeembed_runtime.encoder.cache import EmbeddingCache
 from edgeembed_runtime.encoder.image import ImageOptions, check_max_pixels
@@ -26,7 +26,7 @@ from edgeembed_runtime.encoder.prompts import Role, prompt_text
 from edgeembed_runtime.encoder.properties import EncoderProperties
 from edgeembed_runtime.encoder.self_test import SelfTest
 from edgeembed_runtime.encoder.text import TextOptions
-from edgeembed_runtime.encoder.token_vectors import TokenVectors, token_vectors_of
+from edgeembed_runtime.encoder.token_vectors import TokenVectors, compute_token_vectors
 from edgeembed_runtime.encoder.word_neighbors import Neighbor, WordNeighbors
 from edgeembed_runtime.encoder.zero_shot import (
     TEMPLATE,
@@ -40,7 +40,7 @@ from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.image.open import DEFAULT_MAX_PIXELS, ImageInput, is_single_image
 from edgeembed_runtime.inputs.text.chunking import Chunk
 from edgeembed_runtime.inputs.text.truncation import Truncation
-from edgeembed_runtime.inputs.text.validation import checked_text, stream_of
+from edgeembed_runtime.inputs.text.validation import checked_stream, checked_text
 
 
 @public
@@ -162,11 +162,9 @@ class Encoder(EncoderProperties):
                 ranges=ranges,
                 show_progress_bar=show_progress_bar,
             )
-        options = self._text_options(
-            self._prompt(prompt_name, prompt),
-            truncate_dim=truncate_dim,
-            precision=precision,
-            ranges=ranges,
+        options = TextOptions(
+            prefix=self._prompt(prompt_name, prompt),
+            output=OutputOptions(truncate_dim=truncate_dim, precision=precision, ranges=ranges),
             truncation=truncation,
             chunk=chunk,
             progress=show_progress_bar,
@@ -187,11 +185,9 @@ class Encoder(EncoderProperties):
         show_progress_bar: bool | OnProgress = False,
     ) -> NDArray[Any]:
         """Encode what is searched for: `encode` with the model's query prompt, if it has one."""
-        options = self._text_options(
-            self._prompt(prompt_name, prompt, "query"),
-            truncate_dim=truncate_dim,
-            precision=precision,
-            ranges=ranges,
+        options = TextOptions(
+            prefix=self._prompt(prompt_name, prompt, "query"),
+            output=OutputOptions(truncate_dim=truncate_dim, precision=precision, ranges=ranges),
             truncation=truncation,
             chunk=chunk,
             progress=show_progress_bar,
@@ -212,11 +208,9 @@ class Encoder(EncoderProperties):
         show_progress_bar: bool | OnProgress = False,
     ) -> NDArray[Any]:
         """Encode what is found: `encode` with the model's document prompt, if it has one."""
-        options = self._text_options(
-            self._prompt(prompt_name, prompt, "document"),
-            truncate_dim=truncate_dim,
-            precision=precision,
-            ranges=ranges,
+        options = TextOptions(
+            prefix=self._prompt(prompt_name, prompt, "document"),
+            output=OutputOptions(truncate_dim=truncate_dim, precision=precision, ranges=ranges),
             truncation=truncation,
             chunk=chunk,
             progress=show_progress_bar,
@@ -238,11 +232,9 @@ class Encoder(EncoderProperties):
     ) -> NDArray[Any]:
         """Encode like `encode`, on another thread, so that an event loop goes on meanwhile."""
         stop = threading.Event()
-        options = self._text_options(
-            self._prompt(prompt_name, prompt),
-            truncate_dim=truncate_dim,
-            precision=precision,
-            ranges=ranges,
+        options = TextOptions(
+            prefix=self._prompt(prompt_name, prompt),
+            output=OutputOptions(truncate_dim=truncate_dim, precision=precision, ranges=ranges),
             truncation=truncation,
             chunk=chunk,
             progress=show_progress_bar,
@@ -271,7 +263,7 @@ class Encoder(EncoderProperties):
         """
         encoder, prefix = self._text_encoder(), self._prompt(prompt_name, prompt)
         numbered = (
-            (at, checked_text(t, f"inputs[{at}]")) for at, t in enumerate(stream_of(inputs))
+            (at, checked_text(t, f"inputs[{at}]")) for at, t in enumerate(checked_stream(inputs))
         )
         return encoder.stream(numbered, prefix, truncation, chunk)
 
@@ -310,9 +302,7 @@ class Encoder(EncoderProperties):
             max_pixels=max_pixels,
             progress=show_progress_bar,
         )
-        encoder = self._image_encoder()
-        options.validate(self.dim)
-        return encoder.encode(images, options)
+        return self._image_encoder().encode(images, options)
 
     def encode_image_iter(
         self, images: Iterable[ImageInput], *, max_pixels: int = DEFAULT_MAX_PIXELS
@@ -324,7 +314,7 @@ class Encoder(EncoderProperties):
         """
         if is_single_image(images):
             raise InputError(f"images: expected many images, got one {type(images).__name__}")
-        return self._image_encoder().outcomes(images, check_max_pixels(max_pixels))
+        return self._image_encoder().stream(images, check_max_pixels(max_pixels))
 
     @overload
     def classify(
@@ -359,8 +349,8 @@ class Encoder(EncoderProperties):
         texts = encoder.encode(label_texts(labels, template), options)
         vectors = np.atleast_2d(self.encode_image(images))
         cosines = vec.similarity_matrix(vectors, texts, "cosine")
-        found = classifications(cosines, labels, self.manifest)
-        return found[0] if is_single_image(images) else found
+        results = classifications(cosines, labels, self.manifest)
+        return results[0] if is_single_image(images) else results
 
     def encode_chunks(
         self,
@@ -399,7 +389,7 @@ class Encoder(EncoderProperties):
                 f"bundle {self.path}: expected the output {TOKEN_EMBEDDINGS}, found only "
                 f"{', '.join(self.manifest.text_tower().outputs)}; convert the model again"
             )
-        return token_vectors_of(self._text_encoder().engine, checked_text(text, "text"))
+        return compute_token_vectors(self._text_encoder().engine, checked_text(text, "text"))
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
@@ -478,7 +468,7 @@ class Encoder(EncoderProperties):
 
     def __reduce__(self) -> tuple[Callable[..., "Encoder"], tuple[str, LoadOptions]]:
         """Pickle as a path and options: the copy is loaded anew, from the same files."""
-        return _load_again, (str(self.path.absolute()), self._options)
+        return _reload, (str(self.path.absolute()), self._options)
 
     def __repr__(self) -> str:
         """Name, dimension and variant."""
@@ -489,34 +479,10 @@ class Encoder(EncoderProperties):
     def _prompt(self, prompt_name: str | None, prompt: str | None, role: Role | None = None) -> str:
         return prompt_text(self.manifest.text_tower(), prompt_name, prompt, role)
 
-    def _text_options(
-        self,
-        prefix: str,
-        *,
-        truncate_dim: int | None,
-        precision: vec.Precision,
-        ranges: NDArray[Any] | None,
-        truncation: Truncation,
-        chunk: bool,
-        progress: bool | OnProgress,
-        stop: threading.Event | None = None,
-    ) -> TextOptions:
-        """The options that all ways to encode texts share, validated."""
-        options = TextOptions(
-            prefix=prefix,
-            output=OutputOptions(truncate_dim=truncate_dim, precision=precision, ranges=ranges),
-            truncation=truncation,
-            chunk=chunk,
-            progress=progress,
-            stop=stop,
-        )
-        options.validate(self.dim)
-        return options
-
     @cached_property
     def _words(self) -> WordNeighbors:
         return WordNeighbors(encoder=self._text_encoder())
 
 
-def _load_again(path: str, options: LoadOptions) -> Encoder:
+def _reload(path: str, options: LoadOptions) -> Encoder:
     return Encoder(Bundle.open(path), options)

@@ -11,7 +11,7 @@ from edgeembed_runtime.encoder.output import OutputOptions
 from edgeembed_runtime.encoder.progress import OnProgress, with_progress
 from edgeembed_runtime.encoder.self_test import SelfTest, compare_golden
 from edgeembed_runtime.encoder.tower import LoadedTower
-from edgeembed_runtime.engine.image import ImageEngine, Outcome
+from edgeembed_runtime.engine.image import ImageEngine, ImageResult
 from edgeembed_runtime.errors import BundleCorruptError, InputError
 from edgeembed_runtime.inputs.image.open import DEFAULT_MAX_PIXELS, ImageInput, is_single_image
 
@@ -41,16 +41,17 @@ class ImageEncoder(LoadedTower[ImageEngine]):
         self, images: ImageInput | Sequence[ImageInput], options: ImageOptions
     ) -> NDArray[Any]:
         """Encode one image to (d,), or n images to (n, d)."""
+        options.validate(self.bundle.manifest.dim)
         if is_single_image(images):
             return self.finish(self.engine.encode_one(images, options.max_pixels), options.output)
-        given = checked_images(images)
-        found = np.empty((len(given), self.bundle.manifest.dim), np.float32)
-        vectors = vectors_of(self.outcomes(given, options.max_pixels))
-        for row, vector in enumerate(with_progress(vectors, len(given), options.progress)):
-            found[row] = vector
-        return self.finish(found, options.output)
+        image_list = checked_images(images)
+        vectors = np.empty((len(image_list), self.bundle.manifest.dim), np.float32)
+        encoded = vectors_of(self.stream(image_list, options.max_pixels))
+        for row, vector in enumerate(with_progress(encoded, len(image_list), options.progress)):
+            vectors[row] = vector
+        return self.finish(vectors, options.output)
 
-    def outcomes(self, images: Iterable[ImageInput], max_pixels: int) -> Iterator[Outcome]:
+    def stream(self, images: Iterable[ImageInput], max_pixels: int) -> Iterator[ImageResult]:
         """The vector of each image, (d,) float32, or the error that says why there is none."""
         return self.engine.encode_many(enumerate(images), max_pixels)
 
@@ -60,20 +61,20 @@ class ImageEncoder(LoadedTower[ImageEngine]):
         if not golden.images:
             raise BundleCorruptError("golden.json: expected images, found none; convert again")
         images = (self.bundle.read(name) for name in golden.images)
-        found = np.stack(list(vectors_of(self.outcomes(images, DEFAULT_MAX_PIXELS))))
-        return compare_golden(golden.image_vectors, found, "image", self.variant)
+        vectors = np.stack(list(vectors_of(self.stream(images, DEFAULT_MAX_PIXELS))))
+        return compare_golden(golden.image_vectors, vectors, "image", self.variant)
 
 
-def vectors_of(outcomes: Iterable[Outcome]) -> Iterator[NDArray[np.float32]]:
+def vectors_of(results: Iterable[ImageResult]) -> Iterator[NDArray[np.float32]]:
     """The vectors, up to the first image that has none.
 
     Raises:
         InputError: an image cannot be used; the message names its position and its file.
     """
-    for outcome in outcomes:
-        if isinstance(outcome, InputError):
-            raise outcome
-        yield outcome
+    for result in results:
+        if isinstance(result, InputError):
+            raise result
+        yield result
 
 
 def checked_images(images: object) -> list[ImageInput]:

@@ -10,7 +10,7 @@ from edgeembed_runtime.bundle import Bundle, Modality, Variant
 from edgeembed_runtime.encoder.cache import EmbeddingCache
 from edgeembed_runtime.encoder.image import ImageEncoder
 from edgeembed_runtime.encoder.text import TextEncoder
-from edgeembed_runtime.engine.open import Opening, open_image_engine, open_text_engine
+from edgeembed_runtime.engine.open import EngineSpec, open_image_engine, open_text_engine
 from edgeembed_runtime.engine.providers import Provider, resolve_providers
 from edgeembed_runtime.engine.schedule import Profile, schedule_for
 from edgeembed_runtime.engine.variants import ranked_variants
@@ -71,11 +71,11 @@ def load_towers(
         ProviderError: a provider did not load.
         InputError: an option is unknown.
     """
-    here = bundle.manifest.modalities
-    options.validate(here)
-    wanted = here if options.modalities is None else options.modalities
-    opening = partial(
-        Opening,
+    available = bundle.manifest.modalities
+    options.validate(available)
+    wanted = available if options.modalities is None else options.modalities
+    make_spec = partial(
+        EngineSpec,
         bundle=bundle,
         providers=resolve_providers(options.providers),
         schedule=schedule_for(options.profile, options.threads, options.max_memory_mb),
@@ -83,16 +83,16 @@ def load_towers(
     )
 
     def open_text(variant: Variant) -> TextEncoder:
-        of_variant = opening(variant=variant)
-        return TextEncoder(bundle, variant, lambda: open_text_engine(of_variant), options.cache)
+        spec = make_spec(variant=variant)
+        return TextEncoder(bundle, variant, lambda: open_text_engine(spec), options.cache)
 
     def open_image(variant: Variant) -> ImageEncoder:
-        of_variant = opening(variant=variant)
-        return ImageEncoder(bundle, variant, lambda: open_image_engine(of_variant))
+        spec = make_spec(variant=variant)
+        return ImageEncoder(bundle, variant, lambda: open_image_engine(spec))
 
-    text = _loaded(bundle, options, "text", open_text) if "text" in wanted else None
+    text = _load_tower(bundle, options, "text", open_text) if "text" in wanted else None
     try:
-        image = _loaded(bundle, options, "image", open_image) if "image" in wanted else None
+        image = _load_tower(bundle, options, "image", open_image) if "image" in wanted else None
     except BaseException:
         if text is not None:
             text.close()
@@ -100,7 +100,7 @@ def load_towers(
     return text, image
 
 
-def _loaded(
+def _load_tower(
     bundle: Bundle,
     options: LoadOptions,
     modality: Modality,

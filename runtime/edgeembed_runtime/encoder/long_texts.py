@@ -55,12 +55,12 @@ class Chunker:
         size = checked_size(max_tokens, self.room)
         while True:
             overlap = size // OVERLAP_SHARE if overlap_tokens is None else overlap_tokens
-            found = list(chunk_text(text, self.tokenizer, max_tokens=size, overlap_tokens=overlap))
+            chunks = list(chunk_text(text, self.tokenizer, max_tokens=size, overlap_tokens=overlap))
             # The prompt and the first word may be more tokens together than each by itself.
-            longest = max((self.tokenizer.count(self.prompt + c.text) for c in found), default=0)
+            longest = max((self.tokenizer.count(self.prompt + c.text) for c in chunks), default=0)
             excess = longest - self.tokenizer.max_tokens
             if not self.prompt or excess <= 0 or size == 1:
-                return found
+                return chunks
             size = max(1, size - excess)
             overlap_tokens = None if overlap_tokens is None else min(overlap_tokens, size // 2)
 
@@ -77,14 +77,14 @@ class Chunker:
         """
         weights: deque[Sequence[int]] = deque()
 
-        def pieces() -> Iterator[NumberedText]:
+        def numbered_pieces() -> Iterator[NumberedText]:
             for position, text in texts:
                 with at_position(position):
-                    parts = self._parts(text)
-                    weights.append([self.tokenizer.count(part) for part in parts])
-                yield from ((position, self.prompt + part) for part in parts)
+                    pieces = self._pieces(text)
+                    weights.append([self.tokenizer.count(piece) for piece in pieces])
+                yield from ((position, self.prompt + piece) for piece in pieces)
 
-        vectors = encode_many(pieces())
+        vectors = encode_many(numbered_pieces())
         for first in vectors:
             counts = np.asarray(weights.popleft(), np.float32)
             rows = np.stack([first, *itertools.islice(vectors, len(counts) - 1)])
@@ -94,7 +94,7 @@ class Chunker:
                 mean = (rows * counts[:, None]).sum(0) / counts.sum()
                 yield vec.normalize(mean) if unit else mean
 
-    def _parts(self, text: str) -> list[str]:
-        if not self.tokenizer.encode(self.prompt + text).cut:
+    def _pieces(self, text: str) -> list[str]:
+        if not self.tokenizer.encode(self.prompt + text).truncated:
             return [text]
         return [chunk.text for chunk in self.chunks(text)] or [text]

@@ -34,8 +34,8 @@ def prompt_text(
     if prompt is not None:
         return checked_text(prompt, "prompt")
     if prompt_name is None and role is not None:
-        usual = usual_prompt(tower.prompts, role)
-        return tower.prompts[usual] if usual else ""
+        name = usual_prompt(tower.prompts, role)
+        return tower.prompts[name] if name else ""
     name = tower.default_prompt_name if prompt_name is None else prompt_name
     if name is None:
         return ""

@@ -113,12 +113,12 @@ class EncoderProperties:
     @property
     def _towers(self) -> Mapping[Modality, TextEncoder | ImageEncoder]:
         """The loaded towers, by the kind of their input."""
-        found: dict[Modality, TextEncoder | ImageEncoder] = {}
+        towers: dict[Modality, TextEncoder | ImageEncoder] = {}
         if self._text is not None:
-            found["text"] = self._text
+            towers["text"] = self._text
         if self._image is not None:
-            found["image"] = self._image
-        return found
+            towers["image"] = self._image
+        return towers
 
     def _text_encoder(self) -> TextEncoder:
         """The loaded text tower.

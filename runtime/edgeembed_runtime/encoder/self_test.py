@@ -37,12 +37,12 @@ class SelfTest:
 
 def compare_golden(
     reference: NDArray[np.float32],
-    found: NDArray[np.float32],
+    actual: NDArray[np.float32],
     modality: Modality,
     variant: Variant,
 ) -> SelfTest:
     """Compare (n, d) vectors of this machine with the golden ones, row by row."""
-    cosines = rowwise_cosine(reference, found)
+    cosines = rowwise_cosine(reference, actual)
     tolerance = TOLERANCE.get(variant.name, DEFAULT_TOLERANCE)
     return SelfTest(
         texts=len(cosines),

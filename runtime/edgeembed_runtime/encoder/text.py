@@ -19,10 +19,10 @@ from edgeembed_runtime.encoder.tower import LoadedTower
 from edgeembed_runtime.engine.base import EncodeMany, Engine, NumberedText, at_position
 from edgeembed_runtime.errors import BundleCorruptError, EdgeEmbedError
 from edgeembed_runtime.inputs.text.truncation import (
-    CutTexts,
+    TruncatedTexts,
     Truncation,
-    allow_cut,
     check_truncation,
+    ignore_truncation,
 )
 from edgeembed_runtime.inputs.text.validation import checked_texts
 
@@ -68,6 +68,7 @@ class TextEncoder(LoadedTower[Engine]):
 
     def encode(self, inputs: str | Sequence[str], options: TextOptions) -> NDArray[Any]:
         """Encode one text to (d,), or n texts to (n, d); a text that repeats is run once."""
+        options.validate(self.bundle.manifest.dim)
         if isinstance(inputs, str):
             return self.finish(self._encode_one(inputs, options), options.output)
         texts = checked_texts(inputs)
@@ -76,28 +77,30 @@ class TextEncoder(LoadedTower[Engine]):
         for position, text in enumerate(texts):
             if rows.setdefault(text, len(rows)) == len(distinct):
                 distinct.append((position, text))
-        found = np.empty((len(distinct), self.bundle.manifest.dim), np.float32)
-        vectors = self._encode_many(distinct, options)
-        for row, vector in enumerate(with_progress(vectors, len(distinct), options.progress)):
-            found[row] = vector
+        vectors = np.empty((len(distinct), self.bundle.manifest.dim), np.float32)
+        encoded = self._encode_many(distinct, options)
+        for row, vector in enumerate(with_progress(encoded, len(distinct), options.progress)):
+            vectors[row] = vector
             if options.stop is not None and options.stop.is_set():
                 raise EdgeEmbedError("encoding was cancelled")
         if len(distinct) < len(texts):
-            found = found[[rows[text] for text in texts]]
-        return self.finish(found, options.output)
+            vectors = vectors[[rows[text] for text in texts]]
+        return self.finish(vectors, options.output)
 
     def stream(
         self, texts: Iterable[NumberedText], prefix: str, truncation: Truncation, chunk: bool
     ) -> Iterator[NDArray[np.float32]]:
         """The vector of each text, (d,) float32, in order; reads only a little ahead."""
         engine = self.engine
-        cuts = CutTexts(truncation, engine.tokenizer)
-        encode_many = self._cached(partial(engine.encode_many, on_cut=cuts.note), truncation)
+        truncated = TruncatedTexts(truncation, engine.tokenizer)
+        encode_many = self._cached(
+            partial(engine.encode_many, on_truncation=truncated.note), truncation
+        )
         if chunk:
             chunker = Chunker(tokenizer=engine.tokenizer, prompt=prefix)
             unit = self.bundle.manifest.normalized
-            return cuts.warn_after(chunker.pooled(texts, encode_many, unit=unit))
-        return cuts.warn_after(encode_many((at, prefix + text) for at, text in texts))
+            return truncated.warn_after(chunker.pooled(texts, encode_many, unit=unit))
+        return truncated.warn_after(encode_many((at, prefix + text) for at, text in texts))
 
     def count_tokens(self, texts: str | Sequence[str]) -> int | list[int]:
         """How many tokens a text, or each of a list, has before truncation."""
@@ -116,8 +119,10 @@ class TextEncoder(LoadedTower[Engine]):
         if not golden.texts:
             raise BundleCorruptError("golden.json: expected texts, found none; convert again")
         # Not through the cache: it is this machine that is tested.
-        found = np.stack(list(self.engine.encode_many(enumerate(golden.texts), allow_cut)))
-        return compare_golden(golden.vectors, found, "text", self.variant)
+        vectors = np.stack(
+            list(self.engine.encode_many(enumerate(golden.texts), ignore_truncation))
+        )
+        return compare_golden(golden.vectors, vectors, "text", self.variant)
 
     def _encode_many(
         self, texts: Sequence[NumberedText], options: TextOptions
@@ -131,17 +136,17 @@ class TextEncoder(LoadedTower[Engine]):
 
     def _encode_one(self, text: str, options: TextOptions) -> NDArray[np.float32]:
         if options.chunk:
-            (found,) = self.stream([(0, text)], options.prefix, options.truncation, chunk=True)
-            return found
+            (vector,) = self.stream([(0, text)], options.prefix, options.truncation, chunk=True)
+            return vector
         engine = self.engine
-        cuts = CutTexts(options.truncation, engine.tokenizer)
+        truncated = TruncatedTexts(options.truncation, engine.tokenizer)
 
         def encode(texts: Iterable[NumberedText]) -> Iterator[NDArray[np.float32]]:
-            return (engine.encode_one(text, cuts.note) for _, text in texts)
+            return (engine.encode_one(text, truncated.note) for _, text in texts)
 
-        (found,) = self._cached(encode, options.truncation)([(0, options.prefix + text)])
-        cuts.warn()
-        return found
+        (vector,) = self._cached(encode, options.truncation)([(0, options.prefix + text)])
+        truncated.warn()
+        return vector
 
     def _cached(self, encode_many: EncodeMany, truncation: Truncation) -> EncodeMany:
         # A cached text is not tokenized, so nothing would notice that it is too long.

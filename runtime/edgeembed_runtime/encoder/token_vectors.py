@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.engine.base import Engine
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.inputs.text.truncation import allow_cut
+from edgeembed_runtime.inputs.text.truncation import ignore_truncation
 from edgeembed_runtime.inputs.text.validation import checked_text
 
 
@@ -45,7 +45,7 @@ class TokenVectors:
         Raises:
             InputError: no token touches it, or the text was cut before it.
         """
-        seen = max(token.end for token in self.tokens) if self.cut else len(self.text)
+        limit = max(token.end for token in self.tokens) if self.cut else len(self.text)
         if type(start) is not int or type(end) is not int:
             raise InputError(f"span: expected two whole numbers, got {start!r} and {end!r}")
         rows = [
@@ -53,9 +53,9 @@ class TokenVectors:
             for row, token in enumerate(self.tokens)
             if token.start < min(end, token.end) and token.end > start
         ]
-        if not rows or not 0 <= start < end <= seen:
+        if not rows or not 0 <= start < end <= limit:
             raise InputError(
-                f"span: expected a part of the {seen} characters that the model saw, with a token "
+                f"span: expected a part of the {limit} characters that the model saw, with a token "
                 f"in it, got {start} to {end}"
             )
         return self.vectors[rows].mean(axis=0)
@@ -74,21 +74,21 @@ class TokenVectors:
             InputError: the text has no such word, or not so many.
         """
         pattern = re.escape(checked_text(word, "word"))
-        places = [m.span() for m in re.finditer(rf"(?<!\w){pattern}(?!\w)", self.text)]
-        if not word or not places:
+        spans = [m.span() for m in re.finditer(rf"(?<!\w){pattern}(?!\w)", self.text)]
+        if not word or not spans:
             raise InputError(f"word: expected a word of the text, got {word!r}")
-        if type(occurrence) is not int or not 0 <= occurrence < len(places):
+        if type(occurrence) is not int or not 0 <= occurrence < len(spans):
             raise InputError(
-                f"word: expected occurrence 0 to {len(places) - 1} of {word!r}, got {occurrence!r}"
+                f"word: expected occurrence 0 to {len(spans) - 1} of {word!r}, got {occurrence!r}"
             )
-        return self.span(*places[occurrence])
+        return self.span(*spans[occurrence])
 
 
-def token_vectors_of(engine: Engine, text: str) -> TokenVectors:
+def compute_token_vectors(engine: Engine, text: str) -> TokenVectors:
     """The tokens of a text and their vectors, by an engine whose graph gives them."""
-    tokens, vectors = engine.encode_tokens(text, allow_cut)
+    tokens, vectors = engine.encode_tokens(text, ignore_truncation)
     encoding = tokens.encoding
     assert encoding is not None  # whole words have no contextual vectors
-    places = zip(encoding.tokens, encoding.offsets, strict=True)
-    found = tuple(Token(token=token, start=start, end=end) for token, (start, end) in places)
-    return TokenVectors(text=text, cut=tokens.cut, tokens=found, vectors=vectors)
+    pairs = zip(encoding.tokens, encoding.offsets, strict=True)
+    token_list = tuple(Token(token=token, start=start, end=end) for token, (start, end) in pairs)
+    return TokenVectors(text=text, cut=tokens.truncated, tokens=token_list, vectors=vectors)

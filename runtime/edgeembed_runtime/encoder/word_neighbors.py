@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.encoder.text import TextEncoder
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.inputs.text.truncation import allow_cut
+from edgeembed_runtime.inputs.text.truncation import ignore_truncation
 from edgeembed_runtime.inputs.text.validation import checked_texts
 from edgeembed_runtime.vectors import normalize
 
-_IDS_AT_ONCE = 4096
+_BATCH_IDS = 4096
 
 
 @public
@@ -57,27 +57,29 @@ class WordNeighbors:
         """
         if type(k) is not int or k < 1:
             raise InputError(f"k: expected 1 or more, got {k!r}")
-        words, weights = _with_weights(positive, negative)
+        words, weights = _signed_words(positive, negative)
         ids = np.fromiter(self._ids.values(), np.int64, len(self._ids))
-        asked = [self._asked(word) for word in words]
-        places = [np.isin(ids, tokens) for _, tokens in asked]
-        target = (weights @ normalize(np.stack([vector for vector, _ in asked]))).astype(np.float32)
+        queries = [self._look_up(word) for word in words]
+        masks = [np.isin(ids, tokens) for _, tokens in queries]
+        target = (weights @ normalize(np.stack([vector for vector, _ in queries]))).astype(
+            np.float32
+        )
         scores = self._unit @ normalize(target)
-        for place in places:
-            if place.sum() == 1:  # a word of several tokens is none of them
-                scores[place] = -np.inf
+        for mask in masks:
+            if mask.sum() == 1:  # a word of several tokens is none of them
+                scores[mask] = -np.inf
         count = min(k, int(np.isfinite(scores).sum()))
         best = np.argsort(-scores, kind="stable")[:count] if count else np.empty(0, np.intp)
         names = self.vocabulary
-        return [Neighbor(names[at], float(scores[at])) for at in best.tolist()]
+        return [Neighbor(names[i], float(scores[i])) for i in best.tolist()]
 
-    def _asked(self, word: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def _look_up(self, word: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The vector of a word, and its ids."""
         engine = self.encoder.engine
         ids = engine.tokenizer.encode(word).ids
         if not word.strip() or engine.tokenizer.unknown_id in ids.tolist():
             raise InputError(f"most_similar: expected words of the vocabulary, got {word!r:.80}")
-        return engine.encode_one(word, allow_cut), ids
+        return engine.encode_one(word, ignore_truncation), ids
 
     @cached_property
     def _ids(self) -> Mapping[str, int]:
@@ -93,20 +95,20 @@ class WordNeighbors:
     def _unit(self) -> NDArray[np.float32]:
         ids = np.fromiter(self._ids.values(), np.int64, len(self._ids))
         engine = self.encoder.engine
-        found = np.empty((len(ids), self.encoder.bundle.manifest.dim), np.float32)
-        for start in range(0, len(ids), _IDS_AT_ONCE):
-            part = slice(start, start + _IDS_AT_ONCE)
-            found[part] = normalize(engine.encode_ids(ids[part]))
-        return found
+        vectors = np.empty((len(ids), self.encoder.bundle.manifest.dim), np.float32)
+        for start in range(0, len(ids), _BATCH_IDS):
+            batch = slice(start, start + _BATCH_IDS)
+            vectors[batch] = normalize(engine.encode_ids(ids[batch]))
+        return vectors
 
 
-def _with_weights(
+def _signed_words(
     positive: str | Sequence[str], negative: str | Sequence[str]
 ) -> tuple[list[str], NDArray[np.float32]]:
     """All words that were given, and 1 or -1 for each."""
     sides = [
-        checked_texts([given] if isinstance(cast(object, given), str) else given)
-        for given in (positive, negative)
+        checked_texts([side] if isinstance(cast(object, side), str) else side)
+        for side in (positive, negative)
     ]
     words = [*sides[0], *sides[1]]
     if not words:

@@ -62,17 +62,17 @@ def classifications(
         )
     logits = cosines.astype(np.float64) * manifest.logit_scale
     if manifest.logit_bias is not None:
-        odds = 1 / (1 + np.exp(-(logits + manifest.logit_bias)))
+        probabilities = 1 / (1 + np.exp(-(logits + manifest.logit_bias)))
     else:
         weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-        odds = weights / weights.sum(axis=1, keepdims=True)
-    return [_classification(row, list(labels)) for row in odds]
+        probabilities = weights / weights.sum(axis=1, keepdims=True)
+    return [_classification(row, list(labels)) for row in probabilities]
 
 
-def _classification(odds: NDArray[np.float64], labels: list[str]) -> Classification:
-    order = np.argsort(-odds, kind="stable")
+def _classification(probabilities: NDArray[np.float64], labels: list[str]) -> Classification:
+    order = np.argsort(-probabilities, kind="stable")
     return Classification(
         label=labels[int(order[0])],
-        probability=float(odds[order[0]]),
-        probabilities={labels[i]: float(odds[i]) for i in map(int, order)},
+        probability=float(probabilities[order[0]]),
+        probabilities={labels[i]: float(probabilities[i]) for i in map(int, order)},
     )

@@ -15,7 +15,7 @@ from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer, TokenizedText
 NumberedText = tuple[int, str]
 EncodeMany = Callable[[Iterable[NumberedText]], Iterator[NDArray[np.float32]]]
 # Called with every text that is longer than the model takes; it may refuse it.
-OnCut = Callable[[str], None]
+OnTruncation = Callable[[str], None]
 
 
 class Engine(Protocol):
@@ -46,12 +46,12 @@ class Engine(Protocol):
         """How many nodes of the graph each provider that loaded runs, in order of preference."""
         ...
 
-    def encode_one(self, text: str, on_cut: OnCut) -> NDArray[np.float32]:
+    def encode_one(self, text: str, on_truncation: OnTruncation) -> NDArray[np.float32]:
         """The vector of one text, as soon as can be: (dim,) float32."""
         ...
 
     def encode_many(
-        self, texts: Iterable[NumberedText], on_cut: OnCut
+        self, texts: Iterable[NumberedText], on_truncation: OnTruncation
     ) -> Iterator[NDArray[np.float32]]:
         """The vectors of many texts, in order: (dim,) float32 each. Reads only a little ahead.
 
@@ -60,7 +60,9 @@ class Engine(Protocol):
         """
         ...
 
-    def encode_tokens(self, text: str, on_cut: OnCut) -> tuple[TokenizedText, NDArray[np.float32]]:
+    def encode_tokens(
+        self, text: str, on_truncation: OnTruncation
+    ) -> tuple[TokenizedText, NDArray[np.float32]]:
         """The tokens of one text and their contextual vectors: (t, width) float32."""
         ...
 
@@ -73,11 +75,11 @@ class Engine(Protocol):
         ...
 
 
-def tokenized(tokenizer: TextTokenizer, text: str, on_cut: OnCut) -> TokenizedText:
-    """The tokens of a text, after `on_cut` had a look at it if it is too long."""
+def tokenize(tokenizer: TextTokenizer, text: str, on_truncation: OnTruncation) -> TokenizedText:
+    """The tokens of a text, after `on_truncation` had a look at it if it is too long."""
     tokens = tokenizer.encode(text)
-    if tokens.cut:
-        on_cut(text)
+    if tokens.truncated:
+        on_truncation(text)
     return tokens
 
 

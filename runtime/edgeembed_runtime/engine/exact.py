@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from edgeembed_runtime.bundle.signature import EMBEDDING, TOKEN_EMBEDDINGS
 from edgeembed_runtime.engine.base import (
     NumberedText,
-    OnCut,
+    OnTruncation,
     at_position,
     feeds,
     feeds_of,
-    tokenized,
+    tokenize,
 )
 from edgeembed_runtime.engine.memory_budget import threads_within
 from edgeembed_runtime.engine.pool import WorkerPool
@@ -49,7 +49,7 @@ class ExactEngine:
         """
         self.tokenizer = tokenizer
         self._spin = schedule.spin
-        self._callers_help = schedule.run_in_caller_thread
+        self._run_in_caller_thread = schedule.run_in_caller_thread
         self._open_session = opened_once(open_session)
         self._single = self._session(schedule.single_threads)
         self.threads = schedule.threads
@@ -70,12 +70,12 @@ class ExactEngine:
         """See `Engine`."""
         return self._single.nodes_by_provider
 
-    def encode_one(self, text: str, on_cut: OnCut) -> NDArray[np.float32]:
+    def encode_one(self, text: str, on_truncation: OnTruncation) -> NDArray[np.float32]:
         """See `Engine`."""
-        return self._single_run(tokenized(self.tokenizer, text, on_cut), EMBEDDING)[0]
+        return self._single_run(tokenize(self.tokenizer, text, on_truncation), EMBEDDING)[0]
 
     def encode_many(
-        self, texts: Iterable[NumberedText], on_cut: OnCut
+        self, texts: Iterable[NumberedText], on_truncation: OnTruncation
     ) -> Iterator[NDArray[np.float32]]:
         """See `Engine`."""
         session = self._session(1)
@@ -83,14 +83,16 @@ class ExactEngine:
         def encode(item: NumberedText) -> NDArray[np.float32]:
             position, text = item
             with at_position(position):
-                tokens = tokenized(self.tokenizer, text, on_cut)
+                tokens = tokenize(self.tokenizer, text, on_truncation)
                 return session.run(feeds_of(tokens), EMBEDDING)[0]
 
         return self._pool.map(encode, texts)
 
-    def encode_tokens(self, text: str, on_cut: OnCut) -> tuple[TokenizedText, NDArray[np.float32]]:
+    def encode_tokens(
+        self, text: str, on_truncation: OnTruncation
+    ) -> tuple[TokenizedText, NDArray[np.float32]]:
         """See `Engine`."""
-        tokens = tokenized(self.tokenizer, text, on_cut)
+        tokens = tokenize(self.tokenizer, text, on_truncation)
         return tokens, self._single_run(tokens, TOKEN_EMBEDDINGS)[0]
 
     def encode_ids(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -103,7 +105,7 @@ class ExactEngine:
 
     def _single_run(self, tokens: TokenizedText, output: str) -> NDArray[np.float32]:
         inputs = feeds_of(tokens)
-        if self._callers_help:
+        if self._run_in_caller_thread:
             return self._single.run(inputs, output)
         return self._pool.call(partial(self._single.run, inputs), output)
 

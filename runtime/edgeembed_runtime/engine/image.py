@@ -23,11 +23,11 @@ from edgeembed_runtime.engine.session import OpenSession, Session, SessionSettin
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.image.decode import decode, plan_decoding
 from edgeembed_runtime.inputs.image.open import ImageInput, open_image
-from edgeembed_runtime.inputs.image.preprocess import longest_wanted_side, pixel_values
+from edgeembed_runtime.inputs.image.preprocess import max_target_side, pixel_values
 
 # An image, and its position among all inputs, by which an error names it.
 NumberedImage = tuple[int, ImageInput]
-Outcome = NDArray[np.float32] | InputError
+ImageResult = NDArray[np.float32] | InputError
 
 
 class ImageEngine:
@@ -71,7 +71,7 @@ class ImageEngine:
                 what="one image",
             )
         self._pool = WorkerPool(self.threads, low_priority=schedule.low_priority)
-        self._decoding = _Memory()
+        self._decoding_memory = _DecodingMemory()
 
     @property
     def nodes_by_provider(self) -> Mapping[str, int]:
@@ -87,14 +87,16 @@ class ImageEngine:
         work = partial(self._vector, self._single, max_pixels=max_pixels)
         return work(image) if self._schedule.run_in_caller_thread else self._pool.call(work, image)
 
-    def encode_many(self, images: Iterable[NumberedImage], max_pixels: int) -> Iterator[Outcome]:
+    def encode_many(
+        self, images: Iterable[NumberedImage], max_pixels: int
+    ) -> Iterator[ImageResult]:
         """What becomes of each image, in order: its vector, (dim,) float32, or what is wrong.
 
         Reads only a little ahead.
         """
         session = self._session(1)
 
-        def encode(item: NumberedImage) -> Outcome:
+        def encode(item: NumberedImage) -> ImageResult:
             position, image = item
             try:
                 with at_position(position):
@@ -112,11 +114,11 @@ class ImageEngine:
         return self._run(session, self._pixels(image, max_pixels))
 
     def _pixels(self, image: ImageInput, max_pixels: int) -> NDArray[np.float32]:
-        side = longest_wanted_side(self._preprocess)
+        target_side = max_target_side(self._preprocess)
         with open_image(image, max_pixels) as opened:
-            plan = plan_decoding(opened, max_pixels, side)
-            with self._decoding.hold(plan.bytes):
-                return pixel_values(decode(opened, plan, side), self._preprocess)
+            plan = plan_decoding(opened, max_pixels, target_side)
+            with self._decoding_memory.reserve(plan.bytes):
+                return pixel_values(decode(opened, plan, target_side), self._preprocess)
 
     def _run(self, session: Session, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         return session.run({PIXEL_VALUES: pixels[None]}, EMBEDDING)[0]
@@ -127,25 +129,25 @@ class ImageEngine:
 
 
 @dataclass
-class _Memory:
+class _DecodingMemory:
     """Bytes of images that are decoded at one time."""
 
-    most: int = 200_000_000
+    limit: int = 200_000_000
 
     def __post_init__(self) -> None:
-        self._free = self.most
+        self._free = self.limit
         self._changed = threading.Condition()
 
     @contextmanager
-    def hold(self, wanted: int) -> Generator[None]:
+    def reserve(self, size: int) -> Generator[None]:
         """Wait until so many bytes are free, and take them; more than all there are is all."""
-        taken = min(wanted, self.most)
+        reserved = min(size, self.limit)
         with self._changed:
-            self._changed.wait_for(lambda: self._free >= taken)
-            self._free -= taken
+            self._changed.wait_for(lambda: self._free >= reserved)
+            self._free -= reserved
         try:
             yield
         finally:
             with self._changed:
-                self._free += taken
+                self._free += reserved
                 self._changed.notify_all()

@@ -21,7 +21,7 @@ from edgeembed_runtime.inputs.text.word_tokenizer import load_tokenizer
 
 
 @dataclass(frozen=True, kw_only=True)
-class Opening:
+class EngineSpec:
     """What an engine is opened from and with."""
 
     bundle: Bundle
@@ -31,7 +31,7 @@ class Opening:
     check: Check
 
 
-def open_text_engine(opening: Opening) -> Engine:
+def open_text_engine(spec: EngineSpec) -> Engine:
     """Load one variant of a bundle's text tower.
 
     Raises:
@@ -41,56 +41,56 @@ def open_text_engine(opening: Opening) -> Engine:
     """
     trim_heap()  # or the model would seem to need less than it does
     resident_before = resident_bytes()
-    bundle, variant = opening.bundle, opening.variant
+    bundle, variant = spec.bundle, spec.variant
     tower = bundle.manifest.text_tower()
-    data = bundle.read(tower.tokenizer, check=opening.check)
+    data = bundle.read(tower.tokenizer, check=spec.check)
     name = f"bundle {bundle.path}: {tower.tokenizer}"
     tokenizer = load_tokenizer(data, tower, name)
-    open_session = partial(_open_graph, opening, tower, TEXT_INPUTS)
-    match input_shapes(opening.providers):
+    open_session = partial(_open_graph, spec, tower, TEXT_INPUTS)
+    match input_shapes(spec.providers):
         case "exact":
             return (StaticEngine if tower.static else ExactEngine)(
                 tokenizer=tokenizer,
                 open_session=open_session,
-                schedule=opening.schedule,
+                schedule=spec.schedule,
                 resident_before=resident_before,
             )
         case _ if not variant.padding:
             raise InputError(
                 f"variant: {variant.name} takes no padding and runs on the CPU only, got the "
-                f"provider {short_name(opening.providers[0][0])}; name another variant"
+                f"provider {short_name(spec.providers[0][0])}; name another variant"
             )
         case shapes:
             return PaddedEngine(
                 tokenizer=tokenizer,
                 open_session=open_session,
-                schedule=opening.schedule,
+                schedule=spec.schedule,
                 fixed=shapes == "fixed",
             )
 
 
-def open_image_engine(opening: Opening) -> ImageEngine:
+def open_image_engine(spec: EngineSpec) -> ImageEngine:
     """Load one variant of a bundle's image tower; raises as `open_text_engine` does."""
     trim_heap()
     resident_before = resident_bytes()
-    tower = opening.bundle.manifest.image_tower()
+    tower = spec.bundle.manifest.image_tower()
     return ImageEngine(
         preprocess=tower.preprocess,
-        open_session=partial(_open_graph, opening, tower, IMAGE_INPUTS),
-        schedule=opening.schedule,
-        deterministic=input_shapes(opening.providers) == "exact",
+        open_session=partial(_open_graph, spec, tower, IMAGE_INPUTS),
+        schedule=spec.schedule,
+        deterministic=input_shapes(spec.providers) == "exact",
         resident_before=resident_before,
     )
 
 
 def _open_graph(
-    opening: Opening, tower: Tower, inputs: tuple[str, ...], settings: SessionSettings
+    spec: EngineSpec, tower: Tower, inputs: tuple[str, ...], settings: SessionSettings
 ) -> Session:
-    bundle, file = opening.bundle, opening.variant.file
+    bundle, file = spec.bundle, spec.variant.file
     name = f"bundle {bundle.path}: {file}"
-    model = bundle.read(file, check=opening.check)
+    model = bundle.read(file, check=spec.check)
     check_graph(model, name)
-    session = Session(model, name, replace(settings, providers=opening.providers))
+    session = Session(model, name, replace(settings, providers=spec.providers))
     if set(session.inputs) != set(inputs):
         raise BundleCorruptError(
             f"{name}: expected the inputs {' and '.join(inputs)}, found {', '.join(session.inputs)}"

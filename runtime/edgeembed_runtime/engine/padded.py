@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgeembed_runtime._internal.batching import batched
 from edgeembed_runtime.bundle.signature import BATCH_AXIS, EMBEDDING, TOKEN_AXIS, TOKEN_EMBEDDINGS
-from edgeembed_runtime.engine.base import NumberedText, OnCut, at_position, feeds, tokenized
+from edgeembed_runtime.engine.base import NumberedText, OnTruncation, at_position, feeds, tokenize
 from edgeembed_runtime.engine.pool import WorkerPool
 from edgeembed_runtime.engine.schedule import Schedule
 from edgeembed_runtime.engine.session import OpenSession, Session, SessionSettings, opened_once
@@ -31,9 +31,9 @@ _Numbered = tuple[int, TokenizedText]
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Texts to run together: their places in the window, and the length they are padded to."""
+    """Texts to run together: their indices in the window, and the length they are padded to."""
 
-    places: tuple[int, ...]
+    indices: tuple[int, ...]
     length: int
 
 
@@ -72,33 +72,35 @@ class PaddedEngine:
         """See `Engine`."""
         return self._first.nodes_by_provider
 
-    def encode_one(self, text: str, on_cut: OnCut) -> NDArray[np.float32]:
+    def encode_one(self, text: str, on_truncation: OnTruncation) -> NDArray[np.float32]:
         """See `Engine`."""
-        return self._run([tokenized(self.tokenizer, text, on_cut)], EMBEDDING)[0]
+        return self._run([tokenize(self.tokenizer, text, on_truncation)], EMBEDDING)[0]
 
     def encode_many(
-        self, texts: Iterable[NumberedText], on_cut: OnCut
+        self, texts: Iterable[NumberedText], on_truncation: OnTruncation
     ) -> Iterator[NDArray[np.float32]]:
         """See `Engine`."""
 
-        def tokenize(item: NumberedText) -> _Numbered:
+        def tokenize_item(item: NumberedText) -> _Numbered:
             position, text = item
             with at_position(position):
-                return position, tokenized(self.tokenizer, text, on_cut)
+                return position, tokenize(self.tokenizer, text, on_truncation)
 
         # As many texts again are tokenized while a window runs.
-        ahead = self._pool.map(tokenize, texts, ahead=self.window)
+        ahead = self._pool.map(tokenize_item, texts, ahead=self.window)
         for window in batched(ahead, self.window, first=_FIRST_WINDOW):
             yield from self._run_window(window)
 
-    def encode_tokens(self, text: str, on_cut: OnCut) -> tuple[TokenizedText, NDArray[np.float32]]:
+    def encode_tokens(
+        self, text: str, on_truncation: OnTruncation
+    ) -> tuple[TokenizedText, NDArray[np.float32]]:
         """See `Engine`."""
-        tokens = tokenized(self.tokenizer, text, on_cut)
+        tokens = tokenize(self.tokenizer, text, on_truncation)
         return tokens, self._run([tokens], TOKEN_EMBEDDINGS)[0][: len(tokens.ids)]
 
     def encode_ids(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """See `Engine`."""
-        texts = [TokenizedText(ids=ids[at : at + 1], cut=False) for at in range(len(ids))]
+        texts = [TokenizedText(ids=ids[i : i + 1], truncated=False) for i in range(len(ids))]
         batches = [[text] for text in texts] if self._fixed else [texts]
         return np.concatenate([self._run(batch, EMBEDDING) for batch in batches])
 
@@ -108,20 +110,20 @@ class PaddedEngine:
 
     def _run_window(self, window: Sequence[_Numbered]) -> Iterator[NDArray[np.float32]]:
         """The vectors of a window, in order; of one that fails, those before its first failure."""
-        found: dict[int, NDArray[np.float32]] = {}
+        vectors_by_index: dict[int, NDArray[np.float32]] = {}
         failure, failed_at = None, len(window)
         lengths = [len(tokens.ids) for _, tokens in window]
         for batch in plan_batches(lengths, self._lengths, 1 if self._fixed else self._token_budget):
-            if min(batch.places) > failed_at:
+            if min(batch.indices) > failed_at:
                 continue  # nobody will see it
             try:
-                vectors = self._run([window[place][1] for place in batch.places], EMBEDDING)
-                found.update(zip(batch.places, vectors, strict=True))
+                vectors = self._run([window[index][1] for index in batch.indices], EMBEDDING)
+                vectors_by_index.update(zip(batch.indices, vectors, strict=True))
             except InferenceError as error:
-                places = ", ".join(str(window[place][0]) for place in sorted(batch.places)[:10])
-                failed_at = min(failed_at, *batch.places)
-                failure = InferenceError(f"inputs[{places}]: {error}")
-        yield from (found[place] for place in range(failed_at))
+                positions = ", ".join(str(window[index][0]) for index in sorted(batch.indices)[:10])
+                failed_at = min(failed_at, *batch.indices)
+                failure = InferenceError(f"inputs[{positions}]: {error}")
+        yield from (vectors_by_index[index] for index in range(failed_at))
         if failure is not None:
             raise failure
 
@@ -154,13 +156,15 @@ def plan_batches(
 ) -> Iterator[Batch]:
     """Put texts of these lengths into batches of one bucket and at most `token_budget` tokens.
 
-    Every place is in one batch; a text that is longer than the budget is a batch by itself.
+    Every index is in one batch; a text that is longer than the budget is a batch by itself.
     """
     order = sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True)
-    for length, same in itertools.groupby(order, lambda place: _bucket_of(lengths[place], buckets)):
+    for length, group in itertools.groupby(
+        order, lambda index: _bucket_of(lengths[index], buckets)
+    ):
         rows = max(1, token_budget // length)
-        while places := tuple(itertools.islice(same, rows)):
-            yield Batch(places=places, length=length)
+        while indices := tuple(itertools.islice(group, rows)):
+            yield Batch(indices=indices, length=length)
 
 
 def _bucket_of(length: int, buckets: Sequence[int]) -> int:

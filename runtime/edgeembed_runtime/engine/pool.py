@@ -56,10 +56,10 @@ class WorkerPool:
         Raises:
             EdgeEmbedError: the pool was closed meanwhile, or the process was forked.
         """
-        few = first or self.threads * _AHEAD_PER_THREAD
+        initial = first or self.threads * _AHEAD_PER_THREAD
         try:
             yield from map_ordered(
-                function, items, self._executor, first=few, ahead=max(few, ahead)
+                function, items, self._executor, first=initial, ahead=max(initial, ahead)
             )
         except (CancelledError, RuntimeError) as error:  # what an executor that is shut down raises
             if not self._closed:

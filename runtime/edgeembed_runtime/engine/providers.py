@@ -92,11 +92,11 @@ def coreml_cache() -> Path:
 
 def _with_defaults(name: str, options: Mapping[str, object]) -> tuple[str, dict[str, str]]:
     full = _full_name(name)
-    given = {key: str(value) for key, value in options.items()}
-    found = {**_DEFAULTS.get(full, {}), **given}
+    user_options = {key: str(value) for key, value in options.items()}
+    resolved = {**_DEFAULTS.get(full, {}), **user_options}
     if full == _COREML:
-        found.setdefault("ModelCacheDirectory", str(coreml_cache()))
-    return full, found
+        resolved.setdefault("ModelCacheDirectory", str(coreml_cache()))
+    return full, resolved
 
 
 def _full_name(name: str) -> str:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edgeembed_runtime._internal.batching import batched
 from edgeembed_runtime.bundle.signature import EMBEDDING
-from edgeembed_runtime.engine.base import NumberedText, OnCut, at_position, feeds, tokenized
+from edgeembed_runtime.engine.base import NumberedText, OnTruncation, at_position, feeds, tokenize
 from edgeembed_runtime.engine.cpu import available_cpus
 from edgeembed_runtime.engine.exact import ExactEngine
 from edgeembed_runtime.engine.schedule import Schedule
@@ -53,74 +53,75 @@ class StaticEngine(ExactEngine):
             resident_before=resident_before,
         )
         vocabulary = tokenizer.tokenizer.get_vocab_size()
-        self._batches = batches_keep_bits(self._session(1), vocabulary, tokenizer.max_tokens)
+        session = self._session(1)
+        self._batches = batching_is_bit_identical(session, vocabulary, tokenizer.max_tokens)
         # The tokenizers library uses all processors or one, whatever `threads` says.
-        self._share_texts = schedule.run_in_caller_thread and self.threads >= available_cpus()
+        self._parallel = schedule.run_in_caller_thread and self.threads >= available_cpus()
 
     def encode_many(
-        self, texts: Iterable[NumberedText], on_cut: OnCut
+        self, texts: Iterable[NumberedText], on_truncation: OnTruncation
     ) -> Iterator[NDArray[np.float32]]:
         """See `Engine`."""
         if not self._batches:
-            yield from super().encode_many(texts, on_cut)
+            yield from super().encode_many(texts, on_truncation)
             return
         session = self._session(1)
 
         def encode(window: Sequence[NumberedText]) -> _Encoded:
-            return self._encode_window(session, window, on_cut)
+            return self._encode_window(session, window, on_truncation)
 
-        pieces = batched(texts, self.window, first=_FIRST_WINDOW)
-        for encoded in self._pool.map(encode, pieces, first=2 * self.threads):
+        windows = batched(texts, self.window, first=_FIRST_WINDOW)
+        for encoded in self._pool.map(encode, windows, first=2 * self.threads):
             yield from encoded.vectors
             if encoded.failure is not None:
                 raise encoded.failure
 
     def _encode_window(
-        self, session: Session, window: Sequence[NumberedText], on_cut: OnCut
+        self, session: Session, window: Sequence[NumberedText], on_truncation: OnTruncation
     ) -> "_Encoded":
-        bags, failure = self._bags(window, on_cut)
-        found: list[NDArray[np.float32] | None] = [None] * len(bags)
-        for places in _equal_lengths(bags):
-            ids = np.array([bags[place].ids for place in places], np.int64)
+        tokenized, failure = self._tokenize_window(window, on_truncation)
+        results: list[NDArray[np.float32] | None] = [None] * len(tokenized)
+        for rows in _group_by_length(tokenized):
+            ids = np.array([tokenized[row].ids for row in rows], np.int64)
             try:
-                vectors = session.run(feeds(ids, _weights(bags, places)), EMBEDDING)
+                vectors = session.run(feeds(ids, _weights(tokenized, rows)), EMBEDDING)
             except InferenceError as error:
-                numbers = ", ".join(str(window[place][0]) for place in places[:10])
-                failure = InferenceError(f"inputs[{numbers}]: {error}")
+                positions = ", ".join(str(window[row][0]) for row in rows[:10])
+                failure = InferenceError(f"inputs[{positions}]: {error}")
                 break
-            for place, vector in zip(places, vectors, strict=True):
-                found[place] = vector
-        done = list(itertools.takewhile(lambda vector: vector is not None, found))
+            for row, vector in zip(rows, vectors, strict=True):
+                results[row] = vector
+        done = list(itertools.takewhile(lambda vector: vector is not None, results))
         return _Encoded(vectors=cast(list[NDArray[np.float32]], done), failure=failure)
 
-    def _bags(
-        self, window: Sequence[NumberedText], on_cut: OnCut
-    ) -> "tuple[list[_Bag], InputError | None]":
+    def _tokenize_window(
+        self, window: Sequence[NumberedText], on_truncation: OnTruncation
+    ) -> "tuple[list[_Tokens], InputError | None]":
         """The texts' ids, or those before the first text that cannot be used, and why."""
         texts = [text for _, text in window]
-        known = self.tokenizer.plain_ids(texts) if self._share_texts else [None] * len(texts)
-        bags: list[_Bag] = []
+        known = self.tokenizer.plain_ids(texts) if self._parallel else [None] * len(texts)
+        tokenized: list[_Tokens] = []
         try:
             for (position, text), ids in zip(window, known, strict=True):
                 if ids is not None:
-                    bags.append(_Bag(ids, None))
+                    tokenized.append(_Tokens(ids, None))
                     continue
                 with at_position(position):
-                    tokens = tokenized(self.tokenizer, text, on_cut)
-                bags.append(_Bag(tokens.ids, tokens.weights))
+                    tokens = tokenize(self.tokenizer, text, on_truncation)
+                tokenized.append(_Tokens(tokens.ids, tokens.weights))
         except InputError as error:
-            return bags, error
-        return bags, None
+            return tokenized, error
+        return tokenized, None
 
 
-class _Bag(NamedTuple):
+class _Tokens(NamedTuple):
     """A text's ids and their weights; None where all count alike."""
 
     ids: Sequence[int] | NDArray[np.int64]
     weights: NDArray[np.int64] | None
 
 
-def batches_keep_bits(session: Session, vocabulary: int, max_tokens: int) -> bool:
+def batching_is_bit_identical(session: Session, vocabulary: int, max_tokens: int) -> bool:
     """Whether texts of one length get the same vectors, to the bit, in one run and one by one."""
     rng = np.random.default_rng(0)
     for count, length in _PROBES:
@@ -139,21 +140,21 @@ class _Encoded:
     failure: Exception | None
 
 
-def _equal_lengths(bags: Sequence[_Bag]) -> Iterator[list[int]]:
+def _group_by_length(tokenized: Sequence[_Tokens]) -> Iterator[list[int]]:
     """Places of texts of one length, in order, so many as make one run."""
     by_length: defaultdict[int, list[int]] = defaultdict(list)
-    for place, bag in enumerate(bags):
-        by_length[len(bag.ids)].append(place)
-    for length, places in by_length.items():
+    for row, tokens in enumerate(tokenized):
+        by_length[len(tokens.ids)].append(row)
+    for length, rows in by_length.items():
         size = max(1, _TOKENS_PER_RUN // length)
-        for start in range(0, len(places), size):
-            yield places[start : start + size]
+        for start in range(0, len(rows), size):
+            yield rows[start : start + size]
 
 
-def _weights(bags: Sequence[_Bag], places: Sequence[int]) -> NDArray[np.int64] | None:
+def _weights(tokenized: Sequence[_Tokens], rows: Sequence[int]) -> NDArray[np.int64] | None:
     """Their tokens' weights, (n, t); None where all tokens of all texts count alike."""
-    given = [bags[place].weights for place in places]
-    if all(weights is None for weights in given):
+    weights = [tokenized[row].weights for row in rows]
+    if all(each is None for each in weights):
         return None
-    ones = np.ones(len(bags[places[0]].ids), np.int64)
-    return np.stack([ones if weights is None else weights for weights in given])
+    ones = np.ones(len(tokenized[rows[0]].ids), np.int64)
+    return np.stack([ones if each is None else each for each in weights])

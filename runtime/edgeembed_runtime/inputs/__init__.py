@@ -1,1 +1,1 @@
-"""Inputs: from what a user holds to what a graph takes."""
+"""Inputs: from the user's texts and images to the graph's input arrays."""

@@ -10,7 +10,7 @@ import pytest
 from edgeembed_converters.graph.strip_mask import REFUSAL, unpadded
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.encoder.encoder import Encoder
-from edgeembed_runtime.engine.open import Opening, open_text_engine
+from edgeembed_runtime.engine.open import EngineSpec, open_text_engine
 from edgeembed_runtime.engine.schedule import schedule_for
 from edgeembed_runtime.engine.variants import choose_variant
 from edgeembed_runtime.errors import InputError
@@ -110,7 +110,7 @@ def test_a_variant_without_padding_is_for_the_cpu_only(tiny, converted):
     assert int8 is not None
     with pytest.raises(InputError, match=r"int8 takes no padding and runs on the CPU only.*coreml"):
         open_text_engine(
-            Opening(
+            EngineSpec(
                 bundle=bundle,
                 variant=int8,
                 providers=(("CoreMLExecutionProvider", {}),),

@@ -11,7 +11,7 @@ from edgeembed_runtime.engine.padded import PaddedEngine
 from edgeembed_runtime.engine.schedule import schedule_for
 from edgeembed_runtime.engine.session import Session
 from edgeembed_runtime.errors import ConversionError, UnsupportedModelError
-from edgeembed_runtime.inputs.text.truncation import allow_cut
+from edgeembed_runtime.inputs.text.truncation import ignore_truncation
 from helpers import word_vector_files as files
 
 letters = st.characters(exclude_categories=["Cs", "Zs", "Zl", "Zp", "Cc"])
@@ -63,7 +63,7 @@ def test_padded_batches_give_the_same(model):
         fixed=False,
     )
     texts = ["the zebra", "cat", "the naïveté dog dog", "x"]
-    found = np.stack(list(engine.encode_many(enumerate(texts), allow_cut)))
+    found = np.stack(list(engine.encode_many(enumerate(texts), ignore_truncation)))
     np.testing.assert_allclose(found, encoder.encode(texts), atol=1e-6)
     engine.close()
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from edgeembed_runtime.bundle import Bundle, write_bundle
-from edgeembed_runtime.bundle.names import check_name
+from edgeembed_runtime.bundle.validation import check_name
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import (
     BundleCorruptError,
@@ -253,8 +253,8 @@ def test_every_problem_gets_one_line_and_strangers_are_named(own_bundle):
     text = " ".join(problems)
     assert "fp32.onnx is missing or damaged" in text
     assert "golden.json is missing or damaged" in text
-    assert "sub/stranger is there but not listed" in text
-    assert "link is there but not listed" in text
+    assert "sub/stranger is present but not listed" in text
+    assert "link is present but not listed" in text
 
 
 def test_a_path_that_is_no_directory_says_what_it_is(tmp_path):
@@ -272,8 +272,8 @@ def test_a_path_that_is_no_directory_says_what_it_is(tmp_path):
     [
         ("modules.json", "looks like a model directory: run `edgeembed convert"),
         ("config.json", "looks like a model directory: run `edgeembed convert"),
-        ("edgeembed.sqlite3", "this is an index: give the bundle's directory"),
-        ("notes.txt", "give the directory that `edgeembed convert` wrote"),
+        ("edgeembed.sqlite3", "this is an index: pass the bundle's directory"),
+        ("notes.txt", "pass the directory that `edgeembed convert` wrote"),
     ],
 )
 def test_a_directory_of_another_kind_gets_advice(tmp_path, marker, advice):

@@ -31,7 +31,9 @@ def ways(encoder):
 def test_each_policy_does_what_it_says(encoder, way):
     encode = ways(encoder)[way]
     quiet = encode(["a", LONG], "truncate")
-    with pytest.warns(TruncationWarning, match=r"1 text was cut to 32 tokens; the longest has \d"):
+    with pytest.warns(
+        TruncationWarning, match=r"1 text was truncated to 32 tokens; the longest has \d"
+    ):
         warned = encode(["a", LONG], "warn")
     assert [v.tobytes() for v in quiet] == [v.tobytes() for v in warned]
     with pytest.raises(InputError, match=r"text: expected at most 32 tokens, got 1\d\d; shorten"):
@@ -40,7 +42,7 @@ def test_each_policy_does_what_it_says(encoder, way):
 
 def test_a_warning_counts_the_texts_and_the_longest(encoder):
     longest = encoder.count_tokens(LONG * 2)
-    expected = f"2 different texts were cut to 32 tokens; the longest has {longest}"
+    expected = f"2 different texts were truncated to 32 tokens; the longest has {longest}"
     with pytest.warns(TruncationWarning, match=expected):
         encoder.encode(["a", LONG, LONG * 2, "b"], truncation="warn")
 

@@ -18,7 +18,7 @@ from edgeembed_runtime.engine.padded import PaddedEngine, bucket_lengths, plan_b
 from edgeembed_runtime.engine.schedule import schedule_for
 from edgeembed_runtime.engine.session import Session, SessionSettings
 from edgeembed_runtime.errors import InferenceError, InputError
-from edgeembed_runtime.inputs.text.truncation import allow_cut
+from edgeembed_runtime.inputs.text.truncation import ignore_truncation
 from helpers import tiny_bundle
 from helpers.tiny_tokenizers import ours
 
@@ -66,7 +66,7 @@ def exact_vectors(texts):
     engine = ExactEngine(
         tokenizer=ours("wordpiece"), open_session=Opened(), schedule=schedule_for("balanced", 1)
     )
-    found = list(engine.encode_many(enumerate(texts), allow_cut))
+    found = list(engine.encode_many(enumerate(texts), ignore_truncation))
     engine.close()
     return np.stack(found)
 
@@ -79,14 +79,14 @@ def exact_vectors(texts):
 def test_every_text_is_in_one_batch_of_its_bucket_within_the_budget(lengths, budget, longest):
     buckets = bucket_lengths(longest)
     batches = list(plan_batches(lengths, buckets, budget))
-    places = [place for batch in batches for place in batch.places]
+    places = [place for batch in batches for place in batch.indices]
     assert sorted(places) == list(range(len(lengths)))
     # The longest first: what does not fit into the memory is found out at once.
     assert [batch.length for batch in batches] == sorted((b.length for b in batches), reverse=True)
     for batch in batches:
         assert batch.length in buckets
-        assert len(batch.places) == 1 or len(batch.places) * batch.length <= budget
-        for place in batch.places:
+        assert len(batch.indices) == 1 or len(batch.indices) * batch.length <= budget
+        for place in batch.indices:
             shorter = [bucket for bucket in buckets if bucket < batch.length]
             assert max(shorter, default=0) < lengths[place] <= batch.length
 
@@ -101,9 +101,9 @@ def test_buckets_double_up_to_the_longest_text(longest, buckets):
 @pytest.mark.parametrize(("fixed", "budget"), [(True, 1), (False, 1), (False, 50), (False, 9999)])
 def test_vectors_are_those_of_the_exact_engine_in_order(opened, fixed, budget):
     engine = padded(opened, fixed=fixed, budget=budget)
-    found = list(engine.encode_many(enumerate(TEXTS), allow_cut))
+    found = list(engine.encode_many(enumerate(TEXTS), ignore_truncation))
     np.testing.assert_allclose(np.stack(found), exact_vectors(TEXTS), atol=1e-6)
-    one = engine.encode_one(TEXTS[2], allow_cut)
+    one = engine.encode_one(TEXTS[2], ignore_truncation)
     np.testing.assert_allclose(one, exact_vectors(TEXTS[2:3])[0], atol=1e-6)
     assert not engine.deterministic
     engine.close()
@@ -112,7 +112,7 @@ def test_vectors_are_those_of_the_exact_engine_in_order(opened, fixed, budget):
 @given(texts=st.lists(words.map(" ".join), max_size=12), budget=st.integers(1, 200))
 def test_any_texts_in_any_budget_give_the_same_vectors(texts, budget):
     engine = padded(Opened(), budget=budget)
-    found = list(engine.encode_many(enumerate(texts), allow_cut))
+    found = list(engine.encode_many(enumerate(texts), ignore_truncation))
     engine.close()
     assert len(found) == len(texts)
     if texts:
@@ -121,7 +121,7 @@ def test_any_texts_in_any_budget_give_the_same_vectors(texts, budget):
 
 def test_fixed_sessions_know_their_shape_and_there_is_one_for_each_length(opened):
     engine = padded(opened, fixed=True)
-    list(engine.encode_many(enumerate(TEXTS), allow_cut))
+    list(engine.encode_many(enumerate(TEXTS), ignore_truncation))
     engine.close()
     shapes = [session._session.get_inputs()[0].shape for session in opened.sessions]
     assert sorted(shapes) == [[1, 16], [1, 32]]
@@ -130,14 +130,14 @@ def test_fixed_sessions_know_their_shape_and_there_is_one_for_each_length(opened
 
 def test_batches_keep_their_output_on_the_device_until_they_are_done(opened):
     engine = padded(opened)
-    list(engine.encode_many(enumerate(TEXTS), allow_cut))
+    list(engine.encode_many(enumerate(TEXTS), ignore_truncation))
     engine.close()
     assert [settings.io_binding for settings in opened.settings] == [True]
 
 
 def test_vectors_before_a_bad_text_come_first_and_the_error_names_it(opened):
     engine = padded(opened)
-    results = engine.encode_many(enumerate(["the cat", "a", "\ud800", "b"]), allow_cut)
+    results = engine.encode_many(enumerate(["the cat", "a", "\ud800", "b"]), ignore_truncation)
     first = [next(results), next(results)]
     np.testing.assert_allclose(np.stack(first), exact_vectors(["the cat", "a"]), atol=1e-6)
     with pytest.raises(InputError, match=r"inputs\[2\]: text: expected valid Unicode"):
@@ -150,7 +150,7 @@ def test_a_batch_that_fails_names_its_inputs(opened):
     opened.fail_at = (2, 16)
     numbered = ((position + 10, text) for position, text in enumerate(["the", "cat"]))
     with pytest.raises(InferenceError, match=r"inputs\[10, 11\]: .*out of memory"):
-        list(engine.encode_many(numbered, allow_cut))
+        list(engine.encode_many(numbered, ignore_truncation))
     engine.close()
 
 
@@ -159,7 +159,7 @@ def test_a_large_batch_that_fails_names_its_first_inputs(opened):
     opened.fail_at = (14, 16)
     texts = ["a " * (1 + 7 * n % 11) for n in range(14)]
     with pytest.raises(InferenceError) as caught:
-        list(engine.encode_many(enumerate(texts), allow_cut))
+        list(engine.encode_many(enumerate(texts), ignore_truncation))
     assert str(caught.value).startswith("inputs[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]: the model failed")
     engine.close()
 
@@ -168,9 +168,9 @@ def test_an_engine_works_on_after_a_batch_that_failed(opened):
     engine = padded(opened, budget=32)
     opened.fail_at = (2, 16)
     with pytest.raises(InferenceError):
-        list(engine.encode_many(enumerate(TEXTS), allow_cut))
+        list(engine.encode_many(enumerate(TEXTS), ignore_truncation))
     opened.fail_at = None
-    found = list(engine.encode_many(enumerate(TEXTS), allow_cut))
+    found = list(engine.encode_many(enumerate(TEXTS), ignore_truncation))
     np.testing.assert_allclose(np.stack(found), exact_vectors(TEXTS), atol=1e-6)
     engine.close()
 
@@ -179,7 +179,7 @@ def test_an_endless_stream_is_read_only_a_little_ahead(opened):
     taken = itertools.count()
     texts = ((next(taken), f"text {n % 7}") for n in itertools.count())
     engine = padded(opened, fixed=True)
-    results = engine.encode_many(texts, allow_cut)
+    results = engine.encode_many(texts, ignore_truncation)
     for _ in range(20):
         next(results)
     assert next(taken) < 100
@@ -189,7 +189,7 @@ def test_an_endless_stream_is_read_only_a_little_ahead(opened):
 
 def test_token_vectors_leave_the_padding_out(opened):
     engine = padded(opened)
-    tokens, vectors = engine.encode_tokens("the cat sat", allow_cut)
+    tokens, vectors = engine.encode_tokens("the cat sat", ignore_truncation)
     assert tokens.encoding.tokens == ["[CLS]", "the", "cat", "sat", "[SEP]"]
     np.testing.assert_allclose(vectors, tiny_bundle.table()[tokens.ids], atol=1e-6)
     engine.close()
@@ -232,7 +232,7 @@ def test_vectors_before_a_batch_that_fails_are_given_and_the_rest_is_not_run(ope
     texts = [*[short] * 10, long, *[short] * 10]
     engine = padded(opened, budget=64)
     opened.fail_at = (1, 32)
-    results, given = engine.encode_many(enumerate(texts), allow_cut), []
+    results, given = engine.encode_many(enumerate(texts), ignore_truncation), []
     with pytest.raises(InferenceError, match=r"inputs\[10\]: the model failed"):
         given.extend(results)
     np.testing.assert_allclose(given, exact_vectors(texts[:10]), atol=1e-6)
@@ -243,6 +243,6 @@ def test_the_first_vectors_of_a_stream_come_before_thousands_are_read(opened):
     taken = itertools.count()
     texts = ((next(taken), f"text {n % 7}") for n in itertools.count())
     engine = padded(opened)
-    next(engine.encode_many(texts, allow_cut))
+    next(engine.encode_many(texts, ignore_truncation))
     assert next(taken) < 200
     engine.close()

@@ -20,7 +20,7 @@ from edgeembed_runtime.engine.schedule import schedule_for
 from edgeembed_runtime.engine.session import Session
 from edgeembed_runtime.engine.static import StaticEngine
 from edgeembed_runtime.errors import InferenceError, InputError
-from edgeembed_runtime.inputs.text.truncation import CutTexts, allow_cut
+from edgeembed_runtime.inputs.text.truncation import TruncatedTexts, ignore_truncation
 from helpers import tiny_bundle
 from helpers.tiny_tokenizers import ours
 
@@ -77,31 +77,31 @@ def exact(static):
 
 @given(some=texts)
 def test_a_text_has_the_same_bits_alone_and_in_any_company(static, some):
-    found = list(static.encode_many(enumerate(some), allow_cut))
+    found = list(static.encode_many(enumerate(some), ignore_truncation))
     assert len(found) == len(some)
     for text, vector in zip(some, found, strict=True):
-        assert vector.tobytes() == static.encode_one(text, allow_cut).tobytes()
+        assert vector.tobytes() == static.encode_one(text, ignore_truncation).tobytes()
 
 
 @given(some=texts)
 def test_the_vectors_are_those_of_the_exact_engine(static, exact, some):
-    found = list(static.encode_many(enumerate(some), allow_cut))
-    expected = list(exact.encode_many(enumerate(some), allow_cut))
+    found = list(static.encode_many(enumerate(some), ignore_truncation))
+    expected = list(exact.encode_many(enumerate(some), ignore_truncation))
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
 def test_thousands_of_texts_come_in_order(static, exact):
     some = [f"the cat {'ran ' * (n % 30)}{n}" for n in range(3000)]
-    found = list(static.encode_many(enumerate(some), allow_cut))
-    expected = list(exact.encode_many(enumerate(some[::100]), allow_cut))
+    found = list(static.encode_many(enumerate(some), ignore_truncation))
+    expected = list(exact.encode_many(enumerate(some[::100]), ignore_truncation))
     np.testing.assert_allclose(found[::100], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("profile", ["balanced", "background"])
 def test_vectors_before_a_bad_text_come_first_and_the_error_names_it(profile):
     engine = engine_of(profile=profile)
-    results = engine.encode_many(enumerate(["the cat", "a", "\ud800", "b"]), allow_cut)
+    results = engine.encode_many(enumerate(["the cat", "a", "\ud800", "b"]), ignore_truncation)
     assert len([next(results), next(results)]) == 2
     with pytest.raises(InputError, match=r"inputs\[2\]: text: expected valid Unicode"):
         next(results)
@@ -115,7 +115,7 @@ def test_vectors_before_a_failed_run_come_first_and_the_error_names_its_texts():
     some = ["the", "a cat", "the cat sat", "the", "the cat ran"]
     found = []
     with pytest.raises(InferenceError, match=r"inputs\[2, 4\]: the model failed"):
-        found.extend(engine.encode_many(enumerate(some), allow_cut))
+        found.extend(engine.encode_many(enumerate(some), ignore_truncation))
     assert len(found) <= 2
     engine.close()
 
@@ -125,8 +125,8 @@ def test_long_texts_are_cut_noted_and_refused(static):
     cuts = []
     found = list(static.encode_many(enumerate(["a", long]), cuts.append))
     assert cuts == [long]
-    assert found[1].tobytes() == static.encode_one(long, allow_cut).tobytes()
-    refuse = CutTexts("error", static.tokenizer)
+    assert found[1].tobytes() == static.encode_one(long, ignore_truncation).tobytes()
+    refuse = TruncatedTexts("error", static.tokenizer)
     with pytest.raises(InputError, match=r"inputs\[1\]: text: expected at most"):
         list(static.encode_many(enumerate(["a", long]), refuse.note))
 
@@ -139,7 +139,7 @@ def test_a_stream_is_read_a_little_ahead_only(static):
             read.append(None)
             yield len(read), "the cat"
 
-    stream = static.encode_many(endless(), allow_cut)
+    stream = static.encode_many(endless(), ignore_truncation)
     assert next(stream).shape == (16,)
     assert len(read) < 4 * static.window * available_cpus()
     stream.close()
@@ -150,8 +150,8 @@ def test_fewer_threads_than_processors_do_without_the_tokenizers_own(profile, th
     engine = engine_of(profile=profile, threads=threads)
     engine.tokenizer = replace(engine.tokenizer)
     alone = available_cpus() == 1 and profile == "balanced"
-    assert engine._share_texts == alone
-    assert len(list(engine.encode_many(enumerate(["a", "the cat"]), allow_cut))) == 2
+    assert engine._parallel == alone
+    assert len(list(engine.encode_many(enumerate(["a", "the cat"]), ignore_truncation))) == 2
     engine.close()
 
 
@@ -162,17 +162,18 @@ def test_a_forked_child_encodes_the_same_and_nothing_is_printed(environment, tmp
         import os, sys
         from pathlib import Path
         sys.path.insert(0, sys.argv[2])
-        from test_static_engine import engine_of, allow_cut
+        from test_static_engine import engine_of, ignore_truncation
 
         texts = ["the cat", "a", "running and playing"] * 20
         engine = engine_of()
-        before = b"".join(v.tobytes() for v in engine.encode_many(enumerate(texts), allow_cut))
+        vectors = engine.encode_many(enumerate(texts), ignore_truncation)
+        before = b"".join(v.tobytes() for v in vectors)
         settings = dict(os.environ)
         child = os.fork()
         if child == 0:
             engine = engine_of()
-            found = b"".join(v.tobytes() for v in engine.encode_many(enumerate(texts), allow_cut))
-            Path(sys.argv[1]).write_bytes(found)
+            vectors = engine.encode_many(enumerate(texts), ignore_truncation)
+            Path(sys.argv[1]).write_bytes(b"".join(v.tobytes() for v in vectors))
             os._exit(0)
         assert os.waitpid(child, 0)[1] == 0
         assert Path(sys.argv[1]).read_bytes() == before

@@ -1,1 +1,1 @@
-"""Images: opened without trust, decoded in bounded memory, preprocessed."""
+"""Images: safe opening, decoding in bounded memory, preprocessing."""

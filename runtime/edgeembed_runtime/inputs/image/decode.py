@@ -1,9 +1,9 @@
-"""An opened image to upright RGB of 8 bits, in bounded memory.
+"""Decoding an opened image to upright 8-bit RGB, in bounded memory.
 
-What the libraries do that models are trained with is done here too: of an animation the first
-frame counts, alpha is dropped (the colors below it show), CMYK is converted without a profile,
-and embedded profiles are ignored. Two things are done better: an image is turned as its EXIF
-orientation says, and 16-bit grey is scaled to 8 bits, where Pillow would clip it to white.
+This follows the libraries that models are trained with: only the first frame of an animation is
+used, alpha is dropped (revealing the colors beneath), CMYK is converted without a profile, and
+embedded color profiles are ignored. It improves on them twice: the EXIF orientation is applied, and
+16-bit grayscale is scaled to 8 bits, where Pillow would clip it to white.
 """
 
 from dataclasses import dataclass
@@ -13,22 +13,22 @@ import numpy as np
 
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.inputs.image.open import Opened, too_large
+from edgeembed_runtime.inputs.image.open import OpenedImage, too_large
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.JpegImagePlugin import JpegImageFile
 
-# Pillow holds a pixel in four bytes, whatever its mode; converting or turning makes a copy.
+# Four bytes per pixel in any mode, as Pillow stores RGB; converting or transposing copies.
 _PIXEL_BYTES = 4
-# Above this an image is first averaged over blocks, so that no copy of the whole is needed.
+# Larger images are box-reduced first, to avoid a second full-size copy.
 _LARGE_PIXELS = 24_000_000
-# Pillow's WebP decoder has two canvases, and gives a copy of one.
+# Pillow's WebP decoder has two canvases and returns a copy of one, four bytes per pixel each.
 _WEBP_BYTES = 12
-# libjpeg keeps all coefficients of a progressive JPEG, two bytes for each channel of a pixel.
+# libjpeg keeps all coefficients of a progressive JPEG: two bytes per channel per pixel.
 _COEFFICIENT_BYTES = 2
-# Averaging leaves at least so many times what the resizing makes of it: Pillow's documentation
-# calls the difference to plain resizing "indistinguishable" from 3 on (`reducing_gap`).
+# Reduce to no less than this multiple of the resize target. From 3 up, Pillow's documentation calls
+# the difference from plain resizing "indistinguishable" (`reducing_gap`).
 _GAP = 3
 _BAND_PIXELS = 1_000_000
 _JPEG_SCALES = (1, 2, 4, 8)
@@ -37,48 +37,48 @@ _ORIENTATION = 0x0112
 
 @dataclass(frozen=True, kw_only=True)
 class DecodePlan:
-    """How an image will be decoded, and the bytes that takes.
+    """How to decode an image, and the memory that takes, in bytes.
 
-    `scale` is the divisor of its sides while it is decoded (JPEG only). Where it is `averaged`, it
-    is made smaller before anything else, so that there is no second copy of the whole.
+    `scale` divides the sides during decoding (JPEG only). If `reduced`, the image is box-reduced
+    right after decoding, so there is never a second full-size copy.
     """
 
     scale: int
-    averaged: bool
+    reduced: bool
     bytes: int
 
 
-def plan_decoding(opened: Opened, max_pixels: int, wanted_side: int) -> DecodePlan:
-    """Decide by the header alone how to decode an image within the memory for `max_pixels`.
+def plan_decoding(opened: OpenedImage, max_pixels: int, target_side: int) -> DecodePlan:
+    """Plan from the header alone how to decode an image within the memory for `max_pixels`.
 
-    A JPEG with more is decoded at 1/2, 1/4 or 1/8 (libjpeg scales while it decodes) as long as
-    its shorter side keeps three times the `wanted_side`.
+    A larger JPEG is decoded at 1/2, 1/4 or 1/8 (libjpeg scales while decoding), as long as its
+    shorter side stays at least three times `target_side`.
 
     Raises:
-        InputError: it would be too large at any scale.
+        InputError: the image is too large at any scale.
     """
     width, height = opened.image.size
-    most = _PIXEL_BYTES * max(max_pixels, 2 * _LARGE_PIXELS)
+    limit = _PIXEL_BYTES * max(max_pixels, 2 * _LARGE_PIXELS)
     is_jpeg = opened.image.format in ("JPEG", "MPO")
-    kept = _WEBP_BYTES * width * height if opened.image.format == "WEBP" else 0
+    codec_bytes = _WEBP_BYTES * width * height if opened.image.format == "WEBP" else 0
     if is_jpeg and opened.image.info.get("progressive"):
-        kept = _COEFFICIENT_BYTES * len(opened.image.getbands()) * width * height
-    for scale in _JPEG_SCALES if is_jpeg and opened.ours else _JPEG_SCALES[:1]:
-        if scale > 1 and min(width, height) < scale * _GAP * wanted_side:
+        codec_bytes = _COEFFICIENT_BYTES * len(opened.image.getbands()) * width * height
+    for scale in _JPEG_SCALES if is_jpeg and opened.owned else _JPEG_SCALES[:1]:
+        if scale > 1 and min(width, height) < scale * _GAP * target_side:
             break
         pixels = (width // scale) * (height // scale)
-        for averaged in (False, True) if pixels <= _LARGE_PIXELS else (True,):
-            needed = kept + pixels * _PIXEL_BYTES * (1 if averaged else 2)
-            if pixels <= max_pixels and needed <= most:
-                return DecodePlan(scale=scale, averaged=averaged, bytes=needed)
+        for reduced in (False, True) if pixels <= _LARGE_PIXELS else (True,):
+            needed = codec_bytes + pixels * _PIXEL_BYTES * (1 if reduced else 2)
+            if pixels <= max_pixels and needed <= limit:
+                return DecodePlan(scale=scale, reduced=reduced, bytes=needed)
     raise too_large(opened.name, (width, height), max_pixels)
 
 
-def decode(opened: Opened, plan: DecodePlan, wanted_side: int) -> "Image":
-    """The image as upright RGB; one that takes much memory comes out smaller.
+def decode(opened: OpenedImage, plan: DecodePlan, target_side: int) -> "Image":
+    """Decode to upright RGB; the plan may make it smaller than the original.
 
     Raises:
-        InputError: it is truncated or damaged; the message names the file.
+        InputError: the image is truncated or damaged; the message names the file.
     """
     image = opened.image
     try:
@@ -86,16 +86,16 @@ def decode(opened: Opened, plan: DecodePlan, wanted_side: int) -> "Image":
             size = (image.width // plan.scale, image.height // plan.scale)
             cast("JpegImageFile", image).draft(None, size)
         image.load()
-        turned = _orientation(image)
-        if plan.averaged:
-            factor = max(1, min(image.size) // (_GAP * wanted_side))
-            image = _averaged(image, factor)
-        return _upright(_rgb(image), turned)
+        orientation = _orientation(image)
+        if plan.reduced:
+            factor = max(1, min(image.size) // (_GAP * target_side))
+            image = _reduced(image, factor)
+        return _upright(_rgb(image), orientation)
     except MemoryError:
         raise
-    except Exception as error:  # Pillow's plugins raise whatever their parsers come across
+    except Exception as error:  # Pillow's plugins raise errors of any type
         raise InputError(
-            f"{opened.name}: expected a whole image, but it is truncated or damaged: "
+            f"{opened.name}: expected a complete image, but it is truncated or damaged: "
             f"{first_line(error)}"
         ) from error
 
@@ -109,35 +109,35 @@ def _rgb(image: "Image") -> "Image":
         high_bytes = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
         return Image.fromarray(high_bytes).convert("RGB")
     if image.mode == "P" and "transparency" in image.info:
-        image = image.copy()  # or Pillow warns that it drops what is meant to be dropped
+        image = image.copy()  # Pillow warns about dropping transparency, which is intended here
         del image.info["transparency"]
     return image.convert("RGB")
 
 
-def _averaged(image: "Image", factor: int) -> "Image":
-    """The means of blocks of factor x factor pixels as RGB, made band by band: no whole copy."""
+def _reduced(image: "Image", factor: int) -> "Image":
+    """Average factor x factor blocks to RGB, band by band, without a full-size copy."""
     from PIL import Image
 
-    whole = Image.new("RGB", (-(-image.width // factor), -(-image.height // factor)))
+    canvas = Image.new("RGB", (-(-image.width // factor), -(-image.height // factor)))
     rows = factor * max(1, _BAND_PIXELS // (image.width * factor))
     for top in range(0, image.height, rows):
         bottom = min(top + rows, image.height)
         band = _rgb(image.crop((0, top, image.width, bottom)))
-        whole.paste(band.reduce(factor), (0, top // factor))
-    return whole
+        canvas.paste(band.reduce(factor), (0, top // factor))
+    return canvas
 
 
 def _orientation(image: "Image") -> int:
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # what is no EXIF turns nothing
+    except Exception:  # invalid EXIF data: leave the orientation as is
         return 1
 
 
 def _upright(image: "Image", orientation: int) -> "Image":
     from PIL.Image import Transpose
 
-    turns = {
+    transposes = {
         2: Transpose.FLIP_LEFT_RIGHT,
         3: Transpose.ROTATE_180,
         4: Transpose.FLIP_TOP_BOTTOM,
@@ -146,5 +146,5 @@ def _upright(image: "Image", orientation: int) -> "Image":
         7: Transpose.TRANSVERSE,
         8: Transpose.ROTATE_90,
     }
-    turn = turns.get(orientation)
-    return image if turn is None else image.transpose(turn)
+    transpose = transposes.get(orientation)
+    return image if transpose is None else image.transpose(transpose)

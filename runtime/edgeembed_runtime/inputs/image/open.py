@@ -1,4 +1,4 @@
-"""Images as a user gives them, opened without trust: formats, sizes and bytes are bounded."""
+"""Safe opening of untrusted images: formats, dimensions and file sizes are limited."""
 
 import io
 import os
@@ -16,22 +16,21 @@ from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime._internal.plain_files import NotPlainFileError, open_plain_file
 from edgeembed_runtime.errors import InputError, MissingExtraError
 
-# What `Encoder.encode_image` takes: a path, a file's bytes, an open file, a PIL image, or an
-# array of (height, width, 3 or 4 or 1) or (height, width) uint8.
+# What `Encoder.encode_image` accepts: a path, a file's bytes, an open file, a PIL image, or a uint8
+# array of shape (height, width), or (height, width, channels) with 1, 3 or 4 channels.
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     ImageInput = str | os.PathLike[str] | bytes | bytearray | IO[bytes] | Image | NDArray[np.uint8]
-else:  # Pillow need not be there
+else:  # Pillow is optional
     ImageInput = Any
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 DEFAULT_MAX_PIXELS = 50_000_000
-# A compressed file of as many pixels is smaller; what is larger may hide something that Pillow
-# keeps in memory.
+# A compressed file is smaller than this; a larger one may hide data that Pillow keeps in memory.
 _BYTES_PER_PIXEL = 2
 _SMALL_FILE_BYTES = 8 << 20
-# Pillow's decoder of these takes the whole file, and a copy of it.
+# For WebP: Pillow's decoder holds the whole file, and a copy of it.
 _WHOLE_FILE_BYTES = 64 << 20
 _CHANNELS = (1, 3, 4)
 _MAGIC = (
@@ -42,29 +41,29 @@ _MAGIC = (
     (b"PK\x03\x04", "a ZIP archive"),
 )
 _PROBE_BYTES = 512
-# A PIL image that is not loaded reads its file when it is asked for pixels, not for two threads.
+# An unloaded PIL image reads its file lazily, which is not thread-safe.
 _loading = threading.Lock()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Opened:
-    """An image of which only the header was read, unless it was in memory before.
+class OpenedImage:
+    """An image whose header has been read, or that was in memory already.
 
-    `ours` says that it may be changed: nobody else holds it.
+    If `owned`, nobody else holds the image, so it may be modified.
     """
 
     image: "Image"
     name: str
-    ours: bool
+    owned: bool
 
 
 @contextmanager
-def open_image(image: ImageInput, max_pixels: int = DEFAULT_MAX_PIXELS) -> Generator[Opened]:
-    """Open an image; nothing is decoded yet. Its file is closed at the end.
+def open_image(image: ImageInput, max_pixels: int = DEFAULT_MAX_PIXELS) -> Generator[OpenedImage]:
+    """Open an image without decoding it; its file is closed when the block ends.
 
     Raises:
-        InputError: it is no image of a known format, or too large a file; the message names
-            the file, where there is one.
+        InputError: it is not an image in a supported format, or the file is too large; the message
+            names the file, if there is one.
         MissingExtraError: Pillow is not installed.
     """
     pil = _pillow()
@@ -72,17 +71,17 @@ def open_image(image: ImageInput, max_pixels: int = DEFAULT_MAX_PIXELS) -> Gener
         image = cast("Image", image)
         with _loading:
             _loaded(image, max_pixels)
-        yield Opened(image=image, name="a PIL image", ours=False)
+        yield OpenedImage(image=image, name="a PIL image", owned=False)
     elif isinstance(image, np.ndarray):
-        yield Opened(image=_from_array(image, pil), name="an array", ours=True)
+        yield OpenedImage(image=_from_array(image, pil), name="an array", owned=True)
     else:
         name = image_name(image)
         with _stream(image, name) as stream, _open(stream, name, max_pixels) as image:
-            yield Opened(image=image, name=name, ours=True)
+            yield OpenedImage(image=image, name=name, owned=True)
 
 
 def image_name(image: ImageInput) -> str:
-    """How messages call an image: its path, or what it is."""
+    """Return what to call an image in messages: its path, or a description."""
     if isinstance(image, str | os.PathLike):
         return os.fsdecode(image)
     if isinstance(image, bytes | bytearray | memoryview):
@@ -92,7 +91,7 @@ def image_name(image: ImageInput) -> str:
 
 
 def is_single_image(value: object) -> TypeGuard[ImageInput]:
-    """Whether a value is one image, and no list of them."""
+    """Return whether a value is one image rather than a list of images."""
     return (
         isinstance(value, str | os.PathLike | bytes | bytearray | memoryview | np.ndarray)
         or hasattr(value, "read")
@@ -101,11 +100,11 @@ def is_single_image(value: object) -> TypeGuard[ImageInput]:
 
 
 def too_large(name: str, size: tuple[int, int], max_pixels: int) -> InputError:
-    """What is said of an image that has too many pixels."""
+    """Build the error for an image with too many pixels."""
     return InputError(
-        f"{name}: expected an image of at most {max_pixels / 1e6:g} million pixels (fewer in a "
-        f"format that takes more memory), got {size[0]} x {size[1]}; make it smaller, save it as "
-        "plain JPEG, or pass a higher max_pixels"
+        f"{name}: expected an image of at most {max_pixels / 1e6:g} million pixels (fewer in "
+        f"formats that need more memory), got {size[0]} x {size[1]}; scale it down, save it as a "
+        "baseline JPEG, or pass a higher max_pixels"
     )
 
 
@@ -124,15 +123,15 @@ def _loaded(image: "Image", max_pixels: int) -> None:
         image.load()
     except MemoryError:
         raise
-    except Exception as error:  # Pillow's plugins raise whatever their parsers come across
+    except Exception as error:  # Pillow's plugins raise errors of any type
         raise InputError(
             f"a PIL image: expected one that can be read, got: {first_line(error)}"
         ) from error
 
 
 def _from_array(array: NDArray[Any], pil: Any) -> "Image":
-    right = array.dtype == np.uint8 and array.size > 0 and array.ndim in (2, 3)
-    if not right or (array.ndim == 3 and array.shape[2] not in _CHANNELS):
+    valid = array.dtype == np.uint8 and array.size > 0 and array.ndim in (2, 3)
+    if not valid or (array.ndim == 3 and array.shape[2] not in _CHANNELS):
         raise InputError(
             "expected an array of (height, width, 3) uint8, got "
             f"{array.shape} {array.dtype}; values of 0 to 255, colors last"
@@ -152,7 +151,7 @@ def _stream(image: object, name: str) -> Generator[IO[bytes]]:
     elif hasattr(image, "read"):
         file = cast("IO[bytes]", image)
         if not (hasattr(file, "seekable") and file.seekable()):
-            raise InputError(f"{name}: expected a file that can seek; read it, and give the bytes")
+            raise InputError(f"{name}: expected a seekable file; read it and pass the bytes")
         yield file
     else:
         raise InputError(
@@ -168,51 +167,51 @@ def _open_file(path: Path, name: str) -> IO[bytes]:
         raise InputError(f"{name}: expected an image file, got {error.found}") from error
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"{name}: expected an image file, found nothing") from error
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         raise InputError(f"{name}: expected an image file, got: {first_line(error)}") from error
 
 
 def _open(stream: IO[bytes], name: str, max_pixels: int) -> "Image":
     from PIL import Image, UnidentifiedImageError
 
-    beginning = _checked_beginning(stream, name, max_pixels)
+    header = _read_header(stream, name, max_pixels)
     try:
         image = Image.open(stream, formats=FORMATS)
     except UnidentifiedImageError as error:
         raise InputError(
-            f"{name}: expected an image ({', '.join(FORMATS)}), got {_looks_like(beginning)}"
+            f"{name}: expected an image ({', '.join(FORMATS)}), got {_looks_like(header)}"
         ) from error
     except MemoryError:
         raise
-    except Exception as error:  # Pillow's plugins raise whatever their parsers come across
+    except Exception as error:  # Pillow's plugins raise errors of any type
         raise InputError(f"{name}: expected an image, got: {first_line(error)}") from error
     return image
 
 
-def _checked_beginning(stream: IO[bytes], name: str, max_pixels: int) -> bytes:
+def _read_header(stream: IO[bytes], name: str, max_pixels: int) -> bytes:
     try:
         size = stream.seek(0, os.SEEK_END)
         stream.seek(0)
-        beginning = stream.read(_PROBE_BYTES)
+        header = stream.read(_PROBE_BYTES)
         stream.seek(0)
     except (OSError, ValueError) as error:
         raise InputError(f"{name}: could not be read: {first_line(error)}") from error
-    if not beginning:
+    if not header:
         raise InputError(f"{name}: expected an image, got 0 bytes")
-    is_webp = beginning[8:12] == b"WEBP"
-    most = _WHOLE_FILE_BYTES if is_webp else max(_SMALL_FILE_BYTES, _BYTES_PER_PIXEL * max_pixels)
-    if size > most:
+    is_webp = header[8:12] == b"WEBP"
+    limit = _WHOLE_FILE_BYTES if is_webp else max(_SMALL_FILE_BYTES, _BYTES_PER_PIXEL * max_pixels)
+    if size > limit:
         raise InputError(
-            f"{name}: expected an image of at most {most / 1e6:.0f} MB, got {size / 1e6:.0f} MB; "
-            "save it smaller, or as JPEG"
+            f"{name}: expected an image of at most {limit / 1e6:.0f} MB, got {size / 1e6:.0f} MB; "
+            "scale it down, or save it as JPEG"
         )
-    return beginning
+    return header
 
 
-def _looks_like(beginning: bytes) -> str:
+def _looks_like(header: bytes) -> str:
     for magic, what in _MAGIC:
-        if beginning.startswith(magic):
+        if header.startswith(magic):
             return what
-    if b"<svg" in beginning:
+    if b"<svg" in header:
         return "an SVG drawing"
-    return f"something that begins with {beginning[:8]!r}"
+    return f"something that begins with {header[:8]!r}"

@@ -1,7 +1,7 @@
-"""An RGB image to what a network takes, by the settings of its bundle: Pillow and numpy only.
+"""Preprocessing of RGB images by a bundle's settings, with Pillow and numpy only.
 
-Pillow's own filters are used, as in torchvision on PIL images, timm and the PIL-based processors
-of transformers: there the pixels are equal to the bit.
+Resizing uses Pillow's own filters, like torchvision on PIL images, timm and transformers' PIL-based
+processors; pixels are bit-identical to theirs.
 """
 
 import functools
@@ -17,13 +17,14 @@ from edgeembed_runtime.bundle.preprocess import Interpolation
 if TYPE_CHECKING:
     from PIL.Image import Image, Resampling
 
-Size = tuple[int, int]  # width, height: as Pillow has it
-# A strip of 60,000 x 1 pixels would become millions wide: above this only its middle is made.
+Size = tuple[int, int]  # (width, height), Pillow's order
+# Resizing a strip of 60,000 x 1 pixels can make it millions wide; above this, only the part that
+# the center crop keeps is computed.
 _MAX_RESIZED_PIXELS = 8_000_000
 
 
 def pixel_values(image: "Image", settings: Preprocess) -> NDArray[np.float32]:
-    """The input of the network: (3, height, width) float32."""
+    """Return the network's input for one image: (3, height, width) float32."""
     fitted = np.asarray(_fitted(_resized(image, settings), settings))
     table = _table(settings.rescale, settings.mean, settings.std)
     values = np.empty((3, *settings.size), np.float32)
@@ -32,13 +33,13 @@ def pixel_values(image: "Image", settings: Preprocess) -> NDArray[np.float32]:
     return values
 
 
-def longest_wanted_side(settings: Preprocess) -> int:
-    """The most pixels that a side of an image is resized to, as far as can be said beforehand."""
+def max_target_side(settings: Preprocess) -> int:
+    """Return the largest side in the settings, in pixels; the aspect ratio may require more."""
     return max(*settings.size, settings.resize_to or 1)
 
 
 def resized_size(size: Size, settings: Preprocess) -> Size:
-    """The width and height that an image of `size` is resized to."""
+    """Return the width and height that an image of `size` is resized to."""
     height, width = settings.size
     match settings.resize:
         case "squash":
@@ -67,21 +68,21 @@ def _resized(image: "Image", settings: Preprocess) -> "Image":
     if size[0] * size[1] <= _MAX_RESIZED_PIXELS:
         return image.resize(size, filter_)
     height, width = settings.size
-    kept = min(size[0], width), min(size[1], height)
-    left, top = ((size[0] - kept[0]) / 2, (size[1] - kept[1]) / 2)
-    across, down = image.width / size[0], image.height / size[1]
-    box = (left * across, top * down, (left + kept[0]) * across, (top + kept[1]) * down)
-    return image.resize(kept, filter_, box=box)
+    crop = min(size[0], width), min(size[1], height)
+    left, top = ((size[0] - crop[0]) / 2, (size[1] - crop[1]) / 2)
+    scale_x, scale_y = image.width / size[0], image.height / size[1]
+    box = (left * scale_x, top * scale_y, (left + crop[0]) * scale_x, (top + crop[1]) * scale_y)
+    return image.resize(crop, filter_, box=box)
 
 
 def _fitted(image: "Image", settings: Preprocess) -> "Image":
-    """The middle of the image, with a border where it is too small."""
+    """Center-crop the image, padding it where it is too small."""
     height, width = settings.size
     if image.size == (width, height):
         return image
     left = _margin(image.width, width, settings.rounding == "transformers")
     top = _margin(image.height, height, settings.rounding == "transformers")
-    cut = image.crop(
+    cropped = image.crop(
         (
             max(left, 0),
             max(top, 0),
@@ -89,26 +90,26 @@ def _fitted(image: "Image", settings: Preprocess) -> "Image":
             min(top + height, image.height),
         )
     )
-    if cut.size == (width, height):
-        return cut
+    if cropped.size == (width, height):
+        return cropped
     from PIL import Image
 
-    whole = Image.new("RGB", (width, height), settings.pad)
-    whole.paste(cut, (max(-left, 0), max(-top, 0)))
-    return whole
+    canvas = Image.new("RGB", (width, height), settings.pad)
+    canvas.paste(cropped, (max(-left, 0), max(-top, 0)))
+    return canvas
 
 
-def _margin(length: int, wanted: int, rounds_down: bool) -> int:
-    """How many pixels are cut off before the middle; negative where a border is added."""
-    spare = length - wanted
-    if spare < 0:
-        return -(-spare // 2) if not rounds_down else -math.ceil(-spare / 2)
-    return spare // 2 if rounds_down else round(spare / 2)
+def _margin(length: int, target: int, rounds_down: bool) -> int:
+    """Return how many leading pixels the center crop removes; negative: how many it pads."""
+    excess = length - target
+    if excess < 0:
+        return -(-excess // 2) if not rounds_down else -math.ceil(-excess / 2)
+    return excess // 2 if rounds_down else round(excess / 2)
 
 
 @functools.lru_cache(maxsize=16)
 def _table(rescale: float, mean: tuple[float, ...], std: tuple[float, ...]) -> NDArray[np.float32]:
-    """What each of 256 values becomes in each channel: (3, 256) float32."""
+    """Return the normalized value of each of 256 levels per channel: (3, 256) float32."""
     values = (np.arange(256) * rescale).astype(np.float32)
     shift, scale = np.array(mean, np.float32)[:, None], np.array(std, np.float32)[:, None]
     return (values - shift) / scale

@@ -1,1 +1,1 @@
-"""Texts: validated, tokenized, truncated, chunked."""
+"""Texts: validation, tokenization, truncation, chunking."""

@@ -1,4 +1,4 @@
-"""Long texts as overlapping pieces that the model takes whole, with their places kept."""
+"""Splitting long texts into overlapping chunks that fit the model."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,14 +8,20 @@ from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
 _SENTENCE_ENDS = frozenset(".!?。！？\n")
-# A chunk may give up this share of its tokens to end where a sentence or a word does.
+# A chunk may give up 1/4 of its tokens to end at a sentence or word boundary.
 _SLACK = 4
 
 
 @public
 @dataclass(frozen=True, kw_only=True)
 class Chunk:
-    """A piece of a text: text[start:end] in characters."""
+    """A piece of a text.
+
+    Attributes:
+        text: the piece itself.
+        start: its first character in the whole text.
+        end: one past its last character, so that `text` is `whole[start:end]`.
+    """
 
     text: str
     start: int
@@ -23,10 +29,10 @@ class Chunk:
 
 
 def checked_size(max_tokens: int | None, room: int) -> int:
-    """The tokens of a chunk: as many as asked for, or all that there is room for.
+    """Return `max_tokens` limited to `room`, or `room` if it is None.
 
     Raises:
-        InputError: `max_tokens` is not a positive number.
+        InputError: `max_tokens` is not a positive integer.
     """
     if max_tokens is None:
         return room
@@ -38,14 +44,14 @@ def checked_size(max_tokens: int | None, room: int) -> int:
 def chunk_text(
     text: str, tokenizer: TextTokenizer, *, max_tokens: int, overlap_tokens: int
 ) -> Iterator[Chunk]:
-    """Cut `text` into chunks of at most `max_tokens` of the model's own tokens, special ones aside.
+    """Split `text` into chunks of up to `max_tokens` tokens, not counting special tokens.
 
-    More than the model takes means what it takes. A chunk ends after a sentence where one ends in
+    `max_tokens` is limited to what the model takes. A chunk ends after a sentence if one ends in
     its last quarter, else between words, else anywhere; the next one starts about `overlap_tokens`
-    before that. A short text is one chunk; text that is only white space gives none.
+    earlier. A short text is a single chunk; a text of only whitespace has none.
 
     Raises:
-        InputError: `max_tokens` is not positive, or `overlap_tokens` is not below half of it.
+        InputError: `max_tokens` is not positive, or `overlap_tokens` is not 0 to half of it.
     """
     max_tokens = checked_size(max_tokens, tokenizer.max_tokens - tokenizer.special_tokens)
     if type(overlap_tokens) is not int or not 0 <= overlap_tokens <= max_tokens // 2:
@@ -54,7 +60,7 @@ def chunk_text(
     first = 0
     while first < len(spans):
         last = _last_fitting(text, spans, first, tokenizer, max_tokens)
-        start, end = _place(text, spans, first, last)
+        start, end = _char_span(text, spans, first, last)
         if start < end:
             yield Chunk(text=text[start:end], start=start, end=end)
         if last == len(spans):
@@ -65,25 +71,25 @@ def chunk_text(
 def _last_fitting(
     text: str, spans: list[tuple[int, int]], first: int, tokenizer: TextTokenizer, max_tokens: int
 ) -> int:
-    """One past the last token of the longest chunk from token `first` that the model takes whole.
+    """Return the end (exclusive) of the longest chunk from token `first` that fits the model.
 
-    On its own, a piece may have more tokens than it had inside the text: the rest of a word that
-    was cut, or a word without the space before it.
+    Tokenized on its own, a chunk may have more tokens than within the text: the rest of a split
+    word, or a word without its leading space.
     """
     room = max_tokens
     while True:
-        last = _last_token(text, spans, first, min(first + room, len(spans)))
-        start, end = _place(text, spans, first, last)
+        last = _break_position(text, spans, first, min(first + room, len(spans)))
+        start, end = _char_span(text, spans, first, last)
         excess = tokenizer.count(text[start:end]) - tokenizer.special_tokens - max_tokens
         if excess <= 0 or last == first + 1:
             return last
         room = max(1, last - first - excess)
 
 
-def _place(text: str, spans: list[tuple[int, int]], first: int, last: int) -> tuple[int, int]:
-    """Where tokens `first` to `last` - 1 stand, without white space around them.
+def _char_span(text: str, spans: list[tuple[int, int]], first: int, last: int) -> tuple[int, int]:
+    """Return the character span of tokens [first, last), without surrounding whitespace.
 
-    What the tokenizer leaves out, such as an accent after its letter, goes with the token before.
+    Characters the tokenizer skips, such as a combining accent, belong to the preceding token.
     """
     start = spans[first][0] if first else 0
     end = spans[last][0] if last < len(spans) else len(text)
@@ -91,8 +97,8 @@ def _place(text: str, spans: list[tuple[int, int]], first: int, last: int) -> tu
     return end - len(piece.lstrip()), start + len(piece.rstrip())
 
 
-def _last_token(text: str, spans: list[tuple[int, int]], first: int, limit: int) -> int:
-    """One past the last token of the chunk that starts at token `first` and has room to `limit`."""
+def _break_position(text: str, spans: list[tuple[int, int]], first: int, limit: int) -> int:
+    """Return the end (exclusive) of the chunk from token `first`: a boundary, or `limit`."""
     if limit == len(spans):
         return limit
     earliest = limit - (limit - first) // _SLACK
@@ -106,10 +112,10 @@ def _last_token(text: str, spans: list[tuple[int, int]], first: int, limit: int)
     return word_end or limit
 
 
-def _next_start(text: str, spans: list[tuple[int, int]], wanted: int, end: int) -> int:
-    """The first token at or after `wanted`, before `end`, that starts a word; else `wanted`."""
-    for token in range(wanted, end):
+def _next_start(text: str, spans: list[tuple[int, int]], target: int, end: int) -> int:
+    """Return the first token in [target, end) that starts a word, or `target` if there is none."""
+    for token in range(target, end):
         start = spans[token][0]
         if start == 0 or text[start - 1].isspace() or text[start].isspace():
             return token
-    return wanted
+    return target

@@ -1,8 +1,8 @@
-"""The threads of the tokenizers library, which must not be waited for after a fork.
+"""Fork safety for the tokenizers library's threads.
 
-The library keeps its threads for ever, and a child process has none of them. In a child it prints a
-warning and goes on without, unless the environment says what to do; and a child would hang if that
-asks for threads.
+The library never stops its threads, and a forked child has none of them. In the child it prints a
+warning and continues without, unless an environment variable tells it what to do; if that variable
+asks for threads, the child hangs.
 """
 
 import os
@@ -13,16 +13,16 @@ _VARIABLE = "TOKENIZERS_PARALLELISM"
 
 
 class TokenizerThreads:
-    """Whether this process may let the tokenizers library use its own threads."""
+    """Tracks whether this process may use the tokenizers library's threads."""
 
     def __init__(self) -> None:
-        """Nothing has used them yet."""
+        """Start unused."""
         self._used = False
         self._inherited = False
         self._set_here = False
 
     def use(self) -> bool:
-        """Whether they may be used now; if so, forks are prepared for from here on."""
+        """Return whether the threads may be used; if so, install the fork hooks."""
         if self._inherited:
             return False
         if not self._used:
@@ -36,7 +36,7 @@ class TokenizerThreads:
         return True
 
     def _forbid(self) -> None:
-        """Tell the library what its warning would ask the user to: no threads in the child."""
+        """Disable threads in the child, as the library's warning tells users to."""
         if _VARIABLE not in os.environ:
             os.environ[_VARIABLE] = "false"
             self._set_here = True

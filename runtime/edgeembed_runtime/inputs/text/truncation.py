@@ -1,4 +1,4 @@
-"""What happens to a text that is longer than the model takes."""
+"""Truncation policies for texts longer than the model takes."""
 
 import inspect
 import threading
@@ -15,27 +15,27 @@ TRUNCATIONS: tuple[Truncation, ...] = get_args(Truncation)
 
 
 def check_truncation(policy: str) -> None:
-    """Refuse an unknown policy.
+    """Check that a policy is known.
 
     Raises:
-        InputError: it is one.
+        InputError: it is not.
     """
     if policy not in TRUNCATIONS:
         raise InputError(f"truncation: expected {', '.join(TRUNCATIONS)}, got {policy!r}")
 
 
-class CutTexts:
-    """Takes note of the texts that were cut, or refuses them, as the policy says.
+class TruncatedTexts:
+    """Applies a truncation policy. Thread-safe.
 
-    "truncate": nothing is said. "warn": one warning at the end, with counts. "error": the first
-    long text is an error. Any number of threads may call `note` at once.
+    "truncate": do nothing. "warn": one warning at the end, with counts. "error": raise on the first
+    text that is too long.
     """
 
     def __init__(self, policy: Truncation, tokenizer: TextTokenizer) -> None:
-        """Begin with no texts.
+        """Start with no texts.
 
         Raises:
-            InputError: an unknown policy.
+            InputError: the policy is unknown.
         """
         check_truncation(policy)
         self._policy = policy
@@ -44,7 +44,7 @@ class CutTexts:
         self._count = self._longest = 0
 
     def note(self, text: str) -> None:
-        """Take note that `text` was cut.
+        """Record that `text` was truncated.
 
         Raises:
             InputError: the policy is "error".
@@ -55,36 +55,36 @@ class CutTexts:
         if self._policy == "error":
             raise InputError(
                 f"text: expected at most {self._tokenizer.max_tokens} tokens, got {length}; "
-                "shorten it, or choose chunk=True or truncation='truncate'"
+                "shorten it, or pass chunk=True or truncation='truncate'"
             )
         with self._lock:
             self._count, self._longest = self._count + 1, max(self._longest, length)
 
     def warn(self) -> None:
-        """Warn of the texts that were cut, if there were any."""
+        """Emit one TruncationWarning if any texts were truncated."""
         if self._count:
             texts = "1 text was" if self._count == 1 else f"{self._count} different texts were"
             warnings.warn(
-                f"{texts} cut to {self._tokenizer.max_tokens} tokens; the longest has "
+                f"{texts} truncated to {self._tokenizer.max_tokens} tokens; the longest has "
                 f"{self._longest}",
                 TruncationWarning,
                 stacklevel=_callers_level(),
             )
 
     def warn_after(self, results: Iterator[T]) -> Iterator[T]:
-        """Yield the results, and warn when all of them are there."""
+        """Yield the results, then warn."""
         yield from results
         self.warn()
 
 
 def _callers_level() -> int:
-    """Which frame above `warn` is the first that is not of this package."""
+    """Return the stack level of the first frame above `warn` outside this package."""
     level, frame = 0, inspect.currentframe()
     while frame and frame.f_globals.get("__name__", "").startswith("edgeembed_runtime."):
         level, frame = level + 1, frame.f_back
     return level
 
 
-def allow_cut(text: str) -> None:
-    """What is done about a text that is cut where that is of no interest: nothing."""
+def ignore_truncation(text: str) -> None:
+    """Do nothing about a truncated text: the no-op `OnTruncation`."""
     del text

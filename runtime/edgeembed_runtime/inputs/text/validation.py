@@ -1,4 +1,4 @@
-"""Texts as a user gives them: checked one by one, so that a bad one is named by its place."""
+"""Validation of the user's texts; errors name the position of the invalid one."""
 
 from collections.abc import Iterable
 from typing import cast
@@ -7,38 +7,38 @@ from edgeembed_runtime.errors import InputError
 
 
 def checked_texts(inputs: object) -> list[str]:
-    """`inputs` as a list of texts.
+    """Return `inputs` as a list of strings.
 
     Raises:
-        InputError: it is no collection, or one of its items is no text.
+        InputError: it is not a collection, or an item is not a string.
     """
     try:
-        texts = list(stream_of(inputs))
-    except TypeError as error:  # a numpy array without dimensions calls itself iterable
-        raise _no_texts(inputs) from error
+        texts = list(checked_stream(inputs))
+    except TypeError as error:  # a zero-dimensional numpy array passes as Iterable
+        raise _not_texts(inputs) from error
     return [checked_text(text, f"inputs[{position}]") for position, text in enumerate(texts)]
 
 
-def stream_of(inputs: object) -> Iterable[object]:
-    """`inputs` itself, if it may be a stream of texts.
+def checked_stream(inputs: object) -> Iterable[object]:
+    """Return `inputs` if it can be a stream of texts.
 
     Raises:
-        InputError: it is one text, bytes, a dict, or nothing to go through.
+        InputError: it is a single string, bytes, a dict, or not iterable.
     """
     if isinstance(inputs, str | bytes | bytearray | dict) or not isinstance(inputs, Iterable):
-        raise _no_texts(inputs)
+        raise _not_texts(inputs)
     return cast(Iterable[object], inputs)
 
 
-def _no_texts(inputs: object) -> InputError:
+def _not_texts(inputs: object) -> InputError:
     return InputError(f"inputs: expected a text or a list of texts, got {type(inputs).__name__}")
 
 
 def checked_text(text: object, where: str) -> str:
-    """`text` itself.
+    """Return `text` if it is a string.
 
     Raises:
-        InputError: it is no text; `where` says which one.
+        InputError: it is not; the message starts with `where`.
     """
     if not isinstance(text, str):
         raise InputError(f"{where}: expected a text, got {type(text).__name__}")

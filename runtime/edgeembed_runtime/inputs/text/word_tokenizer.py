@@ -1,4 +1,4 @@
-"""Text to whole words, for tables that have a row for each: word2vec's, GloVe's, fastText's."""
+"""Tokenizing text to whole words, for word vectors such as word2vec, GloVe and fastText."""
 
 import itertools
 import re
@@ -15,71 +15,71 @@ from edgeembed_runtime.inputs.text.tokenizer import (
     MAX_CHARACTERS,
     TextTokenizer,
     TokenizedText,
-    unusable_text,
+    invalid_text_message,
 )
 
 _PIECES = re.compile(r"\S+")
-# What a piece that is no word is cut into: first words with their inner marks, as in "e-mail" and
-# "U.S", and then letters and digits alone; other characters one by one.
-_CUTS = (re.compile(r"\w+(?:['’.\-]\w+)*|\W"), re.compile(r"[^\W_]+|\W|_"))
-# A word counts so much. Its parts share that, and 2^30 is fine enough for any number of them.
+# How a piece that is not a word is split: first into words with inner punctuation, such as "e-mail"
+# and "U.S", then into runs of letters and digits; other characters one by one.
+_SPLITS = (re.compile(r"\w+(?:['’.\-]\w+)*|\W"), re.compile(r"[^\W_]+|\W|_"))
+# The weight of a word, shared equally by its rows; 2^30 is precise enough for any number of them.
 _WEIGHT = 1 << 30
 
-# Where a word stands in its text, and its rows: (start, end, rows).
+# A word's character span and its rows in the table: (start, end, rows).
 _Word = tuple[int, int, Sequence[int]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class WordTokenizer(TextTokenizer):
-    """A vocabulary of words, and what becomes of a text's words; see docs/bundle-format.md.
+    """Splits text into words and looks up their rows; see docs/bundle-format.md.
 
-    Only the vocabulary of `tokenizer` is used: it cannot look a word up before it cuts it.
+    Only the vocabulary of `tokenizer` is used, which cannot look up a word before splitting it.
     """
 
     words: Words
     unknown_row: int
 
     def encode(self, text: str) -> TokenizedText:
-        """The rows of the text's words, at most `max_tokens`, and their weights.
+        """Return up to `max_tokens` rows for the text's words, and their weights.
 
-        A text without words is one unknown word.
+        A text without words counts as one unknown word.
 
         Raises:
-            InputError: the text is not valid Unicode, or has an unknown word where that is an
-                error.
+            InputError: the text is not valid Unicode, or, if the policy is "error", has an unknown
+                word or no words.
         """
         rows: list[int] = []
         weights: list[int] = []
-        cut = len(text) > MAX_CHARACTERS
-        for start, end, found in self._words(text[:MAX_CHARACTERS]):
-            if self.words.unknown == "error" and found[0] == self.unknown_row:
+        truncated = len(text) > MAX_CHARACTERS
+        for start, end, word_rows in self._words(text[:MAX_CHARACTERS]):
+            if self.words.unknown == "error" and word_rows[0] == self.unknown_row:
                 raise _unknown(text[start:end])
-            if rows and len(rows) + len(found) > self.max_tokens:
-                cut = True
+            if rows and len(rows) + len(word_rows) > self.max_tokens:
+                truncated = True
                 break
-            kept = found[: self.max_tokens]
-            rows += kept
-            weights += [_WEIGHT // len(kept)] * len(kept)
+            word_rows = word_rows[: self.max_tokens]
+            rows += word_rows
+            weights += [_WEIGHT // len(word_rows)] * len(word_rows)
         if not rows and self.words.unknown == "error":
-            raise InputError("text: expected at least one word, got none; leave empty texts out")
+            raise InputError("text: expected at least one word, got none; remove empty texts")
         return TokenizedText(
             ids=np.array(rows or [self.unknown_row], np.int64),
-            cut=cut,
+            truncated=truncated,
             weights=np.array(weights, np.int64)
             if min(weights, default=_WEIGHT) < _WEIGHT
             else None,
         )
 
     def plain_ids(self, texts: Sequence[str]) -> Sequence[list[int] | None]:
-        """None for every text: words are looked up one by one."""
+        """Return None for every text: words are looked up one by one."""
         return [None] * len(texts)
 
     def count(self, text: str) -> int:
-        """How many rows `text` has, before any truncation."""
+        """Count the rows of `text` before truncation."""
         return sum(len(rows) for _, _, rows in self._words(text))
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
-        """Start and end, in characters of `text`, of every word, in order."""
+        """Return the (start, end) character span of every word, in order."""
         return ((start, end) for start, end, _ in self._words(text))
 
     def _words(self, text: str) -> Iterator[_Word]:
@@ -88,25 +88,25 @@ class WordTokenizer(TextTokenizer):
                 start, end = piece.span()
                 row = self._row(text[start:end])
                 if row is None:
-                    yield from self._parts(text, start, end, 0)
+                    yield from self._split(text, start, end, 0)
                 else:
                     yield start, end, (row,)
         except UnicodeEncodeError as error:
-            raise InputError(unusable_text(text, error)) from error
+            raise InputError(invalid_text_message(text, error)) from error
 
-    def _parts(self, text: str, start: int, end: int, cuts: int) -> Iterator[_Word]:
-        """The words of a piece that is none itself, after `cuts` ways to cut it have failed."""
-        if not self.words.split_punctuation or cuts == len(_CUTS):
+    def _split(self, text: str, start: int, end: int, level: int) -> Iterator[_Word]:
+        """Yield the words of a piece that is not a word itself, splitting by `_SPLITS[level:]`."""
+        if not self.words.split_punctuation or level == len(_SPLITS):
             yield start, end, self._unknown_rows(text[start:end])
             return
-        for part in _CUTS[cuts].finditer(text, start, end):
-            place = part.span()
-            word = text[place[0] : place[1]]
-            row = self._row(word) if place != (start, end) else None
+        for part in _SPLITS[level].finditer(text, start, end):
+            span = part.span()
+            word = text[span[0] : span[1]]
+            row = self._row(word) if span != (start, end) else None
             if row is not None:
-                yield *place, (row,)
+                yield *span, (row,)
             elif word.isalnum() or len(word) > 1:
-                yield from self._parts(text, *place, cuts + 1)
+                yield from self._split(text, *span, level + 1)
 
     def _row(self, word: str) -> int | None:
         row = self.tokenizer.token_to_id(word)
@@ -117,29 +117,29 @@ class WordTokenizer(TextTokenizer):
     def _unknown_rows(self, word: str) -> Sequence[int]:
         if self.words.subwords is None:
             return (self.unknown_row,)
-        shown = word.lower() if self.words.lowercase else word
+        normalized = word.lower() if self.words.lowercase else word
         # A word of a million letters has four million n-grams.
-        rows = itertools.islice(subword_rows(shown, self.words.subwords), self.max_tokens)
+        rows = itertools.islice(subword_rows(normalized, self.words.subwords), self.max_tokens)
         return tuple(rows) or (self.unknown_row,)
 
 
 def load_tokenizer(data: bytes, tower: TextTower, name: str) -> TextTokenizer:
-    """The tokenizer of a text tower, from the bytes of its file.
+    """Load a text tower's tokenizer from the bytes of its file.
 
     Raises:
-        BundleCorruptError: the tokenizers library cannot read it, or it is not what the tower says.
+        BundleCorruptError: the tokenizers library cannot load it, or it does not match the tower.
     """
-    made = TextTokenizer.from_bytes(data, tower.max_tokens, name)
+    base = TextTokenizer.from_bytes(data, tower.max_tokens, name)
     if tower.words is None:
-        return made.taking_empty_texts() if tower.static else made
-    unknown = made.unknown_id
-    if unknown is None or made.special_tokens:
+        return base.taking_empty_texts() if tower.static else base
+    unknown = base.unknown_id
+    if unknown is None or base.special_tokens:
         raise BundleCorruptError(
-            f"{name}: expected a token for unknown words and no special ones around a text"
+            f"{name}: expected an unknown token and no special tokens around a text"
         )
     return WordTokenizer(
-        tokenizer=made.tokenizer,
-        max_tokens=made.max_tokens,
+        tokenizer=base.tokenizer,
+        max_tokens=base.max_tokens,
         special_tokens=0,
         words=tower.words,
         unknown_row=unknown,
@@ -148,6 +148,6 @@ def load_tokenizer(data: bytes, tower: TextTower, name: str) -> TextTokenizer:
 
 def _unknown(word: str) -> InputError:
     return InputError(
-        f"text: expected words of the model's vocabulary, got {word!r:.80}, which it lacks; "
-        "leave it out, or import the word vectors with another policy for unknown words"
+        f"text: expected words in the model's vocabulary, got {word!r:.80}; remove it, or import "
+        "the word vectors with another policy for unknown words"
     )

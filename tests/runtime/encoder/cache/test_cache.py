@@ -20,8 +20,8 @@ def runs_of(encoder, monkeypatch):
     engine, seen = encoder._text.engine, []
     real = engine.encode_many
 
-    def watched(texts, on_cut):
-        return real((seen.append(item[1]) or item for item in texts), on_cut)
+    def watched(texts, on_truncation):
+        return real((seen.append(item[1]) or item for item in texts), on_truncation)
 
     monkeypatch.setattr(engine, "encode_many", watched)
     return seen
@@ -99,7 +99,7 @@ def test_with_a_policy_a_long_text_is_noticed_even_if_it_is_known(cached):
     cached.encode([long])
     with pytest.raises(InputError, match=r"inputs\[0\]: text: expected at most 32 tokens"):
         cached.encode([long], truncation="error")
-    with pytest.warns(TruncationWarning, match="1 text was cut to 32"):
+    with pytest.warns(TruncationWarning, match="1 text was truncated to 32"):
         cached.encode([long], truncation="warn")
 
 

@@ -87,15 +87,15 @@ def test_known_words_need_no_weights():
 
 def test_a_text_is_cut_between_words():
     tokens = made("subword", max_tokens=12).encode("the cat zebra dog")
-    assert (tokens.ids.tolist(), tokens.cut) == ([0, 1], True)
+    assert (tokens.ids.tolist(), tokens.truncated) == ([0, 1], True)
     tokens = made(max_tokens=3).encode("the cat dog the")
-    assert (tokens.ids.tolist(), tokens.cut) == ([0, 1, 2], True)
-    assert not made(max_tokens=4).encode("the cat dog the").cut
+    assert (tokens.ids.tolist(), tokens.truncated) == ([0, 1, 2], True)
+    assert not made(max_tokens=4).encode("the cat dog the").truncated
 
 
 def test_an_endless_word_is_bounded():
     tokens = made("subword", max_tokens=50).encode("z" * 5_000_000)
-    assert (len(tokens.ids), tokens.cut) == (50, True)
+    assert (len(tokens.ids), tokens.truncated) == (50, True)
 
 
 def test_counts_and_places():

@@ -1,12 +1,22 @@
-"""Which file names a bundle may use: plain relative names that mean the same on every system."""
+"""Validation of manifest values and of the file names a manifest may list."""
 
 import re
 
-from edgeembed_runtime.errors import BundleUnsafeError
+from edgeembed_runtime.errors import BundleCorruptError, BundleUnsafeError
 
 _PART = re.compile(r"[A-Za-z0-9._-]{1,100}")
-# Names that Windows gives to devices, whatever the ending.
+# Windows reserves these names for devices, whatever the extension.
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+
+
+def expect(valid: bool, where: str, expected: str, value: object) -> None:
+    """Require the manifest value at `where` to be valid.
+
+    Raises:
+        BundleCorruptError: `valid` is false.
+    """
+    if not valid:
+        raise BundleCorruptError(f"manifest: {where}: expected {expected}, got {value!r:.200}")
 
 
 def check_name(name: str) -> str:
