@@ -127,7 +127,7 @@ class StandIns:
             import edgeembed
 
             self.text_model(self._cache / "source")
-            edgeembed.convert(self._cache / "source", output, quantize="int8")
+            edgeembed.convert(self._cache / "source", output, quantize="int8", name="minilm")
 
         self._copy("text-bundle", convert_model, path)
 
@@ -145,9 +145,9 @@ class StandIns:
     def word_vectors(self, path):
         """A GloVe file of a few words."""
         rng = np.random.default_rng(1)
-        words = [*WORDS, "king", "queen", "man", "woman"]
+        words = dict.fromkeys((*WORDS, "king", "queen", "man", "woman"))
         rows = [f"{word} {' '.join(f'{x:.4f}' for x in rng.normal(size=16))}" for word in words]
-        Path(path).write_text("\n".join(dict.fromkeys(rows)) + "\n", encoding="utf-8")
+        Path(path).write_text("\n".join(rows) + "\n", encoding="utf-8")
 
     def notes(self, path):
         """A folder of texts."""
@@ -165,7 +165,7 @@ class StandIns:
             small = Image.fromarray(rng.integers(0, 256, (6, 8, 3), np.uint8))
             small.resize((160, 120), Image.Resampling.BICUBIC).save(Path(path) / name)
 
-    def texts(self, path=None, count=400):
+    def sentences(self, path=None, count=400):
         """Sentences: as a list, and, with a path, as a file with one a line."""
         made = _sentences(count)
         if path is not None:
@@ -173,10 +173,13 @@ class StandIns:
         return made
 
     def pairs(self, path):
-        """A tab-separated file of text1, text2, score."""
-        made = _sentences(60)
-        rows = [f"{a}\t{b}\t{i % 6}" for i, (a, b) in enumerate(zip(made, made[1:], strict=False))]
-        Path(path).write_text("text1\ttext2\tscore\n" + "\n".join(rows) + "\n", encoding="utf-8")
+        """A tab-separated file of text1, text2, score: the more words they share, the higher."""
+        rows = ["text1\ttext2\tscore"]
+        for i, text in enumerate(_sentences(60)):
+            words = text.split()
+            words[: 2 * (i % 5)] = WORDS[: 2 * (i % 5)]
+            rows.append(f"{text}\t{' '.join(words)}\t{4 - i % 5}")
+        Path(path).write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
