@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-WORDS = "the cat sat on a mat while rain fell and music played in the station at noon".split()
+SENTENCE = "the cat sat on a mat while rain fell and music played in the station at noon"
+WORDS = SENTENCE.split()
 NOTES = {
     "garden.md": "The tomatoes want water every morning. Cut the roses back in February.\n",
     "car.md": "Winter tires are in the cellar. The next inspection is due in October.\n",

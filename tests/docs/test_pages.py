@@ -1,5 +1,6 @@
 """The pages hang together: links, navigation, generated pages, and the site itself."""
 
+import itertools
 import re
 import subprocess
 import sys
@@ -24,7 +25,7 @@ def tokens_of(page):
 def anchors_of(page):
     """The anchors of a page's headings, as GitHub and the site make them."""
     tokens = tokens_of(page)
-    titles = (b.content for a, b in zip(tokens, tokens[1:], strict=False) if a.tag[:1] == "h")
+    titles = (b.content for a, b in itertools.pairwise(tokens) if a.tag[:1] == "h")
     return {re.sub(r"\s", "-", re.sub(r"[^\w\s-]", "", title.lower())) for title in titles}
 
 
