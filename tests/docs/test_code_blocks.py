@@ -23,6 +23,8 @@ import pytest
 from markdown_it import MarkdownIt
 from typer.testing import CliRunner
 
+from edgeembed.cli.app import app
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 RUN = ("python", "sh")
@@ -61,60 +63,68 @@ def blocks_of(page):
 
 def run_python(code, namespace, line=1):
     """Run code that may hold `await` at its top level, with line numbers of the page."""
-    tree = ast.increment_lineno(ast.parse(textwrap.dedent(code).strip()), line - 1)
+    tree = ast.increment_lineno(ast.parse(textwrap.dedent(code.strip(" "))), line - 1)
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     result = eval(compile(tree, "<block>", "exec", flags=flags), namespace)
     if inspect.iscoroutine(result):
         asyncio.run(result)
 
 
+class CommandError(Exception):
+    """A command of a shell block failed; `line` is its line in the block, from 0."""
+
+    def __init__(self, message, line):
+        super().__init__(message)
+        self.line = line
+
+
 def run_shell(code):
     """Run each command: `edgeembed` by itself in this process, anything else by bash."""
-    from edgeembed.cli.app import app
-
-    for command in code.replace("\\\n", " ").splitlines():
+    for line, command in enumerate(code.splitlines()):
         words = shlex.split(command, comments=True)
-        if words[:1] == ["edgeembed"] and not set(command.split("#")[0]) & set("|&;<>"):
-            arguments = [str(Path(word).expanduser()) for word in words[1:]]
-            done = CliRunner().invoke(app, arguments)
-            code, said = done.exit_code, done.stderr
-        elif words:
+        if not words:
+            continue
+        if words[0] == "edgeembed" and not set(command.split("#")[0]) & set("|&;<>"):
+            done = CliRunner().invoke(app, words[1:])
+            status, said = done.exit_code, done.stderr
+        else:
             program = ["bash", "-euo", "pipefail", "-c", command]
             ran = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
-            code, said = ran.returncode, ran.stderr
-        else:
-            continue
-        if code:
-            raise RuntimeError(f"`{command}` exited with {code}: {said.strip()}")
+            status, said = ran.returncode, ran.stderr
+        if status:
+            raise CommandError(f"`{shlex.join(words)}` exited with {status}: {said}", line)
+
+
+def failure_of(block, namespace, helpers):
+    """Run a block: (line, reason) if it fails, else None."""
+    try:
+        if block.setup:
+            scope = {**namespace, **helpers}
+            run_python(block.setup, scope)
+            namespace |= {name: scope[name] for name in scope.keys() - helpers.keys()}
+        if block.language == "python" and not block.skipped:
+            run_python(block.code, namespace, block.line)
+        if block.language == "sh" and not block.skipped:
+            run_shell(block.code)
+    except CommandError as error:
+        return block.line + error.line, str(error)
+    except Exception as error:
+        frames = inspect.getinnerframes(error.__traceback__) if error.__traceback__ else []
+        lines = [frame.lineno for frame in frames if frame.filename == "<block>"]
+        return lines[-1] if lines else block.line, f"{type(error).__name__}: {error}"
+    return None
 
 
 def run_page(page, stand_ins):
-    """Run the blocks of a page; returns how many ran.
-
-    Raises:
-        AssertionError: the first block that failed, as PAGE:LINE: reason.
-    """
+    """Run the blocks of a page; returns how many ran. Fails with one line, PAGE:LINE: reason."""
     helpers = {n: getattr(stand_ins, n) for n in dir(stand_ins) if not n.startswith("_")}
     namespace, ran = {"__name__": "__main__"}, 0
     for block in blocks_of(page):
-        line = block.line
-        try:
-            if block.setup:
-                scope = {**namespace, **helpers}
-                run_python(block.setup, scope)
-                namespace |= {name: scope[name] for name in scope.keys() - helpers.keys()}
-            if block.language not in RUN or block.skipped:
-                continue
-            if block.language == "python":
-                run_python(block.code, namespace, block.line)
-            else:
-                run_shell(block.code)
-        except Exception as error:
-            frames = inspect.getinnerframes(error.__traceback__) if error.__traceback__ else []
-            line = next((f.lineno for f in reversed(frames) if f.filename == "<block>"), line)
-            message = " ".join(f"{type(error).__name__}: {error}".split())
-            pytest.fail(f"{page.relative_to(ROOT)}:{line}: {message}", pytrace=False)
-        ran += 1
+        if failed := failure_of(block, namespace, helpers):
+            line, reason = failed
+            where = f"{page.relative_to(ROOT)}:{line}"
+            pytest.fail(f"{where}: {' '.join(reason.split())}", pytrace=False)
+        ran += block.language in RUN and not block.skipped
     return ran
 
 
@@ -159,7 +169,7 @@ def test_nearly_all_blocks_run():
 
 BROKEN = {
     "a name that is gone": ("python", "x = 1\nfrom edgeembed import Decoder\n", 4, "ImportError"),
-    "a command that fails": ("sh", "edgeembed inspect nothing\n", 3, "nothing"),
+    "a command that fails": ("sh", "true\nedgeembed inspect nothing\n", 4, "nothing"),
     "an option that is gone": ("sh", "edgeembed inspect nothing --nope\n", 3, "nope"),
     "a shell command": ("sh", "true && false\n", 3, "exited with 1"),
     "a wrong claim": ("python", "assert 1 == 2\n", 3, "AssertionError"),
