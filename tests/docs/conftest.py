@@ -1,5 +1,6 @@
 """What the pages' examples work on: a folder per page, with small real models, notes and photos."""
 
+import itertools
 import shutil
 from pathlib import Path
 
@@ -174,13 +175,15 @@ class StandIns:
         return made
 
     def pairs(self, path):
-        """A tab-separated file of text1, text2, score: the more words they share, the higher."""
-        rows = ["text1\ttext2\tscore"]
-        for i, text in enumerate(_sentences(60)):
-            words = text.split()
-            words[: 2 * (i % 5)] = WORDS[: 2 * (i % 5)]
-            rows.append(f"{text}\t{' '.join(words)}\t{4 - i % 5}")
-        Path(path).write_text("\n".join(rows) + "\n", encoding="utf-8")
+        """A tab-separated file of text1, text2, score: the same text, or another one.
+
+        Any model tells these apart, so that a comparison never fails by chance.
+        """
+        made = _sentences(60)
+        same = [f"{text}\t{text}\t5" for text in made[::2]]
+        other = [f"{a}\t{b}\t1" for a, b in itertools.pairwise(made)]
+        table = "\n".join(["text1\ttext2\tscore", *same, *other])
+        Path(path).write_text(f"{table}\n", encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
