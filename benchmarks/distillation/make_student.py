@@ -71,7 +71,7 @@ def main() -> None:
         texts,
         options.output,
         layers=3,
-        losses=LossWeights(similarity=0.0),  # as measured, docs/distillation-students.md
+        losses=LossWeights(similarity=0.0),  # as measured, docs/notes/students.md
         settings=TrainingSettings(learning_rate=5e-4, evaluate_every=80, patience=6),
         held_out=400,
         work_dir=options.work_dir,

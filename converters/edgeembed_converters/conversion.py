@@ -51,7 +51,8 @@ def convert(
 ) -> ConversionReport:
     """Turn a trained encoder into a bundle, and prove that it returns the same vectors.
 
-    Encoders of texts, of images (docs/image-models.md), or of both in one space (CLIP, SigLIP).
+    Encoders of texts, of images (docs/how-to/convert-image-models.md), or of both in one space
+    (CLIP, SigLIP).
 
     Args:
         source: a sentence-transformers, transformers or timm directory, a Hub id (needs the extra
@@ -64,13 +65,13 @@ def convert(
             out; the report's notes say so.
         budget: what "int8" and "int8-portable" may lose.
         mobile: add files for phones: every variant in ORT format with the list of its operators,
-            and a variant of fixed lengths (docs/bundle-format.md).
+            and a variant of fixed lengths (docs/reference/bundle-format.md).
         pooling: overrides the model's own; if it names none, "mean" is assumed and noted.
         normalize: whether vectors have unit length; overrides the model's own behavior.
         max_tokens: overrides the model's own limit; required for a live module.
         prompts: by name; overrides the model's own.
         rotate: rotate the space so that truncated vectors (`truncate_dim`) keep more; full vectors
-            keep all their cosines. "learned" keeps more than "pca" (docs/matryoshka.md).
+            keep all their cosines. "learned" keeps more than "pca": docs/how-to/shorter-vectors.md.
         rotate_on: texts like those that will be encoded, to fit the rotation on; by default
             built-in texts and words of the model's own vocabulary.
         name: of the bundle; by default the source's.

@@ -90,8 +90,8 @@ def compose_classifier(
 
     An image's vector is the probability-weighted mean of its likeliest labels' vectors (ConSE), in
     one ONNX graph; the text tower is the text bundle's own, unchanged. It knows what the classifier
-    was trained to tell apart, and little else: docs/image-models.md has figures. The bundle has a
-    space of its own, so that an index of texts alone has to be made anew.
+    was trained to tell apart, and little else: docs/notes/image-models.md has figures. The bundle
+    has a space of its own, so an index of texts alone has to be built anew.
 
     Args:
         classifier: a live module from (n, 3, h, w) float32 to (n, classes) logits.

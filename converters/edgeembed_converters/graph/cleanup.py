@@ -34,7 +34,7 @@ def rename_output(model: onnx.ModelProto, old: str, new: str) -> onnx.ModelProto
 
 
 def name_axes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Name the dynamic axes of every input and output as docs/bundle-format.md does."""
+    """Name the dynamic axes of every input and output as docs/reference/bundle-format.md does."""
     for value in (*model.graph.input, *model.graph.output):
         for axis, name in zip(value.type.tensor_type.shape.dim, AXES, strict=False):
             if not axis.HasField("dim_value"):

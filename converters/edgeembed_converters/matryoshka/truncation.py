@@ -28,7 +28,7 @@ class TruncationReport:
 
     @property
     def holds(self) -> bool:
-        """Whether it keeps enough to be listed in a manifest: see docs/matryoshka.md."""
+        """Whether it keeps enough for a manifest to list it: see docs/how-to/shorter-vectors.md."""
         return self.pairs_spearman >= MIN_SPEARMAN and self.retrieval_overlap >= MIN_OVERLAP
 
 

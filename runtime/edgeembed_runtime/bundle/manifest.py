@@ -1,4 +1,4 @@
-"""The manifest of a bundle (`edgeembed.json`) as frozen dataclasses. See docs/bundle-format.md."""
+"""The manifest of a bundle, `edgeembed.json` (docs/reference/bundle-format.md), as dataclasses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Names of the inputs, outputs and free axes of a bundle's graphs (docs/bundle-format.md)."""
+"""Names of the inputs, outputs and axes of a bundle's graphs (docs/reference/bundle-format.md)."""
 
 INPUT_IDS = "input_ids"
 ATTENTION_MASK = "attention_mask"

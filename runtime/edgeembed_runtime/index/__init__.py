@@ -1,1 +1,1 @@
-"""A crash-safe index of documents and vectors in a directory: see docs/index-format.md."""
+"""A crash-safe index of documents and vectors in a directory (docs/reference/index-format.md)."""

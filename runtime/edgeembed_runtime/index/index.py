@@ -310,7 +310,7 @@ class Index:
         Args:
             query: a text, or a (dim,) vector.
             k: at least 1; fewer hits come back only where fewer documents match, or score enough.
-            where: a filter on metadata; see docs/index-format.md.
+            where: a filter on metadata; see docs/reference/index-format.md.
             mode: dense (cosine), keyword (BM25) or hybrid (both, fused by rank).
             exact: never search approximately; then the hits are the true neighbors.
             exclude: keys that may not be found.

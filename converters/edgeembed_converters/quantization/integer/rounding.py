@@ -15,7 +15,7 @@ from edgeembed_converters.quantization.trial.bits import LEVELS, Bits
 
 # Of the mean of the diagonal. The paper takes 0.01. From 0.02 to 1 the mean closeness of MiniLM and
 # of multilingual-e5-small hardly changes, but with little of it some text that is unlike those that
-# were calibrated on is far off (docs/quantization.md).
+# were calibrated on is far off (docs/notes/quantization.md).
 _DAMPING = 1.0
 _BLOCK = 128
 

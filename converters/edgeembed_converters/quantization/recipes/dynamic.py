@@ -27,7 +27,7 @@ from edgeembed_runtime.errors import ConversionError
 # For layers with a second pass: less has to move into the weights where the input loses less.
 _SMOOTHING_WITH_RESIDUAL = 0.4
 # The paper's strength of 0.5 is worse than none where scales are dynamic; from 0.7 to 0.85 next to
-# nothing changes (docs/quantization.md). A model without outliers may do better without.
+# nothing changes (docs/notes/quantization.md). A model without outliers may do better without.
 _STRENGTHS = (None, 0.75)
 # Shares of the layers that get a second pass, where the rest is not enough.
 _SHARES = (1 / 24, 1 / 12, 1 / 6, 1 / 4, 1 / 3, 1 / 2, 2 / 3, 5 / 6, 1)

@@ -13,7 +13,7 @@ class Budget:
     """The least closeness to the original; each is compared with the same field of `Fidelity`.
 
     The default keeps a model within about 0.1 points on the STS and retrieval tasks that
-    docs/quantization.md lists.
+    docs/notes/quantization.md lists.
     """
 
     mean_cosine: float = 0.9975

@@ -31,7 +31,7 @@ _Word = tuple[int, int, Sequence[int]]
 
 @dataclass(frozen=True, kw_only=True)
 class WordTokenizer(TextTokenizer):
-    """Splits text into words and looks up their rows; see docs/bundle-format.md.
+    """Splits text into words and looks up their rows; see docs/reference/bundle-format.md.
 
     Only the vocabulary of `tokenizer` is used, which cannot look up a word before splitting it.
     """
