@@ -1,1 +1,1 @@
-"""Composing: a classifier of images and an encoder of texts as one text-image space."""
+"""Composing: an image classifier and a text encoder as one text-image space."""

@@ -1,4 +1,4 @@
-"""A classifier of images and a bundle of texts as one bundle, in the texts' own space."""
+"""Compose an image classifier and a text bundle into one bundle, in the texts' own space."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -46,10 +46,10 @@ _TRAINED = "a projection was trained on images of {names} names: others are foun
 class Composition:
     """How an image's labels become its vector.
 
-    The likeliest `top` labels count, by the classifier's probabilities at `temperature`. `template`
-    is how a label is said. A projection that is trained on `examples` learns the less, the higher
-    `strength` is. `logit_scale` is what cosines are multiplied by before the softmax of
-    `Encoder.classify`. The numbers are those that did best in benchmarks/images/photo_search.py.
+    The `top` most likely labels count, by the classifier's probabilities at `temperature`.
+    `template` turns a label into a phrase. `strength` regularizes the projection that is trained on
+    `examples`. `logit_scale` multiplies cosines before the softmax of `Encoder.classify`. The
+    defaults did best in benchmarks/images/photo_search.py.
     """
 
     top: int = 50
@@ -59,7 +59,11 @@ class Composition:
     logit_scale: float = 20.0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be."""
+        """Refuse values out of range.
+
+        Raises:
+            InputError: there is one.
+        """
         if type(self.top) is not int or self.top < 1:
             raise InputError(f"top: expected a positive number, got {self.top!r}")
         for name in ("temperature", "strength", "logit_scale"):
@@ -86,35 +90,35 @@ def compose_classifier(
     overwrite: bool = False,
     on_step: OnStep | None = None,
 ) -> ConversionReport:
-    """Make photo search out of a classifier: texts find images, in the text model's own space.
+    """Turn a classifier into photo search: texts find images, in the text model's own space.
 
-    An image's vector is the probability-weighted mean of its likeliest labels' vectors (ConSE), in
-    one ONNX graph; the text tower is the text bundle's own, unchanged. It knows what the classifier
-    was trained to tell apart, and little else: docs/notes/image-models.md has figures. The bundle
-    has a space of its own, so an index of texts alone has to be built anew.
+    An image's vector is the probability-weighted mean of its most likely labels' vectors (ConSE),
+    in one ONNX graph; the text tower is the text bundle's own, unchanged. It knows the classes that
+    the classifier was trained on, and little else: see docs/notes/image-models.md. The bundle has
+    its own space fingerprint, so existing indexes of texts must be rebuilt.
 
     Args:
         classifier: a live module from (n, 3, h, w) float32 to (n, classes) logits.
-        labels: one for each class, in order; names that mean the same with commas between.
-        text_bundle: the directory of a bundle of texts.
+        labels: one per class, in order; synonyms are separated by commas.
+        text_bundle: the directory of a text bundle.
         output: the directory to write. It appears whole, at the end, or not at all.
-        preprocess: how the classifier's images are prepared: a Preprocess, or a transform of
-            torchvision. A timm model brings its own.
+        preprocess: of the classifier's images: a Preprocess, or a torchvision transform. A timm
+            model has its own.
         composition: how labels become a vector.
-        examples: images of your own by their names, a folder or a list each: a small projection
-            is trained on them. What they name is found far better, anything else a little worse.
+        examples: your own images by name, a folder or a list each: a small projection is trained
+            on them. What they name is found far better, anything else a little worse.
         quantize: variants to add to the image tower, as in `convert`.
         budget: what "int8" and "int8-portable" may lose.
         calibration_images: as in `convert`.
         name: of the bundle.
-        overwrite: replace a bundle that stands at `output`; anything else is never replaced.
+        overwrite: replace a bundle at `output`; anything else is never replaced.
         on_step: called with a few words as each step begins.
 
     Raises:
         InputError: labels and classes do not match, or an option is unknown.
         UnsupportedModelError: the classifier cannot be run on images.
         ExportError: the exporter failed.
-        ParityError: the exported model does not give PyTorch's vectors.
+        ParityError: the exported model does not return PyTorch's vectors.
         BundleError: the text bundle is damaged.
         StorageError: the disk is full, or `output` is taken.
     """
@@ -210,7 +214,7 @@ def _source(
     name: str | None,
     examples: int,
 ) -> ImageSource:
-    """The image tower; its weights are known by all that decides an image's vector."""
+    """The image tower; its weights' hash covers everything that decides an image's vector."""
     both = f"{state_sha256(model)} {model.top} {model.temperature} {texts.space}"
     return replace(
         plain,

@@ -1,4 +1,4 @@
-"""Labels of a classifier as vectors of a text encoder."""
+"""A classifier's labels as vectors of a text encoder."""
 
 from collections.abc import Sequence
 
@@ -12,11 +12,11 @@ Vectors = NDArray[np.float32]
 
 
 def label_vectors(encoder: Encoder, labels: Sequence[str], template: str) -> Vectors:
-    """One vector of unit length for each label: (n, d) float32.
+    """A unit vector for each label: (n, d) float32.
 
-    A label is a name, or several that mean the same, with commas between: "car, automobile". Four
-    ways to say it are averaged: all names in the template, the first name in it, all names alone,
-    and the mean of each alone. That finds more photos than the best of them by itself.
+    A label is a name, or synonyms separated by commas: "car, automobile". The vector averages four
+    phrasings: all names in the template, the first name in the template, all names alone, and the
+    mean of each name alone. That finds more photos than any of them by itself.
     """
     names = [_names(label) for label in labels]
     flat = [name for group in names for name in group]
@@ -33,7 +33,7 @@ def label_vectors(encoder: Encoder, labels: Sequence[str], template: str) -> Vec
 
 
 def name_vectors(encoder: Encoder, names: Sequence[str], template: str) -> Vectors:
-    """What people may search for by a name: the name alone and in the template, (n, d) float32."""
+    """A unit vector for each name, from the name alone and in the template: (n, d) float32."""
     alone = _unit(_encoded(encoder, list(names)))
     return _unit(alone + _unit(_encoded(encoder, [template.format(name) for name in names])))
 

@@ -1,7 +1,7 @@
-"""An image as the mean of the labels that a classifier sees in it.
+"""An image as the mean of the labels that a classifier predicts.
 
-ConSE: Norouzi et al., ICLR 2014, https://arxiv.org/abs/1312.5650. The projection that may be added
-is trained as DeViSE's is, on pairs of images and texts: Frome et al., NeurIPS 2013.
+ConSE: Norouzi et al., ICLR 2014, https://arxiv.org/abs/1312.5650. The optional projection is
+trained on image-text pairs, like DeViSE: Frome et al., NeurIPS 2013.
 """
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class ProbabilityMean(nn.Module):
-    """Pixels to the probability-weighted mean of the vectors of the likeliest labels."""
+    """Pixels to the probability-weighted mean of the most likely labels' vectors."""
 
     label_vectors: Tensor
     projection: Tensor | None
@@ -23,14 +23,14 @@ class ProbabilityMean(nn.Module):
         temperature: float,
         projection: Tensor | None = None,
     ) -> None:
-        """Put the parts together.
+        """Assemble the parts.
 
         Args:
             classifier: (n, 3, h, w) float32 to (n, classes) logits.
-            label_vectors: (classes, d) float32, of unit length.
+            label_vectors: (classes, d) float32 unit vectors.
             top: how many labels count.
-            temperature: what logits are divided by; above 1, unlikely labels count for more.
-            projection: (classes, d), applied to logits less their mean; what it gives is added.
+            temperature: divides the logits; above 1, unlikely labels count more.
+            projection: (classes, d), applied to centered logits and added to the mean.
         """
         super().__init__()
         self.classifier = classifier
@@ -40,18 +40,18 @@ class ProbabilityMean(nn.Module):
         self.register_buffer("projection", projection)
 
     def forward(self, pixel_values: Tensor) -> Tensor:
-        """(n, 3, h, w) float32 to (n, d), of no fixed length."""
+        """(n, 3, h, w) float32 to (n, d), not normalized."""
         return self.from_logits(self.classifier(pixel_values))
 
     def from_logits(self, logits: Tensor) -> Tensor:
         """(n, classes) to (n, d)."""
-        likeliest = torch.softmax(logits / self.temperature, dim=-1).topk(self.top, dim=-1)
-        vectors = self.label_vectors[likeliest.indices]
-        mean = (likeliest.values.unsqueeze(-1) * vectors).sum(dim=1)
+        likely = torch.softmax(logits / self.temperature, dim=-1).topk(self.top, dim=-1)
+        vectors = self.label_vectors[likely.indices]
+        mean = (likely.values.unsqueeze(-1) * vectors).sum(dim=1)
         mean = nn.functional.normalize(mean, dim=-1)
         return mean if self.projection is None else mean + centered(logits) @ self.projection
 
 
 def centered(logits: Tensor) -> Tensor:
-    """Logits less their mean, (n, classes): a constant added to all of them says nothing."""
+    """Logits minus their mean, (n, classes): a constant offset carries no information."""
     return logits - logits.mean(dim=-1, keepdim=True)

@@ -1,4 +1,4 @@
-"""A small projection, trained on images of one's own and their names."""
+"""A small projection, trained on the user's images and their names."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,15 +25,15 @@ def trained_projection(
     template: str,
     strength: float,
 ) -> Tensor:
-    """What to add to a model's vectors so that images come near to their names: (classes, d).
+    """Train the matrix (classes, d) that moves a model's image vectors towards their names.
 
     Args:
         model: without a projection.
-        examples: images by their names.
+        examples: images by name.
         encoder: of texts.
-        preprocess: how the classifier's images are prepared.
-        template: as in `label_vectors`.
-        strength: of ridge regression: the higher, the less is learnt.
+        preprocess: of the classifier's images.
+        template: as for `label_vectors`.
+        strength: of the ridge penalty; the higher, the less is learned.
 
     Raises:
         InputError: there are no images, or one cannot be read.
@@ -45,12 +45,12 @@ def trained_projection(
 
 
 def fitted(model: ProbabilityMean, logits: Tensor, wanted: Tensor, strength: float) -> Tensor:
-    """Ridge regression from (n, classes) logits to what lacks to the (n, d) wanted vectors."""
+    """Ridge regression from (n, classes) logits to the residual of the (n, d) wanted vectors."""
     seen = centered(logits).double()
-    lacking = (wanted - model.from_logits(logits)).double()
+    residual = (wanted - model.from_logits(logits)).double()
     gram = seen @ seen.T
     ridge = strength * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
-    return (seen.T @ torch.linalg.solve(gram + ridge, lacking)).float()
+    return (seen.T @ torch.linalg.solve(gram + ridge, residual)).float()
 
 
 def _pixels(

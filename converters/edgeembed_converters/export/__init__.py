@@ -1,1 +1,1 @@
-"""Export: a PyTorch text encoder as one ONNX graph, pooling, head and normalization inside."""
+"""Export: an encoder as one ONNX graph, with pooling, head and normalization inside."""

@@ -1,6 +1,6 @@
 """Export of the backbone by Optimum, for architectures that it supports better.
 
-Optimum's graph ends in token vectors; pooling and head, exported by torch.onnx, are joined to it.
+Optimum's graph ends with token vectors; pooling and head are exported by torch.onnx and appended.
 """
 
 import tempfile
@@ -32,7 +32,7 @@ def export_with_optimum(source: TextSource) -> onnx.ModelProto:
 
     Raises:
         MissingExtraError: optimum-onnx is not installed.
-        UnsupportedModelError: the source is a live module, or needs inputs that text has not.
+        UnsupportedModelError: the source is a live module, or needs other inputs.
         ExportError: Optimum could not export it.
     """
     try:
@@ -62,7 +62,7 @@ def export_with_optimum(source: TextSource) -> onnx.ModelProto:
 
 def _text_inputs_only(model: onnx.ModelProto) -> onnx.ModelProto:
     names = {value.name for value in model.graph.input}
-    if "token_type_ids" in names:  # of one text, they are zeros
+    if "token_type_ids" in names:  # zeros for single texts
         model = drop_input(model, "token_type_ids", INPUT_IDS)
     extra = names - {*TEXT_INPUTS, "token_type_ids"}
     if extra:
@@ -90,7 +90,7 @@ def _join(backbone: onnx.ModelProto, source: TextSource) -> onnx.ModelProto:
         io_map=[(hidden_name, f"{_HEAD}hidden")],
         outputs=[f"{_HEAD}{EMBEDDING}", hidden_name],
     )
-    # merge_models keeps both models' imports, and the quantizer refuses one domain named twice.
+    # merge_models keeps both models' imports; the quantizer refuses duplicate domains.
     versions = {item.domain: item.version for item in joined.opset_import}
     del joined.opset_import[:]
     joined.opset_import.extend(
@@ -101,7 +101,7 @@ def _join(backbone: onnx.ModelProto, source: TextSource) -> onnx.ModelProto:
 
 
 def _tie_mask(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Feed the head the backbone's own mask, and give the output its plain name."""
+    """Feed the backbone's mask to the head, and restore the output's name."""
     graph = model.graph
     names = {f"{_HEAD}mask": ATTENTION_MASK, f"{_HEAD}{EMBEDDING}": EMBEDDING}
     for node in graph.node:

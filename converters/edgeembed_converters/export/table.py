@@ -1,4 +1,4 @@
-"""A table of vectors as a graph: rows by ids, their weighted mean, and unit length if asked for."""
+"""A table of vectors as a graph: look up rows, take their weighted mean, maybe normalize."""
 
 from typing import Literal, get_args
 
@@ -15,37 +15,36 @@ from edgeembed_runtime.bundle.signature import ATTENTION_MASK, EMBEDDING, INPUT_
 Rows = Literal["fp32", "fp16", "int8"]
 ROWS: tuple[Rows, ...] = get_args(Rows)
 _BYTES: dict[Rows, int] = {"fp32": 4, "fp16": 2, "int8": 1}
-# What one ONNX file can hold, less what is in it beside the table.
+# The limit of one ONNX file, less room for everything but the table.
 _MAX_BYTES = (1 << 31) - (1 << 20)
-# Keeps a division by the length of a vector of zeros finite.
+# Avoids division by zero for a vector of zeros.
 _TINY = 1e-12
 
 
 def table_fits(shape: tuple[int, int], rows: Rows) -> bool:
-    """Whether one ONNX file can hold a table of this shape."""
+    """Whether a table of this shape fits into one ONNX file."""
     scales = 4 if rows == "int8" else 0
     return shape[0] * (shape[1] * _BYTES[rows] + scales) <= _MAX_BYTES
 
 
 def table_graph(table: NDArray[np.float32], rows: Rows, *, normalize: bool) -> bytes:
-    """An ONNX model from ids and weights, (n, t) int64 each, to the weighted means: (n, d) float32.
+    """An ONNX model from ids and weights, (n, t) int64 each, to weighted means: (n, d) float32.
 
-    The weights are the input attention_mask: 0 for padding, and otherwise 1, unless some tokens
-    count less than others.
+    The weights are the input attention_mask: 0 for padding, 1 for tokens, or other weights.
 
     Args:
         table: (ids, d) float32.
-        rows: how it is stored: as it is, in 16 bits, or in 8 bits with a scale for each row.
-        normalize: to unit length; a vector of zeros stays one.
+        rows: how it is stored: in float32, float16, or int8 with a scale per row.
+        normalize: to unit length; a vector of zeros stays zero.
     """
-    looked_up, tensors = _looked_up(table, rows)
+    lookup, tensors = _lookup(table, rows)
     share = "share" if rows != "int8" else "plain_share"
     nodes = [
-        *looked_up,
+        *lookup,
         helper.make_node("Cast", [ATTENTION_MASK], ["weights"], to=TensorProto.FLOAT),
         helper.make_node("ReduceSum", ["weights", "one"], ["total"], keepdims=1),
         helper.make_node("Div", ["weights", "total"], [share]),
-        # Scales belong to rows as shares do: one product for a row, not one for each number in it.
+        # Scales, like shares, belong to rows: one product per row instead of one per number.
         *([helper.make_node("Mul", [share, "scale"], ["share"])] if rows == "int8" else []),
         helper.make_node("Unsqueeze", ["share", "one"], ["share_row"]),
         helper.make_node("MatMul", ["share_row", "vectors"], ["mean_row"]),
@@ -71,10 +70,10 @@ def table_graph(table: NDArray[np.float32], rows: Rows, *, normalize: bool) -> b
     return model.SerializeToString(deterministic=True)
 
 
-def _looked_up(
+def _lookup(
     table: NDArray[np.float32], rows: Rows
 ) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
-    """Nodes that give the value "vectors", (n, t, d), and for int8 "scale", (n, t)."""
+    """Nodes that compute "vectors", (n, t, d), and for int8 "scale", (n, t)."""
     if rows == "fp32":
         stored = [numpy_helper.from_array(table, "table")]
         return [helper.make_node("Gather", ["table", INPUT_IDS], ["vectors"])], stored

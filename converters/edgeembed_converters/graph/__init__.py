@@ -1,1 +1,1 @@
-"""ONNX graphs: cleaned, probed, and rewritten pass by pass."""
+"""ONNX graphs: clean-up, probing, and rewriting passes."""

@@ -1,4 +1,4 @@
-"""What a graph works out again for every text though it is the same for all that are not padded."""
+"""Constant folding for unpadded texts: what a graph recomputes although it never changes."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from edgeembed_runtime.engine.base import feeds
 
 @dataclass(frozen=True, kw_only=True)
 class _Operand:
-    """An operand of a node that no text's content has a part in, and the one that it has."""
+    """The two operands of a node: `same` does not depend on the token ids, `own` does."""
 
     node: onnx.NodeProto
     same: str
@@ -24,10 +24,10 @@ class _Operand:
 
 
 def fold_invariants(model: onnx.ModelProto, lengths: Sequence[int]) -> None:
-    """Leave out factors that are all ones, and make rows that all tokens share a constant.
+    """Drop factors that are all ones, and turn rows that all tokens share into constants.
 
-    The first is the mask of pooling, the second the token type of BERT. What is seen at every one
-    of `lengths` is taken to hold at all.
+    The former is the pooling mask, the latter BERT's token types. What holds at each of `lengths`
+    is assumed to hold at every length.
     """
     found = list(_operands(model.graph))
     names = sorted({name for each in found for name in (each.same, each.own)})
@@ -47,16 +47,16 @@ def fold_invariants(model: onnx.ModelProto, lengths: Sequence[int]) -> None:
 
 def _operands(graph: onnx.GraphProto) -> Iterator[_Operand]:
     constant = {tensor.name for tensor in graph.initializer}
-    of_texts = _made_of_ids(graph)
+    of_ids = _made_of_ids(graph)
     for node in graph.node:
-        if node.op_type in ("Add", "Mul") and len(of_texts.intersection(node.input)) == 1:
-            own, same = sorted(node.input, key=lambda name: name not in of_texts)
+        if node.op_type in ("Add", "Mul") and len(of_ids.intersection(node.input)) == 1:
+            own, same = sorted(node.input, key=lambda name: name not in of_ids)
             if same not in constant:
                 yield _Operand(node=node, same=same, own=own)
 
 
 def _made_of_ids(graph: onnx.GraphProto) -> set[str]:
-    """Names of the values that depend on the ids themselves, not only on how many there are."""
+    """Names of the values that depend on the ids themselves, not just on their number."""
     found = {INPUT_IDS}
     for node in graph.node:
         if node.op_type != "Shape" and found.intersection(node.input):

@@ -1,4 +1,4 @@
-"""Attention without a mask as one operator, which keeps no scores: onnxruntime's, on the CPU.
+"""Fuse unmasked attention into onnxruntime's CPU operator, which never stores the scores.
 
 Source: MultiHeadAttention of https://onnxruntime.ai/docs/reference/operators/ContribOperators.html
 """
@@ -16,13 +16,13 @@ from edgeembed_runtime.engine.base import feeds
 
 _HEADS_FIRST = [0, 2, 1, 3]
 _KEYS_TRANSPOSED = [0, 2, 3, 1]
-# Of the text that shows the shapes; no number of heads or width is likely to be the same.
+# The length of the probe text: unlikely to equal a number of heads or a width.
 _TOKENS = 7
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Attention:
-    """One attention of a graph: names of (n, t, heads x width) values, and how it scales scores."""
+    """One attention block: names of (n, t, heads x width) values, and the scale of its scores."""
 
     query: str
     key: str
@@ -33,9 +33,9 @@ class _Attention:
 
 
 def fuse_attention(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Replace every attention that has the plain form and no mask. Changes and returns `model`.
+    """Replace every attention block of the plain form. Changes and returns `model`.
 
-    Nodes that nobody needs any more stay: see `drop_unused`.
+    Leaves nodes that are no longer needed: see `drop_unused`.
     """
     graph = _Graph(model.graph)
     found = [a for node in model.graph.node if (a := graph.attention(node)) is not None]
@@ -64,7 +64,7 @@ def _fused(attention: _Attention, heads: int) -> onnx.NodeProto:
 
 
 def _heads(model: onnx.ModelProto, found: Sequence[_Attention]) -> Mapping[str, int]:
-    """The number of heads of every attention, by its output, where all its values have as many."""
+    """The number of heads of each attention block, by its output, where its values agree."""
     names = {name for a in found for name in (a.query, a.key, a.value, a.output, a.query_heads)}
     text = feeds(np.zeros((1, _TOKENS), np.int64))
     heads: dict[str, int] = {}
@@ -78,7 +78,7 @@ def _heads(model: onnx.ModelProto, found: Sequence[_Attention]) -> Mapping[str, 
 
 
 class _Graph:
-    """A graph that can be followed from value to value."""
+    """A graph with an index of producers and consumers."""
 
     def __init__(self, graph: onnx.GraphProto) -> None:
         self._made_by = {name: node for node in graph.node for name in node.output}
@@ -89,7 +89,7 @@ class _Graph:
                 self._users.setdefault(name, []).append(node)
 
     def attention(self, softmax: onnx.NodeProto) -> _Attention | None:
-        """The attention around a Softmax, if it is of the plain form.
+        """The attention block around a Softmax, if it has the plain form.
 
         Reshape(Transpose(Softmax(scale * Q @ K) @ V)), where Q, K and V are Transpose(Reshape(x)).
         """
@@ -118,7 +118,7 @@ class _Graph:
         )
 
     def _unscaled(self, name: str) -> tuple[str, float]:
-        """A value before it was multiplied or divided by one number, and the factor."""
+        """The value before multiplication or division by a scalar, and the factor."""
         node = self._made_by.get(name)
         if node is None or node.op_type not in ("Mul", "Div"):
             return name, 1.0
@@ -129,7 +129,7 @@ class _Graph:
         return node.input[0], number if node.op_type == "Mul" else 1 / number
 
     def _before_heads(self, name: str, order: Sequence[int]) -> str | None:
-        """What was split into heads and transposed."""
+        """The value that was split into heads and transposed."""
         transpose = self._made_by.get(name)
         if transpose is None or not _transposes(transpose, order):
             return None
@@ -137,7 +137,7 @@ class _Graph:
         return reshape.input[0] if reshape is not None and reshape.op_type == "Reshape" else None
 
     def _after_heads(self, name: str) -> str | None:
-        """What comes of the heads when they stand side by side again."""
+        """The value with the heads merged again."""
         transpose = self._only_user(name, "Transpose")
         if transpose is None or not _transposes(transpose, _HEADS_FIRST):
             return None

@@ -1,4 +1,4 @@
-"""Linear layers in a graph: products with a matrix of weights."""
+"""Linear layers in a graph: products with a weight matrix."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ from edgeembed_converters.graph.editing import count_uses
 
 @dataclass(frozen=True, kw_only=True)
 class WeightMatrix:
-    """An (in, out) matrix of weights, and the names of all values that are multiplied by it."""
+    """An (in, out) weight matrix, and the names of all values that are multiplied by it."""
 
     tensor: onnx.TensorProto
     inputs: tuple[str, ...]
 
 
 def weight_matrices(graph: onnx.GraphProto) -> dict[str, WeightMatrix]:
-    """Every matrix that a graph only uses as the right side of MatMul, by its name."""
+    """Every matrix that is only used as the right operand of MatMul, by name."""
     tensors = {tensor.name: tensor for tensor in graph.initializer if len(tensor.dims) == 2}
     uses = count_uses(graph)
     inputs: dict[str, list[str]] = {}
@@ -31,7 +31,7 @@ def weight_matrices(graph: onnx.GraphProto) -> dict[str, WeightMatrix]:
 
 
 def linear_nodes(graph: onnx.GraphProto) -> list[tuple[onnx.NodeProto, onnx.TensorProto]]:
-    """Every MatMul by a matrix of weights that no other node uses, and that matrix."""
+    """Every MatMul by a weight matrix that no other node uses, with that matrix."""
     own = {
         name: matrix.tensor
         for name, matrix in weight_matrices(graph).items()

@@ -1,7 +1,7 @@
-"""Linear layers that read the same tensor, merged into one: query, key and value, mostly.
+"""Merge linear layers that read the same tensor: mostly query, key and value.
 
 One wide MatMul costs less than three narrow ones, and in int8 the input is quantized once instead
-of three times. The numbers stay the same: each output column is the same dot product as before.
+of three times. Results do not change: each output column is the same dot product as before.
 """
 
 from collections import defaultdict
@@ -17,7 +17,7 @@ from edgeembed_converters.graph.linears import linear_nodes
 
 @dataclass(frozen=True, kw_only=True)
 class _Linear:
-    """y = x @ weight + bias, as the exporter writes it: a MatMul and the Add behind it."""
+    """y = x @ weight + bias, as the exporter writes it: a MatMul followed by an Add."""
 
     matmul: onnx.NodeProto
     add: onnx.NodeProto
@@ -85,7 +85,7 @@ def _merge(
             axis=-1,
         ),
     ]
-    # The first of the group stands before every user of the group, so its place is a safe one.
+    # The first layer of the group precedes all consumers of the group.
     place = min(_position(graph, linear.matmul) for linear in group)
     for linear in group:
         graph.node.remove(linear.matmul)

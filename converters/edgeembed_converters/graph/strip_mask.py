@@ -1,7 +1,6 @@
-"""A graph for texts that are never padded: it takes no mask into account, and refuses padding.
+"""Strip the attention mask: a faster graph for unpadded texts, which refuses padding.
 
-The runtime runs one text at a time on a CPU, where the mask only adds zeros to every score of
-attention.
+On a CPU the runtime runs one text at a time; the mask then only adds zeros to the scores.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,19 +16,19 @@ from edgeembed_converters.graph.probe import probe_values
 from edgeembed_runtime.bundle.signature import ATTENTION_MASK, INPUT_IDS
 from edgeembed_runtime.engine.base import feeds
 
-# The name of the node is what onnxruntime's message shows of a run that fails.
+# The name of the node that fails, which onnxruntime's message shows.
 REFUSAL = "this_model_takes_no_padding"
 
 
 def unpadded(model: onnx.ModelProto, max_tokens: int) -> onnx.ModelProto | None:
-    """A copy of the model that is faster and takes no padding; None where no mask can go.
+    """A faster copy of the model that takes no padding; None if no mask can be stripped.
 
-    A mask goes where it was seen to add zeros at every length tried, up to `max_tokens`; those of
-    sliding windows and of relative positions stay. A run with a mask that is not all ones fails.
+    A mask is stripped if it adds only zeros at every length tried, up to `max_tokens`; those of
+    sliding windows and relative positions stay. A run with a mask that is not all ones fails.
     """
     copy = copied(model)
     lengths = sorted({1, 2, 7, 64, max_tokens})
-    skipped = _masks_that_add_nothing(copy, lengths)
+    skipped = _no_op_masks(copy, lengths)
     if not skipped:
         return None
     replace_inputs(copy.graph.node, skipped)
@@ -40,10 +39,10 @@ def unpadded(model: onnx.ModelProto, max_tokens: int) -> onnx.ModelProto | None:
     return copy
 
 
-def _masks_that_add_nothing(model: onnx.ModelProto, lengths: Sequence[int]) -> Mapping[str, str]:
-    """Names of masked scores, and of the scores alone.
+def _no_op_masks(model: onnx.ModelProto, lengths: Sequence[int]) -> Mapping[str, str]:
+    """The names of masked scores whose mask does nothing, each with the unmasked scores.
 
-    A mask is added to scores, or says where they are replaced.
+    A mask is added to the scores, or selects where they are replaced.
     """
     softmaxed = {node.input[0] for node in model.graph.node if node.op_type == "Softmax"}
     masked = [node for node in model.graph.node if node.output[0] in softmaxed]
@@ -67,7 +66,7 @@ def _masks_that_add_nothing(model: onnx.ModelProto, lengths: Sequence[int]) -> M
 
 
 def _refuse_padding(graph: onnx.GraphProto) -> None:
-    """Let the graph look up row 1 of a table of one row if anything is padding."""
+    """Make the graph fail on padding: it then looks up row 1 of a table with one row."""
     ids, mask, checked = INPUT_IDS, ATTENTION_MASK, f"unpadded_{INPUT_IDS}"
     replace_inputs(graph.node, {ids: checked})
     constants = {"zero_row": np.zeros(1, np.int64), "one": np.array(1, np.int64)}

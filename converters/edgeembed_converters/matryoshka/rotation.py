@@ -1,7 +1,6 @@
-"""A rotation of a space after which its first components alone say the most.
+"""Rotate a space so that its first components carry the most information.
 
-Turning all vectors alike changes no cosine and no distance between whole vectors; it decides what
-is left when they are cut.
+A rotation changes no cosine and no distance between full vectors; it decides what truncation keeps.
 """
 
 import hashlib
@@ -24,7 +23,7 @@ from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
 RotationKind = Literal["pca", "learned"]
 ROTATIONS: tuple[RotationKind, ...] = get_args(RotationKind)
-# Of the model's own vocabulary, beside the built-in texts.
+# From the model's own vocabulary, in addition to the built-in texts.
 _MAX_WORDS = 3000
 _TEXTS_AT_ONCE = 32
 _MIN_LETTERS = 3
@@ -32,10 +31,10 @@ _MIN_TEXTS = 32
 
 
 class Rotate(nn.Module):
-    """Turns vectors by an orthogonal matrix."""
+    """Multiplies vectors by an orthogonal matrix."""
 
     def __init__(self, matrix: NDArray[np.float32], kind: RotationKind) -> None:
-        """`matrix` is (d, d), its columns the new components, the most telling first."""
+        """`matrix` is (d, d); its columns are the new components, the most informative first."""
         super().__init__()
         self.kind = kind
         self.register_buffer("matrix", torch.from_numpy(matrix.copy()))
@@ -45,7 +44,7 @@ class Rotate(nn.Module):
         return x @ cast(Tensor, self.matrix)
 
     def __str__(self) -> str:
-        """The name that model cards use; it holds a hash, as another matrix is another space."""
+        """The name that model cards use, with a hash: another matrix is another space."""
         matrix = cast(Tensor, self.matrix).numpy()
         digest = hashlib.sha256(np.ascontiguousarray(matrix, "<f4").tobytes()).hexdigest()
         return f"Rotate {matrix.shape[0]} {self.kind} {digest[:12]}"
@@ -55,24 +54,24 @@ def rotated(source: AnySource, kind: RotationKind, texts: Sequence[str] | None) 
     """The source with a rotation in its head, fitted on `texts` or on built-in ones.
 
     Raises:
-        InputError: it is no source of texts alone.
-        UnsupportedModelError: the model's similarity changes when vectors are turned.
-        ConversionError: the model cannot be run on the texts.
+        InputError: it is not a text-only source.
+        UnsupportedModelError: a rotation changes the model's similarity.
+        ConversionError: the model fails on the texts.
     """
     if not isinstance(source, TextSource):
-        raise InputError("rotate: expected a model of texts, got one of images; leave it out")
+        raise InputError("rotate: expected a text model, got one that takes images; leave it out")
     if source.similarity == "manhattan":
         raise UnsupportedModelError(
             f"{source.name}: a rotation changes manhattan distances; leave rotate out"
         )
     tokenizer = TextTokenizer.from_bytes(source.tokenizer_json, source.max_tokens, source.name)
     chosen = fit_texts(tokenizer) if texts is None else _distinct(texts)
-    # Texts of one length together waste nothing on padding.
+    # Sorted by length, to waste little on padding.
     vectors = reference_vectors(source, sorted(chosen, key=len), _TEXTS_AT_ONCE)
     fit = pca_rotation if kind == "pca" else learned_rotation
     rotation = Rotate(fit(vectors), kind)
     modules = list(source.head)
-    # The rotation of a unit vector has unit length but for rounding: normalizing comes last.
+    # A rotated unit vector has unit length up to rounding: normalize last.
     place = len(modules) - 1 if modules and isinstance(modules[-1], Normalize) else len(modules)
     modules.insert(place, rotation)
     note = f"rotated by {kind}, fitted on {len(chosen)} texts"
@@ -80,10 +79,10 @@ def rotated(source: AnySource, kind: RotationKind, texts: Sequence[str] | None) 
 
 
 def check_rotation(kind: str | None, texts: Sequence[str] | None) -> None:
-    """Refuse a rotation that cannot be, before any work.
+    """Refuse invalid options before any work.
 
     Raises:
-        InputError: an unknown kind, or texts that are none, too few, or for nothing.
+        InputError: an unknown kind; or texts that are invalid, too few, or given without a kind.
     """
     if kind is not None and kind not in ROTATIONS:
         raise InputError(f"rotate: expected one of {', '.join(ROTATIONS)} or None, got {kind!r}")
@@ -102,7 +101,7 @@ def _distinct(texts: Sequence[str]) -> list[str]:
 
 
 def fit_texts(tokenizer: TextTokenizer) -> list[str]:
-    """Texts that every model has: the built-in ones, and whole words of its own vocabulary."""
+    """Texts for any model: the built-in ones, and whole words of its own vocabulary."""
     decode = tokenizer.tokenizer.decode
     words = (str(decode([number])).strip() for number in tokenizer.vocabulary().values())
     whole = [word for word in words if word.isalpha() and len(word) >= _MIN_LETTERS]

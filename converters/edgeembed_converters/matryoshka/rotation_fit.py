@@ -1,4 +1,4 @@
-"""Orthogonal matrices from the vectors of texts: (n, d) to (d, d), new components as columns."""
+"""Fit orthogonal matrices to text vectors: (n, d) to (d, d), new components as columns."""
 
 import contextlib
 from collections.abc import Generator
@@ -15,15 +15,15 @@ _STEPS, _PAIRS, _RATE = 400, 512, 0.02
 _NEIGHBORS = 20
 _RANDOM_SHARE = 0.1
 _MAX_TEXTS = 20_000
-# Closer texts are one text written twice, which says nothing.
+# Closer texts are near duplicates, which carry no information.
 _SAME = 0.995
 _ROWS_AT_ONCE = 1024
 
 
 def pca_rotation(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The directions in which vectors vary, the widest first.
+    """The principal directions of the vectors, largest variance first.
 
-    Not centered: cosines are taken from the origin. (Centered, all-MiniLM-L6-v2 loses as much.)
+    Not centered, as cosines are relative to the origin. (Centered, all-MiniLM-L6-v2 loses as much.)
     """
     rows = vectors.astype(np.float64)
     _, directions = np.linalg.eigh(rows.T @ rows)
@@ -31,10 +31,10 @@ def pca_rotation(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def learned_rotation(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A rotation after which cut vectors rank neighbors as whole ones do, found by descent.
+    """A rotation, learned by gradient descent, after which truncated vectors rank like full ones.
 
-    From `pca_rotation` on: of pairs of texts, each with one of its nearest neighbors and some by
-    chance, the cosines of vectors cut to several lengths are to correlate with the whole vectors'.
+    Starts from `pca_rotation`. Samples pairs of texts, mostly nearest neighbors and some at random,
+    and maximizes the correlation of their cosines at several lengths with those of full vectors.
     """
     unit = normalize(vectors[:_MAX_TEXTS])
     with _one_thread():
@@ -61,17 +61,17 @@ def _descended(unit: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @contextlib.contextmanager
 def _one_thread() -> Generator[None]:
-    """Small matrices gain nothing from more threads, and on a busy machine those wait for ever."""
-    before = torch.get_num_threads()
+    """Small matrices gain nothing from more threads, which stall on a busy machine."""
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(threads)
 
 
 def _loss(rotation: Tensor, left: Tensor, right: Tensor, lengths: list[int]) -> Tensor:
-    """The sum over lengths of 1 minus the correlation with the whole vectors' cosines."""
+    """The sum over lengths of 1 minus the correlation with the full vectors' cosines."""
     a, b = left @ rotation, right @ rotation
     whole = _centered((a * b).sum(1))
     terms = [
@@ -82,12 +82,12 @@ def _loss(rotation: Tensor, left: Tensor, right: Tensor, lengths: list[int]) -> 
 
 
 def _centered(values: Tensor) -> Tensor:
-    """Values less their mean, to unit length: their products are correlations."""
+    """Centered and normalized values, whose products are correlations."""
     return torch.nn.functional.normalize(values - values.mean(), dim=0)
 
 
 def _neighbors(rows: Tensor) -> Tensor:
-    """The places of every row's nearest others: (n, k)."""
+    """The indices of each row's nearest neighbors: (n, k)."""
     count = min(_NEIGHBORS, len(rows) - 1)
     found: list[Tensor] = []
     for start in range(0, len(rows), _ROWS_AT_ONCE):
@@ -99,13 +99,13 @@ def _neighbors(rows: Tensor) -> Tensor:
 def _pairs(near: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     left = torch.randint(len(near), (_PAIRS,), generator=generator)
     column = torch.randint(near.shape[1], (_PAIRS,), generator=generator)
-    by_chance = torch.randint(len(near), (_PAIRS,), generator=generator)
+    random = torch.randint(len(near), (_PAIRS,), generator=generator)
     chance = torch.rand(_PAIRS, generator=generator) < _RANDOM_SHARE
-    return left, torch.where(chance, by_chance, near[left, column])
+    return left, torch.where(chance, random, near[left, column])
 
 
 def _signed(directions: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.float32]:
-    """Every column so that its largest entry is positive: a sign is nobody's choice."""
+    """Flip columns so that the largest entry is positive: signs are arbitrary otherwise."""
     largest = np.abs(directions).argmax(axis=0)
     signs = np.sign(directions[largest, np.arange(directions.shape[1])])
     return np.ascontiguousarray(directions * signs, np.float32)

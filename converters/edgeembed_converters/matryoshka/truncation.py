@@ -1,4 +1,4 @@
-"""How much of a space is left in the first components of its vectors: measured, not assumed."""
+"""How much truncated vectors keep of a space: measured, not assumed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 from edgeembed_converters.validation.parity import compare_spaces
 from edgeembed_runtime._internal.public import public
 
-# What models are usually cut to; below 32 nothing was seen to be worth it.
+# Usual lengths; below 32 nothing was found to be worth using.
 _LENGTHS = (2048, 1536, 1024, 768, 512, 384, 256, 192, 128, 96, 64, 32)
 
 
 @public
 @dataclass(frozen=True, kw_only=True)
 class TruncationReport:
-    """What vectors cut to `dim` components keep of the whole ones.
+    """What vectors truncated to `dim` components keep of the full ones.
 
-    `pairs_spearman` compares the rankings of all pairwise cosines, `retrieval_overlap` is the mean
-    share of each text's ten nearest neighbors that both find; as in `Fidelity`.
+    As in `Fidelity`: `pairs_spearman` compares the rankings of all pairwise cosines,
+    `retrieval_overlap` is the mean share of common ten nearest neighbors.
     """
 
     dim: int
@@ -28,17 +28,18 @@ class TruncationReport:
 
     @property
     def holds(self) -> bool:
-        """Whether it keeps enough for a manifest to list it: see docs/how-to/shorter-vectors.md."""
+        """Whether the manifest may list it: see docs/how-to/shorter-vectors.md."""
         return self.pairs_spearman >= MIN_SPEARMAN and self.retrieval_overlap >= MIN_OVERLAP
 
 
-# all-MiniLM-L6-v2 turned by PCA meets both down to 192, where it loses 0.55 points of STS.
-# Less would not do: a rotation keeps the rough order of such unlike texts down to a few components.
+# all-MiniLM-L6-v2 rotated by PCA meets both down to 192, where it loses 0.55 points of STS.
+# Lower bounds would not do: a rotation keeps the rough order of such different texts down to a few
+# components.
 MIN_SPEARMAN, MIN_OVERLAP = 0.97, 0.85
 
 
 def measured_truncations(vectors: NDArray[np.float32]) -> tuple[TruncationReport, ...]:
-    """Cut (n, d) vectors of real texts to every usual length below d, the longest first."""
+    """Truncate (n, d) vectors of real texts to every usual length below d, longest first."""
     found: list[TruncationReport] = []
     for dim in (length for length in _LENGTHS if length < vectors.shape[1]):
         spearman, overlap = compare_spaces(vectors, vectors[:, :dim])
@@ -47,7 +48,7 @@ def measured_truncations(vectors: NDArray[np.float32]) -> tuple[TruncationReport
 
 
 def matryoshka_dims(truncations: Sequence[TruncationReport]) -> tuple[int, ...]:
-    """The lengths that hold, down to the first one that does not; the longest first."""
+    """The lengths that hold, longest first, down to the first one that does not."""
     found: list[int] = []
     for truncation in truncations:
         if not truncation.holds:

@@ -1,1 +1,1 @@
-"""What a model's own files say: weights, licenses, image processors, transforms."""
+"""A model's own files: weights, licenses, image processors, transforms."""

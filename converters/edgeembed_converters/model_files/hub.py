@@ -1,4 +1,4 @@
-"""A model on the Hugging Face Hub: the one place in edgeembed that goes online."""
+"""Download from the Hugging Face Hub: the one place in edgeembed that goes online."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ from edgeembed_runtime.errors import ConversionError, MissingExtraError
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "README.md", "LICENSE*", "NOTICE*", "*/*"]
-_NOT_THESE = ["onnx/*", "openvino/*", "*.onnx", "*.h5", "*.msgpack", "*.ot"]
+_IGNORED = ["onnx/*", "openvino/*", "*.onnx", "*.h5", "*.msgpack", "*.ot"]
 
 
 def is_hub_id(text: str) -> bool:
@@ -29,14 +29,14 @@ def download_model(hub_id: str, revision: str | None) -> tuple[Path, str]:
     try:
         directory = Path(
             snapshot_download(
-                hub_id, revision=revision, allow_patterns=_FILES, ignore_patterns=_NOT_THESE
+                hub_id, revision=revision, allow_patterns=_FILES, ignore_patterns=_IGNORED
             )
         )
-    except Exception as error:  # a dozen kinds, from several libraries
+    except Exception as error:  # a dozen types, from several libraries
         raise ConversionError(
-            f"{hub_id}: no such directory here, and not to be had from the Hub "
+            f"{hub_id}: no such directory here, and not available from the Hub "
             f"({type(error).__name__}); check the path, the id and the network"
         ) from error
     if not list(directory.glob("**/*.safetensors")):
-        directory = Path(snapshot_download(hub_id, revision=revision, ignore_patterns=_NOT_THESE))
+        directory = Path(snapshot_download(hub_id, revision=revision, ignore_patterns=_IGNORED))
     return directory, directory.name

@@ -1,4 +1,4 @@
-"""transformers' image processors, read as the settings of a bundle."""
+"""transformers' image processors, translated to a bundle's Preprocess."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,21 +15,21 @@ from edgeembed_runtime.errors import ConversionError, UnsupportedModelError
 # A library's own preprocessing: an RGB Pillow image to (1, 3, h, w) float32.
 OriginalPixels = Callable[[Any], Tensor]
 PROCESSOR_FILE = "preprocessor_config.json"
-# Where newer versions of transformers save it when a processor of texts is beside it.
-_TOGETHER = "processor_config.json"
+# Newer versions of transformers save it here if there is a text processor too.
+_COMBINED_FILE = "processor_config.json"
 _FILTERS: Mapping[int, Interpolation] = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
-# ConvNeXT's processors cut the middle out below this size, and squash from it on.
-_CONVNEXT_WHOLE = 384
+# ConvNeXT's processors center-crop below this size, and squash from it on.
+_CONVNEXT_SQUASHED = 384
 
 
 def has_processor(directory: Path) -> bool:
-    """Whether a directory says how its images are prepared."""
-    together = read_json(directory / _TOGETHER)
-    return (directory / PROCESSOR_FILE).is_file() or "image_processor" in together
+    """Whether a directory has an image processor."""
+    combined = read_json(directory / _COMBINED_FILE)
+    return (directory / PROCESSOR_FILE).is_file() or "image_processor" in combined
 
 
 def load_processor(directory: Path, trust_remote_code: bool) -> Any:
-    """The image processor of a transformers directory, the one that works on Pillow's images.
+    """The image processor of a transformers directory, in its Pillow version.
 
     Raises:
         ConversionError: there is none, or it cannot be loaded.
@@ -53,7 +53,7 @@ def load_processor(directory: Path, trust_remote_code: bool) -> Any:
 
 
 def pixels_by_processor(processor: Any) -> OriginalPixels:
-    """The processor as a library's own way from an image to pixels; always red, green, blue."""
+    """A transformers processor as `OriginalPixels`; always RGB."""
 
     def original(image: Any) -> Tensor:
         pixels = processor(images=image, return_tensors="pt")[PIXEL_VALUES]
@@ -63,10 +63,10 @@ def pixels_by_processor(processor: Any) -> OriginalPixels:
 
 
 def preprocess_of_processor(processor: Any, where: str) -> Preprocess:
-    """The settings that do what an image processor does.
+    """The Preprocess that is equivalent to an image processor.
 
     Raises:
-        UnsupportedModelError: it does something that a bundle cannot describe.
+        UnsupportedModelError: there is none.
     """
     filter_id = int(getattr(processor, "resample", None) or 0)
     if filter_id not in _FILTERS:
@@ -86,7 +86,7 @@ def preprocess_of_processor(processor: Any, where: str) -> Preprocess:
 
 
 def flips_channels(processor: Any) -> bool:
-    """Whether the processor gives blue, green, red."""
+    """Whether the processor returns BGR."""
     return bool(getattr(processor, "do_flip_channel_order", False))
 
 
@@ -99,7 +99,7 @@ def _pillow_backend() -> dict[str, Any]:
 
 
 def _geometry(processor: Any) -> dict[str, Any]:
-    """resize, resize_to, size and crop; without a size where they cannot be described."""
+    """resize, resize_to, size and crop; without a size if there is no equivalent."""
     size, crop = _sides(processor, "size"), _both(_sides(processor, "crop_size"))
     cropped = bool(getattr(processor, "do_center_crop", False))
     if not getattr(processor, "do_resize", True):
@@ -117,14 +117,14 @@ def _by_shortest(processor: Any, shortest: int, crop: tuple[int, int] | None) ->
     if fraction is None:
         return {"resize": "shortest", "resize_to": shortest, "size": crop, "crop": "center"}
     square = (shortest, shortest)
-    if shortest >= _CONVNEXT_WHOLE:
+    if shortest >= _CONVNEXT_SQUASHED:
         return {"resize": "squash", "size": square, "crop": "none"}
     side = int(shortest / fraction)
     return {"resize": "shortest", "resize_to": side, "size": square, "crop": "center"}
 
 
 def _values(processor: Any) -> dict[str, Any]:
-    """rescale, mean and std; EfficientNet's processor has two rules of its own."""
+    """rescale, mean and std; EfficientNet's processor has two special rules."""
     rescale = float(processor.rescale_factor) if processor.do_rescale else 1.0
     mean, std = (0.0,) * 3, (1.0,) * 3
     if processor.do_normalize:

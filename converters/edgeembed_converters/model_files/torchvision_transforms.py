@@ -1,4 +1,4 @@
-"""torchvision's transforms, read as the settings of a bundle: what timm and open_clip use too."""
+"""torchvision transforms (timm's and open_clip's too), translated to a bundle's Preprocess."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from edgeembed_converters.model_files.image_processors import OriginalPixels
 from edgeembed_runtime.bundle.preprocess import Interpolation, Preprocess, Resize, Rounding
 from edgeembed_runtime.errors import UnsupportedModelError
 
-# Steps that turn an image into an RGB tensor of 0 to 1, which a bundle's reader always does.
+# Steps that turn an image into an RGB tensor of 0 to 1, which the runtime always does.
 _PLAIN = frozenset(
     (
         *("ToTensor", "MaybeToTensor", "PILToTensor", "ConvertImageDtype", "ToImage", "ToDtype"),
@@ -27,7 +27,7 @@ _FILTERS: Mapping[str, Interpolation] = {
 
 @dataclass(frozen=True, kw_only=True)
 class _Resized:
-    """What a step of resizing says: to a side's length, or to a size."""
+    """A resize step: to a side length, or to a size."""
 
     resize: Resize
     to: tuple[int, ...]
@@ -36,12 +36,12 @@ class _Resized:
 
 
 def preprocess_of(transform: Any) -> Preprocess:
-    """The settings that do what a torchvision, timm or open_clip evaluation transform does.
+    """The Preprocess that is equivalent to a torchvision, timm or open_clip evaluation transform.
 
     Takes a Compose, or a preset of torchvision's weights (`weights.transforms()`).
 
     Raises:
-        UnsupportedModelError: a step that a bundle cannot describe.
+        UnsupportedModelError: there is none for one of its steps.
     """
     if hasattr(transform, "crop_size") and hasattr(transform, "resize_size"):
         return _of_preset(transform)
@@ -55,7 +55,7 @@ def preprocess_of(transform: Any) -> Preprocess:
 
 
 def pixels_by(transform: Any) -> OriginalPixels:
-    """The transform as a library's own way from an image to pixels."""
+    """A transform as `OriginalPixels`."""
 
     def original(image: Any) -> Tensor:
         return cast(Tensor, transform(image)).unsqueeze(0)

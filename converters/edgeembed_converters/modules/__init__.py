@@ -1,1 +1,1 @@
-"""PyTorch modules that stand around a backbone: pooling, heads, fixed lengths."""
+"""PyTorch modules around a backbone: pooling, heads, fixed lengths."""

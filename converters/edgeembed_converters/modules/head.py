@@ -1,4 +1,4 @@
-"""The modules that follow pooling in a sentence-transformers model: Dense and Normalize."""
+"""The modules after pooling in a sentence-transformers model: Dense and Normalize."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +22,7 @@ class Normalize(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, d) to (n, d)."""
-        # As torch.nn.functional.normalize, which spreads the norms to the shape of x beforehand.
+        # torch.nn.functional.normalize would first broadcast the norms to the shape of x.
         return x / torch.linalg.vector_norm(x, dim=-1, keepdim=True).clamp(min=1e-12)
 
     def __str__(self) -> str:
@@ -36,7 +36,7 @@ class Dense(nn.Module):
     def __init__(
         self, linear: nn.Linear, activation: nn.Module, residual: nn.Module | None
     ) -> None:
-        """Put the parts together; `residual` maps the input to the output's width."""
+        """`residual` maps the input to the output's width."""
         super().__init__()
         self.linear = linear
         self.activation = activation
@@ -58,7 +58,7 @@ def dense_from_config(config: Mapping[str, Any], weights: Mapping[str, Tensor], 
     """Build a sentence-transformers Dense module from its config.json and its state dict.
 
     Raises:
-        UnsupportedModelError: an activation or an input that a text bundle does not have.
+        UnsupportedModelError: the activation or the input is not supported.
     """
     for key in ("module_input_name", "module_output_name"):
         if config.get(key) not in (None, "sentence_embedding"):

@@ -1,1 +1,1 @@
-"""From proven variants to a bundle on disk, its model card, and the report."""
+"""From proven variants to a bundle on disk, with its model card and a report."""

@@ -1,4 +1,4 @@
-"""README.md of a bundle: where it comes from, what it is worth, how to use it."""
+"""README.md of a bundle: where it comes from, how good it is, how to use it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +14,7 @@ def model_card(
     notes: Sequence[str],
     truncations: Sequence[TruncationReport],
 ) -> str:
-    """The model card as Markdown; `sizes` is bytes by the variants' files."""
+    """The model card as Markdown; `sizes` is in bytes by the variants' files."""
     source = manifest.source
     license_name = source.license or "not stated by the source: ask its authors"
     lines = [
@@ -42,7 +42,7 @@ def model_card(
     for modality, tower in manifest.towers.items():
         lines += _variants(tower, _KINDS[modality], sizes)
     if truncations:
-        lines += _shorter(manifest, truncations)
+        lines += _truncations(manifest, truncations)
     if notes:
         lines += ["Notes:", "", *(f"- {note}" for note in notes), ""]
     return "\n".join([*lines, "## Use", "", *_use(manifest), ""])
@@ -59,13 +59,13 @@ def _text_facts(text: TextTower) -> list[str]:
 def _image_facts(image: ImageTower) -> list[str]:
     settings = image.preprocess
     height, width = settings.size
-    how = {"squash": "squashed", "none": "not resized"}.get(
+    resizing = {"squash": "squashed", "none": "not resized"}.get(
         settings.resize,
-        f"{settings.resize} side to {settings.resize_to or 'this'}, then the middle",
+        f"{settings.resize} side to {settings.resize_to or 'this'}, then center-cropped",
     )
     return [
-        f"- input: images, {height}x{width} pixels ({how}, {settings.interpolation}); turned as "
-        "EXIF says, RGB, without alpha",
+        f"- input: images, {height}x{width} pixels ({resizing}, {settings.interpolation}); rotated "
+        "according to EXIF, RGB, without alpha",
     ]
 
 
@@ -104,7 +104,7 @@ def _use(manifest: Manifest) -> list[str]:
     return [*lines, "```"]
 
 
-def _shorter(manifest: Manifest, truncations: Sequence[TruncationReport]) -> list[str]:
+def _truncations(manifest: Manifest, truncations: Sequence[TruncationReport]) -> list[str]:
     rows = [
         f"| {t.dim} | {t.pairs_spearman:.3f} | {t.retrieval_overlap:.3f} "
         f"| {'yes' if t.dim in manifest.matryoshka_dims else 'no'} |"
@@ -113,8 +113,8 @@ def _shorter(manifest: Manifest, truncations: Sequence[TruncationReport]) -> lis
     return [
         "## Shorter vectors",
         "",
-        "What the first components alone (`truncate_dim`) keep of the whole vectors, on the same "
-        "texts: the ranking of all pairs, and shared 10 nearest neighbors.",
+        "What truncated vectors (`truncate_dim`) keep of the full ones, on the same texts: the "
+        "ranking of all pairs, and shared 10 nearest neighbors.",
         "",
         "| components | pairs | overlap | worth using |",
         "|---|---|---|---|",

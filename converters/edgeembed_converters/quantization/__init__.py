@@ -1,1 +1,1 @@
-"""Quantization: smaller and faster variants of an exported graph."""
+"""Quantization: smaller and faster variants of an exported model."""

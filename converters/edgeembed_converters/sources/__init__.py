@@ -1,1 +1,1 @@
-"""Sources: where a trained encoder comes from, read into `TextSource`, `ImageSource` or both."""
+"""Sources: readers of trained encoders, which return a `TextSource`, `ImageSource` or both."""

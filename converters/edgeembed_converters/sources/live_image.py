@@ -1,4 +1,4 @@
-"""A live PyTorch module that takes images, as torchvision's models do."""
+"""A live PyTorch module that takes images, like torchvision's models."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -17,16 +17,16 @@ from edgeembed_runtime.errors import InputError, UnsupportedModelError
 
 
 class Features(nn.Module):
-    """Any network of images as a function from pixels to (n, c)."""
+    """Any vision network as a function from pixels to (n, c)."""
 
     def __init__(self, module: nn.Module, method: str = "forward") -> None:
-        """Wrap `module`, of which `method` takes pixel values."""
+        """Wrap `module`, whose `method` takes pixel values."""
         super().__init__()
         self.module = module
         self.method = method
 
     def forward(self, pixel_values: Tensor) -> Tensor:
-        """The module's pooled output, its first output, or its only one; maps are averaged."""
+        """The module's pooled, first or only output; feature maps are averaged."""
         output = cast(Callable[[Tensor], Any], getattr(self.module, self.method))(pixel_values)
         if not isinstance(output, Tensor):
             pooled = getattr(output, "pooler_output", None)
@@ -35,11 +35,11 @@ class Features(nn.Module):
 
 
 def preprocess_and_pixels(preprocess: Any) -> tuple[Preprocess, OriginalPixels | None]:
-    """What the user declared; a transform of torchvision's is the original's own way to pixels.
+    """The declared preprocessing; a torchvision transform is also the original's own processor.
 
     Raises:
         InputError: nothing was declared.
-        UnsupportedModelError: a transform that cannot be described.
+        UnsupportedModelError: the transform cannot be described by a Preprocess.
     """
     if preprocess is None:
         raise InputError(
@@ -52,11 +52,11 @@ def preprocess_and_pixels(preprocess: Any) -> tuple[Preprocess, OriginalPixels |
 
 
 def load_image_module(module: nn.Module, options: SourceOptions) -> ImageSource:
-    """Take a live module from (n, 3, h, w) float32 to (n, c); `options.preprocess` is needed.
+    """Take a live module from (n, 3, h, w) float32 to (n, c). Requires `options.preprocess`.
 
     Raises:
         InputError: `preprocess` is missing.
-        UnsupportedModelError: the module cannot be run on images, or its output is no vector.
+        UnsupportedModelError: the module cannot be run on images, or does not return vectors.
     """
     preprocess, original = preprocess_and_pixels(options.preprocess)
     backbone = Features(module).eval()
@@ -79,12 +79,12 @@ def try_backbone(backbone: nn.Module, preprocess: Preprocess) -> Tensor:
     """Run a backbone on two images of noise.
 
     Raises:
-        UnsupportedModelError: it fails, gives no (n, c), or gives something else each time.
+        UnsupportedModelError: it fails, does not return (n, c), or is not deterministic.
     """
     pixels = torch.rand(2, 3, *preprocess.size, generator=torch.Generator().manual_seed(0))
     try:
         with torch.no_grad():
-            output, again = backbone(pixels), backbone(pixels)
+            output, repeated = backbone(pixels), backbone(pixels)
     except Exception as error:  # it is the user's code
         height, width = preprocess.size
         raise UnsupportedModelError(
@@ -94,9 +94,9 @@ def try_backbone(backbone: nn.Module, preprocess: Preprocess) -> Tensor:
     if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != 2:
         found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise UnsupportedModelError(f"the model: expected an output of shape (n, c), got {found}")
-    if not torch.equal(output, again):
+    if not torch.equal(output, repeated):
         raise UnsupportedModelError(
-            "the model gives another vector each time for the same image (masked at random?); "
+            "the model returns a different vector each time for the same image (random masking?); "
             "convert an encoder that does not"
         )
     return output

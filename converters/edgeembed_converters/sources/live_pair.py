@@ -1,4 +1,4 @@
-"""Two live modules of one space."""
+"""Two live modules that share a vector space."""
 
 from dataclasses import dataclass, replace
 
@@ -14,11 +14,11 @@ from edgeembed_runtime._internal.public import public
 @public
 @dataclass(frozen=True, kw_only=True)
 class ModulePair:
-    """An encoder of texts and one of images, whose vectors are compared by cosine.
+    """A text and an image encoder, whose vectors are compared by cosine.
 
     `text` takes (n, t) int64 input_ids and attention_mask, `image` (n, 3, h, w) float32; both
-    give (n, d), or token vectors that are then pooled. `logit_scale` is what a cosine is multiplied
-    by to make a logit of it (not its logarithm), `logit_bias` what is added.
+    return (n, d), or token vectors to be pooled. A logit is `logit_scale` (not its logarithm) times
+    the cosine plus `logit_bias`.
     """
 
     text: nn.Module
@@ -28,7 +28,7 @@ class ModulePair:
 
 
 def load_pair(pair: ModulePair, options: SourceOptions) -> DualSource:
-    """Take two live modules; both towers are normalized unless `options.normalize` says no.
+    """Take two live modules; both are normalized unless `options.normalize` is False.
 
     Raises:
         InputError: something that only the caller knows is missing.

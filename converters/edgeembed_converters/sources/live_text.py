@@ -20,7 +20,7 @@ from edgeembed_runtime.errors import ConversionError, InputError, UnsupportedMod
 
 
 class FirstOutput(nn.Module):
-    """Any encoder as a function of ids and mask that returns one tensor."""
+    """Any encoder as a function from ids and mask to one tensor."""
 
     def __init__(self, module: nn.Module) -> None:
         """Wrap `module`, which takes input_ids and attention_mask, by name or in this order."""
@@ -30,7 +30,7 @@ class FirstOutput(nn.Module):
         self.by_name = {"input_ids", "attention_mask"} <= set(parameters)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """The module's last_hidden_state, its first output, or its only one."""
+        """The module's last_hidden_state, first or only output."""
         if self.by_name:
             output = self.module(input_ids=input_ids, attention_mask=attention_mask)
         else:
@@ -43,13 +43,13 @@ class FirstOutput(nn.Module):
 
 
 def is_sentence_transformer(source: object) -> TypeGuard[nn.Module]:
-    """Whether `source` is a live SentenceTransformer, told without importing that library."""
+    """Whether `source` is a live SentenceTransformer. Does not import that library."""
     names = {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(source).mro()}
     return "sentence_transformers.SentenceTransformer" in names
 
 
 def saved_sentence_transformer(source: nn.Module, folder: Path) -> Path:
-    """Save a live SentenceTransformer into `folder`, as the directory that it would load from.
+    """Save a live SentenceTransformer into a directory in `folder`, and return it.
 
     Raises:
         ConversionError: it cannot save itself.
@@ -64,7 +64,7 @@ def saved_sentence_transformer(source: nn.Module, folder: Path) -> Path:
 
 @contextmanager
 def kept_modes(module: nn.Module) -> Generator[None]:
-    """Put every part of `module` back into training or evaluation mode, as it was, at the end."""
+    """Restore the training or evaluation mode of every part of `module` at the end."""
     modes = {part: part.training for part in module.modules()}
     try:
         yield
@@ -74,18 +74,18 @@ def kept_modes(module: nn.Module) -> Generator[None]:
 
 
 def load_module(module: nn.Module, options: SourceOptions) -> TextSource:
-    """Take a live module: its output (n, t, h) is pooled, an output (n, h) is taken as it is.
+    """Take a live module: an output (n, t, h) is pooled, an output (n, h) is used as it is.
 
     Args:
         module: takes input_ids and attention_mask, (n, t) int64 each.
-        options: `max_tokens` and `tokenizer` are needed: a tokenizer.json path, a
-            `tokenizers.Tokenizer`, or a fast transformers one. `example_inputs` are ids and mask
-            that the module can be run on; by default, small made-up ids. `pooling` is for token
-            vectors, mean where not given.
+        options: `max_tokens` and `tokenizer` are required; the latter is a tokenizer.json path, a
+            `tokenizers.Tokenizer`, or a fast transformers tokenizer. `example_inputs` are ids and
+            mask that the module can be run on; by default, small made-up ids. `pooling` is for
+            token vectors; mean by default.
 
     Raises:
         InputError: something that only the caller knows is missing.
-        UnsupportedModelError: the module cannot be run on the example, or its output is no vector.
+        UnsupportedModelError: the module fails on the example, or does not return vectors.
     """
     if options.max_tokens is None:
         raise InputError("max_tokens: expected a number for a live module, got None")
@@ -118,9 +118,9 @@ def load_module(module: nn.Module, options: SourceOptions) -> TextSource:
 
 
 def dummy_ids() -> tuple[Tensor, Tensor]:
-    """Ids and mask of two texts of unlike length.
+    """Ids and mask of two texts of different lengths.
 
-    An axis of size 1, or a mask of ones, would become a constant of an exported graph.
+    An axis of size 1, or a mask of ones, would become a constant of the exported graph.
     """
     mask = torch.ones(2, 13, dtype=torch.int64)
     mask[1, 9:] = 0
@@ -148,7 +148,7 @@ def _try(backbone: nn.Module, example_inputs: Sequence[Tensor]) -> Tensor:
 
 
 def state_sha256(module: nn.Module) -> str:
-    """SHA-256 over the names, types, shapes and numbers of a module's weights."""
+    """SHA-256 over the names, types, shapes and values of a module's weights."""
     digest = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())

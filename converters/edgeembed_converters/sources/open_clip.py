@@ -1,4 +1,4 @@
-"""A live model of open_clip with its tokenizer: CLIP, SigLIP, MobileCLIP and their kin."""
+"""A live open_clip model with its tokenizer: CLIP, SigLIP, MobileCLIP and the like."""
 
 from typing import Any, TypeGuard, cast
 
@@ -21,12 +21,12 @@ from edgeembed_runtime.errors import InputError
 class CausalText(nn.Module):
     """open_clip's text transformer for texts of any length.
 
-    The model itself takes texts padded to its full length only. Where no token sees those behind
-    it, and the vector is that of the end-of-text token, padding changes nothing and costs much.
+    The model itself only takes texts padded to its full length. With causal attention and the
+    vector of the end-of-text token, padding changes nothing and costs much.
     """
 
     def __init__(self, text: nn.Module, end_id: int | None) -> None:
-        """Wrap a CLIP, or the `text` of a CustomTextCLIP; `end_id` is None for the highest id."""
+        """Wrap a CLIP, or the `text` of a CustomTextCLIP; `end_id` None means the highest id."""
         super().__init__()
         self.text = text
         self.end_id = end_id
@@ -38,7 +38,7 @@ class CausalText(nn.Module):
         x = text.token_embedding(input_ids) + text.positional_embedding[:length]
         x = text.transformer(x, attn_mask=text.attn_mask[:length, :length])
         x = text.ln_final(x)
-        # Behind the text there may be padding, whatever its id.
+        # Whatever its id, padding must not be taken for the end-of-text token.
         ids = torch.where(attention_mask > 0, input_ids, -1).to(torch.int32)
         found = ids if self.end_id is None else (ids == self.end_id).to(torch.int32)
         pooled = x[torch.arange(x.shape[0], device=x.device), found.argmax(dim=-1)]
@@ -49,7 +49,7 @@ class CausalText(nn.Module):
 
 
 class WholeText(nn.Module):
-    """A text tower of open_clip that reads the padding too."""
+    """An open_clip text tower that reads the padding too."""
 
     def __init__(self, model: nn.Module) -> None:
         """Wrap the model."""
@@ -63,20 +63,20 @@ class WholeText(nn.Module):
 
 
 def is_open_clip_model(module: object) -> TypeGuard[nn.Module]:
-    """Whether `module` is a live open_clip model, told without importing open_clip."""
+    """Whether `module` is a live open_clip model. Does not import open_clip."""
     from_it = any(kind.__module__.startswith("open_clip.") for kind in type(module).mro())
     return from_it and hasattr(module, "encode_text") and hasattr(module, "encode_image")
 
 
 def load_open_clip(module: nn.Module, options: SourceOptions) -> DualSource:
-    """Take a live open_clip model; `options.tokenizer` is what `open_clip.get_tokenizer` gave.
+    """Take a live open_clip model; `options.tokenizer` comes from `open_clip.get_tokenizer`.
 
-    Its own settings say how images are prepared, unless `options.preprocess` does (which may be
-    the transform that open_clip gave). Branches of MobileCLIP are merged.
+    Its own settings define the preprocessing, unless `options.preprocess` does (which may be
+    open_clip's transform). Branches of MobileCLIP are merged.
 
     Raises:
         InputError: the tokenizer is missing.
-        UnsupportedModelError: the tokenizer or the transform has rules that are not known here.
+        UnsupportedModelError: the tokenizer or the transform has unsupported rules.
     """
     if options.tokenizer is None:
         raise InputError("tokenizer: expected open_clip.get_tokenizer(...) of the model, got None")

@@ -1,7 +1,7 @@
-"""open_clip's tokenizers as tokenizers of the tokenizers library.
+"""open_clip's tokenizers in the form of the tokenizers library.
 
-What cannot be said there is left out: open_clip repairs text that was decoded wrongly (ftfy) and
-resolves rare HTML entities before it splits words.
+It cannot express everything: open_clip also repairs wrongly decoded text (ftfy) and resolves rare
+HTML entities before it splits words.
 """
 
 import string
@@ -18,7 +18,7 @@ from edgeembed_runtime.errors import InputError, UnsupportedModelError
 LEFT_OUT = (
     "the tokenizer does not repair wrongly decoded text and rare HTML entities, as open_clip's does"
 )
-# OpenAI's CLIP splits words so: https://github.com/openai/CLIP (simple_tokenizer.py).
+# The word pattern of OpenAI's CLIP: https://github.com/openai/CLIP (simple_tokenizer.py).
 _WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 _WORD_END = "</w>"
 _FULL_WIDTH = range(0xFF01, 0xFF5F)
@@ -27,11 +27,11 @@ _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&#39;", "'"), ("&a
 
 
 def tokenizer_of(tokenizer: Any) -> Tokenizer:
-    """The tokenizers library's form of what `open_clip.get_tokenizer` gives.
+    """Convert a tokenizer from `open_clip.get_tokenizer`.
 
     Raises:
         InputError: it is something else.
-        UnsupportedModelError: it chooses words at random, or has rules of its own.
+        UnsupportedModelError: it drops words at random, or has unsupported rules.
     """
     if hasattr(tokenizer, "bpe_ranks"):
         if getattr(tokenizer, "reduction_fn", None) is not None:
@@ -54,14 +54,14 @@ def tokenizer_of(tokenizer: Any) -> Tokenizer:
 
 
 def pad_id_of(tokenizer: Any) -> int:
-    """What the tokenizer puts behind a text that is shorter than the model takes."""
+    """The id that the tokenizer pads with."""
     inner = getattr(tokenizer, "tokenizer", None)
     return int(getattr(inner, "pad_token_id", None) or 0)
 
 
 def _simple(tokenizer: Any) -> Tokenizer:
     merges = sorted(tokenizer.bpe_ranks, key=tokenizer.bpe_ranks.get)
-    # The table that ships with open_clip has one merge of one part, which never applies.
+    # open_clip's table has one merge with a single part, which never applies.
     merges = [tuple(pair) for pair in merges if len(pair) == 2]
     first, last = (tokenizer.decoder[tokenizer.all_special_ids[i]] for i in (0, 1))
     made = Tokenizer(
@@ -93,7 +93,7 @@ def _clean_name(tokenizer: Any) -> str:
 
 
 def _cleaning(name: str) -> list[Any]:
-    """open_clip's cleaning of texts, step by step: ftfy's first, then its own."""
+    """open_clip's text cleaning, step by step: first ftfy's, then its own."""
     steps: list[Any] = [n.Replace(entity, plain) for entity, plain in _ENTITIES]
     steps += [
         n.Replace(chr(code), unicodedata.normalize("NFKC", chr(code)))

@@ -1,4 +1,4 @@
-"""Loading a transformers backbone and its tokenizer, the same way with versions 4.57 and 5."""
+"""Load a transformers backbone and its tokenizer, alike with versions 4.57 and 5."""
 
 import contextlib
 import hashlib
@@ -17,19 +17,19 @@ from edgeembed_runtime import storage
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.errors import ConversionError, UnsupportedModelError
 
-# These count positions from pad_token_id + 1, so that their tables hold that many fewer tokens.
+# These count positions from pad_token_id + 1, which leaves that many fewer for tokens.
 _OFFSET_POSITIONS = frozenset({"roberta", "xlm-roberta", "mpnet", "camembert", "xlm-roberta-xl"})
-# tokenizer.json says everything; without it, one of these and the settings beside it do.
+# tokenizer.json is complete; without it, one of these is needed, with its settings.
 _VOCABULARIES = (
     "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", "tokenizer.model"
 )  # fmt: skip
 _SETTINGS = ("merges.txt", "tokenizer_config.json")
-# transformers gives this as the limit of a tokenizer that has none.
+# transformers reports at least this as the limit of a tokenizer that has none.
 _NO_LIMIT = 1_000_000
 
 
 class TokenVectors(nn.Module):
-    """A transformers model as a function of two tensors that returns its last hidden state."""
+    """A transformers model as a function from ids and mask to its last hidden state."""
 
     def __init__(self, model: nn.Module) -> None:
         """Wrap `model`."""
@@ -44,7 +44,7 @@ class TokenVectors(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class Backbone:
-    """A loaded transformers encoder with what is needed to feed it."""
+    """A loaded transformers text encoder with its tokenizer."""
 
     module: TokenVectors
     model_type: str
@@ -60,10 +60,10 @@ def load_backbone(
     """Load the model and tokenizer of a transformers directory, in float32, on the CPU.
 
     Reads local files only. `max_tokens` defaults to the smaller of the tokenizer's limit and the
-    positions that the model has.
+    model's number of positions.
 
     Raises:
-        UnsupportedModelError: not an encoder of text that transformers knows.
+        UnsupportedModelError: not a text encoder that transformers knows.
         ConversionError: weights are missing or damaged, or there is no tokenizer.
     """
     config = load_config(directory, trust_remote_code)
@@ -92,7 +92,7 @@ def load_config(directory: Path, trust_remote_code: bool) -> Any:
     """The configuration of a transformers directory.
 
     Raises:
-        UnsupportedModelError: it is of no model that this transformers knows.
+        UnsupportedModelError: this version of transformers does not know the model.
     """
     from transformers import AutoConfig
 
@@ -108,7 +108,7 @@ def load_config(directory: Path, trust_remote_code: bool) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedModel:
-    """A transformers model in float32, and whether its files have the weights of its pooler."""
+    """A transformers model in float32, and whether its files include the pooler's weights."""
 
     model: nn.Module
     has_pooler: bool
@@ -127,7 +127,7 @@ def load_model(directory: Path, trust_remote_code: bool) -> LoadedModel:
         with _no_progress_bar():
             model, info = AutoModel.from_pretrained(
                 directory,
-                attn_implementation="eager",  # exports to the fewest operators, for every kind
+                attn_implementation="eager",  # exports to the fewest operators
                 dtype=torch.float32,
                 local_files_only=True,
                 trust_remote_code=trust_remote_code,
@@ -170,8 +170,8 @@ def load_tokenizer(directory: Path, trust_remote_code: bool) -> Any:
     """
     from transformers import AutoTokenizer
 
-    # Without any, transformers 5 makes up a tokenizer that knows no words.
-    if not _tokenizer_parts(directory):
+    # Without any file, transformers 5 makes up an empty tokenizer.
+    if not _tokenizer_files(directory):
         raise ConversionError(
             f"{directory}: expected tokenizer.json or {', '.join(_VOCABULARIES)}, found none"
         )
@@ -186,10 +186,10 @@ def load_tokenizer(directory: Path, trust_remote_code: bool) -> Any:
 
 
 def tokenizer_json(tokenizer: Any, lower_case: bool, directory: Path) -> bytes:
-    """A fast tokenizer as the tokenizers library saves it, without padding and truncation.
+    """The tokenizer.json of a fast tokenizer, without padding and truncation.
 
     Raises:
-        UnsupportedModelError: it is not of the tokenizers library.
+        UnsupportedModelError: it is not from the tokenizers library.
     """
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if not isinstance(backend, Tokenizer):
@@ -207,12 +207,12 @@ def tokenizer_json(tokenizer: Any, lower_case: bool, directory: Path) -> bytes:
 
 
 def has_tokenizer(directory: Path) -> bool:
-    """Whether a transformers directory has a vocabulary of texts."""
-    return bool(_tokenizer_parts(directory))
+    """Whether a transformers directory has a text vocabulary."""
+    return bool(_tokenizer_files(directory))
 
 
-def _tokenizer_parts(directory: Path) -> list[Path]:
-    """The files that make the tokenizer; none where there is no vocabulary."""
+def _tokenizer_files(directory: Path) -> list[Path]:
+    """The files that define the tokenizer; none if there is no vocabulary."""
     whole = directory / "tokenizer.json"
     if whole.is_file():
         return [whole]
@@ -222,9 +222,9 @@ def _tokenizer_parts(directory: Path) -> list[Path]:
 
 
 def tokenizer_sha256(directory: Path, lower_case: bool) -> str:
-    """A hash of the tokenizer's own files: one transformers writes its JSON unlike another."""
+    """A hash of the tokenizer's own files, as transformers' JSON varies between versions."""
     digest = hashlib.sha256(f"lower_case={lower_case}\n".encode())
-    for path in _tokenizer_parts(directory):
+    for path in _tokenizer_files(directory):
         digest.update(f"{path.name} {storage.sha256_file(path)}\n".encode())
     return digest.hexdigest()
 

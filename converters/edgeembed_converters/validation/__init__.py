@@ -1,1 +1,1 @@
-"""Proof that an exported model is the original, and how far a variant is from it."""
+"""Proof that an exported model is the original, and how close its variants are."""

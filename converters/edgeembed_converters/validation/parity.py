@@ -1,4 +1,4 @@
-"""Proof that an exported model does what the original does: the same inputs through both."""
+"""Proof that an exported model is the original: the same inputs through both."""
 
 from collections.abc import Sequence
 
@@ -21,9 +21,9 @@ from edgeembed_runtime.errors import ConversionError, InputError, ParityError
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 from edgeembed_runtime.inputs.text.truncation import ignore_truncation
 
-# In fp32 an export that is right differs by rounding only: about 1e-7 in the cosine.
+# A correct fp32 export differs only by rounding: about 1e-7 in the cosine.
 FP32_COSINE = 1 - 1e-5
-# Another library's resizing of images may round a pixel otherwise, by one step of 255.
+# Another library may round a resized pixel differently, by one step of 255.
 FP32_IMAGE_COSINE = 1 - 1e-4
 _NEIGHBORS = 10
 _BATCH = 8
@@ -34,16 +34,16 @@ def reference_vectors(
 ) -> NDArray[np.float32]:
     """Vectors of the original PyTorch model, `batch` texts at once: (n, d) float32.
 
-    Tokenized by the tokenizers library's own truncation and padding, in padded batches: another
-    way than the runtime's, so that the comparison also proves the runtime's.
+    Uses the tokenizers library's own truncation and padding in padded batches, unlike the runtime,
+    so that the comparison also validates the runtime.
 
     Raises:
-        InputError: `max_tokens` leaves no room beside the special tokens.
-        ConversionError: the model cannot be run on what its tokenizer gives.
+        InputError: `max_tokens` leaves no room after the special tokens.
+        ConversionError: the model fails on its tokenizer's output.
     """
     try:
         if source.original_vectors is not None:
-            return _by_its_library(source.original_vectors, texts)
+            return _run_library(source.original_vectors, texts)
         return _run_original(source, texts, batch)
     except InputError:
         raise
@@ -57,19 +57,19 @@ def reference_vectors(
 def reference_image_vectors(source: ImageSource, files: Sequence[bytes]) -> NDArray[np.float32]:
     """Vectors of the original PyTorch model for image files: (n, d) float32.
 
-    Prepared by the original library's own processor, where it has one.
+    Preprocessed by the original library's own processor, if it has one.
 
     Raises:
         ConversionError: the model cannot be run on them.
     """
-    tower = ImageEncoder(source)
+    encoder = ImageEncoder(source)
     rows: list[NDArray[np.float32]] = []
     try:
         with torch.no_grad():
             for start in range(0, len(files), _BATCH):
                 batch = [original_pixels(source, file) for file in files[start : start + _BATCH]]
-                rows.append(tower(torch.cat(batch))[0].numpy())
-    except Exception as error:  # whatever the model's and its processor's own code raises
+                rows.append(encoder(torch.cat(batch))[0].numpy())
+    except Exception as error:  # whatever the model's or its processor's code raises
         raise ConversionError(
             f"{source.name}: the original could not be run on images: "
             f"{type(error).__name__}: {first_line(error)}"
@@ -77,7 +77,7 @@ def reference_image_vectors(source: ImageSource, files: Sequence[bytes]) -> NDAr
     return np.concatenate(rows)
 
 
-def _by_its_library(original: OriginalVectors, texts: Sequence[str]) -> NDArray[np.float32]:
+def _run_library(original: OriginalVectors, texts: Sequence[str]) -> NDArray[np.float32]:
     batches = [list(texts[start : start + _BATCH]) for start in range(0, len(texts), _BATCH)]
     with torch.no_grad():
         return np.concatenate([original(batch).float().numpy() for batch in batches])
@@ -94,19 +94,19 @@ def _run_original(source: TextSource, texts: Sequence[str], batch: int) -> NDArr
     tokenizer.enable_truncation(source.max_tokens)
     pad = getattr(getattr(source.backbone, "model", None), "config", None)
     tokenizer.enable_padding(pad_id=getattr(pad, "pad_token_id", None) or 0)
-    tower = TextEncoder(source)
+    encoder = TextEncoder(source)
     rows: list[NDArray[np.float32]] = []
     with torch.no_grad():
         for start in range(0, len(texts), batch):
             encodings = tokenizer.encode_batch(list(texts[start : start + batch]))
             ids = torch.tensor([encoding.ids for encoding in encodings])
             mask = torch.tensor([encoding.attention_mask for encoding in encodings])
-            rows.append(tower(ids, mask)[0].numpy())
+            rows.append(encoder(ids, mask)[0].numpy())
     return np.concatenate(rows)
 
 
 def engine_for(model: bytes, tokenizer: TextTokenizer) -> Engine:
-    """The runtime's engine on an ONNX model that is not in a bundle yet."""
+    """The runtime's engine for an ONNX model that is not in a bundle yet."""
     return ExactEngine(
         tokenizer=tokenizer,
         open_session=lambda settings: Session(model, "the new model", settings),
@@ -120,7 +120,7 @@ def runtime_vectors(engine: Engine, texts: Sequence[str]) -> NDArray[np.float32]
 
 
 def fidelity(reference: NDArray[np.float32], found: NDArray[np.float32]) -> Fidelity:
-    """Compare (n, d) vectors with the reference's, text by text and as a space."""
+    """Compare (n, d) vectors with a reference, input by input and as a space."""
     cosines = rowwise_cosine(reference, found)
     spearman, overlap = compare_spaces(reference, found)
     return Fidelity(
@@ -136,20 +136,20 @@ def fidelity(reference: NDArray[np.float32], found: NDArray[np.float32]) -> Fide
 def compare_spaces(
     reference: NDArray[np.float32], found: NDArray[np.float32]
 ) -> tuple[float, float]:
-    """`pairs_spearman` and `retrieval_overlap` of a Fidelity; the two may differ in length."""
+    """`pairs_spearman` and `retrieval_overlap` of a Fidelity; dimensions may differ."""
     pairs_a, pairs_b = _pair_cosines(reference), _pair_cosines(found)
     return _spearman(pairs_a, pairs_b), _neighbor_overlap(reference, found)
 
 
-def require_parity(measured: Fidelity, least: float = FP32_COSINE) -> None:
+def require_parity(measured: Fidelity, min_cosine: float = FP32_COSINE) -> None:
     """Refuse an fp32 export that is not the original.
 
     Raises:
-        ParityError: some input's cosine is below `least`.
+        ParityError: an input's cosine is below `min_cosine`.
     """
-    if not measured.min_cosine >= least:
+    if not measured.min_cosine >= min_cosine:
         raise ParityError(
-            f"the exported model is not the original: expected a cosine of at least {least} "
+            f"the exported model is not the original: expected a cosine of at least {min_cosine} "
             f"for every input, got {measured.min_cosine:.6f} for the worst of {measured.texts}; "
             "try the other exporter, or report the architecture"
         )
@@ -166,7 +166,7 @@ def _pair_cosines(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    # Cosines of real vectors have no ties, so that plain ranks do.
+    # Cosines of real vectors have no ties, so plain ranks are enough.
     ranks = [np.argsort(np.argsort(values)).astype(np.float64) for values in (a, b)]
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1]) if len(a) > 1 else 1.0
 

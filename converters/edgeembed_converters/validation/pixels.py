@@ -1,4 +1,4 @@
-"""Image files as pixels: by the runtime, and by the library that a model comes from."""
+"""Image files as pixels: preprocessed by the runtime, or by the original library."""
 
 import importlib.util
 import io
@@ -23,17 +23,17 @@ from edgeembed_runtime.inputs.image.preprocess import max_target_side, pixel_val
 
 # A folder of images, or images as `Encoder.encode_image` takes them.
 ImageInputs = str | Path | Sequence[Any]
-# More would cost memory (0.6 MB each at 224 pixels) and change no range that is measured.
+# More would cost memory (0.6 MB each at 224 pixels) and change no measured range.
 _MAX_IMAGES = 160
-_ONE_IN, _FEW_IMAGES = 4, 16
+_MEASURED_STEP, _MIN_TO_MEASURE = 4, 16
 _SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"))
 
 
 def runtime_pixels(image: Any, preprocess: Preprocess) -> NDArray[np.float32]:
-    """An image as the runtime prepares it for a graph: (1, 3, h, w) float32.
+    """An image as preprocessed by the runtime: (1, 3, h, w) float32.
 
     Raises:
-        InputError: it is no image, or damaged.
+        InputError: it is not an image, or damaged.
     """
     side = max_target_side(preprocess)
     with open_image(image) as opened:
@@ -42,20 +42,20 @@ def runtime_pixels(image: Any, preprocess: Preprocess) -> NDArray[np.float32]:
 
 
 def require_pillow() -> None:
-    """Refuse to go on without Pillow.
+    """Fail early without Pillow.
 
     Raises:
         MissingExtraError: it is not installed.
     """
     if importlib.util.find_spec("PIL") is None:
-        raise MissingExtraError.for_extra("converting models of images", "image")
+        raise MissingExtraError.for_extra("converting image models", "image")
 
 
 def original_pixels(source: ImageSource, file: bytes) -> Tensor:
-    """An image file as the original library prepares it: (1, 3, h, w) float32.
+    """An image file as preprocessed by the original library: (1, 3, h, w) float32.
 
-    Opened as transformers opens images: by Pillow, turned as EXIF says, in RGB. Where a source
-    has no processor of its own, the runtime's pixels.
+    Opened as transformers does: by Pillow, rotated according to EXIF, in RGB. If the source has no
+    processor of its own, these are the runtime's pixels.
     """
     from PIL import Image, ImageOps
 
@@ -67,16 +67,16 @@ def original_pixels(source: ImageSource, file: bytes) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class PixelSets:
-    """Prepared images, (1, 3, h, w) each: to calibrate on, and others to measure on."""
+    """Preprocessed images, (1, 3, h, w) each: some to calibrate on, others to measure on."""
 
     calibration: Sequence[NDArray[np.float32]] = ()
     measured: Sequence[NDArray[np.float32]] = ()
 
 
 def pixel_sets(images: ImageInputs | None, preprocess: Preprocess) -> PixelSets:
-    """The images given, one in four to measure on; or some to calibrate on, made by code.
+    """Split the user's images: one in four to measure on; by default, made-up ones to calibrate on.
 
-    Of more than 160, every so many are taken; of few, none is measured on.
+    More than 160 images are subsampled evenly; with fewer than 16, none is measured on.
 
     Raises:
         InputError: there are none, or one cannot be read.
@@ -89,15 +89,15 @@ def pixel_sets(images: ImageInputs | None, preprocess: Preprocess) -> PixelSets:
         raise InputError("calibration_images: expected at least one image, got none")
     step = -(-len(chosen) // _MAX_IMAGES)
     pixels = [runtime_pixels(each, preprocess) for each in chosen[::step]]
-    if len(pixels) < _FEW_IMAGES:
+    if len(pixels) < _MIN_TO_MEASURE:
         return PixelSets(calibration=pixels)
-    measured = pixels[::_ONE_IN]
-    del pixels[::_ONE_IN]
+    measured = pixels[::_MEASURED_STEP]
+    del pixels[::_MEASURED_STEP]
     return PixelSets(calibration=pixels, measured=measured)
 
 
 def listed(images: ImageInputs, name: str) -> list[Any]:
-    """The images of a folder and its folders, in order of their names, or those of a list.
+    """The images of a folder and its subfolders, sorted by path, or those of a list.
 
     Raises:
         InputError: there is no such folder; the message calls it `name`.

@@ -1,4 +1,4 @@
-"""Images made by code: those on which a conversion is proven, and those to calibrate on."""
+"""Images made by code: to prove conversions on, and others to calibrate on."""
 
 import functools
 import io
@@ -7,20 +7,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Height and width: portrait, landscape, square, long, tiny, and larger than what encoders take.
+# Height and width: portrait, landscape, square, long, tiny, and larger than encoders take.
 _SIZES = (
     *((96, 128), (160, 120), (112, 112), (60, 240), (200, 72), (24, 20), (224, 224)),
     *((257, 191), (130, 333), (300, 400), (333, 128), (88, 96)),
 )
 _MODES = ("RGB", "RGB", "L", "RGB", "P", "RGBA", "RGB", "LA")
-_LEVELS = 24  # of brightness; PNG packs flat areas well
+_LEVELS = 24  # of brightness; PNG compresses flat areas well
 _CALIBRATION_SIDE = 288
-_ORIENTATION = 0x0112  # the tag of EXIF
+_ORIENTATION = 0x0112  # the EXIF tag
 
 
 @functools.cache
 def probe_images() -> tuple[bytes, ...]:
-    """Two dozen small PNG files of every shape and mode, one of them turned by its EXIF."""
+    """Two dozen small PNG files of every shape and mode, one of them rotated by EXIF."""
     rng = np.random.default_rng(20)
     return tuple(
         _png(_image(rng, *_SIZES[n % len(_SIZES)], detail=3), _MODES[n % len(_MODES)], n == 3)
@@ -29,18 +29,18 @@ def probe_images() -> tuple[bytes, ...]:
 
 
 def calibration_images(count: int = 64) -> tuple[bytes, ...]:
-    """PNG files with more detail, none of which is among the probe images."""
+    """PNG files with more detail, none of them a probe image."""
     rng = np.random.default_rng(21)
     side = _CALIBRATION_SIDE
     return tuple(_png(_image(rng, side, side, detail=6), "RGB", False) for _ in range(count))
 
 
 def _image(rng: np.random.Generator, height: int, width: int, detail: int) -> NDArray[np.uint8]:
-    """Clouds of color, as soft as photos are (their spectrum falls with frequency), and shapes."""
+    """Clouds of color with a photo-like spectrum (falling with frequency), and shapes."""
     canvas = np.zeros((height, width, 3))
     for octave in range(detail):
         grid = rng.normal(size=(2 + 2**octave, 2 + 2**octave, 3)) / 1.7**octave
-        canvas += _stretched(grid, height, width)
+        canvas += _upsampled(grid, height, width)
     canvas = 128 + 60 * canvas / canvas.std()
     rows, columns = np.mgrid[0:height, 0:width]
     for _ in range(int(rng.integers(3, 9))):
@@ -53,8 +53,8 @@ def _image(rng: np.random.Generator, height: int, width: int, detail: int) -> ND
     return np.clip(np.round(canvas / step) * step, 0, 255).astype(np.uint8)
 
 
-def _stretched(grid: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
-    """A coarse (a, b, 3) grid as smooth (height, width, 3)."""
+def _upsampled(grid: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
+    """A coarse (a, b, 3) grid, smoothly upsampled to (height, width, 3)."""
     rows, columns = (
         np.linspace(0, side - 1.001, n) for side, n in ((len(grid), height), (grid.shape[1], width))
     )
@@ -69,7 +69,7 @@ def _eased(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return x * x * (3 - 2 * x)
 
 
-def _png(pixels: NDArray[np.uint8], mode: str, turned: bool) -> bytes:
+def _png(pixels: NDArray[np.uint8], mode: str, rotated: bool) -> bytes:
     from PIL import Image
 
     image: Any = Image.fromarray(pixels)
@@ -79,7 +79,7 @@ def _png(pixels: NDArray[np.uint8], mode: str, turned: bool) -> bytes:
     else:
         image = image.convert(mode)
     exif = Image.Exif()
-    if turned:
+    if rotated:
         exif[_ORIENTATION] = 6  # a quarter turn to the right
     file = io.BytesIO()
     image.save(file, format="PNG", exif=exif, optimize=True)

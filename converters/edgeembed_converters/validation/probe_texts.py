@@ -1,4 +1,4 @@
-"""The inputs on which a conversion is proven: of every length, script and kind."""
+"""The texts that conversions are proven on: of every length, script and kind."""
 
 _SENTENCES = (
     "A man is playing a guitar on stage.",
@@ -52,7 +52,7 @@ _PARAGRAPH = (
 
 
 def probe_texts(max_tokens: int) -> tuple[str, ...]:
-    """Some fifty texts; the last few reach and pass the model's `max_tokens`."""
+    """Some fifty texts; the last few reach and exceed the model's `max_tokens`."""
     paragraphs = [_PARAGRAPH * count for count in (1, 2, 3)]
     full = [
         text + _PARAGRAPH * (max_tokens // 64 + 2) for text in ("", _SENTENCES[3], _SENTENCES[18])

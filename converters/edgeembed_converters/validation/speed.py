@@ -1,4 +1,4 @@
-"""How fast a variant is on this machine, relative to another, measured in turn."""
+"""The relative speed of two models on this machine, measured in alternation."""
 
 import platform
 import statistics
@@ -13,12 +13,12 @@ _ROUNDS = 5
 
 
 def speedup(fast: Engine, base: Engine, texts: Sequence[str]) -> float:
-    """Median ratio of the time `base` takes for `texts` to the time `fast` takes, in turns."""
+    """How many times as fast as `base` an engine encodes `texts`; see `median_ratio`."""
     return median_ratio(lambda: _encode(base, texts), lambda: _encode(fast, texts))
 
 
 def median_ratio(slow: Callable[[], object], fast: Callable[[], object]) -> float:
-    """Median ratio of the time that one call takes to that of another, in turns."""
+    """Median ratio of the times of two calls, made in alternation after a warm-up."""
     for each in (slow, fast):
         each()
     ratios = [_seconds(slow) / _seconds(fast) for _ in range(_ROUNDS)]
@@ -26,7 +26,7 @@ def median_ratio(slow: Callable[[], object], fast: Callable[[], object]) -> floa
 
 
 def this_machine() -> str:
-    """The processor in a few words, for `measured_on`."""
+    """The processor in a few words, for the manifest's `measured_on`."""
     return f"{platform.machine()} ({', '.join(sorted(cpu_features())) or 'features unknown'})"
 
 

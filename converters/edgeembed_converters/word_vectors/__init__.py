@@ -1,1 +1,1 @@
-"""Files of word vectors: word2vec's, GloVe's and fastText's, read into one table."""
+"""Word-vector files of word2vec, GloVe and fastText, imported as bundles."""

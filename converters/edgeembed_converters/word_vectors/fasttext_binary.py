@@ -1,4 +1,4 @@
-"""fastText's own .bin: words, and vectors of words and of their n-grams.
+"""fastText's .bin format: words, and vectors of words and their n-grams.
 
 Source: `saveModel` of https://github.com/facebookresearch/fastText/blob/main/src/fasttext.cc, and
 `save` in args.cc, dictionary.cc and densematrix.cc beside it. Little-endian throughout.
@@ -25,15 +25,15 @@ _SUPERVISED = 3
 _ARGS = struct.Struct("<12id")
 # size, nwords, nlabels, ntokens, pruneidx_size
 _DICTIONARY = struct.Struct("<3i2q")
-_LONGEST_WORD = 4096
-# Sentences end in it; it is no word, and has no n-grams.
+_MAX_WORD_BYTES = 4096
+# A marker, not a word: it has no n-grams.
 _END_OF_SENTENCE = "</s>"
 _WORDS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Settings:
-    """What of a model's settings decides its vectors."""
+    """The settings that decide a model's vectors."""
 
     dim: int
     buckets: int
@@ -41,8 +41,8 @@ class _Settings:
     max_n: int
 
 
-def read_fasttext(path: Path, data: mmap, most: int, bad_words: BadWords) -> WordTable:
-    """Read an unsupervised model that is mapped into memory, up to `most` words, all n-grams.
+def read_fasttext(path: Path, data: mmap, max_words: int, bad_words: BadWords) -> WordTable:
+    """Read up to `max_words` words and all n-grams of a memory-mapped unsupervised model.
 
     A word's vector is the mean of its own row and those of its n-grams.
 
@@ -58,7 +58,7 @@ def read_fasttext(path: Path, data: mmap, most: int, bad_words: BadWords) -> Wor
     if not 0 <= count <= len(data):
         raise reader.error(f"expected a number of words, found {count}")
     words = WordList(path, "byte", bad_words)
-    names, rows = _dictionary(reader, words, count, most)
+    names, rows = _dictionary(reader, words, count, max_words)
     matrix = _matrix(reader, settings, count)
     grams = Subwords(
         first_row=count,
@@ -74,7 +74,7 @@ def read_fasttext(path: Path, data: mmap, most: int, bad_words: BadWords) -> Wor
 
 def _settings(reader: "_Reader") -> _Settings:
     magic, version = reader.unpack(struct.Struct("<2i"))
-    assert struct.pack("<i", magic) == MAGIC  # by which the file was told from others
+    assert struct.pack("<i", magic) == MAGIC  # as read_word_vectors checked
     if version not in _VERSIONS:
         raise _unsupported(reader.path, f"version {version} of the format")
     args = reader.unpack(_ARGS)
@@ -83,30 +83,30 @@ def _settings(reader: "_Reader") -> _Settings:
         raise _unsupported(reader.path, "a supervised model (a classifier)")
     if not 1 <= dim <= 1 << 20 or buckets < 0 or max_n > 100:
         raise reader.error(
-            f"expected sizes that can be, found {dim} dimensions, {buckets} buckets, "
+            f"expected plausible sizes, found {dim} dimensions, {buckets} buckets, "
             f"n-grams of {min_n} to {max_n}"
         )
     return _Settings(dim=dim, buckets=buckets, min_n=min_n, max_n=max_n)
 
 
 def _dictionary(
-    reader: "_Reader", words: WordList, count: int, most: int
+    reader: "_Reader", words: WordList, count: int, max_words: int
 ) -> tuple[list[str], list[int]]:
-    """The words that are taken, and their rows."""
+    """The words that are read, and their rows."""
     names: list[str] = []
     rows: list[int] = []
     for row in range(count):
         at = reader.at
         raw = reader.word()
-        reader.at += 9  # how often it was seen, and what kind of entry it is
-        if len(words) < most and words.add(raw, at):
+        reader.at += 9  # its count and its entry type
+        if len(words) < max_words and words.add(raw, at):
             names.append(raw.decode())
             rows.append(row)
     return names, rows
 
 
 def _matrix(reader: "_Reader", settings: _Settings, count: int) -> NDArray[np.float32]:
-    """The input matrix, as it stands in the mapped file."""
+    """The input matrix, as a view of the mapped file."""
     (quantized,) = reader.unpack(struct.Struct("<?"))
     if quantized:
         raise _unsupported(reader.path, "a quantized model (.ftz)")
@@ -137,20 +137,20 @@ def _composed(
         sizes = np.array([len(part) for part in parts])
         starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
         every = matrix[np.array([row for part in parts for row in part])]
-        with np.errstate(all="ignore"):  # of a damaged file; the table is checked afterwards
+        with np.errstate(all="ignore"):  # damaged files overflow; the table is checked afterwards
             sums = np.add.reduceat(every, starts, axis=0)
         found[start : start + len(parts)] = sums / sizes[:, None].astype(np.float32)
     return found
 
 
 class _Reader:
-    """A place in a mapped file, that moves on as it is read."""
+    """A cursor in a mapped file."""
 
     def __init__(self, path: Path, data: mmap) -> None:
         self.path, self.data, self.at = path, data, 0
 
     def need(self, size: int) -> None:
-        """Refuse a file with fewer than `size` bytes from here on."""
+        """Require `size` more bytes."""
         if self.at + size > len(self.data):
             raise self.error(f"expected {size} bytes more, found the end at {len(self.data)}")
 
@@ -162,8 +162,8 @@ class _Reader:
         return found
 
     def word(self) -> bytes:
-        """Read a word and the zero behind it."""
-        end = self.data.find(b"\0", self.at, self.at + _LONGEST_WORD)
+        """Read a null-terminated word."""
+        end = self.data.find(b"\0", self.at, self.at + _MAX_WORD_BYTES)
         if end < 0:
             raise self.error("expected a word that ends in a zero, found none")
         found = self.data[self.at : end]

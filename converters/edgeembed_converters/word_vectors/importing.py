@@ -1,4 +1,4 @@
-"""From a file of word vectors to a bundle that is used like any other."""
+"""From a word-vector file to a bundle that is used like any other."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -57,31 +57,31 @@ def import_word_vectors(
     overwrite: bool = False,
     on_step: OnStep | None = None,
 ) -> ConversionReport:
-    """Turn word vectors into a bundle: a text's vector is the mean of its words'.
+    """Turn word vectors into a bundle: a text's vector is the mean of its words' vectors.
 
     Args:
-        path: a file of word2vec (text or binary), GloVe (text) or fastText (.vec or .bin); which
-            of them is told by its content. Text is read line by line, binary files are mapped.
+        path: a file of word2vec (text or binary), GloVe (text) or fastText (.vec or .bin),
+            detected by content. Text is read line by line, binary files are memory-mapped.
         output: the directory to write. It appears whole, at the end, or not at all.
-        unknown: what a word becomes that is not in the file: "subword", the mean of fastText's
-            vectors for its n-grams (the default for fastText's .bin, which has them); "zero" (the
-            default for others); the "mean" of all words; an "error".
-        max_words: read no more; files have their most frequent words first.
-        quantize: variants beside fp32, with rows in 8 ("int8") or 16 bits ("fp16").
-        normalize: give vectors unit length; otherwise they are as the file has them.
-        lowercase: look a word that the file lacks up in lower case too; by default where all of
-            the file's words are lower case.
-        split_punctuation: cut a piece of text that the file lacks at punctuation, as in "end.".
+        unknown: how to handle words that are not in the file: "subword", the mean of fastText's
+            n-gram vectors (the default for fastText's .bin, which has them); "zero" (the default
+            otherwise); the "mean" of all words; or an "error".
+        max_words: read only so many; files have their most frequent words first.
+        quantize: variants in addition to fp32, with rows in 8 ("int8") or 16 bits ("fp16").
+        normalize: give vectors unit length; by default they stay as they are in the file.
+        lowercase: look up unknown words in lower case too; by default if all of the file's words
+            are lower case.
+        split_punctuation: split unknown words at punctuation, as in "end.".
         max_tokens: rows of a text that count; 8192 by default.
-        bad_words: a line or word that cannot be read, or comes twice, is an "error", or is left
-            out with a note ("skip").
+        bad_words: unreadable and duplicate lines or words are an "error", or are left out with a
+            note ("skip").
         name: of the bundle; by default the file's.
-        overwrite: replace a bundle that stands at `output`; anything else is never replaced.
+        overwrite: replace a bundle at `output`; anything else is never replaced.
         on_step: called with a few words as each step begins.
 
     Raises:
-        InputError: an option is unknown, does not suit the file, or there is no file.
-        ConversionError: the file is damaged, or of another kind; the message says where.
+        InputError: an option is unknown or does not suit the file, or there is no file.
+        ConversionError: the file is damaged or of another kind; the message says where.
         UnsupportedModelError: a supervised, quantized or newer fastText model.
         StorageError: the disk is full, or `output` is taken.
     """
@@ -144,7 +144,7 @@ def _checked(
     max_tokens: int | None,
     bad_words: str,
 ) -> tuple[Rows, ...]:
-    """The kinds of rows that are wanted; refuses options that cannot be."""
+    """The kinds of rows to make; refuses invalid options."""
     checked_bad_words(bad_words)
     if unknown is not None and unknown not in UNKNOWN_WORDS:
         raise InputError(f"unknown: expected one of {', '.join(UNKNOWN_WORDS)}, got {unknown!r}")
@@ -184,10 +184,10 @@ def _words_of(
 
 
 def _all_rows(table: WordTable, words: Words, wanted: Sequence[Rows]) -> NDArray[np.float32]:
-    """The words' rows, that of unknown words, and those of n-grams: (ids, d) float32."""
+    """The rows of words, of the unknown word, and of n-grams: (ids, d) float32."""
     count, dim = table.vectors.shape
     grams = table.buckets.vectors if words.subwords and table.buckets else table.vectors[:0]
-    fitting((count + 1 + len(grams), dim), wanted)  # or there is no need to copy
+    fitting((count + 1 + len(grams), dim), wanted)  # fails before anything is copied
     unknown = np.zeros((1, dim), np.float32)
     if words.unknown == "mean":
         unknown[0] = table.vectors.mean(axis=0, dtype=np.float64)

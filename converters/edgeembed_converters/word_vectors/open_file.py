@@ -1,4 +1,4 @@
-"""Which kind of word-vector file it is, told by its first bytes."""
+"""Detect the kind of a word-vector file by its first bytes, and read it."""
 
 import contextlib
 import re
@@ -16,7 +16,7 @@ from edgeembed_runtime.storage import storage_errors
 
 _HEADER = re.compile(rb"(\d{1,18}) (\d{1,9})[ \t\r]*")
 _MAX_DIMENSIONS = 1 << 16
-_LOOKED_AT = 4096
+_HEAD_BYTES = 4096
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 
 
@@ -25,46 +25,46 @@ def read_word_vectors(path: Path, max_words: int | None, bad_words: BadWords) ->
 
     Raises:
         InputError: there is no such file.
-        ConversionError: it is none of these, or damaged; the message says where.
-        UnsupportedModelError: a fastText model that has no word vectors to read.
+        ConversionError: it is of another kind, or damaged; the message says where.
+        UnsupportedModelError: a fastText model without readable word vectors.
         StorageError: it cannot be read.
     """
     if not path.is_file():
         found = "a directory" if path.is_dir() else "nothing"
         raise InputError(f"{path}: expected a file of word vectors, found {found}")
-    most = sys.maxsize if max_words is None else max_words
+    limit = sys.maxsize if max_words is None else max_words
     with storage_errors("read", path):
         with path.open("rb") as file:
-            start = file.read(_LOOKED_AT)
+            start = file.read(_HEAD_BYTES)
         if not start.strip():
             raise ConversionError(f"{path}: expected words and their vectors, found an empty file")
         if start.startswith((_GZIP, _ZIP)):
             raise ConversionError(f"{path}: it is compressed; unpack it first")
         if start.startswith(MAGIC):
             with _mapped(path) as data:
-                return read_fasttext(path, data, most, bad_words)
+                return read_fasttext(path, data, limit, bad_words)
         header = _header(path, start)
         if header and _is_binary(start, header[1]):
             with _mapped(path) as data:
-                return read_word2vec_binary(path, data, header, most, bad_words)
+                return read_word2vec_binary(path, data, header, limit, bad_words)
         if b"\0" in start:
             raise ConversionError(
                 f"{path}, byte {start.index(0)}: expected a text, or a binary file of word2vec or "
                 "of fastText since version 11, found another binary file"
             )
         with path.open("rb") as file:
-            return read_text(path, file, header, most, bad_words)
+            return read_text(path, file, header, limit, bad_words)
 
 
 @contextlib.contextmanager
 def _mapped(path: Path) -> Generator[mmap]:
-    # Not closed: arrays that were read may show it, and are freed with it.
+    # Not closed: arrays may be views of it, and keep it alive.
     with path.open("rb") as file:
         yield mmap(file.fileno(), 0, access=ACCESS_READ)
 
 
 def _header(path: Path, start: bytes) -> tuple[int, int] | None:
-    """How many words and dimensions the first line says there are, if it is a header."""
+    """The number of words and dimensions in the first line, if it is a header."""
     found = _HEADER.fullmatch(start.split(b"\n", 1)[0])
     if found is None:
         return None
@@ -78,6 +78,6 @@ def _header(path: Path, start: bytes) -> tuple[int, int] | None:
 
 
 def _is_binary(start: bytes, dim: int) -> bool:
-    """Whether what follows the first word are bytes that no number is written with."""
+    """Whether the bytes after the first word cannot be numbers as text."""
     numbers = start.partition(b"\n")[2].partition(b" ")[2][: 4 * dim]
     return any(byte >= 128 or (byte < 32 and byte not in b"\t\r\n") for byte in numbers)

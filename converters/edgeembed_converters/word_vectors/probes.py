@@ -1,4 +1,4 @@
-"""What a bundle of word vectors is proven on: its own words, alone and together, and real texts."""
+"""The golden texts of word vectors: their own words, alone and together, and real texts."""
 
 from collections.abc import Iterator, Sequence
 
@@ -16,16 +16,16 @@ _TOKENS = 256  # of the longest real text
 
 
 def golden_of(words: Sequence[str], table: NDArray[np.float32], tokenizer: TextTokenizer) -> Golden:
-    """Texts, and the means of their words' rows of `table` in float64, as unit vectors or not.
+    """Texts, and the means of their words' rows of `table`, computed in float64.
 
-    Texts whose words are all unknown say nothing of a model, and are left out.
+    Leaves out texts whose vector is zero, such as those with unknown words only.
     """
     texts: list[str] = []
     vectors: list[NDArray[np.float32]] = []
     for text in dict.fromkeys((*_own_words(words), *probe_texts(_TOKENS))):
         try:
             tokens = tokenizer.encode(text)
-        except InputError:  # a word is unknown, and that is an error
+        except InputError:  # an unknown word, where those are errors
             continue
         weights = np.ones(len(tokens.ids)) if tokens.weights is None else tokens.weights
         mean = np.average(table[tokens.ids].astype(np.float64), axis=0, weights=weights)
@@ -33,7 +33,7 @@ def golden_of(words: Sequence[str], table: NDArray[np.float32], tokenizer: TextT
             texts.append(text)
             vectors.append(mean.astype(np.float32))
     if not texts:
-        raise ConversionError("the word vectors: expected some other than zeros, found none")
+        raise ConversionError("the word vectors: expected some that are not zero, found none")
     return Golden(texts=tuple(texts), vectors=np.stack(vectors))
 
 

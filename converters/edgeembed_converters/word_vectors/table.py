@@ -1,4 +1,4 @@
-"""Words and their vectors as read from a file, checked word by word."""
+"""Words and vectors as read from a file, checked word by word."""
 
 from array import array
 from collections import Counter
@@ -18,7 +18,7 @@ _ROWS_AT_ONCE = 1 << 16
 
 @dataclass(frozen=True, kw_only=True)
 class Buckets:
-    """fastText's vectors of n-grams: (buckets, d) float32, for n of `min_n` to `max_n`."""
+    """fastText's n-gram vectors: (buckets, d) float32, for n from `min_n` to `max_n`."""
 
     vectors: NDArray[np.float32]
     min_n: int
@@ -27,7 +27,7 @@ class Buckets:
 
 @dataclass(frozen=True, kw_only=True)
 class WordTable:
-    """Distinct words, the most frequent first as a rule, and a vector for each: (n, d) float32.
+    """Distinct words, usually the most frequent first, and their vectors: (n, d) float32.
 
     `skipped` counts what was left out, by reason.
     """
@@ -39,10 +39,10 @@ class WordTable:
 
 
 class WordList:
-    """The words of a file as they come; what cannot be a word is an error, or is left out."""
+    """Collects the words of a file; invalid ones are errors, or are left out."""
 
     def __init__(self, path: Path, unit: Literal["line", "byte"], bad_words: BadWords) -> None:
-        """`unit` is what the places of words count: lines from 1, or bytes from 0."""
+        """`unit` is the unit of positions: lines from 1, or bytes from 0."""
         self._path, self._unit, self._bad_words = path, unit, bad_words
         self._rows: dict[str, int] = {}
         self._places = array("q")
@@ -53,10 +53,10 @@ class WordList:
         return len(self._rows)
 
     def add(self, raw: bytes, place: int) -> bool:
-        """Take a word; False says that it is left out.
+        """Add a word; False if it is left out.
 
         Raises:
-            ConversionError: it cannot be a word, and bad words are errors.
+            ConversionError: it is not a valid word, and bad words are errors.
         """
         try:
             word = raw.decode()
@@ -71,7 +71,7 @@ class WordList:
         return True
 
     def skip(self, reason: str, found: str, place: int) -> bool:
-        """Leave something out, and return False.
+        """Leave a word out, and return False.
 
         Raises:
             ConversionError: bad words are errors.
@@ -82,11 +82,11 @@ class WordList:
         return False
 
     def error(self, found: str, place: int) -> ConversionError:
-        """An error about a place in the file."""
+        """An error at a position in the file."""
         return ConversionError(f"{self._path}, {self._unit} {place}: {found}")
 
     def table(self, vectors: NDArray[np.float32], buckets: Buckets | None = None) -> WordTable:
-        """The words with their vectors, of which none may be NaN or infinite.
+        """The words with their vectors, which must be finite.
 
         Raises:
             ConversionError: there are no words, or bad vectors are errors.
@@ -106,7 +106,7 @@ class WordList:
 
 
 def _finite_rows(vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which rows hold finite numbers only, without an array as large as all of them."""
+    """Which rows are finite, computed block by block to save memory."""
     blocks = range(0, len(vectors), _ROWS_AT_ONCE)
     parts = [np.isfinite(vectors[at : at + _ROWS_AT_ONCE]).all(axis=1) for at in blocks]
     return np.concatenate([np.empty(0, np.bool_), *parts])
@@ -116,7 +116,7 @@ def checked_bad_words(bad_words: str) -> None:
     """Refuse an unknown policy.
 
     Raises:
-        InputError: it is one.
+        InputError: it is neither "error" nor "skip".
     """
     if bad_words not in ("error", "skip"):
         raise InputError(f"bad_words: expected error or skip, got {bad_words!r}")

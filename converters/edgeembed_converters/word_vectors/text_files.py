@@ -1,4 +1,4 @@
-"""Word vectors as text: GloVe's, and word2vec's and fastText's, whose first line is a header."""
+"""Text formats of word vectors: GloVe's, and word2vec's and fastText's with a header line."""
 
 from array import array
 from collections.abc import Iterator
@@ -10,24 +10,24 @@ import numpy as np
 from edgeembed_converters.word_vectors.table import BadWords, WordList, WordTable
 from edgeembed_runtime.errors import ConversionError
 
-# No dimension is so large; a file without line ends would be read whole.
-_LONGEST_LINE = 1 << 20
+# Longer than any real line; a file without line breaks must not be read whole.
+_MAX_LINE_BYTES = 1 << 20
 
 
 def read_text(
-    path: Path, file: BinaryIO, header: tuple[int, int] | None, most: int, bad_words: BadWords
+    path: Path, file: BinaryIO, header: tuple[int, int] | None, max_words: int, bad_words: BadWords
 ) -> WordTable:
-    """Read lines of a word and its numbers, up to `most` words; one line at a time is in memory.
+    """Read lines of a word and its numbers, one at a time.
 
     Args:
         path: for messages.
         file: at its beginning.
-        header: what its first line says, if that is a header: how many words, and dimensions.
-        most: words to read.
-        bad_words: what becomes of a line that cannot be read.
+        header: the number of words and dimensions, if the first line is a header.
+        max_words: how many words to read.
+        bad_words: how to handle lines that cannot be read.
 
     Raises:
-        ConversionError: a line cannot be read, or there are not as many as the header says.
+        ConversionError: a line cannot be read, or the number of lines contradicts the header.
     """
     words = WordList(path, "line", bad_words)
     numbers = array("f")
@@ -36,7 +36,7 @@ def read_text(
     for number, line in _lines(path, file):
         if header and number == 1:
             continue
-        if len(words) == most:
+        if len(words) == max_words:
             break
         fields = line.split(b" ")
         dim = dim or len(fields) - 1
@@ -57,14 +57,14 @@ def read_text(
 
 
 def _lines(path: Path, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Lines by their numbers, without white space at their ends; empty ones at the end aside."""
+    """Numbered lines without trailing white space; skips empty lines at the end."""
     empty = 0
     number = 0
-    while line := file.readline(_LONGEST_LINE):
+    while line := file.readline(_MAX_LINE_BYTES):
         number += 1
-        if len(line) == _LONGEST_LINE:
+        if len(line) == _MAX_LINE_BYTES:
             raise ConversionError(
-                f"{path}, line {number}: expected at most {_LONGEST_LINE} bytes, found more; "
+                f"{path}, line {number}: expected at most {_MAX_LINE_BYTES} bytes, found more; "
                 "is it a text file of word vectors?"
             )
         line = line.rstrip(b" \t\r\n")
@@ -77,7 +77,7 @@ def _lines(path: Path, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 
 def _values(fields: list[bytes], dim: int) -> list[float] | None:
-    """The last `dim` fields as numbers; None where they are none, or there are other numbers."""
+    """The last `dim` fields as numbers; None if there are fewer or more numbers."""
     try:
         values = [float(field) for field in fields[-dim:]]
     except ValueError:

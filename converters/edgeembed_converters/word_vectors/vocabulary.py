@@ -1,4 +1,4 @@
-"""A vocabulary of whole words as a tokenizer.json, and how texts are best cut into them."""
+"""A vocabulary of whole words as a tokenizer.json."""
 
 from collections.abc import Sequence
 
@@ -7,14 +7,14 @@ from tokenizers.models import WordLevel
 from tokenizers.normalizers import Lowercase
 from tokenizers.pre_tokenizers import WhitespaceSplit
 
-# It holds a space, so that it is the word of no text.
+# Contains a space, so it never occurs as a word.
 UNKNOWN = "unknown word"
-# Of a vocabulary that was made from texts in lower case; some such hold a few odd words.
-_MAX_IN_CAPITALS = 0.001
+# Some vocabularies of lowercased texts still have a few other words.
+_MAX_UPPERCASE_SHARE = 0.001
 
 
 def word_tokenizer_json(words: Sequence[str], lowercase: bool) -> bytes:
-    """A tokenizer whose ids are the places in `words`, and the next one for any other word."""
+    """A tokenizer whose ids are indices into `words`, and the next id for unknown words."""
     vocabulary = {word: row for row, word in enumerate(words)}
     vocabulary[UNKNOWN] = len(words)
     made = Tokenizer(WordLevel(vocabulary, unk_token=UNKNOWN))
@@ -25,5 +25,5 @@ def word_tokenizer_json(words: Sequence[str], lowercase: bool) -> bytes:
 
 
 def is_lowercase(words: Sequence[str]) -> bool:
-    """Whether a vocabulary was made from texts in lower case."""
-    return sum(word != word.lower() for word in words) <= _MAX_IN_CAPITALS * len(words)
+    """Whether a vocabulary comes from lowercased texts."""
+    return sum(word != word.lower() for word in words) <= _MAX_UPPERCASE_SHARE * len(words)

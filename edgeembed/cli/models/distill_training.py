@@ -44,7 +44,7 @@ class TrainingBar:
         """A training step is done."""
         self._bar.update(
             self._task,
-            description=f"Training: loss {now.loss:.4f}, best score {now.best:.4f}",
+            description=f"Training: loss {now.loss:.4f}, best metric {now.best:.4f}",
             completed=now.step,
             total=now.steps,
         )
@@ -64,6 +64,6 @@ def training_facts(report: "StaticReport | StudentReport") -> list[tuple[str, st
         ("texts", f"{report.texts:,} trained on, {report.held_out:,} held out"),
         ("steps", f"{trained.steps:,}, the best after {trained.best_step:,}"),
         ("held out", f"mean cosine to the teacher {report.cosine:.4f}"),
-        ("", f"nDCG@10 of its ranking {trained.before:.4f} before, {trained.best:.4f} after"),
+        ("", f"nDCG@10 of its ranking {trained.initial:.4f} before, {trained.best:.4f} after"),
         ("took", f"{report.seconds:g} s"),
     ]

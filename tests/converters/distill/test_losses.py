@@ -82,7 +82,7 @@ def test_pairwise_contrastive_pulls_what_is_the_same_and_pushes_the_rest(vectors
 def test_matryoshka_is_the_mean_over_the_cuts(vectors):
     a, b = vectors
     cuts = [losses.cosine_to_teacher(a[:, :d], b[:, :d]).item() for d in (2, 4)]
-    found = losses.matryoshka(losses.cosine_to_teacher, a, b, (2, 4), cut_teacher=True)
+    found = losses.matryoshka(losses.cosine_to_teacher, a, b, (2, 4), truncate_teacher=True)
     assert found.item() == pytest.approx(np.mean(cuts))
     whole = [losses.similarity_kl(a[:, :d], b).item() for d in (2, 4)]
     assert losses.matryoshka(losses.similarity_kl, a, b, (2, 4)).item() == pytest.approx(
@@ -113,12 +113,12 @@ def test_masked_token_is_the_mean_surprise_at_the_asked_tokens():
     assert losses.masked_token(logits, labels).item() == pytest.approx(expected.item())
 
 
-def test_hide_tokens_hides_as_bert_does_and_nothing_else():
+def test_mask_tokens_hides_as_bert_does_and_nothing_else():
     ids = torch.arange(1000, 3000).repeat(20, 1)
-    may_hide = torch.ones_like(ids, dtype=torch.bool)
-    may_hide[:, :500] = False
+    maskable = torch.ones_like(ids, dtype=torch.bool)
+    maskable[:, :500] = False
     rng = torch.Generator().manual_seed(3)
-    found, labels = losses.hide_tokens(ids, may_hide, mask_id=4, vocabulary=5000, generator=rng)
+    found, labels = losses.mask_tokens(ids, maskable, mask_id=4, vocabulary=5000, generator=rng)
     asked = labels != losses.IGNORED
     assert not asked[:, :500].any()
     assert torch.equal(labels[asked], ids[asked])

@@ -73,7 +73,7 @@ def report(distilled):
 
 
 def test_training_brings_the_table_nearer_to_its_teacher(report):
-    # Neighbors of a teacher with random weights are too much alike for its own figure.
+    # Neighbors of a teacher with random weights are too much alike for its own metric.
     learned = [point.loss for point in report.trained.points if point.loss is not None]
     assert learned[-1] < 0.9 * learned[0]
     assert report.cosine > 0.75
@@ -172,11 +172,11 @@ def test_a_vocabulary_of_merges_cannot_be_pruned(tiny):
 def test_batches_hold_each_text_once_with_its_own_ids_and_target():
     rng = np.random.default_rng(1)
     ids = [rng.integers(0, 50, size).astype(np.int32) for size in (3, 1, 7, 2, 5, 4)]
-    texts = BagTexts(ids=ids, wanted=np.arange(6, dtype=np.float32)[:, None])
+    texts = BagTexts(ids=ids, targets=np.arange(6, dtype=np.float32)[:, None])
     seen = []
     for batch in BagBatches(texts, 2, 0, 0, "cpu"):
         ends = [*batch.starts.tolist()[1:], len(batch.ids)]
-        for start, end, wanted in zip(batch.starts.tolist(), ends, batch.wanted, strict=True):
+        for start, end, wanted in zip(batch.starts.tolist(), ends, batch.targets, strict=True):
             place = int(wanted)
             seen.append(place)
             assert batch.ids[start:end].tolist() == ids[place].tolist()

@@ -86,7 +86,7 @@ def test_a_student_of_two_layers_comes_near_its_teacher(distilled, teacher, refe
     assert report.layers == ("encoder.layer.0", "encoder.layer.3")
     assert report.parameters < report.teacher_parameters
     assert (report.texts, report.held_out) == (540, 60)
-    assert report.trained.best > report.trained.before
+    assert report.trained.best > report.trained.initial
     assert report.cosine > 0.9
     assert "Training" in steps
     assert len(heard) == report.trained.steps == 3 * -(-540 // 16)
@@ -129,7 +129,7 @@ def test_a_call_that_was_killed_goes_on_to_the_same_result(distilled, own_work_d
 def test_a_narrower_student_keeps_its_teachers_dim(distilled):
     report = distilled(layers=2, width=16)
     assert report.dim == 32
-    assert report.trained.best > report.trained.before
+    assert report.trained.best > report.trained.initial
     assert any("width 16" in note for note in report.notes)
     with Encoder.load(report.path) as encoder:
         assert encoder.encode("the cat").shape == (32,)
@@ -156,7 +156,7 @@ def test_every_loss_can_be_trained_on(distilled):
     )
     short = TrainingSettings(**{**vars(SETTINGS), "epochs": 1})
     report = distilled(layers=2, losses=weights, settings=short, train_tables=True)
-    assert report.trained.best > report.trained.before
+    assert report.trained.best > report.trained.initial
 
 
 def test_the_learning_curve_is_a_image_and_int8_a_variant(distilled, tmp_path):
@@ -339,7 +339,7 @@ def test_a_narrower_model_begins_nearer_than_a_random_one(tiny):
 def test_an_epoch_has_every_text_once_and_batches_of_like_length():
     rng = np.random.default_rng(0)
     ids = [np.ones(n, dtype=np.int32) for n in rng.integers(2, 60, 1000)]
-    texts = EncodedTexts(ids=ids, wanted=np.zeros((1000, 4), np.float32), pad_id=0)
+    texts = EncodedTexts(ids=ids, targets=np.zeros((1000, 4), np.float32), pad_id=0)
     first, again, second = texts.places(32, 5, 0), texts.places(32, 5, 0), texts.places(32, 5, 1)
     assert first == again != second
     assert sorted(place for batch in first for place in batch) == list(range(1000))
@@ -349,11 +349,11 @@ def test_an_epoch_has_every_text_once_and_batches_of_like_length():
 
 def test_a_batch_is_padded_with_the_models_own_id_and_masked():
     ids = [np.array([5, 6, 7], np.int32), np.array([8], np.int32)]
-    texts = EncodedTexts(ids=ids, wanted=np.eye(2, dtype=np.float32), pad_id=1)
+    texts = EncodedTexts(ids=ids, targets=np.eye(2, dtype=np.float32), pad_id=1)
     batch = texts.batch([1, 0], "cpu")
     assert batch.ids.tolist() == [[8, 1, 1], [5, 6, 7]]
     assert batch.mask.tolist() == [[1, 0, 0], [1, 1, 1]]
-    assert batch.wanted.tolist() == [[0, 1], [1, 0]]
+    assert batch.targets.tolist() == [[0, 1], [1, 0]]
 
 
 def test_held_out_texts_are_never_trained_on(sentences):
@@ -381,7 +381,7 @@ def test_ndcg_of_neighbors_agrees_with_scikit_learn():
     assert neighbor_ndcg(found, wanted) == pytest.approx(np.mean(scores), abs=1e-6)
 
 
-def test_the_figure_is_1_for_the_teacher_alone():
+def test_the_metric_is_1_for_the_teacher_alone():
     wanted = np.random.default_rng(4).standard_normal((40, 8)).astype(np.float32)
     assert neighbor_ndcg(wanted * 3, wanted) == pytest.approx(1)
     elsewhere = neighbor_ndcg(-wanted, wanted)  # alike inside, but not where the teacher is

@@ -36,7 +36,7 @@ def net():
     return nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.Dropout(0.3), nn.Linear(8, 2))
 
 
-def course(module, identity="a course", figure=None):
+def objective(module, identity="an objective", metric=None):
     """Ten batches an epoch of a linear map to learn."""
     rng = torch.Generator().manual_seed(6)
     x = torch.randn(40, 3, generator=rng)
@@ -55,7 +55,7 @@ def course(module, identity="a course", figure=None):
         module.train()
         return found
 
-    return Objective(batches=batches, loss=loss, figure=figure or error, identity=identity)
+    return Objective(batches=batches, loss=loss, metric=metric or error, identity=identity)
 
 
 def same(a, b):
@@ -64,8 +64,8 @@ def same(a, b):
 
 def test_training_learns_and_says_how(tmp_path):
     module, heard = net(), []
-    trained = train(module, course(module), SETTINGS, tmp_path, heard.append)
-    assert trained.best > trained.before / 10
+    trained = train(module, objective(module), SETTINGS, tmp_path, heard.append)
+    assert trained.best > trained.initial / 10
     assert [each.step for each in heard] == list(range(1, 51))
     assert {each.steps for each in heard} == {50}
     assert [point.step for point in trained.points] == [*range(0, 50, 4), 50]
@@ -83,7 +83,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(tmp_path):
         settings = TrainingSettings(
             **{**vars(SETTINGS), "seed": seed},
         )
-        train(module, course(module), settings, tmp_path / str(number))
+        train(module, objective(module), settings, tmp_path / str(number))
         made.append(module)
     assert same(made[0], made[1])
     assert not same(made[0], made[2])  # dropout
@@ -92,17 +92,17 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(tmp_path):
 @pytest.mark.parametrize("step", [1, 3, 4, 5, 17, 49])
 def test_a_kill_after_any_step_changes_nothing(step, tmp_path):
     whole, killed = net(), net()
-    expected = train(whole, course(whole), SETTINGS, tmp_path / "whole")
+    expected = train(whole, objective(whole), SETTINGS, tmp_path / "whole")
 
     def kill(progress):
         if progress.step == step:
             raise Killed
 
     with pytest.raises(Killed):
-        train(killed, course(killed), SETTINGS, tmp_path / "killed", kill)
+        train(killed, objective(killed), SETTINGS, tmp_path / "killed", kill)
     again = net()
     torch.manual_seed(99)  # as another process would stand
-    found = train(again, course(again), SETTINGS, tmp_path / "killed")
+    found = train(again, objective(again), SETTINGS, tmp_path / "killed")
     assert same(again, whole)
     assert found.points == expected.points
     assert found.resumed_at == step // 4 * 4
@@ -110,8 +110,8 @@ def test_a_kill_after_any_step_changes_nothing(step, tmp_path):
 
 def test_a_training_that_is_done_is_not_done_again(tmp_path):
     module, again, heard = net(), net(), []
-    first = train(module, course(module), SETTINGS, tmp_path)
-    second = train(again, course(again), SETTINGS, tmp_path, heard.append)
+    first = train(module, objective(module), SETTINGS, tmp_path)
+    second = train(again, objective(again), SETTINGS, tmp_path, heard.append)
     assert heard == []
     assert second.points == first.points
     assert same(module, again)
@@ -125,12 +125,12 @@ def test_a_process_that_is_killed_goes_on_in_another(tmp_path):
             import sys, time
             from pathlib import Path
             sys.path.insert(0, {str(Path(__file__).parent)!r})
-            from test_training import SETTINGS, course, net, train
+            from test_training import SETTINGS, objective, net, train
             def slow(progress):
                 print(progress.step, flush=True)
                 time.sleep(0.02)
             module = net()
-            train(module, course(module), SETTINGS, Path(sys.argv[1]), slow)
+            train(module, objective(module), SETTINGS, Path(sys.argv[1]), slow)
             """
         )
     )
@@ -143,22 +143,22 @@ def test_a_process_that_is_killed_goes_on_in_another(tmp_path):
                 child.send_signal(signal.SIGKILL)
                 break
     whole, again = net(), net()
-    train(whole, course(whole), SETTINGS, tmp_path / "whole")
-    found = train(again, course(again), SETTINGS, work)
+    train(whole, objective(whole), SETTINGS, tmp_path / "whole")
+    found = train(again, objective(again), SETTINGS, work)
     assert found.resumed_at >= 20
     assert same(again, whole)
 
 
 def test_the_best_state_is_taken_and_patience_ends_the_training(tmp_path):
     module, states = net(), []
-    figures = iter([1.0, 2.0, 9.0, 8.0, 7.0, 6.0])
+    metrics = iter([1.0, 2.0, 9.0, 8.0, 7.0, 6.0])
 
-    def figure():
+    def metric():
         states.append({name: each.clone() for name, each in module.state_dict().items()})
-        return next(figures)
+        return next(metrics)
 
     settings = TrainingSettings(**{**vars(SETTINGS), "patience": 3})
-    trained = train(module, course(module, figure=figure), settings, tmp_path)
+    trained = train(module, objective(module, metric=metric), settings, tmp_path)
     assert trained.stopped_early
     assert (trained.steps, trained.best_step, trained.best) == (20, 8, 9.0)
     assert all(torch.equal(each, states[2][name]) for name, each in module.state_dict().items())
@@ -174,7 +174,7 @@ def test_warm_up_and_decay(tmp_path):
     settings = TrainingSettings(
         learning_rate=0.1, warmup=0.2, weight_decay=0.0, epochs=1, evaluate_every=100
     )
-    made = Objective(batches=lambda _: list(range(10)), loss=loss, figure=lambda: 0.0, identity="")
+    made = Objective(batches=lambda _: list(range(10)), loss=loss, metric=lambda: 0.0, identity="")
     before = [module.weight.item()]
     train(module, made, settings, tmp_path, lambda _: steps.append(module.weight.item()))
     rates = [a - b for a, b in zip(before + steps, steps, strict=False)]
@@ -185,45 +185,45 @@ def test_warm_up_and_decay(tmp_path):
 def test_bf16_trains_too(tmp_path):
     module = net()
     settings = TrainingSettings(**{**vars(SETTINGS), "precision": "bf16"})
-    trained = train(module, course(module), settings, tmp_path)
-    assert trained.best > trained.before / 10
+    trained = train(module, objective(module), settings, tmp_path)
+    assert trained.best > trained.initial / 10
     assert module[0].weight.dtype is torch.float32
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_loss_that_is_no_number_ends_the_training(value, tmp_path):
     module = net()
-    made = course(module)
+    made = objective(module)
     bad = Objective(
         batches=made.batches,
         loss=lambda places: made.loss(places) * value,
-        figure=made.figure,
+        metric=made.metric,
         identity="",
     )
     with pytest.raises(TrainingError, match=r"loss of step 1 is (nan|inf).*lower learning rate"):
         train(module, bad, SETTINGS, tmp_path)
 
 
-def test_a_figure_that_is_no_number_ends_the_training(tmp_path):
+def test_a_metric_that_is_no_number_ends_the_training(tmp_path):
     module = net()
-    with pytest.raises(TrainingError, match="figure after step 0 is nan"):
-        train(module, course(module, figure=lambda: float("nan")), SETTINGS, tmp_path)
+    with pytest.raises(TrainingError, match="metric after step 0 is nan"):
+        train(module, objective(module, metric=lambda: float("nan")), SETTINGS, tmp_path)
 
 
 def test_another_trainings_checkpoints_are_refused(tmp_path):
     module = net()
-    train(module, course(module), SETTINGS, tmp_path)
+    train(module, objective(module), SETTINGS, tmp_path)
     with pytest.raises(TrainingError, match="found those of another"):
-        train(module, course(module, identity="other texts"), SETTINGS, tmp_path)
+        train(module, objective(module, identity="other texts"), SETTINGS, tmp_path)
 
 
 def test_nothing_to_train_is_said(tmp_path):
     module = net().requires_grad_(False)
     with pytest.raises(InputError, match="parameters to train"):
-        train(module, course(module), SETTINGS, tmp_path)
+        train(module, objective(module), SETTINGS, tmp_path)
     module = net()
     empty = Objective(
-        batches=lambda _: [], loss=lambda _: torch.zeros(()), figure=lambda: 0.0, identity=""
+        batches=lambda _: [], loss=lambda _: torch.zeros(()), metric=lambda: 0.0, identity=""
     )
     with pytest.raises(InputError, match="at least one batch"):
         train(module, empty, SETTINGS, tmp_path)
@@ -249,11 +249,11 @@ def test_settings_out_of_range_are_refused(setting, message):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_cuda_trains_in_bf16(tmp_path):
     module = net().to("cuda")
-    made = course(net())
+    made = objective(net())
     moved = Objective(
         batches=made.batches,
         loss=lambda _: module(torch.ones(4, 3, device="cuda")).square().mean(),
-        figure=lambda: 0.0,
+        metric=lambda: 0.0,
         identity="",
     )
     settings = TrainingSettings(**{**vars(SETTINGS), "device": "cuda", "precision": "bf16"})
@@ -317,9 +317,9 @@ def test_only_damaged_checkpoints_are_an_error_that_names_them(how, tmp_path):
 
 def test_training_goes_on_from_the_checkpoint_before_a_damaged_one(tmp_path):
     whole, again = net(), net()
-    train(whole, course(whole), SETTINGS, tmp_path)
+    train(whole, objective(whole), SETTINGS, tmp_path)
     damage(sorted(tmp_path.iterdir())[-1], "flipped")
-    found = train(again, course(again), SETTINGS, tmp_path)
+    found = train(again, objective(again), SETTINGS, tmp_path)
     assert found.resumed_at == 48
     assert same(again, whole)
 
@@ -328,4 +328,4 @@ def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path):
     (tmp_path / "file").write_text("")
     module = net()
     with pytest.raises(StorageError):
-        train(module, course(module), SETTINGS, tmp_path / "file" / "work")
+        train(module, objective(module), SETTINGS, tmp_path / "file" / "work")

@@ -1,1 +1,1 @@
-"""Static students: a table of token vectors."""
+"""Static students: tables of token vectors."""

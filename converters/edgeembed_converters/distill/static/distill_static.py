@@ -1,4 +1,4 @@
-"""From a teacher and unlabelled texts to a table of token vectors: no transformer at run time."""
+"""From a teacher and unlabeled texts to a table of token vectors: no transformer at run time."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -46,7 +46,7 @@ from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 from edgeembed_runtime.storage import sha256_of
 from edgeembed_runtime.vectors import normalize
 
-# A table learns from large batches and high rates: each text touches a few of its rows only.
+# A table needs large batches and high rates: each text touches only a few rows.
 STATIC_SETTINGS = TrainingSettings(
     learning_rate=2e-3, weight_decay=0.0, batch_size=1024, epochs=4, evaluate_every=100
 )
@@ -76,37 +76,37 @@ def distill_static(
     on_teacher: OnProgress | None = None,
     on_progress: Callable[[TrainingProgress], None] | None = None,
 ) -> StaticReport:
-    """Train a table of token vectors whose sums are a teacher's vectors; write it as a bundle.
+    """Train a table of token vectors whose sums match a teacher's vectors; write it as a bundle.
 
-    The table begins with the teacher's vector of every token by itself, shortened by PCA and
-    weighted by how rare it is. Vectors and weights then learn from unlabelled texts. The result is
-    a few megabytes, and hundreds of times as fast as a transformer. What is computed is kept in
-    `work_dir`: a call that was killed, made again with the same arguments, goes on where it was.
+    The table starts with the teacher's vector of every single token, reduced by PCA and weighted by
+    inverse frequency. Vectors and weights then learn from unlabeled texts. The result has a few
+    megabytes, and is hundreds of times as fast as a transformer. Work is saved in `work_dir`: after
+    a kill, calling again with the same arguments resumes.
 
     Args:
         teacher: a bundle, or anything that `convert` takes.
-        texts: what to learn from, like what will be encoded; a hundred thousand is a good number.
+        texts: like those that will be encoded; a hundred thousand is a good number.
         output: the bundle directory to write. It appears whole, at the end, or not at all.
         dim: of the vectors, by PCA of the teacher's; at most the teacher's.
-        vocabulary: how many tokens to keep, the most frequent of the texts; all of them by default.
+        vocabulary: how many tokens to keep, the most frequent in the texts; all by default.
         max_tokens: tokens of a text that count; by default the teacher's limit.
-        losses: what counts how much.
-        settings: of the optimizer, the device, the early stop.
+        losses: the weight of each loss.
+        settings: of the optimizer, the device and early stopping.
         rows: how rows are stored: "int8", "fp16" or "fp32", or several of these.
-        held_out: how many texts, at most a tenth, are kept apart to measure on.
-        work_dir: for teacher vectors and checkpoints; by default `output` with ".work" at its end.
-        learning_curve: a PNG to draw the training in (needs the extra 'distill').
+        held_out: how many texts, at most a tenth, to hold out for evaluation.
+        work_dir: for teacher vectors and checkpoints; by default `output` plus ".work".
+        learning_curve: a PNG file to plot the training to (needs the extra 'distill').
         name: of the bundle; by default the output's.
-        notes: lines of your own for the model card, such as what the texts are.
-        overwrite: replace a bundle that stands at `output`; anything else is never replaced.
+        notes: your own lines for the model card, such as what the texts are.
+        overwrite: replace a bundle at `output`; anything else is never replaced.
         on_step: called with a few words as each step begins.
-        on_teacher: called with how many teacher vectors are there, and how many are needed.
-        on_progress: called after every step of the training.
+        on_teacher: called with the number of teacher vectors that are done, and their total.
+        on_progress: called after every training step.
 
     Raises:
         InputError: too few texts, a dim above the teacher's, an unknown option.
-        TrainingError: the loss is not a number, or every checkpoint is damaged.
-        UnsupportedModelError: a vocabulary from which no tokens can be taken.
+        TrainingError: the loss is not finite, or every checkpoint is damaged.
+        UnsupportedModelError: the kind of tokenizer cannot be pruned.
         BundleError, ConversionError: the teacher is damaged, or cannot be converted.
         StorageError: the disk is full, or `output` is taken.
     """
@@ -124,7 +124,7 @@ def distill_static(
         _check_dim(dim, opened.manifest.dim, len(split.train))
         on_step("Running the teacher")
         vectors = [opened.vectors(part, on_teacher) for part in (split.train, split.held_out)]
-        on_step("Making the first table")
+        on_step("Making the initial table")
         length = max_tokens or opened.manifest.text_tower().max_tokens
         start = _start(opened, split, vectors, dim, vocabulary, length)
         card = {
@@ -138,17 +138,17 @@ def distill_static(
         repr((split, manifest.space, variant, dim, vocabulary, length, losses, settings)).encode()
     )
     table = start.table.to(settings.device)
-    course: Objective[BagBatch] = Objective(
+    objective: Objective[BagBatch] = Objective(
         batches=lambda epoch: BagBatches(
             start.train, settings.batch_size, settings.seed, epoch, settings.device
         ),
         loss=lambda batch: table.loss(batch, losses),
-        figure=lambda: neighbor_ndcg(
-            table.encode(start.held_out, settings.device), start.held_out.wanted
+        metric=lambda: neighbor_ndcg(
+            table.encode(start.held_out, settings.device), start.held_out.targets
         ),
         identity=identity,
     )
-    trained = train(table, course, settings, folder / f"static-{identity[:16]}", on_progress)
+    trained = train(table, objective, settings, folder / f"static-{identity[:16]}", on_progress)
     if learning_curve is not None:
         write_learning_curve(Path(learning_curve), trained.points, name or target.stem)
     found = table.encode(start.held_out, settings.device)
@@ -160,8 +160,8 @@ def distill_static(
         teacher=manifest,
         card_files=card,
         notes=(
-            f"A table distilled from {manifest.name}; the original of these figures is the same "
-            "table in 32 bits",
+            f"A table distilled from {manifest.name}; fidelity is relative to the same table "
+            "in 32 bits",
             f"{len(start.kept)} of the teacher's {start.teacher_tokens} tokens; {dim} components "
             f"by PCA keep {start.share:.1%} of the teacher's variance",
             *notes,
@@ -179,7 +179,7 @@ def distill_static(
         teacher_tokens=start.teacher_tokens,
         texts=len(split.train),
         held_out=len(split.held_out),
-        cosine=float((found * start.held_out.wanted).sum(axis=1).mean()),
+        cosine=float((found * start.held_out.targets).sum(axis=1).mean()),
         trained=trained,
         variants=tower.variants,
         sizes=tower.sizes,
@@ -190,9 +190,9 @@ def distill_static(
 
 @dataclass(frozen=True, kw_only=True)
 class _Start:
-    """The first table, its tokenizer, and the texts as the table takes them.
+    """The initial table, its tokenizer, and the tokenized texts.
 
-    `kept` is the teacher's id of each token, `share` how much of the variance the PCA keeps.
+    `kept` holds the teacher's id of each token, `share` the share of variance that the PCA keeps.
     """
 
     table: StaticTable
@@ -229,9 +229,9 @@ def _start(
         kept=kept,
         teacher_tokens=size,
         share=share,
-        train=BagTexts(ids=ids, wanted=normalize(vectors[0] @ matrix)),
+        train=BagTexts(ids=ids, targets=normalize(vectors[0] @ matrix)),
         held_out=BagTexts(
-            ids=_ids(tokenizer, split.held_out), wanted=normalize(vectors[1] @ matrix)
+            ids=_ids(tokenizer, split.held_out), targets=normalize(vectors[1] @ matrix)
         ),
     )
 
@@ -253,8 +253,8 @@ def _checked_rows(rows: Rows | Sequence[Rows]) -> tuple[Rows, ...]:
     return kinds
 
 
-def _check_dim(dim: int, most: int, texts: int) -> None:
-    if type(dim) is not int or not 1 <= dim <= most:
-        raise InputError(f"dim: expected 1 to {most}, the teacher's, got {dim!r}")
+def _check_dim(dim: int, teacher_dim: int, texts: int) -> None:
+    if type(dim) is not int or not 1 <= dim <= teacher_dim:
+        raise InputError(f"dim: expected 1 to {teacher_dim}, the teacher's, got {dim!r}")
     if texts < dim:
         raise InputError(f"dim: expected at most the number of texts, {texts}, got {dim}")

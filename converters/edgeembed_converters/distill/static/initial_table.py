@@ -1,4 +1,4 @@
-"""A static table before its training: every token by itself through the teacher, then PCA."""
+"""The initial static table: every single token encoded by the teacher."""
 
 from collections.abc import Iterable, Iterator
 
@@ -14,7 +14,7 @@ from edgeembed_runtime.engine.session import Session, SessionSettings
 from edgeembed_runtime.errors import InputError
 
 _BATCH = 64
-# Between the weights of the rarest and the most frequent tokens: a / (a + share of the texts).
+# The constant a of smooth inverse frequency: a / (a + token frequency).
 # Arora et al., A Simple but Tough-to-Beat Baseline for Sentence Embeddings (2017),
 # https://openreview.net/forum?id=SyK00v5xx
 _SIF = 1e-3
@@ -23,13 +23,13 @@ _SIF = 1e-3
 def token_vectors(teacher: Teacher, ids: NDArray[np.int64]) -> NDArray[np.float32]:
     """The teacher's vector of each token as a text of its own: (n, teacher's dim) float32.
 
-    The special tokens stand around it as around any text. A special token's own vector is that of
-    the empty text.
+    Each token is surrounded by the special tokens, like any text. A special token gets the vector
+    of the empty text.
 
     Source: van Dongen and Tulkens, Model2Vec (2024), https://github.com/MinishLab/model2vec
 
     Raises:
-        InputError: the tokenizer puts other tokens around a text than special ones.
+        InputError: the tokenizer surrounds texts with other than special tokens.
     """
     before, after, special = _around(teacher)
     text = teacher.manifest.text_tower()
@@ -44,7 +44,7 @@ def token_vectors(teacher: Teacher, ids: NDArray[np.int64]) -> NDArray[np.float3
             rows = [[*before, token, *after] for token in found[start : start + _BATCH]]
             yield from session.run(feeds(np.array(rows, np.int64)), EMBEDDING)
 
-    # They are kept beside the vectors of texts, under names that no text has.
+    # Cached next to the vectors of texts, under names that no text has.
     names = enumerate(f"token {token}" for token in ids.tolist())
     kept = teacher.cache.through(_cache_name(teacher, variant), names, run, window=_BATCH)
     vectors = np.stack(list(kept))
@@ -60,7 +60,7 @@ def _cache_name(teacher: Teacher, variant: Variant) -> str:
 
 
 def _around(teacher: Teacher) -> tuple[list[int], list[int], set[int]]:
-    """The ids that the tokenizer puts before and after a text, and those of special tokens."""
+    """The ids that the tokenizer adds before and after a text, and those of special tokens."""
     tokenizer = Tokenizer.from_str(teacher.tokenizer_json().decode())
     tokenizer.no_padding()
     tokenizer.no_truncation()
@@ -77,6 +77,6 @@ def _around(teacher: Teacher) -> tuple[list[int], list[int], set[int]]:
 
 
 def frequency_weights(counts: NDArray[np.int64]) -> NDArray[np.float32]:
-    """How much each token counts by how rare it is, from 0 to 1: SIF with add-half smoothing."""
+    """Smooth inverse frequency weights, from 0 to 1, with add-half smoothing."""
     share = (counts + 0.5) / (counts.sum() + 0.5 * len(counts))
     return (_SIF / (_SIF + share)).astype(np.float32)

@@ -14,16 +14,16 @@ from edgeembed_converters.distill.training import losses
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.errors import InputError
 
-# The logarithms of the weights move so much faster than the vectors.
+# How many times as fast as the vectors the log weights learn.
 _WEIGHT_RATE = 5.0
 
 
 @public
 @dataclass(frozen=True, kw_only=True)
 class StaticLosses:
-    """How much each loss counts: the distance to the teacher's vector, and to its neighborhoods.
+    """The weights of the losses: cosine to the teacher, and similarity of neighborhoods.
 
-    `temperature` is that of the neighborhoods; see `losses.similarity_kl`.
+    `temperature` is that of `losses.similarity_kl`.
     """
 
     cosine: float = 1.0
@@ -31,10 +31,10 @@ class StaticLosses:
     temperature: float = 0.05
 
     def __post_init__(self) -> None:
-        """Refuse weights that nothing can be learned with.
+        """Refuse weights that make no loss.
 
         Raises:
-            InputError: negative, or both 0; no temperature.
+            InputError: negative weights, only zeros, or a temperature that is not positive.
         """
         both = (self.cosine, self.similarity)
         if not all(0 <= weight < float("inf") for weight in both) or not any(both):
@@ -45,28 +45,28 @@ class StaticLosses:
 
 @dataclass(frozen=True, kw_only=True)
 class BagBatch:
-    """The ids of some texts end to end, where each begins, and what to give: (n, d) float32."""
+    """Concatenated ids of texts, where each text starts, and target vectors (n, d) float32."""
 
     ids: Tensor
     starts: Tensor
-    wanted: Tensor
+    targets: Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
 class BagTexts:
-    """Texts as token ids, and the vectors that the table is to give them: (n, d) float32."""
+    """Texts as token ids, and their target vectors: (n, d) float32."""
 
     ids: Sequence[NDArray[np.int32]]
-    wanted: NDArray[np.float32]
+    targets: NDArray[np.float32]
 
     @cached_property
     def flat(self) -> NDArray[np.int32]:
-        """All ids end to end."""
+        """All ids, concatenated."""
         return np.concatenate(self.ids)
 
     @cached_property
     def lengths(self) -> NDArray[np.int64]:
-        """How many ids each text has."""
+        """The number of ids of each text."""
         return np.array([len(each) for each in self.ids], np.int64)
 
     @cached_property
@@ -75,7 +75,7 @@ class BagTexts:
         return np.cumsum(self.lengths)
 
     def batch(self, places: NDArray[np.int64], device: str) -> BagBatch:
-        """The texts at these places."""
+        """The texts at these indices."""
         lengths = self.lengths[places]
         ends = np.cumsum(lengths)
         inside = np.arange(ends[-1]) - np.repeat(ends - lengths, lengths)
@@ -83,21 +83,21 @@ class BagTexts:
         return BagBatch(
             ids=torch.from_numpy(self.flat[at].astype(np.int64)).to(device),
             starts=torch.from_numpy(ends - lengths).to(device),
-            wanted=torch.from_numpy(self.wanted[places]).to(device),
+            targets=torch.from_numpy(self.targets[places]).to(device),
         )
 
 
 class BagBatches:
-    """The batches of an epoch, a function of seed and epoch alone; each is made when asked for."""
+    """The batches of an epoch, determined by seed and epoch, made on demand."""
 
     def __init__(
         self, texts: BagTexts, batch_size: int, seed: int, epoch: int, device: str
     ) -> None:
-        """Put the texts in this epoch's order."""
+        """Shuffle the texts for this epoch."""
         self.texts, self.device = texts, device
         order = np.random.default_rng((seed, epoch)).permutation(len(texts.ids)).astype(np.int64)
         full = len(order) // batch_size * batch_size
-        # A small last batch would have neighborhoods of another kind.
+        # Neighborhoods in a small last batch would not be comparable.
         self.places = np.split(order[:full], full // batch_size) if full else [order]
 
     def __len__(self) -> int:
@@ -113,18 +113,18 @@ class StaticTable(nn.Module):
     """A vector and a weight for each token."""
 
     def __init__(self, vectors: NDArray[np.float32], weights: NDArray[np.float32]) -> None:
-        """Begin with (tokens, d) vectors and (tokens,) weights above 0."""
+        """Start with (tokens, d) vectors and positive (tokens,) weights."""
         super().__init__()
         self.vectors = nn.Parameter(torch.from_numpy(vectors.copy()))
-        self.slow_logs = nn.Parameter(torch.from_numpy(np.log(weights) / _WEIGHT_RATE))
+        self.scaled_log_weights = nn.Parameter(torch.from_numpy(np.log(weights) / _WEIGHT_RATE))
 
     @property
     def weights(self) -> Tensor:
         """How much each token counts: (tokens,)."""
-        return torch.exp(self.slow_logs * _WEIGHT_RATE)
+        return torch.exp(self.scaled_log_weights * _WEIGHT_RATE)
 
     def forward(self, ids: Tensor, starts: Tensor) -> Tensor:
-        """Texts end to end, and where each begins, to (n, d) of unit length."""
+        """Concatenated ids and where each text starts, to (n, d) unit vectors."""
         summed = F.embedding_bag(
             ids, self.vectors, starts, mode="sum", per_sample_weights=self.weights[ids]
         )
@@ -135,10 +135,10 @@ class StaticTable(nn.Module):
         found = self(batch.ids, batch.starts)
         terms: list[Tensor] = []
         if weights.cosine:
-            terms.append(weights.cosine * losses.cosine_to_teacher(found, batch.wanted))
+            terms.append(weights.cosine * losses.cosine_to_teacher(found, batch.targets))
         if weights.similarity:
-            apart = losses.similarity_kl(found, batch.wanted, temperature=weights.temperature)
-            terms.append(weights.similarity * apart)
+            kl = losses.similarity_kl(found, batch.targets, temperature=weights.temperature)
+            terms.append(weights.similarity * kl)
         return torch.stack(terms).sum()
 
     @torch.no_grad()
@@ -149,6 +149,6 @@ class StaticTable(nn.Module):
 
     @torch.no_grad()
     def rows(self) -> NDArray[np.float32]:
-        """The vectors times their weights, on a scale where the longest is 1: (tokens, d)."""
+        """The vectors times their weights, scaled so that the longest has length 1: (tokens, d)."""
         rows = (self.vectors * self.weights[:, None]).cpu()
         return (rows / rows.norm(dim=1).max().clamp(min=1e-12)).numpy()

@@ -1,4 +1,4 @@
-"""What the distillation of a static table did, for people and for machines."""
+"""The outcome of a static distillation, for people and for machines."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,9 +14,10 @@ from edgeembed_runtime.bundle import Variant
 class StaticReport:
     """The outcome of `distill_static`.
 
-    `tokens` is how many the vocabulary has, `teacher_tokens` how many the teacher's. `trained` has
-    the curve: the mean loss, and the nDCG@10 of held-out texts against the teacher's own ranking.
-    `cosine` is the mean cosine of held-out texts to the teacher's vectors, after PCA. `sizes` is
+    `tokens` is the size of the vocabulary, `teacher_tokens` that of the teacher's. `trained` has
+    the learning curve: the mean loss, and the nDCG@10 of held-out texts against the teacher's
+    ranking.
+    `cosine` is the mean cosine to the teacher's vectors after PCA on held-out texts. `sizes` is in
     bytes by variant.
     """
 

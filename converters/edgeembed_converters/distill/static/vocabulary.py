@@ -1,4 +1,4 @@
-"""A tokenizer for a table: no special tokens around a text, and only tokens that texts use."""
+"""A tokenizer for a static table: no special tokens around texts, only frequent tokens."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -13,36 +13,36 @@ MIN_TOKENS = 100
 
 
 def plain_tokenizer(tokenizer_json: bytes) -> bytes:
-    """A tokenizer.json that puts nothing around a text: a table cannot use what is in all texts."""
+    """A tokenizer.json without special tokens around texts: they say nothing about a text."""
     tree = json.loads(tokenizer_json)
     tree.update(post_processor=None, padding=None, truncation=None)
     return json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def pruned_tokenizer(
-    tokenizer_json: bytes, counts: NDArray[np.int64], most: int | None
+    tokenizer_json: bytes, counts: NDArray[np.int64], size: int | None
 ) -> tuple[bytes, NDArray[np.int64]]:
-    """A tokenizer.json with at most `most` tokens, and the old id of each of them: (n,) int64.
+    """A tokenizer.json with at most `size` tokens, and the old id of each: (n,) int64.
 
-    `counts` says how often texts have each token: (old tokens,). The most frequent ones stay, the
-    lower id first among equals, with all special ones; they keep their order. A word whose token
-    goes is cut into shorter ones that stay, as the tokenizer does with any word that it lacks.
+    `counts` is how often each token occurs in the texts: (old tokens,). All special tokens and the
+    most frequent others stay (ties by lower id), in their old order. Words whose token is removed
+    are split into shorter tokens, like any unknown word.
 
     Raises:
-        InputError: `most` is too low.
-        UnsupportedModelError: a kind of tokenizer whose tokens cannot be taken away one by one.
+        InputError: `size` is too small.
+        UnsupportedModelError: tokens cannot be removed from this kind of tokenizer.
     """
     tree = json.loads(tokenizer_json)
-    if most is None or most >= len(counts):
+    if size is None or size >= len(counts):
         return tokenizer_json, np.arange(len(counts))
     needed = _needed(tree)
-    if most < max(MIN_TOKENS, len(needed)):
+    if size < max(MIN_TOKENS, len(needed)):
         raise InputError(
-            f"vocabulary: expected at least {max(MIN_TOKENS, len(needed))} tokens, got {most}"
+            f"vocabulary: expected at least {max(MIN_TOKENS, len(needed))} tokens, got {size}"
         )
     ranked = np.lexsort((np.arange(len(counts)), -counts)).tolist()
     others = [token for token in ranked if token not in needed]
-    kept = np.array(sorted([*needed, *others[: most - len(needed)]]), np.int64)
+    kept = np.array(sorted([*needed, *others[: size - len(needed)]]), np.int64)
     new_ids = {int(old): new for new, old in enumerate(kept)}
     _prune_model(tree["model"], new_ids)
     for token in tree.get("added_tokens", []):
@@ -51,12 +51,12 @@ def pruned_tokenizer(
 
 
 def token_counts(ids: Iterable[NDArray[np.int32]], vocabulary: int) -> NDArray[np.int64]:
-    """How often texts, as token ids, have each token: (vocabulary,)."""
+    """How often each token occurs in texts, given as token ids: (vocabulary,)."""
     return np.bincount(np.concatenate(list(ids)), minlength=vocabulary).astype(np.int64)
 
 
 def _needed(tree: Mapping[str, Any]) -> set[int]:
-    """The ids of special tokens, of the unknown one, and of single characters of the alphabet."""
+    """The ids of special tokens, the unknown token, and single ASCII characters."""
     model = tree["model"]
     needed = {int(token["id"]) for token in tree.get("added_tokens", [])}
     if model.get("type") == "Unigram":
@@ -67,7 +67,7 @@ def _needed(tree: Mapping[str, Any]) -> set[int]:
     if model.get("unk_token") in vocabulary:
         needed.add(vocabulary[model["unk_token"]])
     prefix = model.get("continuing_subword_prefix") or ""
-    # Without the letters, a word that is cut would become unknown as a whole.
+    # Without single characters, a word that is split would become unknown as a whole.
     for letter in (chr(code) for code in range(33, 127)):
         for token in (letter, prefix + letter):
             if token in vocabulary:

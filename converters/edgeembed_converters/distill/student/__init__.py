@@ -1,1 +1,1 @@
-"""Students: transformers with fewer or narrower layers."""
+"""Students of the same kind as their teacher: smaller transformers, smaller image encoders."""

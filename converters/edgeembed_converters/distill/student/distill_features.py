@@ -1,7 +1,7 @@
-"""Features to features: a student of any teacher that is a module over pixels.
+"""Feature distillation: a student of any teacher that is a module over pixels.
 
-The two take the same (n, c, h, w) batches and give (n, d) vectors each. What comes out is a trained
-module; a bundle is made of it as of any other.
+Both map the same (n, c, h, w) batches to (n, d) vectors. The result is a trained module, which
+`convert` turns into a bundle like any other.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,9 +36,9 @@ Pixels = Sequence[Tensor]
 @public
 @dataclass(frozen=True, kw_only=True)
 class FeatureStudent:
-    """A trained student: `module` gives vectors of the teacher's dim.
+    """A trained student: `module` returns vectors of the teacher's dim.
 
-    `cosine` is the mean over held-out inputs between its vectors and the teacher's.
+    `cosine` is the mean cosine between its vectors and the teacher's on held-out inputs.
     """
 
     module: nn.Module
@@ -48,10 +48,10 @@ class FeatureStudent:
 
 
 class WithHead(nn.Module):
-    """A backbone whose features a linear layer brings to the teacher's dim."""
+    """A backbone with a linear layer that maps its features to the teacher's dim."""
 
     def __init__(self, backbone: nn.Module, width: int, dim: int) -> None:
-        """Put a new layer behind `backbone`, which gives (n, width)."""
+        """Add a new layer after `backbone`, which returns (n, width)."""
         super().__init__()
         self.backbone = backbone
         self.head = nn.Linear(width, dim)
@@ -73,25 +73,24 @@ def distill_features(
     held_out: int = 500,
     on_progress: Callable[[TrainingProgress], None] | None = None,
 ) -> FeatureStudent:
-    """Train a small image encoder to give a large one's vectors, from unlabelled images.
+    """Train a small image encoder to reproduce a large one's vectors, from unlabeled images.
 
     Args:
-        teacher: gives (n, d) features of (n, c, h, w) float32 pixels; it is not changed.
-        student: a smaller module of the same inputs; it is trained in place. Where its features
-            have another width than the teacher's, a linear layer is put behind it.
-        pixels: images (c, h, w), all of one size, preprocessed as the teacher wants them: a list,
-            or anything of a length that gives the i-th.
-        work_dir: for the teacher's features and the checkpoints; a call that was killed goes on
-            from there when it is made again.
-        settings: of the optimizer, the device, the early stop.
-        similarity: the weight of the batch's similarity structure, beside the cosine's 1.
-        held_out: how many images, at most a tenth, are kept apart to measure on.
-        on_progress: called after every step.
+        teacher: maps (n, c, h, w) float32 pixels to (n, d) features; it is not changed.
+        student: a smaller module with the same inputs; it is trained in place. If its features
+            have another width than the teacher's, a linear layer is added.
+        pixels: images (c, h, w) of one size, preprocessed for the teacher: a list, or any sequence.
+        work_dir: for the teacher's features and the checkpoints; after a kill, calling again
+            resumes from there.
+        settings: of the optimizer, the device and early stopping.
+        similarity: the weight of the similarity loss; the cosine loss has weight 1.
+        held_out: how many images, at most a tenth, to hold out for evaluation.
+        on_progress: called after every training step.
 
     Raises:
-        InputError: too few images, features that are no (n, d) vectors, or a student that is not
+        InputError: too few images, features that are not (n, d) vectors, or a student that is not
             smaller than its teacher.
-        TrainingError: the loss or a feature is not a number, or the checkpoints are damaged.
+        TrainingError: the loss or a feature is not finite, or the checkpoints are damaged.
         StorageError: `work_dir` cannot be written.
     """
     settings, folder = settings or TrainingSettings(), Path(work_dir)
@@ -104,35 +103,35 @@ def distill_features(
             f"got {counts[0]:,}"
         )
     device = settings.device
-    wanted = teacher_features(teacher, pixels, folder, device)
+    targets = teacher_features(teacher, pixels, folder, device)
     torch.manual_seed(settings.seed)
-    module = _with_dim(student, wanted.shape[1], pixels[0]).to(device)
+    module = _with_dim(student, targets.shape[1], pixels[0]).to(device)
     order = np.random.default_rng(settings.seed).permutation(len(pixels)).tolist()
-    apart = max(3, min(held_out, len(order) // _HELD_OUT_SHARE))
-    measured, learned = order[:apart], order[apart:]
-    goal = wanted[measured]
+    count = max(3, min(held_out, len(order) // _HELD_OUT_SHARE))
+    evaluated, trained_on = order[:count], order[count:]
+    held_out_targets = targets[evaluated]
 
     def loss(places: Sequence[int]) -> Tensor:
         found = module(_stack(pixels, places).to(device))
-        target = torch.from_numpy(wanted[list(places)]).to(device)
+        target = torch.from_numpy(targets[list(places)]).to(device)
         structure = losses.similarity_kl(found, target) if similarity else 0.0
         return losses.cosine_to_teacher(found, target) + similarity * structure
 
-    def figure() -> float:
-        return neighbor_ndcg(features(module, pixels, measured, device), goal)
+    def metric() -> float:
+        return neighbor_ndcg(features(module, pixels, evaluated, device), held_out_targets)
 
-    course = Objective(
-        batches=lambda epoch: _batches(learned, settings, epoch),
+    objective = Objective(
+        batches=lambda epoch: _batches(trained_on, settings, epoch),
         loss=loss,
-        figure=figure,
-        identity=f"{storage.sha256_of(wanted.tobytes())} {type(student).__name__} {similarity}",
+        metric=metric,
+        identity=f"{storage.sha256_of(targets.tobytes())} {type(student).__name__} {similarity}",
     )
     module.train()
-    trained = train(module, course, settings, folder / "student", on_progress)
-    found = torch.from_numpy(features(module, pixels, measured, device))
+    trained = train(module, objective, settings, folder / "student", on_progress)
+    found = torch.from_numpy(features(module, pixels, evaluated, device))
     module.eval().to("cpu")
-    cosine = float(1 - losses.cosine_to_teacher(found, torch.from_numpy(goal)))
-    return FeatureStudent(module=module, trained=trained, cosine=cosine, held_out=apart)
+    cosine = float(1 - losses.cosine_to_teacher(found, torch.from_numpy(held_out_targets)))
+    return FeatureStudent(module=module, trained=trained, cosine=cosine, held_out=count)
 
 
 def _batches(places: Sequence[int], settings: TrainingSettings, epoch: int) -> list[list[int]]:
@@ -150,7 +149,7 @@ def _with_dim(student: nn.Module, dim: int, example: Tensor) -> nn.Module:
 def teacher_features(
     teacher: nn.Module, pixels: Pixels, folder: Path, device: str
 ) -> NDArray[np.float32]:
-    """The teacher's features of every image, (n, d) float32; from the disk if they are there.
+    """The teacher's features of every image, (n, d) float32, cached on disk.
 
     The file is named after the teacher's weights and the images.
     """
@@ -159,7 +158,7 @@ def teacher_features(
     if path.is_file():
         try:
             found = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError):  # damaged: computed again
+        except (OSError, ValueError, EOFError):  # damaged: compute again
             found = None
         if found is not None and found.ndim == 2 and len(found) == len(pixels):
             return found
@@ -177,12 +176,12 @@ def teacher_features(
 def features(
     module: nn.Module, pixels: Pixels, places: Sequence[int], device: str
 ) -> NDArray[np.float32]:
-    """What a module gives for the images at `places`: (n, d) float32; its mode is kept.
+    """A module's features of the images at `places`: (n, d) float32. Keeps the module's mode.
 
     Raises:
-        InputError: it does not give (n, d) vectors, or cannot be run on the images.
+        InputError: it does not return (n, d) vectors, or fails on the images.
     """
-    before = module.training
+    was_training = module.training
     module.eval().to(device)
     try:
         parts = [
@@ -195,7 +194,7 @@ def features(
             f"{tuple(pixels[0].shape)}: {str(error).splitlines()[0]}"
         ) from error
     finally:
-        module.train(before)
+        module.train(was_training)
     if not all(isinstance(part, Tensor) and part.ndim == 2 for part in parts):
         shape = getattr(parts[0], "shape", type(parts[0]).__name__)
         raise InputError(

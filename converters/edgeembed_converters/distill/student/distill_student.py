@@ -1,4 +1,4 @@
-"""From a teacher and unlabelled texts to the bundle of a student."""
+"""From a teacher and unlabeled texts to a student bundle."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +18,7 @@ from edgeembed_converters.distill.student.layers import Keep
 from edgeembed_converters.distill.student.objective import LossWeights
 from edgeembed_converters.distill.student.report import StudentReport
 from edgeembed_converters.distill.student.text_training import train_text_student
-from edgeembed_converters.distill.student.training_data import Material, prepare
+from edgeembed_converters.distill.student.training_data import TrainingData, prepare
 from edgeembed_converters.distill.training.learning_curve import require_plots, write_learning_curve
 from edgeembed_converters.distill.training.loop import TrainingProgress
 from edgeembed_converters.distill.training.settings import TrainingSettings
@@ -63,40 +63,41 @@ def distill_student(
     on_teacher: OnProgress | None = None,
     on_progress: Callable[[TrainingProgress], None] | None = None,
 ) -> StudentReport:
-    """Train a smaller encoder to give its teacher's vectors, and write it as a bundle.
+    """Train a smaller encoder to reproduce its teacher's vectors, and write it as a bundle.
 
-    The student begins with the teacher's own layers and learns from unlabelled texts alone. What
-    is computed is kept in `work_dir`, so that a call that was killed, made again with the same
-    arguments, goes on where it was, to the same result.
+    The student starts with the teacher's own layers and learns from unlabeled texts alone. Work is
+    saved in `work_dir`: after a kill, calling again with the same arguments resumes, with the same
+    result.
 
     Args:
         teacher: a sentence-transformers or transformers directory, or a Hub id.
-        texts: what to learn from, like what will be encoded; thousands at least.
+        texts: like those that will be encoded; thousands at least.
         output: the bundle directory to write. It appears whole, at the end, or not at all.
-        layers: how many of the teacher's layers to keep, evenly, or which, by number or name.
-        width: of the token vectors inside, by PCA; for BERT's family. The vectors that come out
-            have the teacher's dim all the same.
-        embedding_rank: of the token table, which becomes two smaller ones.
-        dim: of the vectors that come out, by PCA of the teacher's.
-        losses: what counts how much; mostly the cosine to the teacher by default.
-        settings: of the optimizer, the device, the early stop.
-        train_tables: train the tables of token and position vectors too, which cost much.
-        held_out: how many texts, at most a tenth, are kept apart to measure on.
+        layers: how many of the teacher's layers to keep, evenly spaced, or which, by number or
+            name.
+        width: of the hidden states, by PCA; for the BERT family. The output still has the
+            teacher's dim.
+        embedding_rank: of the token embeddings, which are factorized into two smaller tables.
+        dim: of the output, by PCA of the teacher's vectors.
+        losses: the weight of each loss; by default mostly the cosine to the teacher.
+        settings: of the optimizer, the device and early stopping.
+        train_tables: also train the token and position embeddings, which is expensive.
+        held_out: how many texts, at most a tenth, to hold out for evaluation.
         quantize: as for `convert`.
         budget: as for `convert`.
-        work_dir: for teacher vectors and checkpoints; by default `output` with ".work" at its end.
-        learning_curve: a PNG to draw the training in (needs the extra 'distill').
+        work_dir: for teacher vectors and checkpoints; by default `output` plus ".work".
+        learning_curve: a PNG file to plot the training to (needs the extra 'distill').
         name: of the bundle; by default the output's.
         trust_remote_code: run Python code that comes with the teacher.
-        overwrite: replace a bundle that stands at `output`; anything else is never replaced.
+        overwrite: replace a bundle at `output`; anything else is never replaced.
         on_step: called with a few words as each step begins.
-        on_teacher: called with how many teacher vectors are there, and how many are needed.
-        on_progress: called after every step of the training.
+        on_teacher: called with the number of teacher vectors that are done, and their total.
+        on_progress: called after every training step.
 
     Raises:
         InputError: too few texts, a student not smaller than its teacher, an unknown option.
-        TrainingError: the loss is not a number, or every checkpoint is damaged.
-        UnsupportedModelError: a teacher whose layers are not known.
+        TrainingError: the loss is not finite, or every checkpoint is damaged.
+        UnsupportedModelError: the teacher's architecture is not supported.
         ConversionError: its files are damaged, or the student could not be exported.
         StorageError: the disk is full, or `output` is taken.
     """
@@ -114,22 +115,22 @@ def distill_student(
     source = _load_teacher(teacher, trust_remote_code)
     shape = StudentShape(layers=layers, width=width, embedding_rank=embedding_rank, dim=dim)
     check_shape(source, shape)
-    material = prepare(teacher, source, split, folder, on_step, on_teacher)
+    data = prepare(teacher, source, split, folder, on_step, on_teacher)
     on_step("Cutting the student")
-    student = make_student(source, shape, material.sample(), name or target.stem)
+    student = make_student(source, shape, data.sample(), name or target.stem)
     counts = _checked_size(student.source, source)
-    _check_dims(losses, student, material)
+    _check_dims(losses, student, data)
     on_step("Training")
     outcome = train_text_student(
         student,
         source,
-        material.train.through(student.target, source.normalized),
-        material.held_out.through(student.target, source.normalized),
+        data.train.projected(student.projection, source.normalized),
+        data.held_out.projected(student.projection, source.normalized),
         losses=losses,
         settings=settings,
         train_tables=train_tables,
         folder=folder,
-        identity=repr((split, material.space, shape)),
+        identity=repr((split, data.space, shape)),
         on_progress=on_progress,
     )
     if learning_curve is not None:
@@ -162,13 +163,13 @@ def _load_teacher(teacher: str | Path, trust_remote_code: bool) -> TextSource:
     if (Path(teacher) / MANIFEST_NAME).is_file():
         raise InputError(
             f"teacher {teacher}: expected a PyTorch model, got a bundle, whose layers cannot be "
-            "trained; give the model directory that it was converted from"
+            "trained; pass the model directory that it was converted from"
         )
     with opened_source(teacher, SourceOptions(trust_remote_code=trust_remote_code)) as found:
         if not isinstance(found, TextSource):
             raise InputError(
-                f"teacher {teacher}: expected an encoder of texts, got one of images; train a "
-                "student of images with distill_features"
+                f"teacher {teacher}: expected a text encoder, got one that takes images; train "
+                "a student of images with distill_features"
             )
         return found
 
@@ -186,8 +187,8 @@ def _checked_size(student: TextSource, teacher: TextSource) -> tuple[int, int]:
     return counts[0], counts[1]
 
 
-def _check_dims(losses: LossWeights, student: Student, material: Material) -> None:
-    found = material.train.wanted if student.target is None else student.target
+def _check_dims(losses: LossWeights, student: Student, data: TrainingData) -> None:
+    found = data.train.targets if student.projection is None else student.projection
     dim = int(found.shape[1])
     wrong = [each for each in losses.matryoshka_dims if not 1 <= each < dim]
     if wrong:

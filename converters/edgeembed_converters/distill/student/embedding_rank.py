@@ -1,4 +1,4 @@
-"""A table of token vectors as the product of two smaller ones."""
+"""Factorize the token embeddings into two smaller tables."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,7 +10,7 @@ from edgeembed_runtime.errors import InputError, UnsupportedModelError
 
 
 class FactorizedEmbedding(nn.Module):
-    """Rows of r numbers, and a matrix that makes h of them.
+    """Embeddings of width r, and a matrix that projects them to h.
 
     Source: Lan et al., ALBERT (2020), section 3.1, https://arxiv.org/abs/1909.11942.
     """
@@ -29,11 +29,11 @@ class FactorizedEmbedding(nn.Module):
 
 
 def check_rank(model: nn.Module, rank: int) -> None:
-    """Refuse a rank that a model's token table cannot have.
+    """Refuse a rank that the token embeddings cannot have.
 
     Raises:
-        InputError: the rank is not from 1 to less than the width of the table.
-        UnsupportedModelError: the model has no such table.
+        InputError: the rank is not between 1 and the width of the embeddings, exclusive.
+        UnsupportedModelError: the model has no token embeddings.
     """
     holder: Any = model
     try:
@@ -49,14 +49,14 @@ def check_rank(model: nn.Module, rank: int) -> None:
 
 
 def factorize(model: nn.Module, rank: int, ids: Iterable[Tensor]) -> float:
-    """Replace the token table of a transformers model by one of `rank` numbers a row, in place.
+    """Factorize the token embeddings of a transformers model to `rank`, in place.
 
-    The basis is that of the greatest variance of the tokens as often as they come in `ids`, so that
-    frequent tokens are kept best. Returns the share of the (uncentred) variance that is kept.
+    The basis is the PCA of the embeddings, weighted by token frequency in `ids`, so that frequent
+    tokens are preserved best. Returns the share of the (uncentered) variance that is kept.
 
     Raises:
-        InputError: the rank is not from 1 to the width of the table.
-        UnsupportedModelError: the model has no such table.
+        InputError: the rank is not between 1 and the width of the embeddings, exclusive.
+        UnsupportedModelError: the model has no token embeddings.
     """
     check_rank(model, rank)
     holder: Any = model
@@ -64,7 +64,7 @@ def factorize(model: nn.Module, rank: int, ids: Iterable[Tensor]) -> float:
     counts = torch.zeros(len(table), dtype=torch.float64)
     for each in ids:
         counts += torch.bincount(each.flatten(), minlength=len(table))
-    weighted = table.double() * (counts + 1).sqrt()[:, None]  # a token never seen counts as one
+    weighted = table.double() * (counts + 1).sqrt()[:, None]  # add-one smoothing for unseen tokens
     variances, vectors = torch.linalg.eigh(weighted.T @ weighted)
     basis = vectors[:, -rank:].flip(1)
     holder.set_input_embeddings(

@@ -1,4 +1,4 @@
-"""A student as it begins: parts of its teacher, in the form that is exported."""
+"""A student before its training: cut out of its teacher, in the form that is exported."""
 
 import copy
 from collections.abc import Sequence
@@ -27,11 +27,10 @@ from edgeembed_runtime.errors import InputError, UnsupportedModelError
 
 @dataclass(frozen=True, kw_only=True)
 class StudentShape:
-    """What of the teacher a student keeps; None keeps all.
+    """What a student keeps of its teacher; None keeps all.
 
-    `layers` is how many, evenly, or which, by number or name. `width` is that of the token vectors
-    inside, `embedding_rank` how many numbers a row of the token table has, `dim` the components of
-    the vectors that come out.
+    `layers` is how many, evenly spaced, or which, by number or name. `width` is that of the hidden
+    states, `embedding_rank` that of the factorized token embeddings, `dim` that of the output.
     """
 
     layers: Keep | None = None
@@ -42,32 +41,32 @@ class StudentShape:
 
 @dataclass(frozen=True, kw_only=True)
 class Student:
-    """A student before or after its training, and what its teacher's vectors must go through.
+    """A student before or after its training.
 
-    `target` (teacher's dim, dim) maps teacher vectors to what the student learns; None where it
-    learns them as they are. `kept` is the layers by name.
+    `projection` (teacher's dim, dim) maps the teacher's vectors to the student's targets; None if
+    they are the targets. `kept` names the layers.
     """
 
     source: TextSource
     kept: tuple[str, ...]
-    target: Tensor | None
+    projection: Tensor | None
     notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """What of the training texts decides the first shape: token ids, and teacher vectors (n, d)."""
+    """A sample of the training texts for PCA: token ids, and teacher vectors (n, d)."""
 
     ids: Sequence[Tensor]
     vectors: Tensor
 
 
 def check_shape(teacher: TextSource, shape: StudentShape) -> None:
-    """Refuse what cannot be cut out of a teacher, before the teacher runs for hours.
+    """Refuse an impossible student, before the teacher runs for hours.
 
     Raises:
-        InputError: a student that is larger than its teacher, or as large in everything.
-        UnsupportedModelError: a model whose parts are not known, or that is no transformer.
+        InputError: the student would not be smaller than its teacher.
+        UnsupportedModelError: the teacher's architecture is not supported.
     """
     if not isinstance(teacher.backbone, TokenVectors) or not teacher.pooling:
         raise UnsupportedModelError(
@@ -95,10 +94,10 @@ def check_shape(teacher: TextSource, shape: StudentShape) -> None:
 
 
 def make_student(teacher: TextSource, shape: StudentShape, sample: Sample, name: str) -> Student:
-    """Cut a student out of a loaded teacher, which is left as it is.
+    """Cut a student out of a loaded teacher, which is not changed.
 
     Raises:
-        InputError, UnsupportedModelError: as `check_shape`; a dim that is not below the teacher's.
+        InputError, UnsupportedModelError: as `check_shape`, or the dim is not below the teacher's.
     """
     check_shape(teacher, shape)
     assert isinstance(teacher.backbone, TokenVectors)
@@ -118,13 +117,16 @@ def make_student(teacher: TextSource, shape: StudentShape, sample: Sample, name:
     if shape.embedding_rank is not None:
         share = factorize(model, shape.embedding_rank, sample.ids)
         notes.append(f"token table of rank {shape.embedding_rank}: {share:.1%} of its variance")
-    target = None
+    projection = None
     if shape.dim is not None:
-        target, share = _principal(sample.vectors, shape.dim)
-        head = _with_projection(head, target)
+        projection, share = _principal(sample.vectors, shape.dim)
+        head = _with_projection(head, projection)
         notes.append(f"{shape.dim} components by PCA: {share:.1%} of the teacher's variance")
     return Student(
-        source=_as_source(teacher, model, head, name), kept=kept, target=target, notes=tuple(notes)
+        source=_as_source(teacher, model, head, name),
+        kept=kept,
+        projection=projection,
+        notes=tuple(notes),
     )
 
 
@@ -139,9 +141,9 @@ def _principal(vectors: Tensor, dim: int) -> tuple[Tensor, float]:
 
 
 def _with_projection(head: Sequence[nn.Module], matrix: Tensor) -> list[nn.Module]:
-    before = [each for each in head if not isinstance(each, Normalize)]
-    ends = [Normalize()] if len(before) < len(head) else []
-    return [*before, linear_layer(matrix), *ends]
+    layers = [each for each in head if not isinstance(each, Normalize)]
+    ends = [Normalize()] if len(layers) < len(head) else []
+    return [*layers, linear_layer(matrix), *ends]
 
 
 def _as_source(
@@ -158,7 +160,7 @@ def _as_source(
 
 
 def finished(student: Student, teacher: TextSource) -> TextSource:
-    """The student's source with a fingerprint of the weights that it has now."""
+    """The student's source, with the hash of its current weights."""
     source = student.source
     weights = nn.ModuleList([source.backbone, source.head])
     note = f"A student of {teacher.name}: layers {', '.join(student.kept)}"
@@ -175,9 +177,9 @@ def finished(student: Student, teacher: TextSource) -> TextSource:
 
 
 def freeze_tables(model: nn.Module) -> int:
-    """Train no table of token vectors; returns how many parameters that leaves out.
+    """Freeze the embedding tables; returns their number of parameters.
 
-    They hold most of a small model's parameters and few of its batches' gradients.
+    They hold most of a small model's parameters, but each batch has gradients for only a few rows.
     """
     frozen = 0
     tables: list[Any] = [m for m in model.modules() if isinstance(m, nn.Embedding)]

@@ -1,7 +1,7 @@
-"""A transformer with narrower layers: the directions, heads and neurons that carry most.
+"""Narrow a transformer to its most important directions, heads and neurons.
 
-For BERT's family, whose modules have its names. The result is a start for training, not a model:
-a layer normalization is not what it was in other directions.
+For the BERT family, which shares module names. The result is an initialization for training, not a
+usable model: layer normalization does not commute with a change of basis.
 """
 
 import copy
@@ -16,7 +16,7 @@ from edgeembed_converters.distill.training.projection import principal_direction
 from edgeembed_runtime.errors import InputError, UnsupportedModelError
 
 FAMILY = ("bert", "roberta", "xlm-roberta", "camembert")
-# Token vectors that the directions are taken from: enough for any width.
+# Token vectors to compute directions from: enough for any width.
 _MAX_TOKENS = 50_000
 
 
@@ -24,8 +24,8 @@ def check_width(model: nn.Module, width: int) -> None:
     """Refuse a width that a model cannot be narrowed to.
 
     Raises:
-        InputError: a width that is no multiple of a head's, or not less than the teacher's.
-        UnsupportedModelError: not of BERT's family.
+        InputError: it is not a multiple of the head size, or not below the teacher's width.
+        UnsupportedModelError: the model is not of the BERT family.
     """
     config: Any = getattr(model, "config", None)
     if getattr(config, "model_type", None) not in FAMILY:
@@ -42,14 +42,13 @@ def check_width(model: nn.Module, width: int) -> None:
 
 @torch.no_grad()
 def narrowed(model: nn.Module, width: int, ids: Sequence[Tensor]) -> tuple[nn.Module, Tensor]:
-    """A copy of a model with token vectors of `width` numbers, and the basis (h, width) of these.
+    """A copy of a model with hidden states of `width`, and their basis (h, width).
 
-    Heads keep their size, so `width` must be a multiple of it; as many heads and neurons are left
-    as stand to the old ones as `width` to the old width: those with the greatest weights.
+    Heads keep their size, so `width` must be a multiple of it. The numbers of heads and neurons
+    shrink in proportion to the width; those with the largest weights stay.
 
     Raises:
-        InputError: a width that is no multiple of a head's, or not less than the teacher's.
-        UnsupportedModelError: not of BERT's family.
+        InputError, UnsupportedModelError: as `check_width`.
     """
     check_width(model, width)
     config: Any = model.config
@@ -69,7 +68,7 @@ def _without_pooler(model: nn.Module) -> dict[str, bool]:
 
 
 def _token_vectors(model: nn.Module, ids: Sequence[Tensor]) -> Tensor:
-    """Token vectors of every depth of the model, one text after another: (n, h)."""
+    """The hidden states of all layers, text by text: (n, h)."""
     found: list[Tensor] = []
     for each in ids:
         states = model(
@@ -85,8 +84,8 @@ def _token_vectors(model: nn.Module, ids: Sequence[Tensor]) -> Tensor:
 
 def _narrow_state(model: nn.Module, small: Any, basis: Tensor, share: float) -> dict[str, Tensor]:
     old: Mapping[str, Tensor] = model.state_dict()
-    # What a layer normalization gives has length sqrt(width); its part that the basis keeps had
-    # length sqrt(share * old width).
+    # A normalized vector has length sqrt(width); the part that the basis keeps had length
+    # sqrt(share * old width).
     scale = (share * basis.shape[0] / basis.shape[1]) ** 0.5
     found: dict[str, Tensor] = {}
     for name, value in old.items():
@@ -97,7 +96,7 @@ def _narrow_state(model: nn.Module, small: Any, basis: Tensor, share: float) -> 
 
 
 def _kept_rows(old: Mapping[str, Tensor], layer: str, small: Any) -> dict[str, Tensor]:
-    """Which outputs of the attention, and which neurons, a layer keeps."""
+    """Which attention outputs and which neurons a layer keeps."""
     value = old[f"{layer}.attention.self.value.weight"]
     out = old[f"{layer}.attention.output.dense.weight"]
     head = small.hidden_size // small.num_attention_heads

@@ -1,4 +1,4 @@
-"""Texts as a course of training: batches of like length, the losses, and the held-out figure."""
+"""What a text student is trained on: batches of similar length, and their weighted losses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -12,7 +12,7 @@ from edgeembed_converters.distill.training import losses
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.errors import InputError
 
-# So many batches are filled from texts sorted by length, so that little of a batch is padding.
+# Texts for this many batches are sorted by length together, to save padding.
 _SORTED_TOGETHER = 16
 _EVALUATION_BATCH = 64
 
@@ -20,14 +20,14 @@ _EVALUATION_BATCH = 64
 @public
 @dataclass(frozen=True, kw_only=True)
 class LossWeights:
-    """How much each loss counts; 0 leaves it out. The losses are those of `losses.py`.
+    """The weight of each loss in `losses.py`; 0 disables it.
 
-    The cosine alone first learns what all of the teacher's vectors have in common; a little of
-    `similarity` sees to what they differ in. `contrastive` is InfoNCE with the teacher's vector of
-    the same text as the positive. `triplet` and `pairs` have the teacher's vector as what is near,
-    and that of the nearest other text of the batch as what is far. `hidden_states` compares the
-    last token vectors with the teacher's, which then runs along in PyTorch. `masked_tokens` hides
-    tokens of the text a second time round.
+    The cosine alone first learns what the teacher's vectors have in common; a little `similarity`
+    teaches how they differ. `contrastive` is InfoNCE with the teacher's vector of the same text as
+    the positive. `triplet` and `pairs` use the teacher's vector as the positive, and that of the
+    nearest other text in the batch as the negative. `hidden_states` compares the last token vectors
+    with the teacher's, which must then run in PyTorch too. `masked_tokens` adds a forward pass with
+    masked tokens.
     """
 
     cosine: float = 1.0
@@ -42,10 +42,10 @@ class LossWeights:
     matryoshka_dims: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse weights that nothing can be learned with.
+        """Refuse weights that make no loss.
 
         Raises:
-            InputError: negative, or all 0; Matryoshka without dims.
+            InputError: negative weights, only zeros, or Matryoshka without dims.
         """
         weights = {f.name: getattr(self, f.name) for f in fields(self) if f.type is float}
         wrong = [name for name, value in weights.items() if not 0 <= value < float("inf")]
@@ -60,43 +60,43 @@ class LossWeights:
 
 @dataclass(frozen=True, kw_only=True)
 class TextBatch:
-    """Ids and mask (n, t), right-padded, and what the student is to give: (n, d)."""
+    """Ids and mask (n, t), right-padded, and target vectors (n, d)."""
 
     ids: Tensor
     mask: Tensor
-    wanted: Tensor
+    targets: Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
 class EncodedTexts:
-    """Texts as token ids, and the vectors that the student is to give them: (n, d) float32."""
+    """Texts as token ids, and their target vectors: (n, d) float32."""
 
     ids: Sequence[NDArray[np.int32]]
-    wanted: NDArray[np.float32]
+    targets: NDArray[np.float32]
     pad_id: int
 
-    def through(self, target: Tensor | None, normalized: bool) -> "EncodedTexts":
-        """The same texts with the teacher's vectors multiplied by `target` (d, new d), if given."""
-        if target is None:
+    def projected(self, projection: Tensor | None, normalized: bool) -> "EncodedTexts":
+        """The same texts with targets multiplied by `projection` (d, new d), if given."""
+        if projection is None:
             return self
-        wanted = torch.from_numpy(self.wanted) @ target
+        targets = torch.from_numpy(self.targets) @ projection
         if normalized:
-            wanted = nn.functional.normalize(wanted, dim=-1)
-        return replace(self, wanted=wanted.numpy())
+            targets = nn.functional.normalize(targets, dim=-1)
+        return replace(self, targets=targets.numpy())
 
     def batch(self, places: Sequence[int], device: str) -> TextBatch:
-        """The texts at these places, padded to the longest of them."""
+        """The texts at these indices, padded to the longest of them."""
         rows = [self.ids[place] for place in places]
         ids = torch.full((len(rows), max(map(len, rows))), self.pad_id, dtype=torch.int64)
         mask = torch.zeros_like(ids)
         for number, row in enumerate(rows):
             ids[number, : len(row)] = torch.from_numpy(row.astype(np.int64))
             mask[number, : len(row)] = 1
-        wanted = torch.from_numpy(self.wanted[list(places)])
-        return TextBatch(ids=ids.to(device), mask=mask.to(device), wanted=wanted.to(device))
+        targets = torch.from_numpy(self.targets[list(places)])
+        return TextBatch(ids=ids.to(device), mask=mask.to(device), targets=targets.to(device))
 
     def places(self, batch_size: int, seed: int, epoch: int) -> list[list[int]]:
-        """The batches of an epoch, a function of seed and epoch alone: each text once."""
+        """The batches of an epoch, as indices; seed and epoch determine them."""
         rng = np.random.default_rng((seed, epoch))
         order: list[int] = rng.permutation(len(self.ids)).tolist()
         found: list[list[int]] = []
@@ -108,14 +108,14 @@ class EncodedTexts:
 
 
 @torch.no_grad()
-def encode(tower: nn.Module, texts: EncodedTexts, device: str) -> Tensor:
-    """The tower's vectors of texts, in order: (n, d) float32 on the CPU."""
+def encode(encoder: nn.Module, texts: EncodedTexts, device: str) -> Tensor:
+    """An encoder's vectors of texts, in order: (n, d) float32 on the CPU."""
     order = sorted(range(len(texts.ids)), key=lambda place: len(texts.ids[place]))
     found: Tensor | None = None
     for start in range(0, len(order), _EVALUATION_BATCH):
         places = order[start : start + _EVALUATION_BATCH]
         batch = texts.batch(places, device)
-        vectors = tower(batch.ids, batch.mask)[0].float().cpu()
+        vectors = encoder(batch.ids, batch.mask)[0].float().cpu()
         found = torch.empty(len(order), vectors.shape[1]) if found is None else found
         found[places] = vectors
     assert found is not None
@@ -126,53 +126,53 @@ def encode(tower: nn.Module, texts: EncodedTexts, device: str) -> Tensor:
 class TextLosses:
     """The weighted sum of the losses of a batch.
 
-    `student` and `teacher` are towers: ids and mask to vectors, and token vectors. The teacher is
-    only needed for hidden states, `hiding` only for masked tokens.
+    `student` and `teacher` map ids and mask to vectors and token vectors. The teacher is only
+    needed for hidden states, `masking` only for masked tokens.
     """
 
     student: nn.Module
     weights: LossWeights
     teacher: nn.Module | None = None
-    hiding: "Hiding | None" = None
+    masking: "Masking | None" = None
 
     def __call__(self, batch: TextBatch) -> Tensor:
         """The loss of a batch, with a gradient."""
         vectors, tokens = self.student(batch.ids, batch.mask)[:2]
-        terms = self._of_vectors(vectors, batch.wanted)
+        terms = self._of_vectors(vectors, batch.targets)
         if self.weights.hidden_states:
             terms.append(self.weights.hidden_states * self._of_tokens(tokens, batch))
         if self.weights.masked_tokens:
             terms.append(self.weights.masked_tokens * self._of_masked(batch))
         return torch.stack(terms).sum()
 
-    def _of_vectors(self, found: Tensor, wanted: Tensor) -> list[Tensor]:
+    def _of_vectors(self, found: Tensor, targets: Tensor) -> list[Tensor]:
         w = self.weights
         terms: list[Tensor] = []
         if w.cosine:
-            terms.append(w.cosine * losses.cosine_to_teacher(found, wanted))
+            terms.append(w.cosine * losses.cosine_to_teacher(found, targets))
         if w.mse:
-            terms.append(w.mse * losses.mse_to_teacher(found, wanted))
+            terms.append(w.mse * losses.mse_to_teacher(found, targets))
         if w.similarity:
-            terms.append(w.similarity * losses.similarity_kl(found, wanted))
+            terms.append(w.similarity * losses.similarity_kl(found, targets))
         if w.contrastive:
-            terms.append(w.contrastive * losses.info_nce(found, wanted))
+            terms.append(w.contrastive * losses.info_nce(found, targets))
         if w.matryoshka:
-            cut = losses.matryoshka(losses.similarity_kl, found, wanted, w.matryoshka_dims)
+            cut = losses.matryoshka(losses.similarity_kl, found, targets, w.matryoshka_dims)
             terms.append(w.matryoshka * cut)
         if (w.triplet or w.pairs) and len(found) > 1:
-            terms += self._of_neighbors(found, wanted)
+            terms += self._of_neighbors(found, targets)
         return terms
 
-    def _of_neighbors(self, found: Tensor, wanted: Tensor) -> list[Tensor]:
+    def _of_neighbors(self, found: Tensor, targets: Tensor) -> list[Tensor]:
         w = self.weights
-        nearest = wanted[_nearest_others(wanted)]
+        nearest = targets[_nearest_others(targets)]
         terms: list[Tensor] = []
         if w.triplet:
-            terms.append(w.triplet * losses.triplet_margin(found, wanted, nearest))
+            terms.append(w.triplet * losses.triplet_margin(found, targets, nearest))
         if w.pairs:
             same = torch.arange(2 * len(found), device=found.device) < len(found)
             pair = losses.pairwise_contrastive(
-                torch.cat([found, found]), torch.cat([wanted, nearest]), same
+                torch.cat([found, found]), torch.cat([targets, nearest]), same
             )
             terms.append(w.pairs * pair)
         return terms
@@ -180,32 +180,32 @@ class TextLosses:
     def _of_tokens(self, tokens: Tensor, batch: TextBatch) -> Tensor:
         assert self.teacher is not None
         with torch.no_grad():
-            wanted = self.teacher(batch.ids, batch.mask)[1]
-        return losses.hidden_states_mse(tokens, wanted, batch.mask)
+            targets = self.teacher(batch.ids, batch.mask)[1]
+        return losses.hidden_states_mse(tokens, targets, batch.mask)
 
     def _of_masked(self, batch: TextBatch) -> Tensor:
-        assert self.hiding is not None
-        vocabulary = self.hiding.rows(batch.ids.device)
-        may_hide = batch.mask.bool() & ~torch.isin(
-            batch.ids, torch.tensor(self.hiding.special_ids, device=batch.ids.device)
+        assert self.masking is not None
+        vocabulary = self.masking.rows(batch.ids.device)
+        maskable = batch.mask.bool() & ~torch.isin(
+            batch.ids, torch.tensor(self.masking.special_ids, device=batch.ids.device)
         )
-        hidden, labels = losses.hide_tokens(
-            batch.ids, may_hide, mask_id=self.hiding.mask_id, vocabulary=len(vocabulary)
+        masked, labels = losses.mask_tokens(
+            batch.ids, maskable, mask_id=self.masking.mask_id, vocabulary=len(vocabulary)
         )
-        tokens = self.student(hidden, batch.mask)[1]
+        tokens = self.student(masked, batch.mask)[1]
         return losses.masked_token(tokens @ vocabulary.T, labels)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hiding:
-    """What hiding tokens needs: the student's token table, the mask's id, and ids never hidden."""
+class Masking:
+    """Masked language modeling: the token embeddings, the mask id, and ids never to mask."""
 
     table: nn.Module
     mask_id: int
     special_ids: tuple[int, ...]
 
     def rows(self, device: torch.device) -> Tensor:
-        """The vector of every token: (vocabulary, h)."""
+        """The embedding of every token: (vocabulary, h)."""
         table = getattr(self.table, "rows", self.table)
         assert isinstance(table, nn.Embedding)
         return self.table(torch.arange(table.num_embeddings, device=device))

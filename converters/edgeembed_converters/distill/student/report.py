@@ -1,4 +1,4 @@
-"""What the training of a student did, for people and for machines."""
+"""The outcome of a student's distillation, for people and for machines."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,9 +14,9 @@ from edgeembed_runtime.bundle import Variant
 class StudentReport:
     """The outcome of `distill_student`.
 
-    `layers` are the teacher's that were kept, by name. `trained` has the curve: the mean loss, and
-    the nDCG@10 of held-out texts against the teacher's own ranking. `cosine` is the mean cosine of
-    held-out texts to what the teacher gives, after training. `sizes` is bytes by variant.
+    `layers` names the teacher's layers that were kept. `trained` has the learning curve: the mean
+    loss, and the nDCG@10 of held-out texts against the teacher's ranking. `cosine` is the mean
+    cosine to the teacher on held-out texts after training. `sizes` is in bytes by variant.
     """
 
     path: Path

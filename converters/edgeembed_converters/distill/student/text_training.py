@@ -1,4 +1,4 @@
-"""A text student in training: its towers, what of it is trained, and what is measured."""
+"""Train a text student: its losses, its trainable parameters, its metric."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from torch.nn import functional as F
 from edgeembed_converters.distill.student.initial_student import Student, freeze_tables
 from edgeembed_converters.distill.student.objective import (
     EncodedTexts,
-    Hiding,
     LossWeights,
+    Masking,
     TextBatch,
     TextLosses,
     encode,
@@ -35,8 +35,8 @@ _MASK_TOKENS = ("[MASK]", "<mask>")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """How the training went, and the mean cosine of held-out texts to their teacher's vectors."""
+class TrainedStudent:
+    """How the training went, and the mean cosine to the teacher on held-out texts."""
 
     trained: TrainingResult
     cosine: float
@@ -54,48 +54,50 @@ def train_text_student(
     folder: Path,
     identity: str,
     on_progress: Callable[[TrainingProgress], None] | None,
-) -> Outcome:
+) -> TrainedStudent:
     """Train a student in place, on `settings.device`; it is back on the CPU afterwards.
 
-    Its checkpoints stand in a folder of `folder` that is named after all that decides the result.
-    Dropout stays off: a student has a target for every text, and no need to be held back.
+    Checkpoints go to a subfolder of `folder` that is named after everything that decides the
+    result. Dropout stays off: with a target for every text there is no need to regularize.
 
     Raises:
         TrainingError, InputError, StorageError: as `train`.
     """
     device = settings.device
-    tower = TextEncoder(student.source).to(device)
+    encoder = TextEncoder(student.source).to(device)
     if not train_tables:
-        freeze_tables(tower)
-    with_losses = TextLosses(
-        student=tower,
+        freeze_tables(encoder)
+    loss = TextLosses(
+        student=encoder,
         weights=losses,
         teacher=TextEncoder(teacher).to(device) if losses.hidden_states else None,
-        hiding=_hiding(student.source) if losses.masked_tokens else None,
+        masking=_masking(student.source) if losses.masked_tokens else None,
     )
     identity = sha256_of(repr((identity, losses, settings, train_tables)).encode())
-    course: Objective[TextBatch] = Objective(
+    objective: Objective[TextBatch] = Objective(
         batches=lambda epoch: Batches(texts, settings, epoch),
-        loss=with_losses,
-        figure=lambda: neighbor_ndcg(encode(tower, held_out, device).numpy(), held_out.wanted),
+        loss=loss,
+        metric=lambda: neighbor_ndcg(encode(encoder, held_out, device).numpy(), held_out.targets),
         identity=identity,
     )
     try:
-        trained = train(tower, course, settings, folder / f"student-{identity[:16]}", on_progress)
-        found = encode(tower, held_out, device)
+        trained = train(
+            encoder, objective, settings, folder / f"student-{identity[:16]}", on_progress
+        )
+        found = encode(encoder, held_out, device)
     finally:
-        tower.to("cpu")
+        encoder.to("cpu")
         teacher.backbone.to("cpu")
-    wanted = torch.from_numpy(held_out.wanted)
-    cosine = float(F.cosine_similarity(found, wanted, dim=-1).mean())
-    return Outcome(trained=trained, cosine=cosine)
+    targets = torch.from_numpy(held_out.targets)
+    cosine = float(F.cosine_similarity(found, targets, dim=-1).mean())
+    return TrainedStudent(trained=trained, cosine=cosine)
 
 
 class Batches:
-    """The batches of an epoch; each is made when it is asked for."""
+    """The batches of an epoch, made on demand."""
 
     def __init__(self, texts: EncodedTexts, settings: TrainingSettings, epoch: int) -> None:
-        """Put the texts in this epoch's order."""
+        """Shuffle the texts for this epoch."""
         self.texts, self.device = texts, settings.device
         self.places = texts.places(settings.batch_size, settings.seed, epoch)
 
@@ -108,7 +110,7 @@ class Batches:
         return self.texts.batch(self.places[number], self.device)
 
 
-def _hiding(source: TextSource) -> Hiding:
+def _masking(source: TextSource) -> Masking:
     tokenizer = Tokenizer.from_str(source.tokenizer_json.decode())
     ids = [found for each in _MASK_TOKENS if (found := tokenizer.token_to_id(each)) is not None]
     if not ids:
@@ -118,6 +120,6 @@ def _hiding(source: TextSource) -> Hiding:
         )
     special = [n for n, token in tokenizer.get_added_tokens_decoder().items() if token.special]
     model: Any = source.backbone
-    return Hiding(
+    return Masking(
         table=model.model.get_input_embeddings(), mask_id=ids[0], special_ids=tuple(special)
     )

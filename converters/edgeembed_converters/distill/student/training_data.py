@@ -1,4 +1,4 @@
-"""What a student learns from: texts as token ids, with the teacher's vectors."""
+"""The training data of a student: texts as token ids, with the teacher's vectors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,23 +17,23 @@ from edgeembed_converters.sources.base import TextSource
 from edgeembed_runtime.encoder.progress import OnProgress
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
-# Texts that the first shape is taken from: ids for what is inside, vectors for what comes out.
+# Texts for PCA: ids for hidden states, vectors for the output.
 _SAMPLE_IDS, _SAMPLE_VECTORS = 2_000, 50_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Material:
-    """The texts as the student takes them, with the teacher's vectors; the space of these."""
+class TrainingData:
+    """Tokenized texts with the teacher's vectors, and the space of those vectors."""
 
     train: EncodedTexts
     held_out: EncodedTexts
     space: str
 
     def sample(self) -> Sample:
-        """What the first shape is taken from."""
+        """The sample that the student's shape is computed from."""
         return Sample(
             ids=[torch.from_numpy(ids.astype(np.int64)) for ids in self.train.ids[:_SAMPLE_IDS]],
-            vectors=torch.from_numpy(self.train.wanted[:_SAMPLE_VECTORS]),
+            vectors=torch.from_numpy(self.train.targets[:_SAMPLE_VECTORS]),
         )
 
 
@@ -44,8 +44,8 @@ def prepare(
     folder: Path,
     on_step: OnStep,
     on_teacher: OnProgress | None,
-) -> Material:
-    """Run the teacher over the texts; what it gave before comes from `folder`."""
+) -> TrainingData:
+    """Run the teacher on the texts; vectors computed before come from `folder`."""
     tokenizer = TextTokenizer.from_bytes(source.tokenizer_json, source.max_tokens, source.name)
     prefix = source.prompts.get(source.default_prompt_name or "", "")
     pad_id = _pad_id(source)
@@ -56,7 +56,7 @@ def prepare(
             for texts in (split.train, split.held_out)
         ]
         space = f"{opened.manifest.space} {opened.encoder.variant}"
-    return Material(train=parts[0], held_out=parts[1], space=space)
+    return TrainingData(train=parts[0], held_out=parts[1], space=space)
 
 
 def _encoded(
@@ -69,7 +69,7 @@ def _encoded(
 ) -> EncodedTexts:
     vectors: NDArray[np.float32] = teacher.vectors(texts, on_teacher)
     ids = [tokenizer.encode(prefix + text).ids.astype(np.int32) for text in texts]
-    return EncodedTexts(ids=ids, wanted=vectors, pad_id=pad_id)
+    return EncodedTexts(ids=ids, targets=vectors, pad_id=pad_id)
 
 
 def _pad_id(source: TextSource) -> int:

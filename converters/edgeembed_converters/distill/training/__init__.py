@@ -1,1 +1,1 @@
-"""What every distillation shares: the loop, losses, checkpoints, the teacher."""
+"""Shared by all distillations: the training loop, losses, checkpoints, the teacher."""

@@ -1,4 +1,4 @@
-"""Checkpoints of a training: whole files with a checksum; the last two are kept."""
+"""Training checkpoints: atomic files with a checksum; the last two are kept."""
 
 import hashlib
 import json
@@ -20,14 +20,14 @@ _PREFIX, _SUFFIX = "checkpoint-", ".safetensors"
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """Everything that a training needs to go on: tensors by name, and plain facts as JSON types."""
+    """Everything needed to resume: tensors by name, and `facts` as plain JSON types."""
 
     tensors: Mapping[str, Tensor]
     facts: Mapping[str, Any]
 
 
 def save_checkpoint(folder: Path, step: int, checkpoint: Checkpoint) -> Path:
-    """Write a checkpoint aside and put it in place as a whole; remove all but the last two.
+    """Write a checkpoint atomically; remove all but the last two.
 
     Raises:
         StorageError: the disk is full, or the folder cannot be written.
@@ -45,12 +45,12 @@ def save_checkpoint(folder: Path, step: int, checkpoint: Checkpoint) -> Path:
 
 
 def last_checkpoint(folder: Path) -> Checkpoint | None:
-    """The last checkpoint of a folder that is whole; None where none was saved.
+    """The last undamaged checkpoint of a folder; None if none was saved.
 
-    A damaged one is passed over for the one before it: from there, the same steps come again.
+    From an older one, the same steps are simply repeated.
 
     Raises:
-        TrainingError: there are checkpoints, and all are damaged.
+        TrainingError: there are checkpoints, but all are damaged.
     """
     faults: list[str] = []
     for path in reversed(_files(folder)):

@@ -1,4 +1,4 @@
-"""Training a student: AdamW, warm-up, early stop, and going on after a kill to the same bits."""
+"""The training loop: AdamW, warm-up, early stopping, and bit-exact resumption after a kill."""
 
 import math
 from collections.abc import Callable
@@ -28,17 +28,17 @@ _RNG, _CUDA_RNG = "rng", "cuda_rng"
 @public
 @dataclass(frozen=True, kw_only=True)
 class TrainingPoint:
-    """One measurement: the mean loss since the one before (None at the start), and the figure."""
+    """One evaluation: the mean loss since the previous one (None at the start), and the metric."""
 
     step: int
     loss: float | None
-    figure: float
+    metric: float
 
 
 @public
 @dataclass(frozen=True, kw_only=True)
 class TrainingProgress:
-    """What a training tells of itself after every step."""
+    """Reported after every step; `best` is the best metric so far."""
 
     step: int
     steps: int
@@ -49,7 +49,7 @@ class TrainingProgress:
 @public
 @dataclass(frozen=True, kw_only=True)
 class TrainingResult:
-    """How a training went. `resumed_at` is the step it went on from, or None."""
+    """How a training went. `resumed_at` is the step that it resumed from, or None."""
 
     points: tuple[TrainingPoint, ...]
     steps: int
@@ -58,18 +58,18 @@ class TrainingResult:
     resumed_at: int | None
 
     @property
-    def before(self) -> float:
-        """The figure before the first step."""
-        return self.points[0].figure
+    def initial(self) -> float:
+        """The metric before the first step."""
+        return self.points[0].metric
 
     @property
     def best(self) -> float:
-        """The figure of the state that was taken."""
-        return max(point.figure for point in self.points)
+        """The metric of the final state, which is the best one."""
+        return max(point.metric for point in self.points)
 
 
 class BatchList(Protocol[BatchOut]):
-    """A list of batches, or something that makes each when it is asked for."""
+    """A list of batches, or something that makes each one on demand."""
 
     def __len__(self) -> int:
         """How many there are."""
@@ -82,44 +82,44 @@ class BatchList(Protocol[BatchOut]):
 
 @dataclass(frozen=True, kw_only=True)
 class Objective(Generic[Batch]):
-    """What is trained on: for each epoch its batches, their loss, and the figure to raise.
+    """What to train on: the batches of each epoch, their loss, and the metric to maximize.
 
-    `batches(epoch)` must give the same batches whenever it is asked, each epoch as many. `loss` is
-    a scalar with a gradient; `figure` needs none, and higher is better. `identity` names all that
-    the result depends on besides the settings: a checkpoint of another identity is refused.
+    `batches(epoch)` must be deterministic, with the same number of batches each epoch. `loss` is a
+    scalar with a gradient; `metric` needs no gradient, and higher is better. `identity` covers all
+    that the result depends on besides the settings: checkpoints with another identity are refused.
     """
 
     batches: Callable[[int], "BatchList[Batch]"]
     loss: Callable[[Batch], Tensor]
-    figure: Callable[[], float]
+    metric: Callable[[], float]
     identity: str
 
 
 def train(
     module: nn.Module,
-    course: Objective[Batch],
+    objective: Objective[Batch],
     settings: TrainingSettings,
     work_dir: Path,
     on_progress: Callable[[TrainingProgress], None] | None = None,
 ) -> TrainingResult:
-    """Train the parameters of `module` that want a gradient; leave it in its best state.
+    """Train the parameters of `module` that require a gradient; leave it in its best state.
 
-    A checkpoint stands in `work_dir` after each measurement. A training that was killed goes on
-    from there when it is started again, to the same bits as one that was not.
+    Writes a checkpoint to `work_dir` after each evaluation. A killed training resumes from there
+    when it is called again, with bit-identical results.
 
     Raises:
-        TrainingError: the loss or the figure is not a number, or the checkpoints are damaged or
+        TrainingError: the loss or the metric is not finite, or the checkpoints are damaged or
             from another training.
         InputError: there is nothing to train.
         StorageError: `work_dir` cannot be written.
     """
     storage.make_folder(work_dir)
-    run = _Run(module, course, settings, work_dir)
+    run = _Run(module, objective, settings, work_dir)
     resumed_at = run.resume()
     while run.step < run.steps and not run.stale:
         loss = run.advance()
         if on_progress is not None:
-            best = max(point.figure for point in run.points)
+            best = max(point.metric for point in run.points)
             on_progress(TrainingProgress(step=run.step, steps=run.steps, loss=loss, best=best))
     run.take_best()
     return TrainingResult(
@@ -137,11 +137,11 @@ class _Run(Generic[Batch]):
     def __init__(
         self,
         module: nn.Module,
-        course: Objective[Batch],
+        objective: Objective[Batch],
         settings: TrainingSettings,
         work_dir: Path,
     ) -> None:
-        self.module, self.course = module, course
+        self.module, self.objective = module, objective
         self.settings, self.work_dir = settings, work_dir
         self.parameters = {n: p for n, p in module.named_parameters() if p.requires_grad}
         if not self.parameters:
@@ -151,9 +151,9 @@ class _Run(Generic[Batch]):
             lr=settings.learning_rate,
             weight_decay=settings.weight_decay,
         )
-        self.epoch, self.epoch_batches = 0, course.batches(0)
+        self.epoch, self.epoch_batches = 0, objective.batches(0)
         if not self.epoch_batches:
-            raise InputError("the course: expected at least one batch, got none")
+            raise InputError("the objective: expected at least one batch, got none")
         self.steps = settings.epochs * len(self.epoch_batches)
         self.step, self.points = 0, list[TrainingPoint]()
         self.loss_sum, self.loss_count = 0.0, 0
@@ -161,21 +161,21 @@ class _Run(Generic[Batch]):
 
     @property
     def best_point(self) -> TrainingPoint:
-        """The first of the measurements with the highest figure."""
-        return max(self.points, key=lambda point: point.figure)
+        """The first point with the highest metric."""
+        return max(self.points, key=lambda point: point.metric)
 
     @property
     def stale(self) -> bool:
-        """Whether the last measurements brought nothing better."""
+        """Whether the last `patience` evaluations brought no improvement."""
         since = len(self.points) - 1 - self.points.index(self.best_point)
         return since >= self.settings.patience
 
     def resume(self) -> int | None:
-        """Take up the last checkpoint, or begin with a first measurement."""
+        """Restore the last checkpoint, or start with a first evaluation."""
         found = last_checkpoint(self.work_dir)
         if found is None:
             torch.manual_seed(self.settings.seed)
-            self.measure()
+            self.evaluate()
             return None
         if found.facts["identity"] != self.identity:
             raise TrainingError(
@@ -187,23 +187,23 @@ class _Run(Generic[Batch]):
 
     @property
     def identity(self) -> str:
-        """What a checkpoint must agree with."""
+        """What a checkpoint must match."""
         shapes = {name: list(p.shape) for name, p in self.parameters.items()}
         return storage.sha256_of(
-            repr((self.course.identity, asdict(self.settings), shapes)).encode()
+            repr((self.objective.identity, asdict(self.settings), shapes)).encode()
         )
 
     def advance(self) -> float:
-        """One step, and a measurement where one is due; returns the step's loss."""
+        """Take one step, and evaluate if due; returns the step's loss."""
         epoch, place = divmod(self.step, len(self.epoch_batches))
         if epoch != self.epoch:
-            self.epoch, self.epoch_batches = epoch, self.course.batches(epoch)
+            self.epoch, self.epoch_batches = epoch, self.objective.batches(epoch)
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate * self.rate_at(self.step)
         self.optimizer.zero_grad()
         device = torch.device(self.settings.device).type
         with torch.autocast(device, torch.bfloat16, enabled=self.settings.precision == "bf16"):
-            loss = self.course.loss(self.epoch_batches[place])
+            loss = self.objective.loss(self.epoch_batches[place])
         value = float(loss.detach())
         if not math.isfinite(value):
             raise TrainingError(
@@ -216,35 +216,35 @@ class _Run(Generic[Batch]):
         self.step += 1
         self.loss_sum, self.loss_count = self.loss_sum + value, self.loss_count + 1
         if self.step % self.settings.evaluate_every == 0 or self.step == self.steps:
-            self.measure()
+            self.evaluate()
         return value
 
     def rate_at(self, step: int) -> float:
-        """The learning rate of a step, as a share of the highest."""
+        """The learning rate of a step, relative to the maximum."""
         warm = max(1, round(self.settings.warmup * self.steps))
         if step < warm:
             return (step + 1) / warm
         return (self.steps - step) / max(1, self.steps - warm)
 
-    def measure(self) -> None:
-        """Measure the figure, remember the state if it is the best, write a checkpoint."""
+    def evaluate(self) -> None:
+        """Compute the metric, keep the state if it is the best, write a checkpoint."""
         with torch.no_grad():
-            figure = self.course.figure()
-        if not math.isfinite(figure):
-            raise TrainingError(f"the figure after step {self.step} is {figure}, not a number")
+            metric = self.objective.metric()
+        if not math.isfinite(metric):
+            raise TrainingError(f"the metric after step {self.step} is {metric}, not a number")
         loss = self.loss_sum / self.loss_count if self.loss_count else None
-        self.points.append(TrainingPoint(step=self.step, loss=loss, figure=figure))
+        self.points.append(TrainingPoint(step=self.step, loss=loss, metric=metric))
         self.loss_sum, self.loss_count = 0.0, 0
         if self.best_point is self.points[-1]:
             self.best = {name: each.detach().clone() for name, each in self.state().items()}
         save_checkpoint(self.work_dir, self.step, self.checkpoint())
 
     def state(self) -> dict[str, Tensor]:
-        """What the training changes of the module: its trained parameters and its buffers."""
+        """What training changes: the trained parameters and the buffers."""
         return {**self.parameters, **dict(self.module.named_buffers())}
 
     def checkpoint(self) -> Checkpoint:
-        """All that `restore` needs."""
+        """Everything that `restore` needs."""
         tensors = {_MODEL + name: each for name, each in self.state().items()}
         tensors |= {_BEST + name: each for name, each in self.best.items()}
         for name, parameter in self.parameters.items():
@@ -260,7 +260,7 @@ class _Run(Generic[Batch]):
         )
 
     def restore(self, found: Checkpoint) -> None:
-        """Become what was saved."""
+        """Restore a saved state."""
         _load_into(self.state(), found.tensors, _MODEL)
         device = self.settings.device
         self.best = {name: found.tensors[_BEST + name].to(device) for name in self.state()}
@@ -278,7 +278,7 @@ class _Run(Generic[Batch]):
         self.points = [TrainingPoint(**point) for point in found.facts["points"]]
 
     def take_best(self) -> None:
-        """Put the module into the best state that was measured."""
+        """Put the module into its best state."""
         _load_into(self.state(), self.best, "")
 
 

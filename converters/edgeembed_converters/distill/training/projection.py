@@ -1,4 +1,4 @@
-"""The directions that a set of vectors needs most."""
+"""Projection to the principal directions of a set of vectors."""
 
 import torch
 from torch import Tensor, nn
@@ -7,10 +7,10 @@ from edgeembed_converters.modules.head import Dense
 
 
 def principal_directions(vectors: Tensor, count: int) -> tuple[Tensor, float]:
-    """The `count` orthonormal directions (d, count) that keep most of (n, d) vectors' length.
+    """The first `count` principal directions (d, count) of (n, d) vectors, orthonormal.
 
-    Without centring, so that dot products and cosines are what is kept. Also returns the kept share
-    of the squared lengths.
+    Not centered, to preserve dot products and cosines. Also returns the share of the squared
+    lengths that they preserve.
     """
     rows = vectors.double()
     variances, directions = torch.linalg.eigh(rows.T @ rows)

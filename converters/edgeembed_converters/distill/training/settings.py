@@ -17,11 +17,11 @@ Precision = Literal["fp32", "bf16"]
 class TrainingSettings:
     """How a student is trained.
 
-    `learning_rate` is the highest one: reached after `warmup` (a share of all steps), then falling
-    to 0 in a straight line. A step is a batch of `batch_size`; `epochs` is how often each text is
-    seen. The figure is measured every `evaluate_every` steps; after `patience` measurements without
-    a better one the training stops, and the best state is taken. `precision` "bf16" computes in
-    bfloat16 where torch thinks it safe. `device` is a name of torch: "cpu", "cuda".
+    `learning_rate` is the maximum: reached after `warmup` (a share of all steps), then decaying
+    linearly to 0. A step is a batch of `batch_size`; each text is seen `epochs` times. The metric
+    is evaluated every `evaluate_every` steps; after `patience` evaluations without improvement the
+    training stops, and the best state is used. `precision` "bf16" uses torch's autocast. `device`
+    is a torch device: "cpu", "cuda".
     """
 
     learning_rate: float = 4e-4
@@ -37,10 +37,10 @@ class TrainingSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be trained with.
+        """Refuse settings out of range.
 
         Raises:
-            InputError: a setting is out of its range.
+            InputError: there is one.
         """
         for name in ("batch_size", "epochs", "evaluate_every", "patience"):
             if getattr(self, name) < 1:
@@ -57,10 +57,10 @@ class TrainingSettings:
 
 
 def check_device(name: str) -> None:
-    """Refuse a device that torch does not have here.
+    """Refuse a device that is not available to torch.
 
     Raises:
-        InputError: there is none.
+        InputError: it is not.
     """
     try:
         torch.empty(0, device=name)

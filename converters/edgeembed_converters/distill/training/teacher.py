@@ -1,4 +1,4 @@
-"""The teacher: an encoder whose vectors a student learns, each of them computed once."""
+"""The teacher: an encoder whose vectors a student learns, each computed only once."""
 
 import hashlib
 from collections.abc import Sequence
@@ -19,20 +19,20 @@ from edgeembed_runtime.encoder.progress import OnProgress
 from edgeembed_runtime.errors import InputError
 
 CACHE_NAME = "teacher-vectors.sqlite"
-# Of vectors on disk: the limit of a cache that must never forget one.
+# The cache on disk must never evict a vector.
 _UNLIMITED_MB = 1 << 24
 
 
 @dataclass(frozen=True, kw_only=True)
 class Teacher:
-    """An encoder with a memory on disk; make one with `open_teacher`, use it in a `with`."""
+    """An encoder with a cache on disk; made by `open_teacher`, used in a `with` block."""
 
     encoder: Encoder
     cache: EmbeddingCache
 
     @property
     def manifest(self) -> Manifest:
-        """What the teacher's bundle says of itself."""
+        """The manifest of the teacher's bundle."""
         return self.encoder.manifest
 
     def vectors(
@@ -40,12 +40,12 @@ class Teacher:
     ) -> NDArray[np.float32]:
         """The teacher's vectors of texts, in order: (n, dim) float32.
 
-        What was computed before, in this run or one that was killed, comes from the disk. No prompt
-        is put before a text, unless the teacher has a default one. `on_progress` hears how many
-        distinct texts are done, and how many there are.
+        Vectors computed before, also by a run that was killed, come from the disk. Texts get the
+        teacher's default prompt, if it has one. `on_progress` gets the number of distinct texts
+        that are done, and their total.
 
         Raises:
-            InputError: a text is unusable; its position is named.
+            InputError: a text is invalid; the message names its position.
         """
         return self.encoder.encode(list(texts), show_progress_bar=on_progress or False)
 
@@ -54,7 +54,7 @@ class Teacher:
         return (self.encoder.path / self.manifest.text_tower().tokenizer).read_bytes()
 
     def close(self) -> None:
-        """Give back memory and threads."""
+        """Release memory and threads."""
         self.encoder.close()
 
     def __enter__(self) -> "Teacher":
@@ -72,7 +72,7 @@ class Teacher:
 
 
 def work_folder(output: Path, work_dir: str | Path | None) -> Path:
-    """Where a distillation keeps what it computes: by default beside its output."""
+    """Where a distillation stores intermediate results: by default next to its output."""
     return Path(work_dir) if work_dir is not None else output.with_name(f"{output.name}.work")
 
 
@@ -83,15 +83,15 @@ def open_teacher(
     variant: str = "auto",
     on_step: OnStep | None = None,
 ) -> Teacher:
-    """Open a bundle, or anything that `convert` takes, as a teacher that works in `work_dir`.
+    """Open a bundle, or anything that `convert` takes, as a teacher with a cache in `work_dir`.
 
-    The vectors are kept there by the SHA-256 of the text, the teacher's space and the file of its
-    variant, each with a checksum; a damaged one is computed again. A model that is no bundle is
-    converted first, with int8, once: int8 gives the same vectors but for a cosine of 0.999, in less
-    than half the time. Name the `variant` "fp32" for the exact ones.
+    The cache is keyed by the SHA-256 of the text, the teacher's space and the variant's file; every
+    vector has a checksum, and damaged ones are computed again. A model that is not a bundle is
+    converted first, once, with int8: less than half the time, at a cosine of 0.999 to the exact
+    vectors. Pass `variant` "fp32" for those.
 
     Raises:
-        InputError: there is nothing at `source`, or the cache's file is something else.
+        InputError: there is nothing at `source`, or the cache file is something else.
         BundleError, ConversionError: the bundle is damaged, or the model cannot be converted.
         StorageError: `work_dir` cannot be written.
     """
@@ -117,7 +117,7 @@ def _as_bundle(source: str | Path, work_dir: Path, on_step: OnStep) -> Path:
 
 
 def _fingerprint(source: str | Path) -> str:
-    """16 digits that change with any file of a model directory; of a Hub id, with its name."""
+    """16 hex digits of a model directory's files, or of a Hub id."""
     digest = hashlib.sha256(str(source).encode() if not Path(source).is_dir() else b"")
     if Path(source).is_dir():
         for file in sorted(found for found in Path(source).rglob("*") if found.is_file()):

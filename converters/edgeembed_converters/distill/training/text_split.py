@@ -1,4 +1,4 @@
-"""The texts that a student learns from: checked, distinct, some held out."""
+"""Split texts into training and held-out ones."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.text.validation import checked_texts
 
-# Fewer cannot be learned from, and their neighbors say nothing.
+# Too few to learn from or to measure neighbors on.
 MIN_TEXTS = 64
 _MIN_WORDS = 16
 _HELD_OUT_SHARE = 10
@@ -16,17 +16,17 @@ _HELD_OUT_SHARE = 10
 
 @dataclass(frozen=True, kw_only=True)
 class TextSplit:
-    """Distinct texts to train on, and others to measure on."""
+    """Distinct texts to train on, and others to evaluate on."""
 
     train: tuple[str, ...]
     held_out: tuple[str, ...]
 
 
 def split_texts(texts: Iterable[str], held_out: int, seed: int) -> TextSplit:
-    """Leave out what is empty or came before, and hold out at most a tenth, chosen by `seed`.
+    """Drop empty and duplicate texts, and hold out at most a tenth, chosen by `seed`.
 
     Raises:
-        InputError: something that is no text, too few texts, or hardly any words in them.
+        InputError: one is not a text, there are too few, or they have hardly any words.
     """
     distinct = list(dict.fromkeys(t for text in checked_texts(texts) if (t := text.strip())))
     if len(distinct) < MIN_TEXTS:

@@ -1,1 +1,1 @@
-"""The parts of an int8 recipe: rounding, smoothing, scales, integer layers."""
+"""The parts of int8 recipes: rounding, smoothing, scales, integer layers."""

@@ -1,4 +1,4 @@
-"""What a model's linear layers are given: measured on calibration inputs."""
+"""Statistics of the inputs of linear layers, measured on calibration inputs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 from edgeembed_converters.graph.linears import weight_matrices
 from edgeembed_converters.graph.probe import Feeds, probe_values
 
-# One product of many rows takes a quarter of the time of many products.
+# One product of many rows takes a quarter of the time of many small ones.
 _ROWS_AT_A_TIME = 512
 
 
 @dataclass(frozen=True, kw_only=True)
 class Activations:
-    """The input x of a layer, over all tokens of all calibration inputs.
+    """Statistics of a layer's input x over all tokens of all calibration inputs.
 
-    `maxima` are the largest absolute values of its channels, (channels,); `gram` is the sum of
-    x x^T, (channels, channels): how they go together.
+    `maxima` holds the largest absolute value of each channel, (channels,); `gram` is the sum of
+    x x^T, (channels, channels).
     """
 
     maxima: NDArray[np.float32]
@@ -27,10 +27,10 @@ class Activations:
 
 
 def measured_activations(model: onnx.ModelProto, inputs: Sequence[Feeds]) -> dict[str, Activations]:
-    """The activations of every linear layer, by the name of its input in the graph.
+    """Activation statistics of every linear layer, by the name of its input in the graph.
 
-    `inputs` are run one by one. Needs 4 bytes for each pair of channels of every layer,
-    and for each of some 512 rows of every layer.
+    Runs `inputs` one by one. For each layer it needs 4 bytes per pair of channels, and 4 bytes per
+    channel for some 512 rows.
     """
     matrices = weight_matrices(model.graph).values()
     names = list(dict.fromkeys(name for matrix in matrices for name in matrix.inputs))
@@ -40,13 +40,15 @@ def measured_activations(model: onnx.ModelProto, inputs: Sequence[Feeds]) -> dic
         for name, value in values.items():
             waiting[name].append(value.reshape(-1, value.shape[-1]))
         if names and sum(map(len, waiting[names[0]])) >= _ROWS_AT_A_TIME:
-            _take(waiting, found)
-    _take(waiting, found)
+            _accumulate(waiting, found)
+    _accumulate(waiting, found)
     return found
 
 
-def _take(waiting: Mapping[str, list[NDArray[np.float32]]], found: dict[str, Activations]) -> None:
-    """Add the rows that wait to what was found."""
+def _accumulate(
+    waiting: Mapping[str, list[NDArray[np.float32]]], found: dict[str, Activations]
+) -> None:
+    """Add the waiting rows to the statistics."""
     for name, rows in waiting.items():
         if not rows:
             continue

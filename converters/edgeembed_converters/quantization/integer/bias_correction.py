@@ -1,7 +1,6 @@
-"""Bias correction: what rounded weights add to a layer's output on average, taken off its bias.
+"""Bias correction: subtract from a layer's bias what rounded weights add to its output on average.
 
-Source: Nagel et al., ICCV 2019, https://arxiv.org/abs/1906.04721, section 4.2, with means that were
-measured.
+Source: Nagel et al., ICCV 2019, https://arxiv.org/abs/1906.04721, section 4.2, with measured means.
 """
 
 from collections.abc import Sequence
@@ -17,10 +16,9 @@ from edgeembed_converters.quantization.trial.bits import LEVELS, Bits
 
 
 def bias_corrected(model: onnx.ModelProto, inputs: Sequence[Feeds], bits: Bits) -> onnx.ModelProto:
-    """A copy of the model whose convolutions have other biases, for weights of `bits` bits.
+    """A copy of the model with the biases of its convolutions corrected for `bits`-bit weights.
 
-    To be quantized with a symmetric scale for each output channel. Borders, where a kernel looks
-    past the edge, are taken for the rest of the image.
+    Assumes a symmetric scale per output channel, and treats borders like the rest of the image.
     """
     copy = copied(model)
     weights = {tensor.name: tensor for tensor in copy.graph.initializer}
@@ -56,12 +54,12 @@ def _channel_means(
 def _shift(
     kernel: NDArray[np.float64], means: NDArray[np.float64], bits: Bits
 ) -> NDArray[np.float64]:
-    """What rounding the (out, in / groups, ...) kernel adds to the output's channels on average."""
+    """What rounding an (out, in / groups, ...) kernel adds to each output channel on average."""
     flat = kernel.reshape(*kernel.shape[:2], -1)
     largest = np.abs(flat).max(axis=(1, 2), keepdims=True)
     scale = np.where(largest > 0, largest / LEVELS[bits], 1)
     lost = (np.round(flat / scale) * scale - flat).sum(axis=2)
     groups = len(means) // kernel.shape[1]
-    # The channels that each output looks at: those of its group.
+    # Each output only sees the channels of its group.
     seen = np.repeat(means.reshape(groups, -1), len(kernel) // groups, axis=0)
     return (lost * seen).sum(axis=1)

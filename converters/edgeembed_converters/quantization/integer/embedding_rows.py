@@ -1,6 +1,6 @@
-"""Embedding tables in 8 bits, each row with a scale of its own.
+"""int8 embedding tables with a scale per row.
 
-One scale for a whole table is set by its longest row, and wastes the steps of all others.
+A scale for the whole table would be set by its largest row, and waste the levels of all others.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgeembed_converters.graph.editing import copied, replace_nodes
 
-# Smaller tables, such as that of token types, are not worth two more operators.
+# Smaller tables, such as token types, are not worth two more operators.
 _MIN_ROWS = 64
 _LEVELS = 127
 
@@ -29,7 +29,7 @@ def quantize_embedding_rows(model: onnx.ModelProto) -> onnx.ModelProto:
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
         if node.op_type == "Gather" and node.input[0] in tables and _axis(node) == 0:
-            nodes += _looked_up(node)
+            nodes += _lookup(node)
         else:
             nodes.append(node)
     replace_nodes(graph, nodes)
@@ -42,8 +42,8 @@ def quantize_embedding_rows(model: onnx.ModelProto) -> onnx.ModelProto:
     return copy
 
 
-def _looked_up(node: onnx.NodeProto) -> list[onnx.NodeProto]:
-    """Row and scale by the same ids, multiplied."""
+def _lookup(node: onnx.NodeProto) -> list[onnx.NodeProto]:
+    """The nodes in place of a lookup: row times scale."""
     table, ids = node.input
     name = node.output[0]
     row, scale, number = f"{name}.row", f"{name}.scale", f"{name}.number"
@@ -58,7 +58,7 @@ def _looked_up(node: onnx.NodeProto) -> list[onnx.NodeProto]:
 def rows_with_scales(
     table: NDArray[np.float32],
 ) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """A table (rows, width) in 8 bits, and the scale of each row: (rows, 1)."""
+    """A (rows, width) table as int8, and the scale of each row: (rows, 1)."""
     largest = np.abs(table).max(axis=1, keepdims=True)
     scales = np.where(largest > 0, largest / _LEVELS, 1).astype(np.float32)
     return np.round(table / scales).astype(np.int8), scales

@@ -1,4 +1,4 @@
-"""A scale of every channel, folded into the weights that make a value: it then costs nothing."""
+"""Fold per-channel scales into the weights that produce a value, where they cost nothing."""
 
 import numpy as np
 import onnx
@@ -9,19 +9,19 @@ from edgeembed_converters.graph.editing import count_uses
 
 
 class ScaleFolder:
-    """The weights of one graph, ready to be scaled."""
+    """Scales the weights of one graph."""
 
     def __init__(self, graph: onnx.GraphProto) -> None:
-        """Look at a graph; `fold` changes its weights."""
+        """Index a graph; `fold` changes its weights."""
         self._weights = {tensor.name: tensor for tensor in graph.initializer}
         self._made_by = {name: node for node in graph.node for name in node.output}
         self._uses = count_uses(graph)
 
     def fold(self, name: str, factors: NDArray[np.float32]) -> bool:
-        """Multiply the (..., channels) value `name` by (channels,) factors, and say if that went.
+        """Multiply the (..., channels) value `name` by (channels,) factors; False if impossible.
 
-        It goes through a normalization, and through the value projection of fused attention,
-        where nobody else reads what is scaled.
+        Works through normalizations and the value projection of fused attention, as long as
+        nothing else reads the scaled values.
         """
         targets = self._targets(name, slice(0, len(factors)))
         for tensor, columns in targets:
@@ -31,11 +31,11 @@ class ScaleFolder:
         return bool(targets)
 
     def _targets(self, name: str, columns: slice) -> list[tuple[onnx.TensorProto, slice]]:
-        """The weights of which these columns have to be scaled; none where it cannot be done."""
+        """The weights to scale, each with its columns; none if it is impossible."""
         node = self._made_by.get(name)
         if node is None or self._uses[name] != 1:
             return []
-        weights = [self._weights[i] for i in node.input if self._only_here(i, columns)]
+        weights = [self._weights[i] for i in node.input if self._is_exclusive(i, columns)]
         match node.op_type:
             case "MultiHeadAttention":
                 return self._targets(node.input[2], columns)
@@ -45,8 +45,8 @@ class ScaleFolder:
                 return self._targets(node.input[0], slice(start, start + columns.stop))
             case "Add" if len(weights) == 1:
                 product = next(i for i in node.input if i != weights[0].name)
-                before = self._targets(product, columns)
-                return [*before, (weights[0], columns)] if before else []
+                upstream = self._targets(product, columns)
+                return [*upstream, (weights[0], columns)] if upstream else []
             case "MatMul" if len(weights) == 1:
                 return [(weights[0], columns)]
             case "LayerNormalization" if len(weights) == len(node.input) - 1:
@@ -54,7 +54,7 @@ class ScaleFolder:
             case _:
                 return []
 
-    def _only_here(self, name: str, columns: slice) -> bool:
+    def _is_exclusive(self, name: str, columns: slice) -> bool:
         tensor = self._weights.get(name)
         return (
             tensor is not None

@@ -1,6 +1,6 @@
-"""Linear layers in integers: the input is scaled to 8 bits while the model runs.
+"""Integer linear layers, whose input is scaled to 8 bits while the model runs.
 
-onnxruntime makes one operator of the nodes that stand for a layer. Source:
+onnxruntime fuses the nodes of a layer into one operator. Source:
 https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html (dynamic).
 """
 
@@ -26,9 +26,9 @@ from edgeembed_converters.quantization.integer.rounding import IntegerWeight
 def with_integer_layers(
     model: onnx.ModelProto, weights: Mapping[str, IntegerWeight]
 ) -> onnx.ModelProto:
-    """A copy of an fp32 model whose products with `weights`, by their names, are in integers.
+    """A copy of an fp32 model with integer products for `weights`, by name.
 
-    Attention with its projections becomes one operator.
+    Attention together with its projections becomes one operator.
     """
     copy = copied(model)
     graph = copy.graph
@@ -58,10 +58,10 @@ def with_integer_layers(
 
 
 class _Rounded:
-    """Inputs of layers in 8 bits: each is rounded once, however many layers read it."""
+    """8-bit inputs of layers: each is rounded once, however many layers read it."""
 
     def __init__(self, nodes: Sequence[onnx.NodeProto]) -> None:
-        """Those that are rounded in the graph already are not rounded again."""
+        """Reuse those that the graph already rounds."""
         self._outputs = {
             node.input[0]: tuple(node.output)
             for node in nodes
@@ -69,7 +69,7 @@ class _Rounded:
         }
 
     def input(self, name: str) -> Sequence[onnx.NodeProto]:
-        """The node that rounds a value, the first time that it is asked for."""
+        """The node that rounds a value; nothing from the second call on."""
         if name in self._outputs:
             return ()
         outputs = (f"{name}.int8", f"{name}.int8_scale", f"{name}.int8_zero")
@@ -77,12 +77,12 @@ class _Rounded:
         return (helper.make_node("DynamicQuantizeLinear", [name], outputs, outputs[0]),)
 
     def of(self, name: str) -> tuple[str, ...]:
-        """The names of a value's levels, scale and zero point."""
+        """The names of the rounded value, its scale and its zero point."""
         return self._outputs[name]
 
 
 def _product(node: onnx.NodeProto, rounded: _Rounded) -> list[onnx.NodeProto]:
-    """The nodes in place of a product, as onnxruntime looks for them."""
+    """The nodes in place of a product, in the form that onnxruntime fuses."""
     weight, name = node.input[1], node.output[0]
     levels, scale, zero = rounded.of(node.input[0])
     total, number, factor = f"{name}.integers", f"{name}.numbers", f"{name}.factors"

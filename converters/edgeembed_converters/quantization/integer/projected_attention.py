@@ -1,4 +1,4 @@
-"""Attention together with the one product that makes its queries, keys and values."""
+"""Attention together with the one product that computes its queries, keys and values."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from edgeembed_converters.graph.editing import count_uses
 class ProjectedAttention:
     """MultiHeadAttention of Split(source @ weight + bias): names of values, and its settings.
 
-    `inner` are the values between `source` and `output`, which nobody else reads.
+    `inner` are the values between `source` and `output`, which nothing else reads.
     """
 
     source: str
@@ -27,7 +27,7 @@ class ProjectedAttention:
 
 
 def projected_attentions(graph: onnx.GraphProto) -> Iterator[ProjectedAttention]:
-    """Every attention of a graph that has this form."""
+    """Every attention block of a graph that has this form."""
     made_by = {name: node for node in graph.node for name in node.output}
     constants = {tensor.name: tensor for tensor in graph.initializer}
     uses = count_uses(graph)
@@ -36,7 +36,7 @@ def projected_attentions(graph: onnx.GraphProto) -> Iterator[ProjectedAttention]
         if (
             attention.op_type != "MultiHeadAttention"
             or split is None
-            or not _in_three(split, constants)
+            or not _splits_in_three(split, constants)
             or list(attention.input) != list(split.output)
         ):
             continue
@@ -65,8 +65,8 @@ def projected_attentions(graph: onnx.GraphProto) -> Iterator[ProjectedAttention]
         )
 
 
-def _in_three(split: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> bool:
-    """Whether a node cuts its input into three parts of one size."""
+def _splits_in_three(split: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> bool:
+    """Whether a node splits its input into three equal parts."""
     if split.op_type != "Split" or len(split.input) != 2 or split.input[1] not in constants:
         return False
     sizes = numpy_helper.to_array(constants[split.input[1]])

@@ -1,8 +1,8 @@
-"""What rounding takes from a layer's input, multiplied in a second pass.
+"""A second pass for the rounding error of a layer's input.
 
-The input of a linear layer in 8 bits is x = q + r: the rounded values, and what rounding left. With
-r in 8 bits too, of a scale of its own, q @ W + r @ W is as good as 16 bits of input, for the price
-of two products in 8 bits: on processors with a dot product unit still half of one in fp32.
+The input of an 8-bit linear layer is x = q + r: the rounded values and the residual. With r in 8
+bits too, on its own scale, q @ W + r @ W is as precise as a 16-bit input, for the price of two
+8-bit products: on processors with a dot product unit, still half of one fp32 product.
 """
 
 from collections.abc import Collection
@@ -15,10 +15,9 @@ from edgeembed_converters.graph.linears import linear_nodes
 
 
 def with_residual(model: onnx.ModelProto, layers: Collection[str]) -> onnx.ModelProto:
-    """A copy of an fp32 model whose `layers` (names of their outputs) have a product for the rest.
+    """A copy of an fp32 model whose `layers` (names of their outputs) multiply the residual too.
 
-    To be quantized dynamically, which rounds the input of the first product: until then, when it
-    is exact, the second one is too much.
+    Only correct once it is quantized dynamically, which rounds the input of the first product.
     """
     copy = copied(model)
     linear = {node.output[0] for node, _ in linear_nodes(copy.graph)}.intersection(layers)
@@ -36,7 +35,7 @@ def with_residual(model: onnx.ModelProto, layers: Collection[str]) -> onnx.Model
 
 
 def _biased(graph: onnx.GraphProto, layers: Collection[str]) -> dict[str, onnx.NodeProto]:
-    """The node that adds a bias to a layer, by the layer's output, where nobody else reads that."""
+    """The node that adds a layer's bias, by the layer's output, if nothing else reads that."""
     weights = {tensor.name for tensor in graph.initializer}
     users: dict[str, list[onnx.NodeProto]] = {}
     for node in graph.node:
@@ -51,18 +50,18 @@ def _biased(graph: onnx.GraphProto, layers: Collection[str]) -> dict[str, onnx.N
 
 
 def _two_passes(layer: onnx.NodeProto, biased: onnx.NodeProto | None) -> list[onnx.NodeProto]:
-    """The nodes in place of a layer and of the one that adds its bias.
+    """The nodes in place of a layer and its bias.
 
-    The bias goes to the first product, where onnxruntime takes it along at no cost.
+    The bias goes to the first product, where onnxruntime fuses it at no cost.
     """
     (source, weight), name = layer.input, layer.output[0]
     rounded = [f"{name}.rounded", f"{name}.scale", f"{name}.zero"]
-    again, rest = f"{name}.again", f"{name}.rest"
+    dequantized, rest = f"{name}.dequantized", f"{name}.residual"
     first, second = f"{name}.first", f"{name}.second"
     nodes = [
         helper.make_node("DynamicQuantizeLinear", [source], rounded, rounded[0]),
-        helper.make_node("DequantizeLinear", rounded, [again], again),
-        helper.make_node("Sub", [source, again], [rest], rest),
+        helper.make_node("DequantizeLinear", rounded, [dequantized], dequantized),
+        helper.make_node("Sub", [source, dequantized], [rest], rest),
         helper.make_node("MatMul", [source, weight], [first], first),
         helper.make_node("MatMul", [rest, weight], [second], second),
     ]

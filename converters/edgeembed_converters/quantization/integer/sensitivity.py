@@ -1,4 +1,4 @@
-"""Which linear layers suffer most from an input in 8 bits."""
+"""Which linear layers lose most from an 8-bit input."""
 
 from collections.abc import Sequence
 
@@ -14,10 +14,10 @@ _LEVELS = 255
 
 
 def most_sensitive_first(model: onnx.ModelProto, inputs: Sequence[Feeds]) -> tuple[str, ...]:
-    """The model's linear layers (names of their outputs), those with the largest error first.
+    """The model's linear layers (names of their outputs), largest error first.
 
-    The error is that of the layer's output if its input is rounded as onnxruntime's dynamic
-    quantization does, relative to the output, over some inputs.
+    The error is the relative squared error of a layer's output if its input is rounded as by
+    onnxruntime's dynamic quantization, summed over `inputs`.
     """
     layers = {
         node.output[0]: (node.input[0], numpy_helper.to_array(weight))
@@ -34,7 +34,7 @@ def most_sensitive_first(model: onnx.ModelProto, inputs: Sequence[Feeds]) -> tup
 
 
 def rounded(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What DynamicQuantizeLinear makes of an array: 256 levels between its extremes and zero.
+    """An array as DynamicQuantizeLinear rounds it: 256 levels between its extremes, including zero.
 
     Source: https://onnx.ai/onnx/operators/onnx__DynamicQuantizeLinear.html
     """

@@ -1,8 +1,8 @@
-"""SmoothQuant: outliers of activations move into the weights, where there is room for them.
+"""SmoothQuant: move activation outliers into the weights, where there is room for them.
 
-A few channels of a transformer's activations are many times larger than the rest, and in 8 bits
-with one scale they leave few steps for all others. Each channel of a linear layer's input is
-divided by a number, and the weights that meet it are multiplied by it: the product is as before.
+A few channels of a transformer's activations are many times larger than the rest; with one 8-bit
+scale they leave few levels for all others. Each channel of a linear layer's input is divided by a
+number, and the matching weights are multiplied by it: the product is unchanged.
 Source: Xiao et al., ICML 2023, https://arxiv.org/abs/2211.10438.
 """
 
@@ -18,16 +18,16 @@ from edgeembed_converters.graph.editing import copied, replace_nodes
 from edgeembed_converters.graph.linears import linear_nodes
 from edgeembed_converters.quantization.integer.fold_scale import ScaleFolder
 
-# Channels that were silent on the calibration texts are not scaled without bounds.
-_LEAST = 1e-5
+# Bounds the scale of channels that were silent on the calibration texts.
+_MIN = 1e-5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Smoothed:
     """A smoothed model.
 
-    `scales` say what the channels of each layer's input are divided by, where they are: (channels,)
-    by the name of the layer's weights.
+    `scales` holds the divisors of the channels of each smoothed layer's input: (channels,) by the
+    name of the layer's weights.
     """
 
     model: onnx.ModelProto
@@ -39,17 +39,17 @@ def smoothed(
     maxima: Mapping[str, NDArray[np.float32]],
     strengths: Mapping[str, float],
 ) -> Smoothed:
-    """A copy of the model with the outliers of its linear layers' inputs in their weights.
+    """A copy of the model with the outliers of its linear layers' inputs moved into the weights.
 
-    `maxima` are the largest absolute values of every channel of the layers' inputs, by the inputs'
-    names. `strengths` (the paper's alpha), by the names of the layers' outputs, say how much of
-    them moves: 0 nothing, 1 all. Layers that are not named stay as they are.
+    `maxima` holds the largest absolute value of each channel of the layers' inputs, by input name.
+    `strengths` (the paper's alpha), by the layers' output names, is how much of an outlier moves:
+    0 nothing, 1 all. Layers that are not listed stay as they are.
     """
     copy = copied(model)
     folder = ScaleFolder(copy.graph)
     multiplied: dict[str, onnx.NodeProto] = {}
     scales: dict[str, NDArray[np.float32]] = {}
-    # From the last to the first: what is folded changes the weights of a layer before.
+    # Last to first: folding changes the weights of an earlier layer.
     for node, weight in reversed(linear_nodes(copy.graph)):
         strength = strengths.get(node.output[0])
         if strength is None:
@@ -78,7 +78,7 @@ def smoothed(
 def _scale(
     activations: NDArray[np.float32], weights: NDArray[np.float32], strength: float
 ) -> NDArray[np.float32]:
-    scale = np.maximum(activations, _LEAST).astype(np.float64) ** strength
-    scale /= np.maximum(weights, _LEAST).astype(np.float64) ** (1 - strength)
-    # Only the ratio of channels matters; near 1 the numbers keep their digits.
+    scale = np.maximum(activations, _MIN).astype(np.float64) ** strength
+    scale /= np.maximum(weights, _MIN).astype(np.float64) ** (1 - strength)
+    # Only ratios of channels matter; values near 1 keep their precision.
     return (scale / np.exp(np.log(scale).mean())).astype(np.float32)

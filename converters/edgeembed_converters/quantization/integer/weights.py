@@ -1,4 +1,4 @@
-"""All weights of a model in integers, rounded for the inputs that its layers were seen to get."""
+"""All weights of a model as integers, rounded for the measured inputs of its layers."""
 
 import hashlib
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ from edgeembed_converters.quantization.trial.bits import Bits
 
 
 class WeightRounder:
-    """Rounds the weights of copies of one model; what was rounded before is not done again."""
+    """Rounds the weights of copies of one model, and remembers the results."""
 
     def __init__(self, model: onnx.ModelProto, activations: Mapping[str, Activations]) -> None:
-        """Take the model that `activations` were measured on."""
+        """`activations` were measured on `model`."""
         self._grams = {
             name: reduce(np.add, (activations[each].gram for each in matrix.inputs))
             for name, matrix in weight_matrices(model.graph).items()

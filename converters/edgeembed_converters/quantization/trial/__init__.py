@@ -1,1 +1,1 @@
-"""What a recipe is tried on, and the budget that it has to meet."""
+"""What recipes start from, what they offer, and the budget that they must meet."""

@@ -1,4 +1,4 @@
-"""What a smaller variant may lose: the gate that it has to pass."""
+"""What a smaller variant may lose: the gate that it must pass."""
 
 from dataclasses import dataclass, fields
 
@@ -10,10 +10,10 @@ from edgeembed_runtime.errors import InputError
 @public
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """The least closeness to the original; each is compared with the same field of `Fidelity`.
+    """Lower bounds on the fields of `Fidelity` with the same names.
 
-    The default keeps a model within about 0.1 points on the STS and retrieval tasks that
-    docs/notes/quantization.md lists.
+    The default keeps a model within about 0.1 points on the STS and retrieval tasks listed in
+    docs/notes/quantization.md.
     """
 
     mean_cosine: float = 0.9975
@@ -22,14 +22,14 @@ class Budget:
     retrieval_overlap: float = 0.94
 
     def __post_init__(self) -> None:
-        """Refuse bounds that nothing, or everything, would meet by mistake."""
+        """Refuse bounds outside of 0 to 1, which everything or nothing would meet."""
         for field in fields(self):
             bound = getattr(self, field.name)
             if not isinstance(bound, int | float) or not 0 <= bound <= 1:
                 raise InputError(f"budget: {field.name}: expected a number of 0 to 1, got {bound}")
 
     def misses(self, found: Fidelity) -> tuple[str, ...]:
-        """What is not met, in words; empty if all of it is."""
+        """The bounds that are not met, in words; empty if all are."""
         return tuple(
             f"{field.name} {getattr(found, field.name):.4f} < {getattr(self, field.name):g}"
             for field in fields(self)

@@ -1,4 +1,4 @@
-"""Texts on which a quantizer looks at a model's activations; none of them is measured on later."""
+"""Built-in texts to calibrate on; fidelity is never measured on them."""
 
 import random
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _LINES_IN_A_LONG_TEXT = (4, 8, 16, 32)
 def calibration_texts() -> tuple[str, ...]:
     """Two hundred texts: sentences, queries, code, thirty languages, and long texts made of them.
 
-    Activations of long texts have outliers that those of short ones have not.
+    Long texts cause activation outliers that short ones do not.
     """
     file = resources.files("edgeembed_converters.quantization.trial").joinpath(_FILE)
     lines = file.read_text(encoding="utf-8").splitlines()
@@ -32,11 +32,11 @@ def calibration_texts() -> tuple[str, ...]:
 
 
 def token_ids(tokenizer: TextTokenizer, texts: Sequence[str]) -> list[NDArray[np.int64]]:
-    """The token ids of each text that the model can take: (t,) int64 each."""
+    """The token ids of every text that has any: (t,) int64 each."""
     found: list[NDArray[np.int64]] = []
     for text in texts:
         try:
             found.append(tokenizer.encode(text).ids)
-        except InputError:  # a tokenizer of another script may find no token in it
+        except InputError:  # a tokenizer for another script may find no token
             continue
     return found
