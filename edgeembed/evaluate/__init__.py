@@ -1,4 +1,4 @@
-"""Evaluate: what a model is worth, before and after it was made smaller. See docs/evaluation.md.
+"""Evaluate: compare models on data sets, before and after they shrink. See docs/evaluation.md.
 
 A kind of task is added with `register_task`, a form of model with `register_model`.
 """
