@@ -1,4 +1,4 @@
-"""Evaluate: what a model is worth, before and after shrinking. See docs/how-to/evaluate.md.
+"""Evaluate: compare models on data sets, before and after they shrink. See docs/how-to/evaluate.md.
 
 A kind of task is added with `register_task`, a form of model with `register_model`.
 """

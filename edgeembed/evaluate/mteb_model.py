@@ -1,4 +1,4 @@
-"""An Encoder as a model of mteb, so that `mteb.evaluate` runs a bundle."""
+"""An Encoder as an mteb model, so that `mteb.evaluate` runs a bundle."""
 
 import hashlib
 import re
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
     from mteb.models.models_protocols import EncoderProtocol
     from mteb.types import Array, PromptType
 else:
-    # A protocol is for type checkers: to run, mteb needs no more than the methods.
+    # A protocol is for type checkers; at run time mteb only needs the methods.
     EncoderProtocol = object
 
 
 class MtebModel(EncoderProtocol):
-    """What `mteb.evaluate` takes for a model: its EncoderProtocol, over an Encoder.
+    """An Encoder behind mteb's EncoderProtocol, for `mteb.evaluate`.
 
-    The encoder stays the caller's, who closes it. mteb's cache keeps results by the name and the
-    revision: the revision is a digest of the vector space and of the variant's file, so that no
-    other bundle or variant is ever given this one's results.
+    The caller closes the encoder. mteb caches results by name and revision; the revision is a
+    digest of the vector space and the variant's file, so that no other bundle or variant gets
+    them.
     """
 
-    # Not a property: mteb's own wrappers (CompressionWrapper) put another in its place.
+    # Not a property: mteb's own wrappers (CompressionWrapper) replace it.
     mteb_model_meta: "ModelMeta"
 
     def __init__(self, encoder: Encoder, *, name: str | None = None) -> None:
         """Present `encoder` under `name`, "organization/model" as mteb wants it.
 
-        By default that is "edgeembed/", the bundle's name and the variant's.
+        The default is "edgeembed/", the bundle's name and the variant's.
 
         Raises:
             MissingExtraError: mteb is not installed, or is older than 2.
@@ -58,18 +58,18 @@ class MtebModel(EncoderProtocol):
         show_progress_bar: bool = False,
         **_: object,
     ) -> NDArray[Any]:
-        """Encode the "text" of all batches of n texts together, in order: (n, d).
+        """Encode the "text" of all batches, n texts together, in order: (n, d).
 
         Queries and documents go through `encode_query` and `encode_document`. As with mteb's own
-        models, a prompt that the bundle has for this very task or its type comes first.
+        models, the bundle's prompt for this task or its type takes precedence.
 
         Raises:
             InputError: a batch has no text, or `precision` is not one of float32, float16, int8
                 and uint8.
             InferenceError: the model failed.
         """
-        # mteb passes the split, the subset and a batch size too, and may come to pass more. None
-        # of that changes a vector here.
+        # mteb also passes the split, the subset and a batch size, and may pass more in the future.
+        # None of that changes a vector here.
         role = prompt_type.value if prompt_type else None
         match role:
             case "query":
@@ -91,7 +91,7 @@ class MtebModel(EncoderProtocol):
         Raises:
             InputError: the inputs are not vectors of one length.
         """
-        # Some of mteb's tasks use what only a tensor has.
+        # Some mteb tasks need tensor methods.
         import torch
 
         return torch.from_numpy(
@@ -102,7 +102,7 @@ class MtebModel(EncoderProtocol):
         """Compare each of (n, d) with its counterpart of (n, d), by the model's similarity: (n,).
 
         Raises:
-            InputError: there are not as many of one as of the other, or not of one length.
+            InputError: the numbers or the lengths of the vectors differ.
         """
         import torch
 
@@ -174,13 +174,13 @@ def _texts(batches: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def _prompt_name(prompts: Mapping[str, str], task: "TaskMetadata", role: str | None) -> str | None:
-    # The order of mteb's get_prompt_name. Its last, the role alone, is the encoder's own rule.
+    # The order of mteb's get_prompt_name. Its last resort, the role alone, is the encoder's rule.
     names = (f"{task.name}-{role}", task.name, f"{task.type}-{role}", task.type)
     return next((name for name in names if name in prompts), None)
 
 
 def _precision(name: str) -> Precision:
-    # A similarity of packed bits means nothing, and mteb would report it without a word.
+    # The similarity of packed bits means nothing, and mteb would report it silently.
     if name not in ("float32", "float16", "int8", "uint8"):
         raise InputError(
             f"precision: expected float32, float16, int8 or uint8, got {name!r}; for other kinds "

@@ -90,6 +90,15 @@ def test_options_have_the_defaults_of_parameters(name):
             assert ours == theirs.default or ours == str(theirs.default), parameter.name
 
 
+@pytest.mark.parametrize("name", ["distill student", "distill static"])
+def test_training_settings_have_the_defaults_of_the_function(name):
+    (function,), _ = STANDS_FOR[name]
+    settings = inspect.signature(function).parameters["settings"].default or TrainingSettings()
+    for parameter in inspect.signature(FUNCTIONS[name]).parameters.values():
+        if parameter.name in SETTINGS:
+            assert parameter.default == getattr(settings, parameter.name), parameter.name
+
+
 def commands(group=None, prefix=""):
     group = group or typer.main.get_command(edgeembed.cli.app.app)
     for name, command in group.commands.items():

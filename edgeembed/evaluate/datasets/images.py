@@ -21,7 +21,7 @@ class LabeledImages:
 
 @dataclass(frozen=True, kw_only=True)
 class CaptionedImages:
-    """Image files, captions, and the number of the image that each caption is of."""
+    """Image files, captions, and the image number of each caption."""
 
     images: tuple[Path, ...]
     captions: tuple[str, ...]
@@ -62,7 +62,7 @@ def read_captioned_images(folder: Path) -> CaptionedImages:
     """Read a folder of images and captions.json: {file name: [caption, ...]}.
 
     Raises:
-        InputError: captions.json is not so, or an image is missing.
+        InputError: captions.json has another form, or an image is missing.
     """
     path = folder / CAPTIONS
     tree = read_json(path)

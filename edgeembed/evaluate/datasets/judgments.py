@@ -1,4 +1,4 @@
-"""Queries, documents, and which document answers which query."""
+"""Relevance judgments: queries, documents, and which document answers which query."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _SPLITS = ("test", "dev", "train")
 
 @dataclass(frozen=True, kw_only=True)
 class Judgments:
-    """Texts by id, and gains by query id and document id."""
+    """Queries and documents by id, and gains by query id and document id."""
 
     queries: Mapping[str, str]
     documents: Mapping[str, str]
@@ -25,7 +25,7 @@ class Judgments:
 
 @dataclass(frozen=True, kw_only=True)
 class RankedQuery:
-    """A query with documents that answer it and documents that do not."""
+    """A query with positive and negative documents."""
 
     query: str
     positive: tuple[str, ...]
@@ -60,10 +60,10 @@ def read_beir(folder: Path) -> Judgments:
 
 
 def read_judged_pairs(path: Path) -> Judgments:
-    """Read query, document and, if there is one, score (else 1); a document is what all share.
+    """Read query, document and an optional score (default 1); all documents form one corpus.
 
     Raises:
-        InputError: columns are missing or a score is no number.
+        InputError: columns are missing or a score is not a number.
     """
     table = read_table(path)
     columns = ("query", "document", "score")

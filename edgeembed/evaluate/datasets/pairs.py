@@ -9,7 +9,7 @@ from edgeembed_runtime.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class ScoredPairs:
-    """Texts side by side, and how alike people find them."""
+    """Pairs of texts and their human similarity scores."""
 
     left: tuple[str, ...]
     right: tuple[str, ...]
@@ -20,7 +20,7 @@ def read_scored_pairs(path: Path) -> ScoredPairs:
     """Read text1, text2 and score; without a header the score is the first or the last column.
 
     Raises:
-        InputError: columns are missing, a score is no number, or all scores are the same.
+        InputError: columns are missing, a score is not a number, or all scores are equal.
     """
     table = _scored_pairs_table(read_table(path))
     scores = table.numbers("score")
@@ -36,10 +36,10 @@ def read_scored_pairs(path: Path) -> ScoredPairs:
 
 
 def read_translations(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Read text1 and text2, which mean the same.
+    """Read text1 and text2, translations of each other.
 
     Raises:
-        InputError: columns are missing, or there is one pair only.
+        InputError: columns are missing, or there is only one pair.
     """
     table = read_table(path).named("text1", "text2")
     if len(table.rows) < 2:
@@ -51,7 +51,7 @@ def distinct_scores(table: Table) -> set[float] | None:
     """The different scores of a table of scored pairs; None for any other table.
 
     Raises:
-        InputError: a score is no number.
+        InputError: a score is not a number.
     """
     bare = not table.has_header and len(table.fields) == 3
     if not bare and not table.has("text1", "text2", "score"):

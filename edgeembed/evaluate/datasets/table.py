@@ -1,4 +1,4 @@
-"""Rows of named fields from .csv, .tsv, .txt with tabs, or .jsonl; with a header or without."""
+"""Tables from .csv, .tsv, .txt with tabs, or .jsonl, with or without a header."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ from edgeembed.ingest.texts import read_lines, read_records
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.storage import storage_errors
 
-# What a field may be called in a header or a record, in lower case without separators.
+# Names of a field in a header or a record, in lower case without separators.
 _ALIASES: Mapping[str, frozenset[str]] = {
     "text1": frozenset({"text1", "sentence1", "sentencea", "word1", "source"}),
     "text2": frozenset({"text2", "sentence2", "sentenceb", "word2", "target"}),
@@ -48,7 +48,7 @@ class Table:
     rows: tuple[Row, ...]
 
     def has(self, *fields: str) -> bool:
-        """Whether every row may have these fields."""
+        """Whether the table has these fields."""
         return set(fields) <= set(self.fields)
 
     @property
@@ -57,7 +57,7 @@ class Table:
         return not self.has("0")
 
     def named(self, *fields: str) -> "Table":
-        """The same table, its columns called so in this order where they had only numbers.
+        """The same table; columns that only have numbers get these names, in this order.
 
         Raises:
             InputError: a field is missing.
@@ -83,12 +83,12 @@ class Table:
         """The texts of one field, in order.
 
         Raises:
-            InputError: a value is missing or is no text.
+            InputError: a value is missing or is not a text.
         """
         return [self.text(row, field) for row in self.rows]
 
     def text(self, row: Row, field: str) -> str:
-        """The text in one field of a row; a number or truth value becomes text."""
+        """The text in one field of a row; numbers and booleans are converted."""
         value = row.values.get(field)
         if isinstance(value, bool | int | float):
             return str(value)
@@ -133,7 +133,7 @@ def read_table(path: Path) -> Table:
     """Read a file's rows.
 
     Raises:
-        InputError: it has no rows, rows of unlike length, or is not UTF-8.
+        InputError: it has no rows, rows of different lengths, or is not UTF-8.
         StorageError: it cannot be read.
     """
     with storage_errors("read", path), path.open("rb") as stream:
@@ -152,7 +152,7 @@ def read_table(path: Path) -> Table:
 
 
 def _cells(path: Path, lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """Line numbers and cells; comments at the start and empty lines are left out."""
+    """Line numbers and cells; leading comments and empty lines are skipped."""
     first = next((n for n, line in enumerate(lines) if not line.startswith("# ")), len(lines))
     if path.suffix.lower() == ".csv":
         reader = csv.reader(io.StringIO("\n".join(lines[first:])), strict=True)
@@ -165,7 +165,7 @@ def _cells(path: Path, lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
         return
     for number, line in enumerate(lines[first:], first + 1):
         if line.strip():
-            # Tab-separated data sets do not quote: a quotation mark is part of a text.
+            # Tab-separated data sets do not quote: a quotation mark is part of the text.
             yield number, line.split("\t")
 
 

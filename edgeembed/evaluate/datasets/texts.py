@@ -11,7 +11,7 @@ from edgeembed_runtime.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class LabeledTexts:
-    """Texts and the label of each."""
+    """Texts and their labels."""
 
     texts: tuple[str, ...]
     labels: tuple[str, ...]
@@ -33,10 +33,10 @@ def is_plain_text(path: Path) -> bool:
 
 
 def read_labeled_texts(path: Path) -> LabeledTexts:
-    """Read text and label; without a header they are the first two columns.
+    """Read text and label; without a header, the first two columns.
 
     Raises:
-        InputError: columns are missing, there is one label only, or one that comes only once.
+        InputError: columns are missing, there is only one label, or a label occurs only once.
     """
     table = read_table(path).named("text", "label")
     labels = table.column("label")
@@ -53,10 +53,10 @@ def read_labeled_texts(path: Path) -> LabeledTexts:
 
 
 def read_plain_texts(path: Path) -> tuple[str, ...]:
-    """Read distinct texts: one a line, or one a record; empty ones are left out.
+    """Read distinct texts, one per line or record; empty ones are skipped.
 
     Raises:
-        InputError: fewer than two texts.
+        InputError: there are fewer than two texts.
     """
     texts = dict.fromkeys(t for t in read_texts(path) if t.strip())
     if len(texts) < 2:

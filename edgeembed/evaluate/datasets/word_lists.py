@@ -1,4 +1,4 @@
-"""Lists of words: analogy questions, and the target and attribute words of WEAT."""
+"""Word lists: analogy questions, and the target and attribute words of WEAT."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from edgeembed_runtime.storage import storage_errors
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """a is to b as c is to d; and the section that the question stands in."""
+    """a is to b as c is to d; and the section of the question."""
 
     section: str
     words: tuple[str, str, str, str]
@@ -20,7 +20,7 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True)
 class WordGroup:
-    """Words, and what they stand for."""
+    """Words and the concept they stand for."""
 
     name: str
     words: tuple[str, ...]
@@ -46,12 +46,12 @@ def is_json(path: Path) -> bool:
 
 
 def read_analogies(path: Path) -> tuple[Question, ...]:
-    """Read questions of four words a line, in sections that lines like ": capitals" begin.
+    """Read questions, four words per line, in sections that start with lines like ": capitals".
 
-    Source of the form: questions-words.txt of https://arxiv.org/abs/1301.3781.
+    The format is that of questions-words.txt of https://arxiv.org/abs/1301.3781.
 
     Raises:
-        InputError: a line has not four words, or there is no question.
+        InputError: a line does not have four words, or there is no question.
     """
     section, questions = "", list[Question]()
     with storage_errors("read", path), path.open("rb") as stream:
@@ -74,7 +74,7 @@ def read_association_test(path: Path) -> AssociationTest:
     """Read {"targets": {name: [words], name: [words]}, "attributes": {...}} from a .json file.
 
     Raises:
-        InputError: it is not so.
+        InputError: it has another form.
     """
     tree = read_json(path)
     groups = [_two_groups(tree, key, path) for key in ("targets", "attributes")]

@@ -1,1 +1,1 @@
-"""Metrics: numbers from vectors, similarities, labels and rankings; each with its source."""
+"""Metrics of vectors, similarities and rankings, each with its source."""

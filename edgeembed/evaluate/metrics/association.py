@@ -12,20 +12,20 @@ from numpy.typing import NDArray
 from edgeembed.evaluate.metrics.geometry import unit_rows
 
 Floats = NDArray[np.float64]
-# With at most so many ways to split the target words all of them are tried; C(16, 8) = 12,870.
+# Up to this many ways to split the target words, all are tried; C(16, 8) = 12,870.
 MAX_EXACT = 20_000
 
 
 def associations(targets: Floats, a: Floats, b: Floats) -> Floats:
-    """s(w, A, B) of each row of `targets` (n, d): mean cosine to `a` less mean cosine to `b`."""
+    """s(w, A, B) of each row of `targets` (n, d): mean cosine to `a` minus mean cosine to `b`."""
     targets, a, b = (unit_rows(rows) for rows in (targets, a, b))
     return (targets @ a.T).mean(axis=1) - (targets @ b.T).mean(axis=1)
 
 
 def effect_size(x: Floats, y: Floats) -> float:
-    """Cohen's d of two groups of associations: between -2 and 2; NaN where all are equal.
+    """Cohen's d of two groups of associations: between -2 and 2; NaN if all are equal.
 
-    The deviation is the sample's (n - 1) over both groups together, as in the authors' code.
+    Uses the sample standard deviation (n - 1) of both groups together, as in the authors' code.
     """
     both = np.concatenate([x, y])
     spread = float(both.std(ddof=1)) if len(both) > 1 else 0.0
@@ -35,8 +35,8 @@ def effect_size(x: Floats, y: Floats) -> float:
 def permutation_p_value(x: Floats, y: Floats, *, samples: int, seed: int) -> float:
     """The one-sided p-value: the share of splits into groups of these sizes at least as far apart.
 
-    Exact where there are at most 20,000 splits; otherwise of `samples` random ones, the split that
-    was found counted among them (Phipson & Smyth, 2010), so that it is never 0.
+    Exact up to 20,000 splits; otherwise from `samples` random ones plus the observed split, so that
+    it is never 0 (Phipson & Smyth, 2010).
     """
     both = np.concatenate([x, y])
     observed = float(x.sum() / len(x) - y.sum() / len(y))

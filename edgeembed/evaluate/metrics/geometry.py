@@ -1,4 +1,4 @@
-"""How a model's vectors lie in space, whatever they mean."""
+"""How vectors are distributed in space: alignment, uniformity, anisotropy."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ def squared_distances(a: Floats, b: Floats) -> Floats:
 
 
 def alignment(distances: Floats) -> float:
-    """The mean squared distance of texts that mean the same; lower is better.
+    """The mean squared distance of equivalent texts; lower is better.
 
     Source: Wang & Isola, ICML 2020 (https://arxiv.org/abs/2005.10242), alpha = 2.
     """
@@ -20,12 +20,12 @@ def alignment(distances: Floats) -> float:
 
 
 def uniformity(distances: Floats) -> float:
-    """Log E[exp(-2 d²)] over pairs of random texts; lower is more even. Source: ibid., t = 2."""
+    """Log E[exp(-2 d²)] over pairs of random texts; lower is more uniform. Source: ibid., t = 2."""
     return float(np.log(np.exp(-2 * distances).mean()))
 
 
 def anisotropy(distances: Floats) -> float:
-    """The mean cosine of pairs of random texts, from their squared distances; 0 is even.
+    """The mean cosine of pairs of random texts, from their squared distances; 0 is isotropic.
 
     Source: Ethayarajh, EMNLP 2019 (https://arxiv.org/abs/1909.00512).
     """

@@ -1,7 +1,7 @@
-"""How good a ranking is, for one query; as in trec_eval (https://github.com/usnistgov/trec_eval).
+"""Ranking metrics of one query, as in trec_eval (https://github.com/usnistgov/trec_eval).
 
-A ranking is given by the gains of its items, best rank first, and by the gains of all that was
-judged; a gain above 0 is relevant, and what was not judged has gain 0.
+A ranking is given by the gains of its items, best rank first, and the gains of all judged items. A
+gain above 0 is relevant; items that were not judged have gain 0.
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ def recall(gains: Floats, judged: Floats, k: int) -> float:
 
 
 def reciprocal_rank(gains: Floats, k: int) -> float:
-    """1 / the rank of the first relevant item, or 0 where none is among the first `k`."""
+    """1 / the rank of the first relevant item; 0 if none is among the first `k`."""
     found = np.flatnonzero(gains[:k] > 0)
     return 1.0 / (int(found[0]) + 1) if len(found) else 0.0
 

@@ -1,1 +1,1 @@
-"""Models: what can be evaluated, each behind the same few methods."""
+"""Models to evaluate, behind one protocol."""

@@ -15,7 +15,7 @@ from edgeembed_runtime.errors import InputError
 
 
 class BundleModel(ComparesVectors):
-    """A variant of a bundle; see `Model`. It is loaded when it is first asked for a vector."""
+    """A variant of a bundle; see `Model`. Loaded on first use."""
 
     def __init__(self, path: Path, variant: str) -> None:
         """Read the manifest.
@@ -32,7 +32,7 @@ class BundleModel(ComparesVectors):
             raise InputError(f"bundle {path}: expected the variant {names}, got {variant!r}")
         self._path, self._variant = path, variant
         towers = self._manifest.towers.values()
-        # As Encoder.load chooses: a tower without this variant runs its first.
+        # As in Encoder.load: a tower without this variant runs its first.
         used = [tower.variant(variant) or tower.variants[0] for tower in towers]
         self._files = [self._manifest.files[each.file] for each in used]
         self._encoder: Encoder | None = None
@@ -58,7 +58,7 @@ class BundleModel(ComparesVectors):
         return self._manifest.dim
 
     def encode(self, texts: Sequence[str], role: Role) -> Vectors:
-        """See `Model`; of word vectors, a text without a known word has none."""
+        """See `Model`; with word vectors, a text without a known word has no vector."""
         found = self._encoded(list(texts), role)
         if self._manifest.text_tower().words is not None:
             found[~found.any(axis=1)] = np.nan
@@ -68,7 +68,7 @@ class BundleModel(ComparesVectors):
         """See `ImageModel`.
 
         Raises:
-            InputError: the bundle encodes no images, or one cannot be read.
+            InputError: the bundle does not encode images, or one cannot be read.
         """
         return self._loaded().encode_image(list(images))
 

@@ -1,4 +1,4 @@
-"""Smaller vectors: what fewer components and fewer bits a component cost in quality."""
+"""Compact vectors: truncated to fewer components, and quantized to fewer bits per component."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from edgeembed_runtime.errors import InputError
 StoredAs = Literal["float32", "float16", "int8", "binary"]
 STORED_AS: tuple[StoredAs, ...] = get_args(StoredAs)
 _BITS: dict[StoredAs, int] = {"float32": 32, "float16": 16, "int8": 8, "binary": 1}
-# How many candidates the small vectors give to be compared again by the whole ones.
+# How many candidates found by compact vectors are rescored by full ones.
 RESCORED = 100
 
 
@@ -23,7 +23,7 @@ RESCORED = 100
 class Compaction:
     """How a vector is stored: its first `dim` components, in `stored_as`.
 
-    With `rescore` the 100 documents nearest by that are ranked again by the whole float32 vectors.
+    With `rescore`, the 100 nearest documents are ranked again by their full float32 vectors.
     """
 
     dim: int
@@ -37,19 +37,19 @@ class Compaction:
 
     @property
     def bytes(self) -> float:
-        """What one vector takes in the part that is searched."""
+        """Bytes per vector in the part that is searched."""
         return self.dim * _BITS[self.stored_as] / 8
 
 
 class CompactModel:
-    """A model whose vectors are stored in fewer bytes; see `Model`.
+    """A model whose document vectors are stored in fewer bytes; see `Model`.
 
-    Documents are stored small; a query, which nobody stores, keeps its float32 components, as in
-    sentence-transformers' rescoring, except for plain binary vectors, which are compared bit by
-    bit. 8-bit ranges are those of the documents.
+    Queries are not stored and keep their float32 components, as in sentence-transformers'
+    rescoring, except for binary vectors, which are compared bit by bit. The ranges of 8-bit vectors
+    are those of the documents.
     """
 
-    def __init__(self, model: "RememberedModel", how: Compaction) -> None:
+    def __init__(self, model: "MemoizedModel", how: Compaction) -> None:
         """Wrap `model`.
 
         Raises:
@@ -77,15 +77,15 @@ class CompactModel:
 
     @property
     def dim(self) -> int:
-        """The components that are kept."""
+        """The number of components kept."""
         return self._how.dim
 
     def encode(self, texts: Sequence[str], role: Role) -> Vectors:
-        """The whole vectors: they are made small when they are compared."""
+        """The full vectors; they are compacted when they are compared."""
         return self._model.encode(texts, role)
 
     def features(self, texts: Sequence[str]) -> Vectors:
-        """The small vectors, as float32."""
+        """The compact vectors, as float32."""
         return self._small(self._model.features(texts))
 
     def compare(self, a: Vectors, b: Vectors) -> Vectors:
@@ -130,8 +130,8 @@ class CompactModel:
         return again
 
 
-class RememberedModel:
-    """A model that keeps the vectors it gave, since compactions ask for the same; see `Model`."""
+class MemoizedModel:
+    """Memoizes the vectors of a model, since all compactions need the same; see `Model`."""
 
     def __init__(self, model: Model) -> None:
         """Wrap `model`."""
@@ -184,10 +184,10 @@ class RememberedModel:
 
 def compacted(
     model: Model, dims: Sequence[int], stored_as: Sequence[StoredAs], *, rescore: bool
-) -> tuple[RememberedModel, list[tuple[Compaction, CompactModel]]]:
-    """The model itself, to compare with, and every compaction of it.
+) -> tuple[MemoizedModel, list[tuple[Compaction, CompactModel]]]:
+    """The model itself, as the reference, and every compaction of it.
 
-    With `rescore` each compaction comes a second time, its nearest documents ranked again.
+    With `rescore`, each compaction comes a second time, with rescoring.
 
     Raises:
         InputError: a dim or a precision is impossible.
@@ -195,7 +195,7 @@ def compacted(
     for name in stored_as:
         if name not in STORED_AS:
             raise InputError(f"precision: expected one of {', '.join(STORED_AS)}, got {name!r}")
-    whole = RememberedModel(model)
+    whole = MemoizedModel(model)
     ways = [
         Compaction(dim=dim, stored_as=name, rescore=again)
         for name in stored_as

@@ -11,7 +11,7 @@ from edgeembed_runtime.vectors import Similarity
 
 
 class FunctionModel(ComparesVectors):
-    """A function from n texts to (n, d) vectors; see `Model`. Its answers are not cached."""
+    """A function from n texts to (n, d) vectors; see `Model`. Never cached."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class FunctionModel(ComparesVectors):
 
     @property
     def key(self) -> None:
-        """Nobody knows what a function will give."""
+        """None: the output of a function cannot be known in advance."""
         return
 
     @property
@@ -47,7 +47,7 @@ class FunctionModel(ComparesVectors):
         """See `Model`.
 
         Raises:
-            InputError: the function gave something other than a finite vector for every text.
+            InputError: the function did not return a finite vector for every text.
         """
         del role
         vectors = np.asarray(self._encode(list(texts)), np.float32)

@@ -1,4 +1,4 @@
-"""What a model must do to be evaluated."""
+"""The protocol of models to evaluate."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,25 +15,25 @@ Vectors = NDArray[np.float32]
 
 
 class Model(Protocol):
-    """Texts to vectors, and how two vectors compare.
+    """Encodes texts, and compares vectors.
 
-    `key` identifies the vectors for the cache: equal only where the vectors are; None where that
-    cannot be known. `megabytes` is what its file takes.
+    `key` identifies the vectors for the cache: equal keys mean equal vectors; None if that cannot
+    be known.
     """
 
     @property
     def name(self) -> str:
-        """How reports call it."""
+        """The name in reports."""
         ...
 
     @property
     def key(self) -> str | None:
-        """What identifies its vectors."""
+        """The identity of its vectors."""
         ...
 
     @property
     def megabytes(self) -> float | None:
-        """The size of its file, in 10^6 bytes."""
+        """The size of its file in 10^6 bytes; None if it has none."""
         ...
 
     @property
@@ -42,11 +42,11 @@ class Model(Protocol):
         ...
 
     def encode(self, texts: Sequence[str], role: Role) -> Vectors:
-        """Vectors to compare: (n, d) float32; a row of NaN for a text that it has no vector for."""
+        """Vectors to compare: (n, d) float32; a row of NaN for a text without a vector."""
         ...
 
     def features(self, texts: Sequence[str]) -> Vectors:
-        """Vectors to learn from: (n, d) float32."""
+        """Vectors to train a classifier on: (n, d) float32, no NaN."""
         ...
 
     def compare(self, a: Vectors, b: Vectors) -> Vectors:
@@ -58,13 +58,13 @@ class Model(Protocol):
         ...
 
     def vocabulary(self) -> tuple[str, ...] | None:
-        """The words that it has vectors for; None for a model that takes any text."""
+        """The words it has vectors for; None for a model that takes any text."""
         ...
 
 
 @runtime_checkable
 class ImageModel(Protocol):
-    """A model that puts images and texts into one space."""
+    """A model that encodes images and texts into one space."""
 
     def encode_images(self, images: Sequence[Path]) -> Vectors:
         """The vectors of image files: (n, d) float32."""
@@ -72,7 +72,7 @@ class ImageModel(Protocol):
 
 
 class ComparesVectors:
-    """The usual comparison: by the model's similarity, on whole vectors."""
+    """The default comparison: the model's own similarity on full vectors."""
 
     def __init__(self, similarity: Similarity) -> None:
         """`similarity` is the model's own."""

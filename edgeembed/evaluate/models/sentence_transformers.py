@@ -15,9 +15,9 @@ Backend = Literal["torch", "onnx"]
 
 
 class SentenceTransformerModel(ComparesVectors):
-    """A directory of sentence-transformers, or of transformers (mean pooling); see `Model`.
+    """A sentence-transformers or transformers (mean pooling) directory; see `Model`.
 
-    With the backend "onnx" it runs an .onnx file of that directory through Optimum.
+    The backend "onnx" runs an .onnx file of that directory through Optimum.
     """
 
     def __init__(self, path: Path, backend: Backend) -> None:
@@ -37,11 +37,11 @@ class SentenceTransformerModel(ComparesVectors):
         from edgeembed_converters._internal.quiet import quiet_logging
 
         try:
-            with quiet_logging():  # remarks on how models load; what matters is raised
+            with quiet_logging():  # hides log messages of loading; errors are raised
                 self._model = SentenceTransformer(
                     str(path), backend=backend, device="cpu", local_files_only=True
                 )
-        except Exception as error:  # whatever its many parts raise
+        except Exception as error:  # any of its many parts may raise
             raise InputError(
                 f"{path}: sentence-transformers could not load it: {first_line(error)}"
             ) from error
@@ -56,7 +56,7 @@ class SentenceTransformerModel(ComparesVectors):
 
     @property
     def key(self) -> None:
-        """Its vectors depend on more than its files: the versions of three libraries."""
+        """None: its vectors also depend on the versions of three libraries."""
         return
 
     @property

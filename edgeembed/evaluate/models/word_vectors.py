@@ -1,4 +1,4 @@
-"""Static word vectors, such as GloVe's: one vector a word, the mean of its words for a text."""
+"""Static word vectors, such as GloVe: a text's vector is the mean of its words' vectors."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -20,15 +20,14 @@ _WORDS = re.compile(r"\w+(?:['’-]\w+)*")
 class WordVectors(ComparesVectors):
     """A text file of words and numbers; see `Model`.
 
-    A word is looked up as it stands, and then in lower case; a text without a known word has no
-    vector.
+    A word is looked up as is, then in lower case; a text without a known word has no vector.
     """
 
     def __init__(self, path: Path) -> None:
-        """Read a file in the form of GloVe or word2vec's text form (a first line "count dim").
+        """Read a file in GloVe's or word2vec's text format (with a first line "count dim").
 
         Raises:
-            InputError: a line has no numbers, or another count of them than the first.
+            InputError: a line has no numbers, or not as many as the first.
         """
         super().__init__("cosine")
         self._path = path
@@ -68,7 +67,7 @@ class WordVectors(ComparesVectors):
         return np.stack([self._vector(text) for text in texts])
 
     def features(self, texts: Sequence[str]) -> Vectors:
-        """See `Model`; a text without a known word becomes zeros."""
+        """See `Model`; a text without a known word is all zeros."""
         return np.nan_to_num(self.encode(texts, "plain"))
 
     def vocabulary(self) -> tuple[str, ...]:
@@ -117,6 +116,6 @@ def _lines(path: Path) -> Iterator[tuple[int, str, list[str]]]:
         for number, line in read_lines(stream, str(path)):
             word, *values = line.rstrip().split(" ")
             if number == 1 and len(values) == 1:
-                continue  # word2vec's header: how many words, how many numbers each
+                continue  # word2vec's header: the number of words, and of components
             if values:
                 yield number, word, values

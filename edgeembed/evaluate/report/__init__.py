@@ -1,1 +1,1 @@
-"""Reports: an evaluation as a table, as JSON, and as a page to show to colleagues."""
+"""Reports of an evaluation: summaries for tables and JSON, and an HTML page."""

@@ -1,4 +1,4 @@
-"""The report as one HTML file that opens anywhere, without a network."""
+"""The report as one HTML file that opens offline."""
 
 import platform
 from collections.abc import Mapping
@@ -67,7 +67,7 @@ def _figures(
     verdict: Verdict | None,
     ways: Mapping[str, Compaction],
 ) -> dict[str, str]:
-    """The plots that there is something to show in, as HTML by title; plotly's script once."""
+    """The plots that have data, as HTML by title; plotly's script is included once."""
     made: dict[str, Any] = {}
     if ways:
         made["Quality against bytes a vector"] = plots.compaction_plot(evaluation, ways)

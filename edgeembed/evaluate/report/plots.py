@@ -1,4 +1,4 @@
-"""The report's plots, by plotly."""
+"""The plots of the report, with plotly."""
 
 import html
 import math
@@ -9,13 +9,13 @@ from edgeembed.evaluate.models.compact import Compaction
 from edgeembed.evaluate.report.summary import mean_score
 from edgeembed.evaluate.runner.evaluation import Evaluation, TaskResult
 
-# Told apart by people who see colors differently: Okabe & Ito, https://jfly.uni-koeln.de/color.
+# Safe for color-blind readers: Okabe & Ito, https://jfly.uni-koeln.de/color.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444", "#B8A800")
 _ROW_PIXELS, _MARGIN_PIXELS = 26, 120
 
 
 def scores_plot(evaluation: Evaluation) -> Any:
-    """Every model's score at every quality task, with its interval."""
+    """Each model's score at each quality task, with its interval."""
     tasks = evaluation.quality_tasks
     figure = _figure(tasks, len(evaluation.models), "score, points")
     for number, model in enumerate(evaluation.models):
@@ -32,7 +32,7 @@ def scores_plot(evaluation: Evaluation) -> Any:
 
 
 def differences_plot(evaluation: Evaluation, budget: float | None) -> Any:
-    """What every model gains or loses against the reference at every quality task."""
+    """Each model's difference from the reference at each quality task."""
     tasks = evaluation.quality_tasks
     others = [
         (number, model.name)
@@ -80,7 +80,7 @@ def size_plot(evaluation: Evaluation) -> Any:
 
 
 def compaction_plot(evaluation: Evaluation, ways: Mapping[str, Compaction]) -> Any:
-    """Mean score against the bytes of a stored vector, a line for each way to store a component."""
+    """Mean score against bytes per stored vector, a line per precision."""
     figure = _plain_figure("bytes a vector", "mean score, points")
     lines: dict[tuple[str, bool], list[tuple[float, float, str]]] = {}
     for model, way in ways.items():
@@ -105,7 +105,7 @@ def compaction_plot(evaluation: Evaluation, ways: Mapping[str, Compaction]) -> A
 
 
 def _rows(tasks: Sequence[TaskResult], place: int, count: int) -> list[float]:
-    """A height for each task's dot; the dots of one task stand one below the other."""
+    """The height of each task's dot; the dots of a task are stacked."""
     return [row + 0.6 * ((place + 0.5) / count - 0.5) for row in range(len(tasks))]
 
 

@@ -1,4 +1,4 @@
-"""What every form of the report says: means, texts of figures, and the whole as JSON."""
+"""What all forms of the report share: means, formatted numbers, and the whole as JSON."""
 
 import math
 from dataclasses import asdict
@@ -15,19 +15,19 @@ def mean_score(evaluation: Evaluation, model: str) -> float:
 
 
 def number(value: float, digits: int = 2, *, sign: bool = False) -> str:
-    """A figure for people; a dash where there is none."""
+    """A formatted number; a dash for NaN."""
     if math.isnan(value):
         return "–"
     return f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
 
 
 def span(interval: Interval, *, sign: bool = False) -> str:
-    """An interval for people."""
+    """A formatted interval."""
     return f"{number(interval.low, sign=sign)} to {number(interval.high, sign=sign)}"
 
 
 def is_sure(measured: Measured) -> bool:
-    """Whether the difference from the reference is more than chance: 0 is not in its interval."""
+    """Whether the difference from the reference is significant: 0 is outside its interval."""
     if measured.difference is None:
         return False
     found = measured.difference.interval
@@ -35,7 +35,7 @@ def is_sure(measured: Measured) -> bool:
 
 
 def remarks(evaluation: Evaluation) -> list[str]:
-    """What was left out or is not defined, once where it holds for all models."""
+    """Notes on what was left out or is undefined, once if they hold for all models."""
     lines: list[str] = []
     for task in evaluation.tasks:
         models_of: dict[str, list[str]] = {}
@@ -49,7 +49,7 @@ def remarks(evaluation: Evaluation) -> list[str]:
 
 
 def as_tree(evaluation: Evaluation) -> dict[str, Any]:
-    """The whole evaluation for JSON; figures that are not defined are null."""
+    """The whole evaluation for JSON; undefined numbers are null."""
     return cast(dict[str, Any], _without_nan(asdict(evaluation)))
 
 

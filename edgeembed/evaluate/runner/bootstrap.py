@@ -1,4 +1,4 @@
-"""How sure a score is: the bootstrap, with the same draws for every model."""
+"""Confidence intervals of scores: a paired bootstrap, with the same samples for every model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ LEVEL = 0.95
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """Where 95 of 100 draws lie; NaN where no draw has a score."""
+    """A 95 % interval; NaN if no sample has a score."""
 
     low: float
     high: float
 
 
 def resampled_scores(task: Task, values: Sequence[Values], *, draws: int, seed: int) -> Values:
-    """Scores of models on the same random draws of a task's items: (models, draws).
+    """Scores of models on the same random samples of a task's items: (models, draws).
 
-    `values` are the rows that each model was observed to give, item by item; items are drawn with
-    replacement. Source: Efron & Tibshirani, An Introduction to the Bootstrap, 1993, ch. 13; for
-    pairs: Sakai, SIGIR 2006.
+    `values` are the rows observed of each model, item by item; items are drawn with replacement.
+    Source: Efron & Tibshirani, An Introduction to the Bootstrap, 1993, ch. 13; for pairs: Sakai,
+    SIGIR 2006.
     """
     count = len(values[0])
     rng = np.random.default_rng(seed)
@@ -35,7 +35,7 @@ def resampled_scores(task: Task, values: Sequence[Values], *, draws: int, seed: 
 
 
 def interval(scores: Values) -> Interval:
-    """The middle 95 % of scores; those that are NaN are left out."""
+    """The middle 95 % of the scores, NaN ignored."""
     found = scores[~np.isnan(scores)]
     if not len(found):
         return Interval(low=float("nan"), high=float("nan"))

@@ -1,4 +1,4 @@
-"""Observations kept on disk, so that a model is never asked the same twice."""
+"""A cache of observations on disk, so that no model runs twice on the same data."""
 
 import contextlib
 import json
@@ -19,28 +19,28 @@ from edgeembed_runtime.version import __version__
 
 @dataclass(frozen=True, kw_only=True)
 class ObservationCache:
-    """A folder of what models gave: one .npz by model, task and versions."""
+    """A folder of observations: one .npz per model, task and versions."""
 
     folder: Path
 
     def of(self, task: Task) -> "TaskObservations":
-        """What models gave for one task, whose data are hashed now."""
+        """The observations of one task, whose data are hashed now."""
         return TaskObservations(folder=self.folder, fingerprint=task.fingerprint)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskObservations:
-    """What models gave for the task of this fingerprint.
+    """The observations of the task with this fingerprint.
 
-    A model without a `key`, or a task without a fingerprint, is never cached. A damaged file
-    counts as none.
+    A model without a `key`, or a task without a fingerprint, is never cached. A damaged file is a
+    cache miss.
     """
 
     folder: Path
     fingerprint: str | None
 
     def get(self, model: Model) -> Observed | None:
-        """What `model` gave before, or None."""
+        """The cached observation of `model`, or None."""
         path = self._path(model)
         if path is None or not path.is_file():
             return None
@@ -52,7 +52,7 @@ class TaskObservations:
             return None
 
     def put(self, model: Model, observed: Observed) -> None:
-        """Keep what `model` gave; a folder that cannot be written is no error."""
+        """Cache the observation of `model`; a folder that cannot be written is no error."""
         path = self._path(model)
         if path is None:
             return

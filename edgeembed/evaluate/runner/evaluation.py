@@ -1,4 +1,4 @@
-"""Models side by side on tasks, with how sure every figure is."""
+"""Runs models on tasks and compares them, with confidence intervals."""
 
 import math
 import time
@@ -16,7 +16,7 @@ DRAWS = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """A score less the reference's, on the same items."""
+    """A score minus the reference's, on the same items."""
 
     value: float
     interval: Interval
@@ -24,9 +24,9 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What one model reached at one task; `difference` is None for the reference itself.
+    """The result of one model on one task; `difference` is None for the reference itself.
 
-    `seconds` is how long the model ran, 0 where its answers were known from before.
+    `seconds` is how long the model ran, 0 if its observations were cached.
     """
 
     score: float
@@ -39,7 +39,7 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskResult:
-    """What every model reached at one task, by the model's name; see `Task` for the fields."""
+    """The results of all models on one task, by model name; see `Task` for the other fields."""
 
     name: str
     kind: str
@@ -51,7 +51,7 @@ class TaskResult:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFacts:
-    """What is known of a model without running it; see `Model`."""
+    """Facts about a model that need no run; see `Model`."""
 
     name: str
     dim: int
@@ -70,7 +70,7 @@ class Evaluation:
 
     @property
     def quality_tasks(self) -> tuple[TaskResult, ...]:
-        """The tasks whose score says how good a model is."""
+        """The tasks whose score measures quality."""
         return tuple(task for task in self.tasks if task.is_quality)
 
 
@@ -84,10 +84,10 @@ def evaluate(
     cache: ObservationCache | None = None,
     on_step: OnStep | None = None,
 ) -> Evaluation:
-    """Run every model at every task, and compare them with the reference, by default the first.
+    """Run every model on every task, and compare with the reference, by default the first model.
 
-    Confidence intervals are 95 %, by a bootstrap of `draws` draws of the items, the same draws for
-    every model, so that differences are paired.
+    95 % confidence intervals come from a bootstrap of `draws` samples of the items. All models
+    share the samples, so that differences are paired.
 
     Raises:
         InputError: there is no model or task, a model cannot do a task, or a task scores no model.
@@ -126,7 +126,7 @@ class _Runner:
     def run(self, task: Task) -> TaskResult:
         kept = self.cache.of(task) if self.cache else None
         answers = [self._observe(model, task, kept) for model in self.models]
-        self.on_step(f"{task.name}: drawing {self.draws} samples")
+        self.on_step(f"{task.name}: drawing {self.draws} bootstrap samples")
         values = [observed.values for observed, _ in answers]
         scores = self._scores(task, values)
         drawn = resampled_scores(task, values, draws=self.draws, seed=self.seed)

@@ -1,4 +1,4 @@
-"""The verdict: does a model lose more than it may?"""
+"""The verdict: does a model lose more points than the budget allows?"""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from edgeembed_runtime.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A model that scored further below the reference than allowed."""
+    """A model that scored further below the reference than the budget allows."""
 
     model: str
     task: str
@@ -18,7 +18,7 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Whether all models kept to the budget, in points, at every task that measures quality."""
+    """Whether all models stayed within the budget, in points, at every quality task."""
 
     budget: float
     failures: tuple[Failure, ...]
@@ -30,9 +30,9 @@ class Verdict:
 
 
 def judge(evaluation: Evaluation, budget: float) -> Verdict:
-    """Hold every model to losing at most `budget` points against the reference at any task.
+    """Check that every model loses at most `budget` points to the reference at any quality task.
 
-    A score that is not defined fails too.
+    An undefined score fails too.
 
     Raises:
         InputError: `budget` is negative or not finite, or there is nothing to compare.

@@ -1,1 +1,1 @@
-"""Tasks: what a model is tried at; one row of numbers an item, so that models compare by item."""
+"""Tasks: a data set and a score each; one row of numbers per item, so that models are paired."""

@@ -1,4 +1,4 @@
-"""Agreement: does a model find the same neighbors as the reference? Texts need no labels."""
+"""Agreement: does a model find the same neighbors as the reference? Needs no labels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,9 @@ _BLOCK = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """The share of a text's 10 nearest texts that are the reference's; rows: share, same nearest.
+    """Overlap of each text's 10 nearest neighbors with the reference's.
+
+    Rows: the overlap, and whether the nearest neighbor is the same.
 
     The reference itself scores 100.
     """
@@ -34,7 +36,7 @@ class Agreement:
 
     @property
     def fingerprint(self) -> str | None:
-        """See `Task`; None where the reference's vectors have no identity."""
+        """See `Task`; None if the reference has no key."""
         key = self.reference.key
         return None if key is None else fingerprint(self.kind, self.texts, reference=key)
 
@@ -72,7 +74,7 @@ def open_agreement(source: TaskSource) -> Agreement:
 
 
 def neighbors(model: Model, texts: tuple[str, ...]) -> NDArray[np.intp]:
-    """The places of the texts nearest to each text, itself left out, best first: (n, k).
+    """The row numbers of each text's nearest neighbors, itself excluded, best first: (n, k).
 
     Raises:
         InputError: the model has no vector for a text.

@@ -13,16 +13,16 @@ from edgeembed.evaluate.tasks.task import Observed, OnStep, Values, fingerprint,
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.vectors import normalize
 
-# As in gensim: a large vocabulary is cut to its first words, which are the most frequent ones.
+# As in gensim: a large vocabulary is truncated to its first words, the most frequent ones.
 MAX_WORDS = 300_000
 _QUESTIONS_AT_ONCE = 256
 
 
 @dataclass(frozen=True, kw_only=True)
 class Analogies:
-    """Accuracy of 3CosAdd: the word nearest to b - a + c, other than these; rows: section, 0 or 1.
+    """Accuracy of 3CosAdd: the word nearest to b - a + c, these excluded; rows: section, 0 or 1.
 
-    Words are compared without regard to case. The vocabulary is the model's own, or, for a model
+    Words are compared case-insensitively. The vocabulary is the model's own, or, for a model
     that takes any text, the words of the questions. Source: Mikolov, Yih & Zweig, NAACL 2013.
     """
 
@@ -73,7 +73,7 @@ class Analogies:
         return tuple(dict.fromkeys(question.section for question in self.questions))
 
     def _vocabulary(self, model: Model) -> tuple[Sequence[str], Vectors]:
-        """Distinct words in lower case, the first of a kind standing for all, and their vectors."""
+        """Distinct lower-case words, and the vector of the first spelling of each."""
         own = model.vocabulary()
         words = own[:MAX_WORDS] if own else [word for q in self.questions for word in q.words]
         first: dict[str, str] = {}

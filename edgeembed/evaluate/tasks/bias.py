@@ -1,4 +1,4 @@
-"""Bias: WEAT. It describes a model; nobody fails on it."""
+"""Bias: WEAT. It describes a model; no budget applies."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ _WORD_LISTS = Path(__file__).parents[1] / "word_lists"
 
 @dataclass(frozen=True, kw_only=True)
 class Bias:
-    """The WEAT effect size; rows: a target word's group (0, 1), its association, its projection.
+    """The WEAT effect size; rows: a target word's group (0 or 1), association and projection.
 
     Positive: the first targets are closer to the first attributes.
     """
@@ -51,7 +51,7 @@ class Bias:
         return fingerprint(self.kind, self.test)
 
     def observe(self, model: Model, on_step: OnStep) -> Observed:
-        """See `Task`; attribute words that the model does not know are left out."""
+        """See `Task`; unknown attribute words are left out."""
         on_step(f"{self.name}: encoding")
         a, b = (_known_vectors(model, group) for group in self.test.attributes)
         x, y = (
@@ -71,7 +71,7 @@ class Bias:
         return effect_size(x, y) if len(x) and len(y) else float("nan")
 
     def details(self, values: Values) -> Mapping[str, float]:
-        """See `Task`; `p` is one-sided; projections are the groups' means on the direction."""
+        """See `Task`; `p` is one-sided; projections are group means on the bias direction."""
         x, y = _groups(values, 1)
         first, second = (group.name for group in self.test.targets)
         on_x, on_y = _groups(values, 2)

@@ -1,4 +1,4 @@
-"""Bitext mining: is the translation of a text the nearest of all texts in the other language?"""
+"""Bitext mining: is the nearest text in the other language the translation?"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from edgeembed.evaluate.tasks.task import Observed, OnStep, Values, fingerprint
 
 @dataclass(frozen=True, kw_only=True)
 class Bitext:
-    """The share of texts whose translation is the nearest; rows: forth, back (0 or 1)."""
+    """Accuracy of finding a text's translation; rows: left to right, right to left (0 or 1)."""
 
     name: str
     left: tuple[str, ...]
@@ -28,7 +28,7 @@ class Bitext:
         return fingerprint(self.kind, [self.left, self.right])
 
     def observe(self, model: Model, on_step: OnStep) -> Observed:
-        """See `Task`; where texts come twice, either place is right."""
+        """See `Task`; of texts that occur twice, either is right."""
         on_step(f"{self.name}: encoding")
         scores = np.nan_to_num(
             model.compare(model.encode(self.left, "plain"), model.encode(self.right, "plain")),

@@ -1,4 +1,4 @@
-"""Geometry: how the vectors lie in space. It describes a model; nobody fails on it."""
+"""Geometry: how vectors are distributed in space. It describes a model; no budget applies."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from edgeembed.evaluate.models.model import Model
 from edgeembed.evaluate.tasks.registry import TaskSource, register_task
 from edgeembed.evaluate.tasks.task import Observed, OnStep, Values, fingerprint, known, left_out
 
-# Of the range of the scores: above it, two texts count as saying the same.
+# Share of the range of scores above which two texts count as equivalent.
 _ALIKE = 0.8
 
 
@@ -24,7 +24,7 @@ _ALIKE = 0.8
 class Geometry:
     """Uniformity, alignment and anisotropy.
 
-    Rows: squared distances of a pair and of two random texts, and whether the pair says the same.
+    Rows: squared distances of a pair and of two random texts, and whether the pair is equivalent.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Geometry:
         on_step(f"{self.name}: encoding")
         left = model.encode(self.pairs.left, "plain").astype(np.float64)
         right = model.encode(self.pairs.right, "plain").astype(np.float64)
-        # Shifted by a random number of places: no text meets its own pair.
+        # Rolled by a random number of rows, so that no text meets its own pair.
         shift = int(np.random.default_rng(self.seed).integers(1, len(left)))
         scores = np.array(self.pairs.scores)
         alike = scores >= scores.min() + _ALIKE * (scores.max() - scores.min())

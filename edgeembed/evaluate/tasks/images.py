@@ -1,4 +1,4 @@
-"""Images and texts in one space: naming what an image shows, and finding images by captions."""
+"""Images and texts in one space: zero-shot classification, and retrieval by caption."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ TEMPLATE = "a photo of a {}."
 
 @dataclass(frozen=True, kw_only=True)
 class ZeroShot:
-    """Accuracy of naming an image by the nearest label; rows: right first, right among five."""
+    """Accuracy of the label nearest to an image; rows: top 1, top 5 (0 or 1)."""
 
     name: str
     data: LabeledImages
@@ -67,8 +67,8 @@ class ZeroShot:
 class ImageText:
     """Recall@1 of finding an image by its caption.
 
-    Rows, one a caption: the image is the first, among the first five, and the image's nearest
-    caption is one of its own.
+    Rows, one per caption: whether its image comes first, is in the top 5, and whether the image's
+    nearest caption is one of its own.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Labels: can they be learnt from the vectors, and do the vectors fall into groups like them?"""
+"""Labels: can a classifier learn them from the vectors, and do clusters match them?"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ _RESTARTS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Classification:
-    """Accuracy of logistic regression on frozen vectors, by stratified folds; rows: label, answer.
+    """Cross-validated accuracy of logistic regression on frozen vectors; rows: label, prediction.
 
-    Every text is answered by the fold that has not seen it.
+    Each text is predicted by the model that was not trained on it; folds are stratified.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Classification:
         vectors = model.features(self.data.texts)
         labels = label_numbers(self.data.labels)
         count = min(_MAX_FOLDS, int(np.bincount(labels).min()))
-        on_step(f"{self.name}: learning, {count} folds")
+        on_step(f"{self.name}: training, {count} folds")
         folds = StratifiedKFold(count, shuffle=True, random_state=self.seed)
         learner = LogisticRegression(max_iter=_MAX_ITERATIONS)
         answers = np.asarray(cross_val_predict(learner, vectors, labels, cv=folds))
@@ -64,7 +64,7 @@ class Classification:
 
 @dataclass(frozen=True, kw_only=True)
 class Clustering:
-    """V-measure of k-means, with as many groups as labels; rows: label, group.
+    """V-measure of k-means with as many clusters as labels; rows: label, cluster.
 
     Source: Rosenberg & Hirschberg, EMNLP 2007.
     """
@@ -90,7 +90,7 @@ class Clustering:
         labels = label_numbers(self.data.labels)
         restarts: Any = _RESTARTS  # scikit-learn's own type says "auto" only
         means = KMeans(int(labels.max()) + 1, n_init=restarts, random_state=self.seed)
-        on_step(f"{self.name}: grouping")
+        on_step(f"{self.name}: clustering")
         return Observed(values=np.stack([labels, means.fit_predict(vectors)], axis=1).astype(float))
 
     def score(self, values: Values) -> float:

@@ -42,7 +42,7 @@ def open_tasks(names: Sequence[str], reference: Model, *, seed: int = 0) -> list
     """Open data sets: "path", whose kind is recognized from its form, or "kind:path".
 
     A folder that is no data set itself stands for every file in it. "bias" alone stands for the
-    word lists that come with edgeembed. `reference` is the model that agreement is measured with.
+    bundled word lists. `reference` is the model that agreement is measured with.
 
     Raises:
         InputError: nothing is there, its form is unknown, or two tasks have one name.

@@ -1,4 +1,4 @@
-"""Retrieval: are the documents that answer a query found first? And re-ranking a few of them."""
+"""Retrieval over a corpus, and reranking of a query's own candidates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,15 +21,15 @@ from edgeembed.evaluate.tasks.registry import TaskSource, register_task
 from edgeembed.evaluate.tasks.task import Observed, OnStep, Values, fingerprint
 from edgeembed_runtime.errors import InputError
 
-DEEPEST = 100
+MAX_DEPTH = 100
 _METRICS = ("ndcg@10", "recall@10", "recall@100", "mrr@10", "map@100")
-# Documents that are compared at once with all queries.
+# Documents compared at once with all queries.
 _BLOCK = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Retrieval:
-    """nDCG@10 over a whole corpus; rows: the metrics of one query, in the order of `_METRICS`."""
+    """nDCG@10 over a whole corpus; rows: the metrics of a query, in the order of `_METRICS`."""
 
     name: str
     judgments: Judgments
@@ -43,7 +43,7 @@ class Retrieval:
         return fingerprint(self.kind, self.judgments)
 
     def observe(self, model: Model, on_step: OnStep) -> Observed:
-        """See `Task`; of equal scores the document that stands first in the corpus comes first."""
+        """See `Task`; ties go to the document that is first in the corpus."""
         ids, documents = zip(*self.judgments.documents.items(), strict=True)
         judged = {
             query: gains for query, gains in self.judgments.gains.items() if max(gains.values()) > 0
@@ -78,7 +78,7 @@ class Retrieval:
 
 @dataclass(frozen=True, kw_only=True)
 class Reranking:
-    """Mean average precision of ranking each query's own documents; rows: map, mrr@10."""
+    """Mean average precision of reranking each query's candidates; rows: map, mrr@10."""
 
     name: str
     queries: tuple[RankedQuery, ...]
@@ -102,7 +102,7 @@ class Reranking:
         for item, query in zip(self.queries, queries, strict=True):
             own = documents[[places[text] for text in (*item.positive, *item.negative)]]
             gains = np.array([1.0] * len(item.positive) + [0.0] * len(item.negative))
-            # Negatives first among equals: a model that tells nothing apart earns nothing.
+            # Ties rank negatives first: a model that tells nothing apart earns nothing.
             scores = model.compare(query[None], own)[0]
             ranked = gains[np.lexsort((gains, -scores))]
             every = len(gains)
@@ -152,16 +152,16 @@ def _query_scores(found: Sequence[float], judged: Sequence[float]) -> list[float
 
 
 def _nearest(model: Model, queries: Vectors, documents: Vectors) -> NDArray[np.intp]:
-    """The places of the `DEEPEST` documents most similar to each query, best first: (q, k)."""
+    """The row numbers of the `MAX_DEPTH` documents nearest to each query, best first: (q, k)."""
     scores = np.empty((len(queries), 0), np.float32)
     places = np.empty((len(queries), 0), np.intp)
     for start in range(0, len(documents), _BLOCK):
         block = model.compare(queries, documents[start : start + _BLOCK])
-        block = np.nan_to_num(block, nan=-np.inf)  # texts without a vector come last
+        block = np.nan_to_num(block, nan=-np.inf)  # documents without a vector come last
         numbers = np.broadcast_to(np.arange(start, start + block.shape[1]), block.shape)
         scores = np.concatenate([scores, block], axis=1)
         places = np.concatenate([places, numbers], axis=1)
-        best = np.argsort(-scores, axis=1, kind="stable")[:, :DEEPEST]
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :MAX_DEPTH]
         scores = np.take_along_axis(scores, best, axis=1)
         places = np.take_along_axis(places, best, axis=1)
     return places

@@ -1,4 +1,4 @@
-"""Similarity: does the model find alike what people find alike? Sentences or single words."""
+"""Similarity: do the model's similarities match human scores? Sentences or single words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from edgeembed_runtime.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class Similarity:
-    """Spearman correlation of the model's similarities with people's; rows: people's, model's."""
+    """Spearman correlation of the model's similarities with human scores; rows: human, model."""
 
     name: str
     pairs: ScoredPairs
@@ -54,7 +54,7 @@ class Similarity:
 
 @dataclass(frozen=True, kw_only=True)
 class Duplicates:
-    """Average precision of telling by similarity which pairs are one; rows: 0 or 1, similarity."""
+    """Average precision of detecting duplicate pairs by similarity; rows: 0 or 1, similarity."""
 
     name: str
     pairs: ScoredPairs
@@ -78,11 +78,11 @@ class Duplicates:
 
         rows = known(values)
         if not 0 < rows[:, 0].sum() < len(rows):
-            return float("nan")  # a sample of one kind only
+            return float("nan")  # the sample has one class only
         return 100 * float(average_precision_score(rows[:, 0], rows[:, 1]))
 
     def details(self, values: Values) -> Mapping[str, float]:
-        """See `Task`; the best F1 and the similarity from which on a pair counts as one there."""
+        """See `Task`; the best F1, and the similarity threshold that reaches it."""
         from sklearn.metrics import precision_recall_curve
 
         rows = known(values)
@@ -123,7 +123,7 @@ def open_duplicates(source: TaskSource) -> Duplicates:
 
 
 def _observed(model: Model, pairs: ScoredPairs) -> Observed:
-    """People's score and the model's similarity of each pair."""
+    """The human score and the model's similarity of each pair."""
     distinct = list(dict.fromkeys([*pairs.left, *pairs.right]))
     rows = {text: row for row, text in enumerate(distinct)}
     vectors = model.encode(distinct, "plain")

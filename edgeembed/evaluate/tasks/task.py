@@ -1,4 +1,4 @@
-"""What every task does."""
+"""The protocol of tasks."""
 
 import hashlib
 import json
@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from edgeembed.evaluate.models.model import Model
 
 Values = NDArray[np.float64]
-# Called with a few words when a long step begins.
+# Called with a short description when a long step starts.
 OnStep = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
-    """What a model gave: one row of numbers an item, (n, m); and remarks for the report.
+    """What was observed of a model: (n, m), a row of numbers per item; and notes for the report.
 
-    An item that the model cannot do, such as a word that it does not know, is a row of NaN.
+    An item that the model cannot handle, such as an unknown word, is a row of NaN.
     """
 
     values: Values
@@ -30,14 +30,14 @@ class Observed:
 class Task(Protocol):
     """A data set and a way to score a model on it.
 
-    `score` is computed from the observed rows alone, so that resampling the rows (bootstrap) says
-    how sure it is. Scores are in points, 0 to 100, higher is better, where `is_quality` is true;
-    otherwise the score describes the model and nobody fails on it.
+    `score` depends on the observed rows alone, so that resampling them (bootstrap) gives confidence
+    intervals. Where `is_quality` is true, scores are in points from 0 to 100, higher is better;
+    otherwise the score only describes the model, and no budget applies.
     """
 
     @property
     def name(self) -> str:
-        """What reports call it: the data set's name."""
+        """The name in reports: the data set's."""
         ...
 
     @property
@@ -52,16 +52,16 @@ class Task(Protocol):
 
     @property
     def is_quality(self) -> bool:
-        """Whether a higher score is a better model."""
+        """Whether a higher score means a better model."""
         ...
 
     @property
     def fingerprint(self) -> str | None:
-        """A hash of the data and of all settings that scores depend on; None if unknown."""
+        """A hash of the data and all settings that scores depend on; None if unknown."""
         ...
 
     def observe(self, model: Model, on_step: OnStep) -> Observed:
-        """Run the model.
+        """Run the model on every item.
 
         Raises:
             InputError: the model cannot do this task.
@@ -69,16 +69,16 @@ class Task(Protocol):
         ...
 
     def score(self, values: Values) -> float:
-        """The score of observed rows, in any order; NaN where there is none."""
+        """The score of observed rows, in any order; NaN if undefined."""
         ...
 
     def details(self, values: Values) -> Mapping[str, float]:
-        """More figures, by name."""
+        """More metrics, by name."""
         ...
 
 
 def fingerprint(kind: str, data: Any, *, version: int = 1, **settings: float | str) -> str:
-    """A hash of a task: raise `version` when the same data would be observed otherwise."""
+    """A hash of a task; raise `version` when the same data would be observed differently."""
     tree = [kind, version, data, sorted(settings.items())]
     return hashlib.sha256(json.dumps(tree, default=_plain).encode()).hexdigest()
 
@@ -89,7 +89,7 @@ def known(values: Values) -> Values:
 
 
 def left_out(values: Values, what: str) -> tuple[str, ...]:
-    """A remark on the rows of NaN, if there are any."""
+    """A note on the rows of NaN, if there are any."""
     count = int(np.isnan(values).any(axis=1).sum())
     return (f"{count} of {len(values)} {what}",) if count else ()
 

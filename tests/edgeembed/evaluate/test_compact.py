@@ -5,7 +5,7 @@ import pytest
 from sentence_transformers.util import quantize_embeddings
 
 from edgeembed.evaluate import evaluate, open_tasks
-from edgeembed.evaluate.models.compact import Compaction, CompactModel, RememberedModel, compacted
+from edgeembed.evaluate.models.compact import Compaction, CompactModel, MemoizedModel, compacted
 from edgeembed_runtime.errors import InputError
 
 DOCUMENTS = [f"d{n}" for n in range(300)]
@@ -18,7 +18,7 @@ def model(chosen, random_vectors):
 
 
 def vectors(model):
-    remembered = RememberedModel(model)
+    remembered = MemoizedModel(model)
     return remembered, remembered.encode(QUERIES, "query"), remembered.encode(DOCUMENTS, "document")
 
 
@@ -82,7 +82,7 @@ def test_compactions_are_measured_beside_the_whole_model_which_runs_once(model, 
 
 
 def test_labels_are_learnt_from_the_small_vectors(model):
-    whole = RememberedModel(model)
+    whole = MemoizedModel(model)
     small = CompactModel(whole, Compaction(dim=8, stored_as="binary")).features(DOCUMENTS)
     assert small.shape == (300, 8)
     assert set(np.unique(small)) == {-1, 1}

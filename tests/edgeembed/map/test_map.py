@@ -102,7 +102,7 @@ def test_a_large_index_is_drawn_from_and_the_page_says_so(make_index, run, tmp_p
         assert some.keys != read_points(index, limit=10, seed=1).keys
         np.testing.assert_array_equal(some.vectors, index.vectors(some.keys))
     assert run("map", path, "-o", tmp_path / "m.html", "--limit", "10").exit_code == 0
-    assert "10 documents, drawn from 40" in (tmp_path / "m.html").read_text(encoding="utf-8")
+    assert "10 documents, sampled from 40" in (tmp_path / "m.html").read_text(encoding="utf-8")
 
 
 def test_the_page_has_texts_colors_and_no_need_of_a_network(make_index, run, tmp_path):

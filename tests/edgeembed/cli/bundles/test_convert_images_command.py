@@ -60,5 +60,5 @@ def test_a_folder_without_images(run, vision_directory, tmp_path):
         "--calibration-images", tmp_path / "empty",
     )  # fmt: skip
     assert result.exit_code == 1
-    assert "calibration_images: expected at least one image" in result.stderr
+    assert "--calibration-images: expected at least one image" in result.stderr
     assert not (tmp_path / "out").exists()

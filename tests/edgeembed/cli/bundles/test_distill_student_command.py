@@ -1,4 +1,4 @@
-"""`edgeembed distill student`: a table, JSON, and one line for what goes wrong."""
+"""`edgeembed distill`: a table, JSON, and one line for what goes wrong."""
 
 import random
 
@@ -72,7 +72,7 @@ def test_the_student_is_shown_and_drawn_and_encodes(run, teacher, texts, work_di
     result = run("distill", "student", teacher, texts, tmp_path / "out.bundle", *arguments)
     assert result.exit_code == 0, result.stderr
     assert "encoder.layer.1" in result.stdout
-    assert "180 learned from, 20 held out" in result.stdout
+    assert "180 trained on, 20 held out" in result.stdout
     assert "A student of tiny-bert" in result.stderr
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
     with Encoder.load(tmp_path / "out.bundle") as encoder:
@@ -98,8 +98,10 @@ def test_json_has_what_the_report_has(run_json, teacher, texts, work_dir, tmp_pa
         (["--layers", "1,0"], "once and in order"),
         (["--layers", "middle"], "names such as encoder.layer.0"),
         (["--precision", "fp7"], "expected 'fp32' or 'bf16'"),
-        (["--learning-rate", "0"], "learning_rate"),
-        (["--device", "abacus"], "device"),
+        (["--learning-rate", "0"], "--learning-rate: expected"),
+        (["--device", "abacus"], "--device: expected"),
+        (["--held-out", "2"], "--held-out: expected at least 3 texts"),
+        (["--mean-cosine", "2"], "--mean-cosine: expected a number of 0 to 1"),
         (["--quantize", "int3"], "expected int8"),
     ],
 )
@@ -119,3 +121,20 @@ def test_too_few_texts_are_said_before_anything_is_done(fails, teacher, tmp_path
     line = fails("distill", "student", teacher, tmp_path / "few.txt", tmp_path / "out")
     assert "at least 64 distinct" in line
     assert sorted(path.name for path in tmp_path.iterdir()) == ["few.txt"]
+
+
+def test_a_table_of_token_vectors_is_shown_and_drawn_and_encodes(run, teacher, texts, tmp_path):
+    arguments = ("--dim", "8", "--rows", "int8", "--rows", "fp32", "--held-out", "10")
+    arguments += ("--epochs", "1", "--learning-curve", tmp_path / "curve.png")
+    result = run("distill", "static", teacher, texts, tmp_path / "out.bundle", *arguments)
+    assert result.exit_code == 0, result.stderr
+    assert "190 trained on, 10 held out" in result.stdout
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+    with Encoder.load(tmp_path / "out.bundle", variant="fp32") as encoder:
+        assert encoder.encode("the cat").shape == (8,)
+
+
+def test_a_table_that_cannot_be_made_is_one_line(fails, teacher, texts, tmp_path):
+    line = fails("distill", "static", teacher, texts, tmp_path / "out", "--rows", "int3")
+    assert "--rows: expected one or more of" in line
+    assert not (tmp_path / "out").exists()

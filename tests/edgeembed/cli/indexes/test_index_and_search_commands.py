@@ -23,7 +23,7 @@ def test_a_folder_is_indexed_and_what_has_no_text_is_reported(run, notes, tiny_p
     assert result.exit_code == 0
     assert result.stdout == ""
     remark = result.stderr.splitlines()[-1]
-    assert remark.startswith("Passed over, no text in them: ")
+    assert remark.startswith("Skipped, not text: ")
     assert "latin1.txt" in remark
     assert "picture.png" in remark
     sources = {key.rpartition("#")[0] for key in keys_of("edgeembed.index")}
