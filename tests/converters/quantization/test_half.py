@@ -8,6 +8,8 @@ from edgeembed_converters.quantization.trial.subject import Subject
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import ConversionError, InputError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def report(tiny, converted):
