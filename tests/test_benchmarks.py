@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "benchmarks").rglob("*.py"))
 SCRIPTS = [path for path in MODULES if "ArgumentParser" in path.read_text(encoding="utf-8")]

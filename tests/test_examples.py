@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 pytest.importorskip("sentence_transformers", reason="the examples compare with it")
 
@@ -30,7 +32,6 @@ def bundle(compared):
     return compared[1]
 
 
-@pytest.mark.slow
 def test_convert_and_compare_shows_an_equal_fp32_and_a_smaller_int8(compared):
     lines = compared[0]
     worst = {line.split()[0]: float(line.split()[-1]) for line in lines if "MB" in line}
@@ -40,7 +41,6 @@ def test_convert_and_compare_shows_an_equal_fp32_and_a_smaller_int8(compared):
     assert size["int8"] < size["fp32"] / 3
 
 
-@pytest.mark.slow
 def test_search_your_notes_finds_the_right_note(bundle):
     answers = run(ROOT / "examples" / "search_your_notes.py", bundle).splitlines()[1::2]
     assert [answer.split()[1] for answer in answers] == [
@@ -50,7 +50,6 @@ def test_search_your_notes_finds_the_right_note(bundle):
     ]
 
 
-@pytest.mark.slow
 def test_int8_of_minilm_is_good_enough(bundle, tmp_path):
     lines = run(ROOT / "examples" / "is_int8_good_enough.py", bundle, tmp_path / "r.html")
     scores = dict(line.rsplit(": ", 1) for line in lines.splitlines() if ": " in line)
@@ -80,7 +79,6 @@ def photos_bundle(bundle, tmp_path_factory):
     return module.compose(bundle, folder / "photos.bundle"), samples
 
 
-@pytest.mark.slow
 def test_photo_search_finds_the_right_photos(photos_bundle):
     lines = run(ROOT / "examples" / "photo_search.py", photos_bundle[0]).splitlines()
     found = {line.split(": ")[0]: line.split(": ")[1].split()[0] for line in lines}
@@ -89,7 +87,6 @@ def test_photo_search_finds_the_right_photos(photos_bundle):
     assert found["a motorbike in a garage"] == "motorcycle_left.png"
 
 
-@pytest.mark.slow
 def test_contact_sheet_shows_every_photo_once(photos_bundle, tmp_path):
     from PIL import Image
 

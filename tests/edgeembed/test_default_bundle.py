@@ -84,6 +84,7 @@ def test_an_index_of_the_default_bundle_remembers_no_path(run, notes):
         assert index.info["bundle"] == ""
 
 
+@pytest.mark.slow
 def test_the_demo_answers_without_torch(command, tmp_path):
     code = (
         "import sys; sys.modules.update(torch=None, transformers=None, onnx=None);"

@@ -12,6 +12,8 @@ from edgeembed_runtime.bundle import Bundle, Preprocess
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 PREPROCESS = Preprocess(size=(16, 16), resize="squash", crop="none")
 LABELS = ("red, crimson", "green", "blue, azure, sky")
 COLORS = {"red": (220, 20, 20), "green": (20, 220, 20), "blue": (20, 20, 220)}

@@ -24,6 +24,8 @@ from edgeembed_runtime.errors import (
     UnsupportedModelError,
 )
 
+pytestmark = pytest.mark.slow
+
 WORDS = (
     *("man", "woman", "dog", "cat", "plays", "guitar", "rain", "stage", "music", "sat", "the"),
     *("on", "watched", "window", "train", "station", "river", "bank", "cook", "soup", "fox"),

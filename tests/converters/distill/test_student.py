@@ -19,6 +19,8 @@ from edgeembed_converters.distill.training.text_split import split_texts
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError, TrainingError, UnsupportedModelError
 
+pytestmark = pytest.mark.slow
+
 WORDS = (
     *("man", "woman", "dog", "cat", "plays", "guitar", "rain", "stage"),
     *("music", "sat", "the", "on", "watched", "window", "train", "station"),

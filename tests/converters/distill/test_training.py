@@ -117,6 +117,7 @@ def test_a_training_that_is_done_is_not_done_again(tmp_path):
     assert same(module, again)
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_goes_on_in_another(tmp_path):
     script = tmp_path / "train.py"
     script.write_text(

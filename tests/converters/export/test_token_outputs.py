@@ -8,6 +8,8 @@ import transformers
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.encoder.encoder import Encoder
 
+pytestmark = pytest.mark.slow
+
 TEXT = "the cat sat on the mat, and naïve Ünïcode 東京 ran"
 
 

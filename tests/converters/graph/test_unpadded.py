@@ -15,6 +15,8 @@ from edgeembed_runtime.engine.schedule import schedule_for
 from edgeembed_runtime.engine.variants import choose_variant
 from edgeembed_runtime.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 MAX_TOKENS = 24
 KINDS = ("bert", "distilbert", "roberta", "xlm-roberta", "modernbert", "mpnet")
 

@@ -11,6 +11,8 @@ from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
+pytestmark = pytest.mark.slow
+
 FITS = {"pca": pca_rotation, "learned": learned_rotation}
 
 
@@ -73,7 +75,6 @@ def test_a_rotated_bundle_is_the_original_turned(normalize, tiny, texts, convert
     assert Bundle.open(turned.path).manifest.normalized == normalize
 
 
-@pytest.mark.slow
 def test_other_texts_make_another_space_and_int8_passes_its_gate(tiny, texts, converted):
     source = tiny.sentence("turned-True", normalize=True)
     own = [f"{text} {number}" for text in texts for number in range(4)]

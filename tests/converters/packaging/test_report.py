@@ -9,6 +9,8 @@ import pytest
 from edgeembed import ConversionReport
 from edgeembed_runtime.bundle import Bundle
 
+pytestmark = pytest.mark.slow
+
 STEPS = [
     "Loading the model",
     "Running the original on the probe texts",

@@ -4,6 +4,8 @@ import shutil
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def source(tiny):
@@ -22,7 +24,6 @@ def test_quantizing_and_moving_change_nothing(source, tiny, converted):
     assert converted(moved).source.weights_sha256 == converted(source).source.weights_sha256
 
 
-@pytest.mark.slow
 def test_pooling_prompts_and_length_each_make_another(source, tiny, converted):
     cls = tiny.sentence("pooling-cls", pooling="cls")
     prompts = tiny.sentence("passages", prompts={"query": "query: ", "passage": "passage: "})

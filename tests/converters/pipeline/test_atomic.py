@@ -35,6 +35,7 @@ def existing(toy_report, tmp_path):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 def test_ctrl_c_at_any_step_leaves_an_existing_bundle_untouched(step, existing, convert_toy):
     before = contents(existing.parent)
@@ -43,6 +44,7 @@ def test_ctrl_c_at_any_step_leaves_an_existing_bundle_untouched(step, existing, 
     assert contents(existing.parent) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["Comparing", "Writing", "Proving"])
 def test_ctrl_c_leaves_nothing_at_a_new_place(step, tmp_path, convert_toy):
     with pytest.raises(KeyboardInterrupt):
@@ -50,6 +52,7 @@ def test_ctrl_c_leaves_nothing_at_a_new_place(step, tmp_path, convert_toy):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tokenizer.json", "fp32.onnx", "edgeembed.json"])
 def test_full_disk_while_a_file_is_written(name, monkeypatch, existing, convert_toy):
     write = storage.write_file
@@ -68,6 +71,7 @@ def test_full_disk_while_a_file_is_written(name, monkeypatch, existing, convert_
     assert contents(existing.parent) == before
 
 
+@pytest.mark.slow
 def test_full_disk_while_a_file_is_copied(monkeypatch, tiny, tmp_path):
     from edgeembed import convert
 

@@ -14,6 +14,8 @@ from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import ConversionError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def report(tiny, converted):

@@ -8,6 +8,8 @@ from edgeembed_runtime.bundle import Golden
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def source(tiny):

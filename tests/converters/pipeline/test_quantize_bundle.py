@@ -17,6 +17,8 @@ from edgeembed_runtime.errors import (
     StorageError,
 )
 
+pytestmark = pytest.mark.slow
+
 ANYTHING = Budget(mean_cosine=0, min_cosine=0, pairs_spearman=0, retrieval_overlap=0)
 TEXTS = ["the cat sat", "a man is playing a guitar", "someone performs music"]
 

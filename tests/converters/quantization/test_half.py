@@ -7,6 +7,8 @@ from edgeembed_converters.quantization.recipes.half import half_precision
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import ConversionError, InputError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def report(tiny, converted):

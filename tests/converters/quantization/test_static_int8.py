@@ -19,6 +19,8 @@ from edgeembed_runtime.bundle import Fidelity
 from edgeembed_runtime.encoder.self_test import rowwise_cosine
 from edgeembed_runtime.errors import ConversionError
 
+pytestmark = pytest.mark.slow
+
 ANYTHING = Budget(mean_cosine=0, min_cosine=0, pairs_spearman=0, retrieval_overlap=0)
 
 

@@ -5,6 +5,8 @@ import torch
 
 from edgeembed_runtime.encoder.encoder import Encoder
 
+pytestmark = pytest.mark.slow
+
 KINDS = ("bert", "distilbert", "roberta", "mpnet", "xlm-roberta", "modernbert")
 POSITIONS = 64
 

@@ -125,6 +125,7 @@ def test_weight_of_another_shape(plain):
     refused(plain, ConversionError, "plain-model")
 
 
+@pytest.mark.slow
 def test_missing_pooler_is_no_loss(plain, tmp_path):
     path = plain / "model.safetensors"
     weights = load_file(path)
@@ -272,6 +273,7 @@ def test_dense_weights_as_pickle_run_no_code(sentence, damage, capfd):
     assert "code of the model ran" not in capfd.readouterr().out
 
 
+@pytest.mark.slow
 def test_dense_weights_as_pickle_are_read(sentence, tiny, tmp_path, encode, reference, texts):
     folder = sentence / "2_Dense"
     torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")

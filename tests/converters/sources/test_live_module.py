@@ -9,6 +9,8 @@ from edgeembed import convert
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import ConversionError, ExportError, InputError, UnsupportedModelError
 
+pytestmark = pytest.mark.slow
+
 MAX_TOKENS = 20
 
 

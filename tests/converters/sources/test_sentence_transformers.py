@@ -9,6 +9,8 @@ from torch import nn
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import UnsupportedModelError
 
+pytestmark = pytest.mark.slow
+
 POOLINGS = {
     "cls": "cls",
     "mean": "mean",

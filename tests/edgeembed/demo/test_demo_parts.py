@@ -21,12 +21,14 @@ def functions():
     return found
 
 
+@pytest.mark.slow
 def test_the_standard_library_has_thousands_of_functions_each_named_once(functions):
     names = [doc.name for doc in functions]
     assert len(names) > 3000
     assert len(set(names)) == len(names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["shutil.rmtree", "math.sqrt", "builtins.str.split", "webbrowser.open", "zlib.crc32"]
 )
@@ -37,6 +39,7 @@ def test_functions_in_python_and_in_c_are_there_with_what_they_say(functions, na
     assert name.startswith(doc.module)
 
 
+@pytest.mark.slow
 def test_private_names_tests_and_line_ends_are_left_out(functions):
     for doc in functions:
         assert not any(part.startswith("_") for part in doc.name.split("."))
@@ -45,6 +48,7 @@ def test_private_names_tests_and_line_ends_are_left_out(functions):
         assert len(doc.text) <= len(doc.name) + 2 + 400
 
 
+@pytest.mark.slow
 def test_the_order_is_the_same_every_time(functions):
     assert [doc.name for doc in stdlib_functions()] == [doc.name for doc in functions]
 

@@ -15,6 +15,8 @@ import pytest
 from edgeembed import Index
 from edgeembed.ingest.watch import watch, watched_folders
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("watchfiles")
 
 # A shell that starts tests in the background makes them deaf to SIGINT; this process is not.
@@ -319,7 +321,7 @@ def test_after_very_many_changes_everything_is_looked_at(notes, monkeypatch):
 
 @needs_sigint
 def test_a_folder_of_images_is_followed(start, tmp_path):
-    tiny_images = pytest.importorskip("tiny_images", reason="needs Pillow")
+    tiny_images = pytest.importorskip("helpers.tiny_images", reason="needs Pillow")
     bundle = tiny_images.write_image_bundle(tmp_path / "image.bundle")
     folder, path = tmp_path / "photos", tmp_path / "photos.index"
     (folder / "more").mkdir(parents=True)

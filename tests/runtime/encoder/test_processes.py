@@ -112,6 +112,7 @@ FORK = """
 """
 
 
+@pytest.mark.slow
 @needs_fork
 @pytest.mark.parametrize("busy_threads", ["0", "3"])
 def test_forked_children_encode_and_end_whatever_the_parent_was_doing(tiny_path, busy_threads):
@@ -320,6 +321,7 @@ def test_onnxruntime_starts_no_thread_that_reports_home(tiny_path, own_setting):
         run(code, str(tiny_path), own_setting or "")
 
 
+@pytest.mark.slow
 @needs_fork
 @pytest.mark.parametrize("what", ["next(stream)", "del stream", "sys.exit(0)"])
 def test_a_stream_that_a_child_inherits_never_hangs(tiny_path, what):

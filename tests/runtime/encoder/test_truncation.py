@@ -76,6 +76,7 @@ def test_chunks_are_never_cut(encoder):
         encoder.encode([LONG, "a"], chunk=True, truncation="error")
 
 
+@pytest.mark.slow
 def test_a_text_of_ten_megabytes_is_counted_whole(encoder):
     with pytest.warns(TruncationWarning, match="the longest has 2000002"):
         encoder.encode("a " * 2_000_000, truncation="warn")

@@ -155,6 +155,7 @@ def test_fewer_threads_than_processors_do_without_the_tokenizers_own(profile, th
     engine.close()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 @pytest.mark.parametrize("environment", [{}, {"TOKENIZERS_PARALLELISM": "true"}])
 def test_a_forked_child_encodes_the_same_and_nothing_is_printed(environment, tmp_path):

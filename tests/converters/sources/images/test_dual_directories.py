@@ -13,6 +13,8 @@ from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.encoder.encoder import Encoder
 from helpers.image_processors import processor_of, saved_processor
 
+pytestmark = pytest.mark.slow
+
 START, END, PAD = "<|startoftext|>", "<|endoftext|>", "<pad>"
 LENGTH = {"clip": 24, "siglip": 16}
 TEXTS = (

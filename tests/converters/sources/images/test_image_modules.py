@@ -9,6 +9,8 @@ from edgeembed_runtime.bundle import Preprocess
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError, ParityError, UnsupportedModelError
 
+pytestmark = pytest.mark.slow
+
 HALF = (0.5, 0.5, 0.5)
 PREPROCESS = Preprocess(size=(32, 32), resize_to=36, mean=HALF, std=HALF)
 ANYTHING = Budget(mean_cosine=0, min_cosine=0, pairs_spearman=0, retrieval_overlap=0)

@@ -9,6 +9,8 @@ from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import ConversionError, InputError, UnsupportedModelError
 from helpers.image_processors import processor_of, saved_processor
 
+pytestmark = pytest.mark.slow
+
 _COMMON = {
     "hidden_size": 32,
     "num_hidden_layers": 1,

@@ -6,6 +6,8 @@ from edgeembed import Encoder
 from edgeembed.bench.inputs import texts_of
 from helpers import tiny_bundle
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_variant_that_suits_the_machine_is_measured(run_json, tiny_path):
     report = run_json("bench", tiny_path, "--seconds", "0.05", "--variant", "fp32")
@@ -30,7 +32,7 @@ def test_the_table_has_a_column_for_each_variant(run, tiny_path):
 
 
 def test_both_halves_of_a_text_image_bundle_are_measured(run, run_json, tmp_path, tiny_path):
-    tiny_images = pytest.importorskip("tiny_images", reason="needs Pillow")
+    tiny_images = pytest.importorskip("helpers.tiny_images", reason="needs Pillow")
     bundle = tiny_images.write_dual_bundle(tmp_path / "dual.bundle", tiny_path)
     report = run_json("bench", bundle, "--seconds", "0.05", "--variant", "fp32")
     assert [variant["kind"] for variant in report["variants"]] == ["text", "image"]

@@ -6,6 +6,8 @@ import pytest
 
 from edgeembed_runtime.encoder.encoder import Encoder
 
+pytestmark = pytest.mark.slow
+
 WORDS = (
     *("the", "cat", "sat", "on", "a", "mat", "dog", "ran"),
     *("in", "rain", "sun", "train", "station", "music", "play", "guitar"),

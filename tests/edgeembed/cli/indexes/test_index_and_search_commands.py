@@ -278,6 +278,7 @@ def many(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_130_and_what_was_committed_stays(command, run_json, many, tiny_path):
     result = command("index", many, "-m", tiny_path, code=STOPPED)
     assert result.returncode == 130

@@ -15,6 +15,8 @@ from edgeembed.cli.app import app
 from edgeembed.ingest.file_state import read_file_states
 from helpers.indexed_folder import OLD, age, contents
 
+pytestmark = pytest.mark.slow
+
 KILLED = """
 import os, signal, sys
 from edgeembed.cli import main

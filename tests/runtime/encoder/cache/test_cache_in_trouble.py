@@ -175,6 +175,7 @@ def test_a_value_of_another_type_counts_as_missing(tmp_path, tiny_path, plain, v
         np.testing.assert_array_equal(encoder.encode(["beta"]), plain.encode(["beta"]))
 
 
+@pytest.mark.slow
 def test_a_damaged_cache_never_changes_a_result_and_never_raises(tmp_path, tiny_path, plain):
     texts = [f"text {n}" for n in range(60)]
     expected = plain.encode(texts)

@@ -43,6 +43,7 @@ def test_rows_are_those_of_the_file(written, count, calls, monkeypatch):
     np.testing.assert_array_equal(taken, rows[positions])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
 @pytest.mark.parametrize("count", [26, 3000])
 def test_few_of_their_pages_stay(written, count):

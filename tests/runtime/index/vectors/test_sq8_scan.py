@@ -83,6 +83,7 @@ def test_the_best_are_those_of_float64(tmp_path_factory, kind, n, dim, k, seed, 
         assert top.pairs() == [(2 * i, float(scores[i])) for i in order]
 
 
+@pytest.mark.slow
 def test_several_blocks_are_one(tmp_path):
     vectors = random_rows("normal", 5000, 8192, 1)
     assert block_rows(8192) < 5000
