@@ -105,7 +105,9 @@ def test_a_variant_without_padding_is_for_the_cpu_only(tiny, converted):
         assert encoder.encode(["the cat", "a longer text " * 3]).shape == (2, 32)
     bundle = Bundle.open(report.path)
     int8 = bundle.manifest.text_tower().variant("int8")
-    with pytest.raises(InputError, match=r"int8 takes no padding and runs on the CPU only.*coreml"):
+    with pytest.raises(
+        InputError, match=r"int8 does not support padding and runs on the CPU only.*coreml"
+    ):
         open_text_engine(
             EngineSpec(
                 bundle=bundle,
