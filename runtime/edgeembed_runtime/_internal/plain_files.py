@@ -54,4 +54,4 @@ def _require_plain(path: Path, mode: int) -> None:
         return
     if stat.S_ISLNK(mode):
         raise NotPlainFileError(path, "a link")
-    raise NotPlainFileError(path, "a directory" if stat.S_ISDIR(mode) else "no regular file")
+    raise NotPlainFileError(path, "a directory" if stat.S_ISDIR(mode) else "a special file")

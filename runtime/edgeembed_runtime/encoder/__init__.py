@@ -1,1 +1,1 @@
-"""The Encoder: a loaded bundle that turns texts and images into vectors."""
+"""The Encoder: a loaded bundle that encodes texts and images to vectors."""

@@ -1,4 +1,4 @@
-"""A persistent cache of vectors: one SQLite file, limited in size, shared by many processes."""
+"""A persistent embedding cache: one size-limited SQLite file, shared by any number of processes."""
 
 import contextlib
 import hashlib
@@ -21,38 +21,43 @@ from edgeembed_runtime.engine.base import EncodeMany, NumberedText
 from edgeembed_runtime.errors import EdgeEmbedError, InputError
 
 _log = logging.getLogger("edgeembed")
-# "eeVC": a file with another number is somebody else's, and is not touched.
+# "eeVC": a database with another application id is not a cache, and is left alone.
 _APPLICATION_ID = 0x65655643
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS vectors"
     " (key BLOB PRIMARY KEY, vector BLOB NOT NULL, crc32 INTEGER NOT NULL)"
 )
-# When the cache is full, so much of it stays, so that it is not full again at once.
+# Evict down to this share of the limit, so that the cache is not full again right away.
 _SHARE_AFTER_EVICTION = 0.9
 _CONNECTION: Mapping[str, Any] = {"timeout": 2.0, "check_same_thread": False}
-# SQLite allows more in a statement from 3.32 on.
+# SQLite's limit on parameters per statement before 3.32.
 _MAX_PARAMETERS = 999
-# What a damaged or locked file makes SQLite raise, and what `_open` makes of it.
+# What SQLite raises for a damaged or locked file, and what `_open` turns it into.
 _FAILURES = (sqlite3.Error, EdgeEmbedError, UnicodeDecodeError)
 _READ_ONLY = ("SQLITE_READONLY", "SQLITE_CANTOPEN")
 
 
 @public
 class EmbeddingCache:
-    """Vectors of texts that were encoded before, by the model that made them.
+    """A persistent cache of text vectors, keyed by model and text.
 
-    Give it to `Encoder.load(cache=...)`. Any number of threads and processes may share one file;
-    the oldest vectors leave when it is full. A cache that cannot be read or written costs time,
-    never a result: what goes wrong is logged once to the logger "edgeembed" as a warning. A file
-    that may not be written is read.
+    Pass it to `Encoder.load(cache=...)`. Any number of threads and processes can share one file;
+    when it is full, the oldest vectors are evicted. If reading or writing fails, texts are encoded
+    again; the first failure is logged as a warning to the logger "edgeembed". A file without write
+    permission is opened read-only.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, max_mb: int = 256) -> None:
-        """Open the cache in the file `path`, or make it.
+        """Open the cache file at `path`, or create it.
+
+        Args:
+            path: the SQLite file.
+            max_mb: the size limit in MB (2**20 bytes).
 
         Raises:
-            InputError: `max_mb` is not positive, or the file is something else.
-            EdgeEmbedError: it cannot be opened.
+            InputError: `max_mb` is not a positive integer, `path` is not a path, or the file is
+                another database.
+            EdgeEmbedError: the file cannot be opened.
         """
         if type(max_mb) is not int or max_mb < 1:
             raise InputError(f"max_mb: expected 1 or more, got {max_mb!r}")
@@ -73,11 +78,11 @@ class EmbeddingCache:
         )
 
     def __reduce__(self) -> tuple[Callable[..., "EmbeddingCache"], tuple[str, int]]:
-        """Pickle as a path and a size: the copy opens the same file."""
+        """Pickle the path and the size limit; the copy opens the same file."""
         return _reopen, (str(self.path), self.max_mb)
 
     def __len__(self) -> int:
-        """How many vectors it holds.
+        """Return the number of cached vectors.
 
         Raises:
             EdgeEmbedError: the file cannot be read.
@@ -91,10 +96,16 @@ class EmbeddingCache:
     def through(
         self, model: str, texts: Iterable[NumberedText], encode_many: EncodeMany, *, window: int
     ) -> Iterator[NDArray[np.float32]]:
-        """Yield the vector of every text, in order; `encode_many` is asked for missing ones only.
+        """Yield the vector of every text, in order, calling `encode_many` for missing ones only.
 
-        `model` says whose vectors they are; another model's are never given. `window` texts are
-        looked up, encoded and kept together.
+        Args:
+            model: identifies the model; vectors of other models are never returned.
+            texts: the texts with their positions.
+            encode_many: encodes texts that are not cached; their vectors are stored.
+            window: how many texts to look up, encode and store together.
+
+        Yields:
+            (dim,) float32 vectors; the caller may modify them.
         """
         for window_texts in batched(texts, window):
             keys = [_key(model, text) for _, text in window_texts]
@@ -109,16 +120,16 @@ class EmbeddingCache:
                 for key in keys:
                     while key not in known and key not in fresh:
                         fresh.update([next(encoded)])
-                    # A copy: what the caller does to it is not done to the next one's.
+                    # A copy, so that the caller may modify it.
                     yield (known[key] if key in known else fresh[key]).copy()
-            finally:  # what is done is kept, whatever becomes of the rest
+            finally:  # store what is done, even if the rest fails
                 self._put(fresh)
 
     def clear(self) -> None:
-        """Forget every vector.
+        """Delete all vectors.
 
         Raises:
-            EdgeEmbedError: the file cannot be written now.
+            EdgeEmbedError: the file cannot be written.
         """
         try:
             with self._lock, self._open() as connection:
@@ -127,17 +138,17 @@ class EmbeddingCache:
             raise EdgeEmbedError(f"cache {self.path}: could not clear it: {error}") from error
 
     def close(self) -> None:
-        """Close the file; it is opened again when it is needed."""
+        """Close the file; the next use reopens it."""
         with self._lock:
             self._disconnect()
 
     def _suspend(self) -> None:
-        """Close the file, once nobody uses it: SQLite's locks do not survive a fork."""
+        """Close the file before a fork: SQLite's locks do not survive one."""
         self._lock.acquire()
         self._disconnect()
 
     def _resume(self) -> None:
-        """Go on; the file is opened again when it is needed."""
+        """Continue after a fork; the next use reopens the file."""
         self._lock.release()
 
     def _disconnect(self) -> None:
@@ -181,7 +192,7 @@ class EmbeddingCache:
             _log.warning("cache %s: not %s: %s%s", self.path, what, error, advice)
 
     def _evict_oldest(self, connection: sqlite3.Connection) -> None:
-        """Drop the oldest vectors of a cache that is too large; their pages are used again."""
+        """Delete the oldest vectors if the cache is too large; SQLite reuses their pages."""
         pages, free, size = (
             int(connection.execute(f"PRAGMA {name}").fetchone()[0])
             for name in ("page_count", "freelist_count", "page_size")
@@ -207,7 +218,7 @@ class EmbeddingCache:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    """Open the file, or make it; one that may not be written is read as it stands."""
+    """Open or create the file; without write permission, open it as immutable."""
     try:
         return _initialized(path, sqlite3.connect(path, **_CONNECTION))
     except sqlite3.OperationalError as error:
@@ -223,10 +234,10 @@ def _initialized(path: Path, connection: sqlite3.Connection) -> sqlite3.Connecti
         if not _is_cache(path, connection):
             connection.execute("BEGIN IMMEDIATE")
             with connection:
-                if not _is_cache(path, connection):  # or another process was faster
+                if not _is_cache(path, connection):  # another process may have been faster
                     connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
                     connection.execute(_SCHEMA)
-            # SQLite does not wait for this one; whoever opened the file meanwhile does it too.
+            # SQLite does not wait for this lock; whichever process holds it sets the mode too.
             with contextlib.suppress(sqlite3.OperationalError):
                 connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
@@ -237,17 +248,17 @@ def _initialized(path: Path, connection: sqlite3.Connection) -> sqlite3.Connecti
 
 
 def _is_cache(path: Path, connection: sqlite3.Connection) -> bool:
-    """Whether it is one already; False for an empty file.
+    """Return whether the file is a cache; False if it is empty.
 
     Raises:
-        InputError: it is something else.
+        InputError: it is another database.
     """
-    # In one statement, so that both are of one moment.
+    # One statement, so both values come from the same snapshot.
     (application_id, tables), *_ = connection.execute(
         "SELECT application_id, (SELECT count(*) FROM sqlite_master) FROM pragma_application_id"
     )
     if application_id != _APPLICATION_ID and (application_id or tables):
-        raise InputError(f"cache {path}: expected a cache of edgeembed, got another database")
+        raise InputError(f"cache {path}: expected an edgeembed cache, got another database")
     return application_id == _APPLICATION_ID
 
 
@@ -256,7 +267,7 @@ def _checksum(key: bytes, blob: bytes) -> int:
 
 
 def _key(model: str, text: str) -> bytes:
-    # A lone surrogate is no valid text; it has a key all the same, and the encoder refuses it.
+    # surrogatepass: a lone surrogate gets a key too, and the encoder rejects it.
     return hashlib.sha256(f"{model}\0{text}".encode("utf-8", "surrogatepass")).digest()
 
 

@@ -1,11 +1,10 @@
-"""The Encoder: a bundle, loaded and ready to turn texts and images into vectors."""
+"""The Encoder: a loaded bundle that encodes texts and images."""
 
 import asyncio
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from types import TracebackType
 from typing import Any, cast, overload
 
 import numpy as np
@@ -16,6 +15,7 @@ from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle import Bundle, Modality
 from edgeembed_runtime.bundle.files import default_bundle
 from edgeembed_runtime.bundle.signature import TOKEN_EMBEDDINGS
+from edgeembed_runtime.encoder.base import EncoderBase
 from edgeembed_runtime.encoder.cache import EmbeddingCache
 from edgeembed_runtime.encoder.image import ImageOptions, check_max_pixels
 from edgeembed_runtime.encoder.load import LoadOptions, Verify, load_towers
@@ -23,8 +23,6 @@ from edgeembed_runtime.encoder.long_texts import Chunker, ChunkVectors
 from edgeembed_runtime.encoder.output import OutputOptions
 from edgeembed_runtime.encoder.progress import OnProgress
 from edgeembed_runtime.encoder.prompts import Role, prompt_text
-from edgeembed_runtime.encoder.properties import EncoderProperties
-from edgeembed_runtime.encoder.self_test import SelfTest
 from edgeembed_runtime.encoder.text import TextOptions
 from edgeembed_runtime.encoder.token_vectors import TokenVectors, compute_token_vectors
 from edgeembed_runtime.encoder.word_neighbors import Neighbor, WordNeighbors
@@ -38,22 +36,21 @@ from edgeembed_runtime.engine.providers import Provider
 from edgeembed_runtime.engine.schedule import Profile
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.image.open import DEFAULT_MAX_PIXELS, ImageInput, is_single_image
-from edgeembed_runtime.inputs.text.chunking import Chunk
 from edgeembed_runtime.inputs.text.truncation import Truncation
 from edgeembed_runtime.inputs.text.validation import checked_stream, checked_text
 
 
 @public
-class Encoder(EncoderProperties):
-    """Texts and images to vectors, on this machine, with no network.
+class Encoder(EncoderBase):
+    """Encodes texts and images to vectors, locally and offline.
 
-    Make one with `Encoder.load`. It may be shared by any number of threads, pickled (it is loaded
-    again from its path) and used after a fork. On the CPU the same input gives the same vector to
-    the bit, alone or among others: texts are never padded to each other's length.
+    Create one with `Encoder.load`. It is thread-safe, picklable (the copy is loaded from the same
+    path) and usable after a fork. On the CPU, vectors are bit-identical regardless of batch
+    composition, because texts are never padded.
     """
 
     def __init__(self, bundle: Bundle, options: LoadOptions) -> None:
-        """Load an opened bundle; use `Encoder.load`."""
+        """Load an opened bundle; use `Encoder.load` instead."""
         super().__init__(bundle, *load_towers(bundle, options))
         self._options = options.with_proven(
             {modality: tower.variant.name for modality, tower in self._towers.items()}
@@ -73,31 +70,30 @@ class Encoder(EncoderProperties):
         verify: Verify = "hash",
         cache: EmbeddingCache | None = None,
     ) -> "Encoder":
-        """Load the bundle in directory `path`, or the small one that ships inside the package.
+        """Load the bundle in directory `path`, or the small one that ships with the package.
 
         Args:
-            path: what `edgeembed convert` wrote; None for the default bundle.
-            variant: a name from the manifest ("fp32", "int8"), or "auto" for the best one for
-                this processor or provider. In a bundle for texts and images each tower takes its
-                own; one that has none of that name takes its first.
-            modalities: load only what encodes "text" or "image", of a bundle that does both.
-            providers: onnxruntime execution providers, by name or as (name, options); None is the
-                CPU. One that is asked for and does not load is an error.
-            threads: None for all processors that this process may use.
-            profile: "balanced"; "latency", which keeps threads awake between texts; "throughput",
-                which does without the session for single texts; "background", one thread of low
-                priority.
-            max_memory_mb: of resident memory that the model and its runs may take, measured here
-                with its longest input; there are fewer threads if need be. CPU only.
-            verify: what is checked before a file is used: its "size", its SHA-256 ("hash"), or
-                also the golden vectors on this machine ("golden"), where "auto" goes on to the
-                next variant, with a warning, if one is wrong here.
-            cache: where vectors of texts that come again are kept.
+            path: a directory written by `edgeembed convert`; None for the default bundle.
+            variant: a name from the manifest ("fp32", "int8"), or "auto" for the best one for this
+                CPU or provider. With two towers, each picks its own; a tower without a variant of
+                that name uses its first.
+            modalities: load only the "text" or "image" tower of a bundle that has both.
+            providers: onnxruntime execution providers, by name or as (name, options); None for the
+                CPU. A requested provider that does not load is an error.
+            threads: the number of threads; None for all CPUs this process may use.
+            profile: "balanced"; "latency", whose threads spin between texts; "throughput", without
+                the session for single texts; "background", one low-priority thread.
+            max_memory_mb: limits the resident memory of the model and its runs, in MB, measured at
+                load time with the longest input; reduces threads if necessary. CPU only.
+            verify: what to check before use: file sizes ("size"), SHA-256 hashes ("hash"), or also
+                the golden vectors on this machine ("golden"); there, "auto" falls back to the next
+                variant, with a warning, if one fails.
+            cache: reuses the vectors of texts that were encoded before.
 
         Raises:
-            BundleError: there is no bundle, or it is damaged, unsafe or too new.
+            BundleError: the bundle is missing, damaged, unsafe or too new.
             ProviderError: a provider did not load.
-            InputError: an option is unknown, or the memory does not suffice.
+            InputError: an option is invalid, or the memory limit is too low.
         """
         options = LoadOptions(
             variant=variant,
@@ -128,29 +124,29 @@ class Encoder(EncoderProperties):
     ) -> NDArray[Any]:
         """Encode one text to (d,) or a list of n texts to (n, d), in order, float32 by default.
 
-        A bundle that encodes images only takes images here, as `encode_image` does.
+        With an image-only bundle, `inputs` are images, as in `encode_image`.
 
         Args:
             inputs: a text or a list of texts; an empty list gives (0, d).
-            prompt_name: which of the model's prompts to put before every text; without it and
-                `prompt` the model's default prompt, if it has one.
-            prompt: text to put before every text, instead of a named prompt; "" for none.
-            truncate_dim: keep this many components, and unit length where the model has it.
-            precision: "float32", "float16", "int8", "uint8", or one bit a component: "binary",
+            prompt_name: the name of one of the model's prompts, prepended to every text; without
+                it and `prompt`, the model's default prompt, if any.
+            prompt: a custom prompt to prepend to every text; "" for none.
+            truncate_dim: keep only the first components; re-normalized if the model normalizes.
+            precision: "float32", "float16", "int8", "uint8", or one bit per component: "binary",
                 "ubinary".
-            ranges: for 8 bits, the least and greatest value of each component, (2, d); see
-                `calibration_ranges`. By default those of the bundle's golden vectors, widened.
-            truncation: of a text with more than `max_tokens`: "truncate" it, "warn" once of all
-                of them, or "error".
-            chunk: cut a text that is too long into overlapping chunks, and take the mean of their
-                vectors, weighted by tokens.
-            show_progress_bar: on stderr, for a list (needs the extra 'cli'); or a function that is
-                called with how many distinct texts are done, and how many there are.
+            ranges: for 8-bit precisions, the minimum and maximum of each component, (2, d); see
+                `calibration_ranges`. Defaults to widened ranges of the bundle's golden vectors.
+            truncation: for texts over `max_tokens`: "truncate", "warn" (one warning for all) or
+                "error".
+            chunk: split texts that are too long into overlapping chunks and return the mean of
+                their vectors, weighted by token count.
+            show_progress_bar: show progress of a list on stderr (needs the extra 'cli'), or call a
+                function with the number of distinct texts done and in total.
 
         Raises:
-            InputError: an input is not a usable text (its position is named), or an option is
-                unknown.
+            InputError: an input is invalid (the message names its position), or an option is.
             InferenceError: the model failed.
+            MissingExtraError: a progress bar needs the extra 'cli'.
         """
         if self.modalities == ("image",):
             if prompt_name is not None or prompt is not None or chunk:
@@ -184,7 +180,10 @@ class Encoder(EncoderProperties):
         chunk: bool = False,
         show_progress_bar: bool | OnProgress = False,
     ) -> NDArray[Any]:
-        """Encode what is searched for: `encode` with the model's query prompt, if it has one."""
+        """Encode search queries: like `encode`, with the model's query prompt, if it has one.
+
+        The arguments, the result and the errors are those of `encode`.
+        """
         options = TextOptions(
             prefix=self._prompt(prompt_name, prompt, "query"),
             output=OutputOptions(truncate_dim=truncate_dim, precision=precision, ranges=ranges),
@@ -207,7 +206,10 @@ class Encoder(EncoderProperties):
         chunk: bool = False,
         show_progress_bar: bool | OnProgress = False,
     ) -> NDArray[Any]:
-        """Encode what is found: `encode` with the model's document prompt, if it has one."""
+        """Encode documents: like `encode`, with the model's document prompt, if it has one.
+
+        The arguments, the result and the errors are those of `encode`.
+        """
         options = TextOptions(
             prefix=self._prompt(prompt_name, prompt, "document"),
             output=OutputOptions(truncate_dim=truncate_dim, precision=precision, ranges=ranges),
@@ -230,7 +232,10 @@ class Encoder(EncoderProperties):
         chunk: bool = False,
         show_progress_bar: bool | OnProgress = False,
     ) -> NDArray[Any]:
-        """Encode like `encode`, on another thread, so that an event loop goes on meanwhile."""
+        """Run `encode` in a worker thread, without blocking the event loop.
+
+        Cancelling the task stops the encoding of a list before its next text.
+        """
         stop = threading.Event()
         options = TextOptions(
             prefix=self._prompt(prompt_name, prompt),
@@ -242,7 +247,7 @@ class Encoder(EncoderProperties):
         )
         try:
             return await asyncio.to_thread(self._text_encoder().encode, inputs, options)
-        finally:  # when it is cancelled, the thread need not go on
+        finally:  # on cancellation, stop the thread
             stop.set()
 
     def encode_iter(
@@ -254,12 +259,17 @@ class Encoder(EncoderProperties):
         truncation: Truncation = "truncate",
         chunk: bool = False,
     ) -> Iterator[NDArray[np.float32]]:
-        """Encode a stream of texts: (d,) float32 each, in order; memory stays flat.
+        """Encode a stream of texts, in order and in constant memory.
 
-        `inputs` may be endless; it is read only a little ahead of what is consumed.
+        `inputs` may be endless; it is read only a little ahead of the consumer. For the options,
+        see `encode`.
+
+        Yields:
+            The vector of each text: (d,) float32.
 
         Raises:
-            InputError: an input is not a usable text; vectors before it were given already.
+            InputError: an input is invalid; the vectors before it are yielded first.
+            InferenceError: the model failed.
         """
         encoder, prefix = self._text_encoder(), self._prompt(prompt_name, prompt)
         numbered = (
@@ -277,24 +287,24 @@ class Encoder(EncoderProperties):
         max_pixels: int = DEFAULT_MAX_PIXELS,
         show_progress_bar: bool | OnProgress = False,
     ) -> NDArray[Any]:
-        """Encode one image to (d,) or a list of n images to (n, d), in order.
+        """Encode one image to (d,) or a list of n images to (n, d), in order, float32 by default.
 
-        An image is a path, a file's bytes, an open file, a PIL image, or an array of
-        (height, width, 3) uint8. JPEG, PNG, WebP, GIF, BMP and TIFF are read. It is turned as its
-        EXIF orientation says; of an animation the first frame counts; alpha is dropped.
+        An image is a path, a file's bytes, an open file, a PIL image, or a (height, width, 3) uint8
+        array. Supported formats: JPEG, PNG, WebP, GIF, BMP, TIFF. The EXIF orientation is applied,
+        only the first frame of an animation is used, and alpha is dropped.
 
         Args:
             images: an image or a list of images; an empty list gives (0, d).
-            truncate_dim: see `encode`, and so for `precision`, `ranges`, `show_progress_bar`.
+            truncate_dim: see `encode`.
             precision: see `encode`.
             ranges: see `encode`.
-            max_pixels: larger images are refused; four bytes of memory for each are needed.
+            max_pixels: reject larger images; decoding needs four bytes of memory per pixel.
             show_progress_bar: see `encode`.
 
         Raises:
-            InputError: an image cannot be used (its position and its file are named), the bundle
-                encodes no images, or an option is unknown.
-            MissingExtraError: Pillow is not installed.
+            InputError: an image is invalid (the message names its position and file), the bundle
+                does not encode images, or an option is invalid.
+            MissingExtraError: Pillow is not installed, or rich for a progress bar.
             InferenceError: the model failed.
         """
         options = ImageOptions(
@@ -307,10 +317,17 @@ class Encoder(EncoderProperties):
     def encode_image_iter(
         self, images: Iterable[ImageInput], *, max_pixels: int = DEFAULT_MAX_PIXELS
     ) -> Iterator[NDArray[np.float32] | InputError]:
-        """Encode a stream of images, in order; memory stays flat.
+        """Encode a stream of images, in order and in constant memory; see `encode_image`.
 
-        For each image comes its vector, (d,) float32, or the error that says what is wrong with
-        it, so that one broken file among thousands stops nothing. See `encode_image`.
+        Yields:
+            Each image's vector, (d,) float32, or its InputError, so that one broken file among
+            thousands does not stop the rest.
+
+        Raises:
+            InputError: `images` is a single image, the bundle does not encode images, or
+                `max_pixels` is invalid.
+            MissingExtraError: Pillow is not installed.
+            InferenceError: the model failed.
         """
         if is_single_image(images):
             raise InputError(f"images: expected many images, got one {type(images).__name__}")
@@ -337,13 +354,20 @@ class Encoder(EncoderProperties):
         *,
         template: str = TEMPLATE,
     ) -> Classification | list[Classification]:
-        """Say which of `labels` an image, or each of a list, shows: zero-shot, as CLIP does.
+        """Classify an image, or each of a list, by zero-shot classification, as in CLIP.
 
-        `template` makes a text of a label, in place of {}. The probabilities come from the model's
-        own logit scale.
+        Args:
+            images: an image or a list of images; see `encode_image`.
+            labels: the candidate labels, each once.
+            template: turns a label into a text; {} stands for the label.
+
+        Returns:
+            One `Classification` per image, with probabilities by the model's own logit scale.
 
         Raises:
-            InputError: see `encode_image`; or the bundle has not both towers, or no logit scale.
+            InputError: an image or a label is invalid, or the bundle lacks a tower or the logit
+                scale.
+            InferenceError: the model failed.
         """
         encoder, options = self._text_encoder(), TextOptions(prefix=self._prompt(None, None))
         texts = encoder.encode(label_texts(labels, template), options)
@@ -361,7 +385,15 @@ class Encoder(EncoderProperties):
         prompt_name: str | None = None,
         prompt: str | None = None,
     ) -> ChunkVectors:
-        """Encode the chunks of a long text, each with its place: see `chunk`."""
+        """Split a long text into chunks and encode each of them.
+
+        `max_tokens` and `overlap_tokens` are as in `chunk`, except that the overlap defaults to an
+        eighth of a chunk; for the prompts, see `encode`.
+
+        Raises:
+            InputError: `text` or an option is invalid, or the prompt leaves no room for text.
+            InferenceError: the model failed.
+        """
         chunker = Chunker(
             tokenizer=self._text_encoder().engine.tokenizer,
             prompt=self._prompt(prompt_name, prompt),
@@ -373,16 +405,22 @@ class Encoder(EncoderProperties):
         return ChunkVectors(chunks=tuple(chunks), vectors=vectors)
 
     def encode_tokens(self, text: str) -> NDArray[np.float32]:
-        """The contextual vector of every token of a text, special ones too: (t, width) float32."""
+        """Return the contextual vector of every token, special tokens included: (t, width) float32.
+
+        Raises:
+            InputError: the bundle has no token vectors, or `text` is invalid.
+            InferenceError: the model failed.
+        """
         return self.token_vectors(text).vectors
 
     def token_vectors(self, text: str) -> TokenVectors:
-        """The tokens of a text with their contextual vectors, and those of a word or a span.
+        """Return a text's tokens and their contextual vectors, for lookup by word or span.
 
-        They are the model's last hidden layer, before pooling; no prompt is put before the text.
+        The vectors are the model's last hidden layer, before pooling; no prompt is prepended.
 
         Raises:
-            InputError: the bundle gives no token vectors, or `text` is no usable text.
+            InputError: the bundle has no token vectors, or `text` is invalid.
+            InferenceError: the model failed.
         """
         if TOKEN_EMBEDDINGS not in self.manifest.text_tower().outputs:
             raise InputError(
@@ -393,88 +431,37 @@ class Encoder(EncoderProperties):
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
-        """The words that a static model has vectors for, as `most_similar` takes and gives them.
+        """The words that a static model has vectors for, ordered by token id.
 
         Raises:
-            InputError: the model is not static: it has vectors for texts only.
+            InputError: the model is not static.
         """
         return self._words.vocabulary
 
     def most_similar(
         self, positive: str | Sequence[str], negative: str | Sequence[str] = (), k: int = 10
     ) -> list[Neighbor]:
-        """The `k` words of a static model nearest to words, or to words less others: see there.
+        """Return the `k` words of a static model most similar to `positive` minus `negative`.
 
-        `most_similar(["king", "woman"], ["man"])` asks what is to woman as king is to man.
+        `most_similar(["king", "woman"], ["man"])` asks what is to woman as king is to man. The
+        query words are excluded. Uses 3CosAdd, like gensim's `most_similar`: Mikolov, Yih & Zweig,
+        NAACL 2013, https://aclanthology.org/N13-1090.
 
         Raises:
-            InputError: the model is not static, or it has no vector for one of the words.
+            InputError: the model is not static, has no vector for a word, `k` is not positive, or
+                no words were given.
         """
         return self._words.most_similar(positive, negative, k)
 
-    # -- around it ----------------------------------------------------------------------------
-
-    def similarity(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float32]:
-        """Compare rows of (n, d) with rows of (m, d) by the model's own similarity: (n, m)."""
-        return vec.similarity_matrix(a, b, self.similarity_name)
-
-    @overload
-    def count_tokens(self, texts: str) -> int: ...
-
-    @overload
-    def count_tokens(self, texts: list[str] | tuple[str, ...]) -> list[int]: ...
-
-    def count_tokens(self, texts: str | list[str] | tuple[str, ...]) -> int | list[int]:
-        """How many tokens a text, or each of a list, has before truncation, special ones too."""
-        return self._text_encoder().count_tokens(texts)
-
-    def chunk(
-        self, text: str, *, max_tokens: int | None = None, overlap_tokens: int = 0
-    ) -> list[Chunk]:
-        """Cut a long text into pieces that the model takes whole; see `chunk_text`.
-
-        `max_tokens` defaults to all that the model takes beside its special tokens.
-        """
-        chunker = Chunker(tokenizer=self._text_encoder().engine.tokenizer)
-        return chunker.chunks(
-            checked_text(text, "text"), max_tokens=max_tokens, overlap_tokens=overlap_tokens
-        )
-
-    def self_test(self) -> SelfTest:
-        """Run the bundle's golden inputs here and compare with the original model's vectors.
-
-        Of a bundle with two towers, the outcome of the one that is nearer to its bound.
-        """
-        tests = [tower.self_test() for tower in self._towers.values()]
-        return min(tests, key=lambda test: test.min_cosine - test.expected_min_cosine)
-
-    def close(self) -> None:
-        """Give back memory and threads; the encoder cannot be used after. Closing twice is fine."""
-        for tower in self._towers.values():
-            tower.close()
-
-    def __enter__(self) -> "Encoder":
-        """Return the encoder itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        self.close()
-
     def __reduce__(self) -> tuple[Callable[..., "Encoder"], tuple[str, LoadOptions]]:
-        """Pickle as a path and options: the copy is loaded anew, from the same files."""
+        """Pickle the path and the options; the copy is loaded from the same files."""
         return _reload, (str(self.path.absolute()), self._options)
 
     def __repr__(self) -> str:
-        """Name, dimension and variant."""
+        """Return the name, dimension and variant."""
         return f"Encoder({self.manifest.name!r}, dim={self.dim}, variant={self.variant!r})"
 
-    # -- inside -------------------------------------------------------------------------------
+    # -- internals ----------------------------------------------------------------------------
 
     def _prompt(self, prompt_name: str | None, prompt: str | None, role: Role | None = None) -> str:
         return prompt_text(self.manifest.text_tower(), prompt_name, prompt, role)

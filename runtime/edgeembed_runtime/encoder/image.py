@@ -1,4 +1,4 @@
-"""From images to vectors: one, many, or a stream."""
+"""The image encoder: one image, a list, or a stream."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,14 +18,14 @@ from edgeembed_runtime.inputs.image.open import DEFAULT_MAX_PIXELS, ImageInput, 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageOptions:
-    """What `Encoder.encode_image` takes beside the images."""
+    """The options of `Encoder.encode_image`."""
 
     output: OutputOptions = field(default_factory=OutputOptions)
     max_pixels: int = DEFAULT_MAX_PIXELS
     progress: bool | OnProgress = False
 
     def validate(self, dim: int) -> None:
-        """Refuse options that cannot be, before any work.
+        """Check the options before any work.
 
         Raises:
             InputError: one is unknown or out of range.
@@ -52,11 +52,15 @@ class ImageEncoder(LoadedTower[ImageEngine]):
         return self.finish(vectors, options.output)
 
     def stream(self, images: Iterable[ImageInput], max_pixels: int) -> Iterator[ImageResult]:
-        """The vector of each image, (d,) float32, or the error that says why there is none."""
+        """Yield each image's vector, (d,) float32, or its error."""
         return self.engine.encode_many(enumerate(images), max_pixels)
 
     def self_test(self) -> SelfTest:
-        """Run the golden images here and compare with the original model's vectors."""
+        """Run the golden images here and compare with the original model's vectors.
+
+        Raises:
+            BundleCorruptError: the bundle has no golden images, or they are damaged.
+        """
         golden = self.golden()
         if not golden.images:
             raise BundleCorruptError("golden.json: expected images, found none; convert again")
@@ -66,10 +70,10 @@ class ImageEncoder(LoadedTower[ImageEngine]):
 
 
 def vectors_of(results: Iterable[ImageResult]) -> Iterator[NDArray[np.float32]]:
-    """The vectors, up to the first image that has none.
+    """Yield the vectors up to the first error, then raise it.
 
     Raises:
-        InputError: an image cannot be used; the message names its position and its file.
+        InputError: an image is invalid; the message names its position and file.
     """
     for result in results:
         if isinstance(result, InputError):
@@ -78,10 +82,10 @@ def vectors_of(results: Iterable[ImageResult]) -> Iterator[NDArray[np.float32]]:
 
 
 def checked_images(images: object) -> list[ImageInput]:
-    """`images` as a list.
+    """Return `images` as a list.
 
     Raises:
-        InputError: it is no collection of images.
+        InputError: it is not a collection of images.
     """
     if isinstance(images, dict) or not isinstance(images, Iterable):
         raise InputError(
@@ -92,10 +96,10 @@ def checked_images(images: object) -> list[ImageInput]:
 
 
 def check_max_pixels(max_pixels: int) -> int:
-    """`max_pixels` itself.
+    """Return `max_pixels` if it is valid.
 
     Raises:
-        InputError: it is no positive number.
+        InputError: it is not a positive integer.
     """
     if type(max_pixels) is not int or max_pixels < 1:
         raise InputError(f"max_pixels: expected 1 or more, got {max_pixels!r}")

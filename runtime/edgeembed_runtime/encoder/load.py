@@ -1,4 +1,4 @@
-"""Loading a bundle: the options, and from them a variant and an engine for each tower."""
+"""Loading a bundle: choosing a variant and opening an engine for each tower."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -23,9 +23,9 @@ Tower = TypeVar("Tower", TextEncoder, ImageEncoder)
 
 @dataclass(frozen=True, kw_only=True)
 class LoadOptions:
-    """What `Encoder.load` takes beside the path; see there.
+    """The options of `Encoder.load`.
 
-    `proven` names the variants that passed their golden inputs here, by tower.
+    `proven` maps each modality to the variant that passed its golden inputs on this machine.
     """
 
     variant: str = "auto"
@@ -39,7 +39,7 @@ class LoadOptions:
     proven: Mapping[Modality, str] = field(default_factory=dict[Modality, str])
 
     def validate(self, modalities: Sequence[Modality]) -> None:
-        """Refuse options that cannot be, for a bundle with these modalities.
+        """Check the options for a bundle with these modalities.
 
         Raises:
             InputError: one is unknown.
@@ -57,19 +57,19 @@ class LoadOptions:
             )
 
     def with_proven(self, variants: Mapping[Modality, str]) -> "LoadOptions":
-        """The options that load the same variants again, without proving them again."""
+        """Return options that load the same variants without running the golden inputs again."""
         return replace(self, proven=variants) if self.verify == "golden" else self
 
 
 def load_towers(
     bundle: Bundle, options: LoadOptions
 ) -> tuple[TextEncoder | None, ImageEncoder | None]:
-    """Choose a variant of each wanted tower and open its engine, proven if that was asked for.
+    """Choose a variant for each requested tower and open its engine, verified as requested.
 
     Raises:
-        BundleError: the bundle is damaged or unsafe, or no variant is right on this machine.
+        BundleError: the bundle is damaged or unsafe, or no variant passes its golden inputs here.
         ProviderError: a provider did not load.
-        InputError: an option is unknown.
+        InputError: an option is invalid.
     """
     available = bundle.manifest.modalities
     options.validate(available)
@@ -116,9 +116,9 @@ def _load_tower(
 def _ranked(
     bundle: Bundle, modality: Modality, name: str, providers: Sequence[Provider] | None
 ) -> tuple[Variant, ...]:
-    """The variants that may be loaded, the best first; one if it was named.
+    """Return the variants to try, best first; only one if it was named.
 
-    A tower without the named variant runs its first one, if another tower has it.
+    A tower that lacks the named variant uses its first one if another tower has it.
     """
     tower = bundle.manifest.towers[modality]
     others = bundle.manifest.towers.values()
@@ -130,15 +130,15 @@ def _ranked(
 def _first_proven(
     bundle: Bundle, ranked: Sequence[Variant], open_tower: Callable[[Variant], Tower]
 ) -> Tower:
-    """The first variant whose golden vectors are right on this machine."""
+    """Open the first variant that reproduces its golden vectors on this machine."""
     failures: list[str] = []
     for variant in ranked:
         tower = open_tower(variant)
         if (result := tower.self_test()).ok:
             if failures:
                 warnings.warn(
-                    f"bundle {bundle.path}: {'; '.join(failures)}; {variant.name} is right, and "
-                    "is used",
+                    f"bundle {bundle.path}: {'; '.join(failures)}; using {variant.name}, which "
+                    "passes",
                     stacklevel=6,
                 )
             return tower

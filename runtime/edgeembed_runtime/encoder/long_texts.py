@@ -1,4 +1,4 @@
-"""Long texts: cut into overlapping chunks, each encoded, and made one vector again."""
+"""Long texts: split into overlapping chunks, encoded, and pooled to one vector."""
 
 import itertools
 from collections import deque
@@ -15,14 +15,19 @@ from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.text.chunking import Chunk, checked_size, chunk_text
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
-# The part of a chunk that the next one repeats, so that what is said across a border is in one.
+# A chunk repeats 1/8 of the one before, so that content at a boundary is whole in one of them.
 OVERLAP_SHARE = 8
 
 
 @public
 @dataclass(frozen=True, kw_only=True)
 class ChunkVectors:
-    """The chunks of a text, with their places in it, and their vectors: (n, d)."""
+    """A text's chunks and their vectors.
+
+    Attributes:
+        chunks: the n chunks, in order.
+        vectors: (n, d) float32, one row per chunk.
+    """
 
     chunks: tuple[Chunk, ...]
     vectors: NDArray[np.float32]
@@ -30,23 +35,23 @@ class ChunkVectors:
 
 @dataclass(frozen=True, kw_only=True)
 class Chunker:
-    """Cuts texts so that each chunk, with `prompt` before it, is taken whole by the model."""
+    """Splits texts into chunks that fit the model with `prompt` prepended."""
 
     tokenizer: TextTokenizer
     prompt: str = ""
 
     @property
     def room(self) -> int:
-        """How many tokens of a text fit beside the special ones and the prompt's."""
+        """The number of tokens left for text after special tokens and the prompt."""
         return self.tokenizer.max_tokens - self.tokenizer.count(self.prompt)
 
     def chunks(
         self, text: str, *, max_tokens: int | None = None, overlap_tokens: int | None = None
     ) -> list[Chunk]:
-        """Cut `text`; by default as long as fits, an eighth of it shared with the next chunk.
+        """Split `text`; by default into the longest chunks that fit, overlapping by an eighth.
 
         Raises:
-            InputError: an option is no number, or the prompt leaves no room.
+            InputError: an option is invalid, or the prompt leaves no room for text.
         """
         if self.room < 1:
             raise InputError(
@@ -56,7 +61,7 @@ class Chunker:
         while True:
             overlap = size // OVERLAP_SHARE if overlap_tokens is None else overlap_tokens
             chunks = list(chunk_text(text, self.tokenizer, max_tokens=size, overlap_tokens=overlap))
-            # The prompt and the first word may be more tokens together than each by itself.
+            # The prompt and the first word can have more tokens together than separately.
             longest = max((self.tokenizer.count(self.prompt + c.text) for c in chunks), default=0)
             excess = longest - self.tokenizer.max_tokens
             if not self.prompt or excess <= 0 or size == 1:
@@ -71,9 +76,9 @@ class Chunker:
         *,
         unit: bool,
     ) -> Iterator[NDArray[np.float32]]:
-        """One vector for each text: the mean of its chunks', weighted by their tokens.
+        """Yield each text's vector: the mean of its chunks' vectors, weighted by token count.
 
-        A text that fits is encoded as it is. With `unit` the mean gets length 1 again.
+        A text that fits is encoded as is. With `unit`, the mean is normalized.
         """
         weights: deque[Sequence[int]] = deque()
 

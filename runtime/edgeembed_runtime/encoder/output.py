@@ -1,4 +1,4 @@
-"""Output options: truncated vectors, in fewer bits."""
+"""Output options: truncation and quantization of vectors."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,20 +10,20 @@ from edgeembed_runtime import vectors as vec
 from edgeembed_runtime.bundle import Bundle, Golden
 from edgeembed_runtime.errors import BundleCorruptError
 
-# A few dozen golden vectors do not span all inputs: their ranges are widened by this share.
+# A few dozen golden vectors do not cover all inputs, so their ranges are widened by this fraction.
 _GOLDEN_MARGIN = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
 class OutputOptions:
-    """How long vectors are, and how their components are stored."""
+    """The dimension and precision of output vectors."""
 
     truncate_dim: int | None = None
     precision: vec.Precision = "float32"
     ranges: NDArray[Any] | None = None
 
     def validate(self, dim: int) -> None:
-        """Refuse options that vectors of `dim` components cannot have, before any work.
+        """Check the options against vectors of `dim` components, before any work.
 
         Raises:
             InputError: an option is unknown, or contradicts another.
@@ -35,7 +35,7 @@ class OutputOptions:
 
     @property
     def needs_golden_ranges(self) -> bool:
-        """Whether 8 bits are asked for and no ranges are given."""
+        """Whether the precision is 8-bit and no ranges are given."""
         return self.ranges is None and self.precision in ("int8", "uint8")
 
 
@@ -43,13 +43,13 @@ def golden_of(bundle: Bundle) -> Golden:
     """Read a bundle's golden inputs and vectors.
 
     Raises:
-        BundleCorruptError: they are damaged, or of another length than the manifest says.
+        BundleCorruptError: they are damaged, or their dimension differs from the manifest's.
     """
     manifest = bundle.manifest
     golden = Golden.from_json(bundle.read(manifest.golden))
     if golden.dim != manifest.dim:
         raise BundleCorruptError(
-            f"golden.json: expected vectors of {manifest.dim}, found {golden.dim}"
+            f"golden.json: expected vectors of dimension {manifest.dim}, found {golden.dim}"
         )
     return golden
 
@@ -64,10 +64,10 @@ def apply_output_options(
     """Truncate and quantize (d,) or (n, d) float32 vectors.
 
     Args:
-        vectors: as the model gives them.
-        options: what is asked for; validated.
-        unit: whether truncated vectors get unit length again.
-        golden_vectors: (m, d), which give the ranges where the options need golden ones.
+        vectors: the model's output.
+        options: validated options.
+        unit: whether to re-normalize truncated vectors.
+        golden_vectors: (m, d) vectors to take 8-bit ranges from, if the options need them.
     """
     truncated = _truncated(vectors, options.truncate_dim, unit)
     ranges = options.ranges

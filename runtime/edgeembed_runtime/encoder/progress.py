@@ -1,4 +1,4 @@
-"""Progress of long encodings: a callback, or a bar by a library that is loaded when needed."""
+"""Progress of long encodings: a callback, or a progress bar by rich."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
@@ -6,15 +6,15 @@ from typing import TypeVar
 from edgeembed_runtime.errors import MissingExtraError
 
 T = TypeVar("T")
-# Called with how many inputs are done, and how many there are.
+# Called with the number of inputs done and the total.
 OnProgress = Callable[[int, int], None]
 
 
 def with_progress(items: Iterable[T], total: int, shown: bool | OnProgress) -> Iterator[T]:
-    """Yield the items, telling a callback of each, or drawing a bar on stderr if `shown`.
+    """Yield the items; after each, call `shown` or update a progress bar on stderr, if requested.
 
     Raises:
-        MissingExtraError: a bar is asked for and rich is not installed.
+        MissingExtraError: a progress bar is requested and rich is not installed.
     """
     if callable(shown):
         for done, item in enumerate(items, 1):

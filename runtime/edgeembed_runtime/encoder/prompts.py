@@ -1,4 +1,4 @@
-"""Prompts: text that a model wants before its inputs."""
+"""Prompts: text prepended to a model's inputs."""
 
 from collections.abc import Mapping
 from typing import Literal, cast
@@ -8,7 +8,7 @@ from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.text.validation import checked_text
 
 Role = Literal["query", "document"]
-# The names under which sentence-transformers says it looks for a prompt, in its order.
+# The prompt names that sentence-transformers looks for, in its order.
 _NAMES: Mapping[Role, tuple[str, ...]] = {
     "query": ("query",),
     "document": ("document", "passage", "corpus"),
@@ -16,20 +16,20 @@ _NAMES: Mapping[Role, tuple[str, ...]] = {
 
 
 def usual_prompt(prompts: Mapping[str, str], role: Role) -> str | None:
-    """The name of the model's prompt for a role, or None."""
+    """Return the name of the model's prompt for a role, or None."""
     return next((name for name in _NAMES[role] if name in prompts), None)
 
 
 def prompt_text(
     tower: TextTower, prompt_name: str | None, prompt: str | None, role: Role | None
 ) -> str:
-    """The text to put before an input: `prompt` itself, or the one named, or the model's default.
+    """Return the prompt text: `prompt`, or the named one, or the model's prompt for a role.
 
-    For a role it is the model's prompt for that. As in sentence-transformers, a model without one
-    puts nothing there, not even its default prompt.
+    Without a role, the fallback is the model's default prompt. As in sentence-transformers, a model
+    without a prompt for the role gets none, not even its default.
 
     Raises:
-        InputError: the model has no prompt of that name, or `prompt` is no text.
+        InputError: the model has no prompt of that name, or `prompt` is not a string.
     """
     if prompt is not None:
         return checked_text(prompt, "prompt")
@@ -41,5 +41,5 @@ def prompt_text(
         return ""
     if not isinstance(cast(object, name), str) or name not in tower.prompts:
         known = ", ".join(tower.prompts) or "none"
-        raise InputError(f"prompt_name: expected one of the model's own ({known}), got {name!r}")
+        raise InputError(f"prompt_name: expected one of the model's ({known}), got {name!r}")
     return tower.prompts[name]

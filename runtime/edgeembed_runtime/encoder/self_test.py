@@ -1,4 +1,4 @@
-"""Does a bundle give, on this machine, the vectors that were promised when it was made?"""
+"""The self-test: does a bundle reproduce its golden vectors on this machine?"""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle import Modality, Variant
 
-# A variant's own measured distance is allowed for; this is what another processor may add to it.
+# How much lower than measured at conversion a cosine may be on another CPU.
 TOLERANCE = {"fp32": 1e-5}
 DEFAULT_TOLERANCE = 5e-3
 
@@ -16,10 +16,16 @@ DEFAULT_TOLERANCE = 5e-3
 @public
 @dataclass(frozen=True, kw_only=True)
 class SelfTest:
-    """The outcome of running a tower's golden inputs: cosines to the original model's vectors.
+    """The result of running a tower's golden inputs on this machine.
 
-    `texts` is how many inputs there were: images, for an image tower. `expected_min_cosine` is
-    the bound: what was measured when the bundle was made, less a tolerance for other processors.
+    Attributes:
+        texts: the number of inputs; images for an image tower.
+        modality: the tower that was tested.
+        variant: the variant that was tested.
+        mean_cosine: mean cosine to the original model's vectors.
+        min_cosine: lowest cosine to the original model's vectors.
+        expected_min_cosine: the bound: the lowest cosine at conversion, minus a tolerance for other
+            CPUs.
     """
 
     texts: int
@@ -31,7 +37,7 @@ class SelfTest:
 
     @property
     def ok(self) -> bool:
-        """Whether every golden vector was met within the bound."""
+        """Whether every golden vector was reproduced within the bound."""
         return self.min_cosine >= self.expected_min_cosine
 
 
@@ -41,7 +47,7 @@ def compare_golden(
     modality: Modality,
     variant: Variant,
 ) -> SelfTest:
-    """Compare (n, d) vectors of this machine with the golden ones, row by row."""
+    """Compare this machine's (n, d) vectors with the golden ones, row by row."""
     cosines = rowwise_cosine(reference, actual)
     tolerance = TOLERANCE.get(variant.name, DEFAULT_TOLERANCE)
     return SelfTest(
@@ -55,7 +61,7 @@ def compare_golden(
 
 
 def rowwise_cosine(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Cosine of each row of `a` with the same row of `b`, in float64: (n,)."""
+    """Return the cosine of each row of `a` with the same row of `b`: (n,) float64."""
     left, right = a.astype(np.float64), b.astype(np.float64)
     lengths = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
     return (left * right).sum(1) / np.maximum(lengths, 1e-300)

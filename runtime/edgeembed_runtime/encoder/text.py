@@ -1,4 +1,4 @@
-"""From texts to vectors: one or many, truncated or chunked, through a cache."""
+"""The text encoder: one text, a list, or a stream; truncated or chunked; through a cache."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,10 +29,10 @@ from edgeembed_runtime.inputs.text.validation import checked_texts
 
 @dataclass(frozen=True, kw_only=True)
 class TextOptions:
-    """What `Encoder.encode` takes beside the inputs.
+    """The options of `Encoder.encode`.
 
-    `prefix` is the prompt, put before each text. `stop` ends the work on a list before the next
-    text.
+    `prefix` is the prompt text prepended to each input. Setting `stop` cancels the encoding of a
+    list before its next text.
     """
 
     prefix: str
@@ -43,7 +43,7 @@ class TextOptions:
     stop: threading.Event | None = None
 
     def validate(self, dim: int) -> None:
-        """Refuse options that cannot be, before any work.
+        """Check the options before any work.
 
         Raises:
             InputError: one is unknown or out of range.
@@ -53,7 +53,7 @@ class TextOptions:
 
 
 class TextEncoder(LoadedTower[Engine]):
-    """The text tower of a bundle, loaded, with the cache that its vectors go through."""
+    """The text tower of a bundle, loaded, with an optional cache."""
 
     def __init__(
         self,
@@ -62,12 +62,12 @@ class TextEncoder(LoadedTower[Engine]):
         open_engine: Callable[[], Engine],
         cache: EmbeddingCache | None,
     ) -> None:
-        """Open the engine; what `open_engine` raises comes through."""
+        """Open the engine; errors from `open_engine` propagate."""
         super().__init__(bundle, variant, open_engine)
         self._cache = cache
 
     def encode(self, inputs: str | Sequence[str], options: TextOptions) -> NDArray[Any]:
-        """Encode one text to (d,), or n texts to (n, d); a text that repeats is run once."""
+        """Encode one text to (d,), or n texts to (n, d); duplicates are encoded once."""
         options.validate(self.bundle.manifest.dim)
         if isinstance(inputs, str):
             return self.finish(self._encode_one(inputs, options), options.output)
@@ -90,7 +90,7 @@ class TextEncoder(LoadedTower[Engine]):
     def stream(
         self, texts: Iterable[NumberedText], prefix: str, truncation: Truncation, chunk: bool
     ) -> Iterator[NDArray[np.float32]]:
-        """The vector of each text, (d,) float32, in order; reads only a little ahead."""
+        """Yield each text's vector, (d,) float32, in order; reads only a little ahead."""
         engine = self.engine
         truncated = TruncatedTexts(truncation, engine.tokenizer)
         encode_many = self._cached(
@@ -103,7 +103,7 @@ class TextEncoder(LoadedTower[Engine]):
         return truncated.warn_after(encode_many((at, prefix + text) for at, text in texts))
 
     def count_tokens(self, texts: str | Sequence[str]) -> int | list[int]:
-        """How many tokens a text, or each of a list, has before truncation."""
+        """Count the tokens of a text, or of each in a list, before truncation."""
         tokenizer = self.engine.tokenizer
         if isinstance(texts, str):
             return tokenizer.count(texts)
@@ -114,11 +114,15 @@ class TextEncoder(LoadedTower[Engine]):
         return counts
 
     def self_test(self) -> SelfTest:
-        """Run the golden texts here and compare with the original model's vectors."""
+        """Run the golden texts here and compare with the original model's vectors.
+
+        Raises:
+            BundleCorruptError: the bundle has no golden texts, or they are damaged.
+        """
         golden = self.golden()
         if not golden.texts:
             raise BundleCorruptError("golden.json: expected texts, found none; convert again")
-        # Not through the cache: it is this machine that is tested.
+        # Bypass the cache: this tests the machine.
         vectors = np.stack(
             list(self.engine.encode_many(enumerate(golden.texts), ignore_truncation))
         )
@@ -149,10 +153,10 @@ class TextEncoder(LoadedTower[Engine]):
         return vector
 
     def _cached(self, encode_many: EncodeMany, truncation: Truncation) -> EncodeMany:
-        # A cached text is not tokenized, so nothing would notice that it is too long.
+        # A cached text is not tokenized, so its truncation would go unnoticed.
         if self._cache is None or truncation != "truncate":
             return encode_many
-        # Variants of one space differ a little, and so do providers: a cache keeps them apart.
+        # Vectors differ slightly between a space's variants and providers, so both are in the key.
         manifest, engine = self.bundle.manifest, self.engine
         model = f"{manifest.space} {manifest.files[self.variant.file].sha256}"
         if not engine.deterministic:

@@ -1,4 +1,4 @@
-"""Contextual vectors: of the tokens of a text, and of a word in it."""
+"""Contextual vectors of a text's tokens, words and spans."""
 
 import re
 from dataclasses import dataclass
@@ -16,9 +16,12 @@ from edgeembed_runtime.inputs.text.validation import checked_text
 @public
 @dataclass(frozen=True, kw_only=True)
 class Token:
-    """A token: its string in the model's vocabulary, and its place, text[start:end].
+    """A token of a text.
 
-    A special token stands nowhere: its start and end are 0.
+    Attributes:
+        token: its string in the model's vocabulary.
+        start: its first character in the text; 0 for a special token.
+        end: one past its last character; 0 for a special token.
     """
 
     token: str
@@ -29,9 +32,13 @@ class Token:
 @public
 @dataclass(frozen=True, kw_only=True)
 class TokenVectors:
-    """The tokens of a text as the model saw them, and a vector for each: (t, width) float32.
+    """A text's tokens and their contextual vectors.
 
-    `cut` says that the text goes on after what the model took.
+    Attributes:
+        text: the whole text.
+        cut: whether the text was truncated.
+        tokens: the t tokens the model saw, special tokens included.
+        vectors: (t, width) float32, one row per token.
     """
 
     text: str
@@ -40,14 +47,14 @@ class TokenVectors:
     vectors: NDArray[np.float32]
 
     def span(self, start: int, end: int) -> NDArray[np.float32]:
-        """The vector of text[start:end]: the mean of all tokens that touch it, (width,) float32.
+        """Return the vector of text[start:end]: the mean over overlapping tokens, (width,) float32.
 
         Raises:
-            InputError: no token touches it, or the text was cut before it.
+            InputError: no token overlaps it, or it is beyond what the model saw.
         """
         limit = max(token.end for token in self.tokens) if self.cut else len(self.text)
         if type(start) is not int or type(end) is not int:
-            raise InputError(f"span: expected two whole numbers, got {start!r} and {end!r}")
+            raise InputError(f"span: expected two integers, got {start!r} and {end!r}")
         rows = [
             row
             for row, token in enumerate(self.tokens)
@@ -55,28 +62,28 @@ class TokenVectors:
         ]
         if not rows or not 0 <= start < end <= limit:
             raise InputError(
-                f"span: expected a part of the {limit} characters that the model saw, with a token "
-                f"in it, got {start} to {end}"
+                f"span: expected a range within the {limit} characters that the model saw, with a "
+                f"token in it, got {start} to {end}"
             )
         return self.vectors[rows].mean(axis=0)
 
     def word(self, word: str, occurrence: int = 0) -> NDArray[np.float32]:
-        """The vector of a word where it stands in the text: (width,) float32.
+        """Return the contextual vector of a word in the text: (width,) float32.
 
-        The mean of its sub-tokens, as is usual for BERT-style contextual word vectors
+        The mean over its subword tokens, as is usual for BERT-style contextual word vectors
         (Bommasani et al., ACL 2020, https://aclanthology.org/2020.acl-main.431).
 
         Args:
-            word: as it is written in the text; a word inside another is not taken for it.
-            occurrence: which one, counting from 0.
+            word: the word as written in the text; matches whole words only.
+            occurrence: which occurrence, counting from 0.
 
         Raises:
-            InputError: the text has no such word, or not so many.
+            InputError: the text does not have this word, or not that many times.
         """
         pattern = re.escape(checked_text(word, "word"))
         spans = [m.span() for m in re.finditer(rf"(?<!\w){pattern}(?!\w)", self.text)]
         if not word or not spans:
-            raise InputError(f"word: expected a word of the text, got {word!r}")
+            raise InputError(f"word: expected a word in the text, got {word!r}")
         if type(occurrence) is not int or not 0 <= occurrence < len(spans):
             raise InputError(
                 f"word: expected occurrence 0 to {len(spans) - 1} of {word!r}, got {occurrence!r}"
@@ -85,7 +92,7 @@ class TokenVectors:
 
 
 def compute_token_vectors(engine: Engine, text: str) -> TokenVectors:
-    """The tokens of a text and their vectors, by an engine whose graph gives them."""
+    """Compute a text's token vectors, with an engine whose graph outputs them."""
     tokens, vectors = engine.encode_tokens(text, ignore_truncation)
     encoding = tokens.encoding
     assert encoding is not None  # whole words have no contextual vectors

@@ -1,4 +1,4 @@
-"""One tower of a bundle, loaded: its engine, through forks, and what its vectors become."""
+"""A loaded tower of a bundle: its engine, which survives forks, and its output options."""
 
 import threading
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from edgeembed_runtime.errors import EdgeEmbedError
 
 
 class Closable(Protocol):
-    """An engine of any kind, as far as holding it goes."""
+    """Any engine that can be closed."""
 
     def close(self) -> None:
         """Stop its threads."""
@@ -27,13 +27,13 @@ E = TypeVar("E", bound=Closable)
 
 
 class LoadedTower(Generic[E]):
-    """One variant of a tower with its engine, which a forked child opens again when it needs it.
+    """One variant of a tower and its engine, which a forked child reopens on first use.
 
-    The parent's engine is of no use in a child: its threads do not exist there.
+    A child cannot use the parent's engine, because its threads do not exist there.
     """
 
     def __init__(self, bundle: Bundle, variant: Variant, open_engine: Callable[[], E]) -> None:
-        """Open the engine; what `open_engine` raises comes through."""
+        """Open the engine; errors from `open_engine` propagate."""
         self.bundle = bundle
         self.variant = variant
         self._open_engine = open_engine
@@ -44,10 +44,10 @@ class LoadedTower(Generic[E]):
 
     @property
     def engine(self) -> E:
-        """The engine of this process.
+        """This process's engine.
 
         Raises:
-            EdgeEmbedError: it was closed.
+            EdgeEmbedError: it is closed.
         """
         with self._lock:
             if self._closed:
@@ -66,11 +66,11 @@ class LoadedTower(Generic[E]):
             trim_heap()
 
     def golden(self) -> Golden:
-        """The bundle's golden inputs and vectors; raises as `golden_of` does."""
+        """Return the bundle's golden inputs and vectors; raises like `golden_of`."""
         return golden_of(self.bundle)
 
     def finish(self, vectors: NDArray[np.float32], options: OutputOptions) -> NDArray[Any]:
-        """Truncate and quantize (d,) or (n, d) float32 vectors as the options ask."""
+        """Truncate and quantize (d,) or (n, d) float32 vectors."""
         golden_vectors = self._golden_vectors if options.needs_golden_ranges else None
         return apply_output_options(
             vectors,

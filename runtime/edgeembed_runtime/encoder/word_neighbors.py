@@ -1,4 +1,4 @@
-"""Nearest words and analogies, on the vocabulary of a static model."""
+"""Nearest words and analogies in the vocabulary of a static model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _BATCH_IDS = 4096
 
 @public
 class Neighbor(NamedTuple):
-    """A word of the vocabulary, and its cosine to what was asked for."""
+    """A word of the vocabulary, and its cosine to the query."""
 
     word: str
     score: float
@@ -28,7 +28,7 @@ class Neighbor(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class WordNeighbors:
-    """The vocabulary of a static model: every token that stands for text, with its own vector.
+    """The vocabulary of a static model: every token except special ones, with its own vector.
 
     The vectors are computed on first use and kept: 4 bytes x words x dim.
     """
@@ -37,7 +37,7 @@ class WordNeighbors:
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
-        """The words, in the order of their ids.
+        """The words, ordered by token id.
 
         Raises:
             InputError: the model is not static.
@@ -47,13 +47,14 @@ class WordNeighbors:
     def most_similar(
         self, positive: str | Sequence[str], negative: str | Sequence[str], k: int
     ) -> list[Neighbor]:
-        """The `k` words nearest to the mean of unit vectors, those of `negative` turned round.
+        """Return the `k` words nearest to the mean of unit vectors, with `negative` ones negated.
 
-        The words that were asked about are left out. Source: 3CosAdd of Mikolov, Yih & Zweig, NAACL
-        2013, https://aclanthology.org/N13-1090, as gensim's `most_similar` does it.
+        The query words are excluded. Source: 3CosAdd of Mikolov, Yih & Zweig, NAACL 2013,
+        https://aclanthology.org/N13-1090, as in gensim's `most_similar`.
 
         Raises:
-            InputError: the model is not static, has no vector for a word, or none was given.
+            InputError: the model is not static, has no vector for a word, `k` is not positive, or
+                no words were given.
         """
         if type(k) is not int or k < 1:
             raise InputError(f"k: expected 1 or more, got {k!r}")
@@ -66,7 +67,7 @@ class WordNeighbors:
         )
         scores = self._unit @ normalize(target)
         for mask in masks:
-            if mask.sum() == 1:  # a word of several tokens is none of them
+            if mask.sum() == 1:  # a word of several tokens is not in the vocabulary
                 scores[mask] = -np.inf
         count = min(k, int(np.isfinite(scores).sum()))
         best = np.argsort(-scores, kind="stable")[:count] if count else np.empty(0, np.intp)
@@ -74,11 +75,11 @@ class WordNeighbors:
         return [Neighbor(names[i], float(scores[i])) for i in best.tolist()]
 
     def _look_up(self, word: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The vector of a word, and its ids."""
+        """Return a word's vector and its token ids."""
         engine = self.encoder.engine
         ids = engine.tokenizer.encode(word).ids
         if not word.strip() or engine.tokenizer.unknown_id in ids.tolist():
-            raise InputError(f"most_similar: expected words of the vocabulary, got {word!r:.80}")
+            raise InputError(f"most_similar: expected words in the vocabulary, got {word!r:.80}")
         return engine.encode_one(word, ignore_truncation), ids
 
     @cached_property
@@ -86,8 +87,8 @@ class WordNeighbors:
         bundle = self.encoder.bundle
         if not bundle.manifest.text_tower().static:
             raise InputError(
-                f"bundle {bundle.path}: expected a static model, of word vectors or distilled to a "
-                "table; this one has vectors for texts only: encode the words, and search them"
+                f"bundle {bundle.path}: expected a static model (word vectors, or distilled to a "
+                "table), got one with vectors for texts only; encode the words and search those"
             )
         return self.encoder.engine.tokenizer.vocabulary()
 
@@ -105,13 +106,13 @@ class WordNeighbors:
 def _signed_words(
     positive: str | Sequence[str], negative: str | Sequence[str]
 ) -> tuple[list[str], NDArray[np.float32]]:
-    """All words that were given, and 1 or -1 for each."""
+    """Return all words, and 1 or -1 for each."""
     sides = [
         checked_texts([side] if isinstance(cast(object, side), str) else side)
         for side in (positive, negative)
     ]
     words = [*sides[0], *sides[1]]
     if not words:
-        raise InputError("most_similar: expected a word or more, got none")
+        raise InputError("most_similar: expected at least one word, got none")
     signs = np.array([1, -1], np.float32)
     return words, np.repeat(signs, [len(side) for side in sides])

@@ -1,4 +1,4 @@
-"""Naming what an image shows, among labels that the model never saw as classes."""
+"""Zero-shot image classification."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,10 +17,15 @@ TEMPLATE = "a photo of a {}"
 @public
 @dataclass(frozen=True, kw_only=True)
 class Classification:
-    """What an image shows: the most likely label, and the probability of every label, best first.
+    """The classification of an image.
 
-    They add up to 1, unless the model was trained to judge each label by itself (SigLIP: its
-    bundle has a `logit_bias`).
+    Probabilities add up to 1, unless the model was trained to judge each label independently
+    (SigLIP: its bundle has a `logit_bias`).
+
+    Attributes:
+        label: the most likely label.
+        probability: its probability.
+        probabilities: the probability of every label, best first.
     """
 
     label: str
@@ -29,13 +34,13 @@ class Classification:
 
 
 def label_texts(labels: Sequence[str], template: str) -> list[str]:
-    """The labels as texts for the model.
+    """Return the labels as texts for the model.
 
     Raises:
-        InputError: no labels, one twice, something else than texts, or a template without {}.
+        InputError: labels are missing, duplicate or not strings, or the template has no {}.
     """
     if not isinstance(cast(object, template), str) or "{}" not in template:
-        raise InputError(f"template: expected a text with {{}} in it, got {template!r}")
+        raise InputError(f"template: expected a text that contains {{}}, got {template!r}")
     if isinstance(labels, str) or not all(isinstance(cast(object, x), str) for x in labels):
         raise InputError("labels: expected a list of texts")
     if not labels or len(set(labels)) < len(labels):
@@ -46,10 +51,10 @@ def label_texts(labels: Sequence[str], template: str) -> list[str]:
 def classifications(
     cosines: NDArray[np.float32], labels: Sequence[str], manifest: Manifest
 ) -> list[Classification]:
-    """From (n, m) cosines of images and labels to what each image shows.
+    """Turn (n, m) cosines of n images and m labels into n classifications.
 
-    Logits are `cosine * logit_scale + logit_bias`; their softmax are the probabilities (CLIP,
-    https://arxiv.org/abs/2103.00020), or with a bias their sigmoid (SigLIP,
+    Logits are `cosine * logit_scale + logit_bias`. Probabilities are their softmax (CLIP,
+    https://arxiv.org/abs/2103.00020) or, with a bias, their sigmoid (SigLIP,
     https://arxiv.org/abs/2303.15343).
 
     Raises:
@@ -57,8 +62,8 @@ def classifications(
     """
     if manifest.logit_scale is None:
         raise InputError(
-            f"bundle {manifest.name}: expected a logit_scale in its manifest, found none, so that "
-            "no probabilities can be given; compare vectors by similarity() instead"
+            f"bundle {manifest.name}: expected a logit_scale in its manifest to compute "
+            "probabilities, found none; compare vectors with similarity() instead"
         )
     logits = cosines.astype(np.float64) * manifest.logit_scale
     if manifest.logit_bias is not None:

@@ -1,1 +1,1 @@
-"""The engine: how token ids become vectors on this machine."""
+"""The engine: runs a bundle's graphs on this machine."""

@@ -1,4 +1,4 @@
-"""What every engine does: texts in, vectors out, in order."""
+"""The interface of text engines: texts in, vectors out, in order."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,72 +11,78 @@ from edgeembed_runtime.bundle.signature import ATTENTION_MASK, INPUT_IDS
 from edgeembed_runtime.errors import InferenceError, InputError
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer, TokenizedText
 
-# A text, and its position among all inputs, by which an error names it.
+# A text and its position among all inputs, for error messages.
 NumberedText = tuple[int, str]
 EncodeMany = Callable[[Iterable[NumberedText]], Iterator[NDArray[np.float32]]]
-# Called with every text that is longer than the model takes; it may refuse it.
+# Called with every text that is longer than the model takes; raises to reject it.
 OnTruncation = Callable[[str], None]
 
 
 class Engine(Protocol):
-    """One variant of a text tower, ready to run. Any number of threads may use it at once."""
+    """One variant of a text tower, ready to run. Thread-safe."""
 
     @property
     def tokenizer(self) -> TextTokenizer:
-        """The tokenizer of the bundle."""
+        """The bundle's tokenizer."""
         ...
 
     @property
     def threads(self) -> int:
-        """How many threads work on many texts."""
+        """The number of threads that encode a list of texts."""
         ...
 
     @property
     def window(self) -> int:
-        """How many texts it likes to be given at once; with fewer it may be slower."""
+        """The number of texts to submit together; fewer may be slower."""
         ...
 
     @property
     def deterministic(self) -> bool:
-        """Whether a text's vector is the same to the bit, alone and in any company."""
+        """Whether vectors are bit-identical regardless of batch composition."""
         ...
 
     @property
     def nodes_by_provider(self) -> Mapping[str, int]:
-        """How many nodes of the graph each provider that loaded runs, in order of preference."""
+        """The number of graph nodes each loaded provider runs, in order of preference."""
         ...
 
     def encode_one(self, text: str, on_truncation: OnTruncation) -> NDArray[np.float32]:
-        """The vector of one text, as soon as can be: (dim,) float32."""
+        """Encode one text with minimal latency: (dim,) float32.
+
+        Raises:
+            InputError: the text is invalid.
+            InferenceError: the model failed.
+        """
         ...
 
     def encode_many(
         self, texts: Iterable[NumberedText], on_truncation: OnTruncation
     ) -> Iterator[NDArray[np.float32]]:
-        """The vectors of many texts, in order: (dim,) float32 each. Reads only a little ahead.
+        """Encode a stream of texts, in order: (dim,) float32 each. Reads only a little ahead.
 
         Raises:
-            InputError: a text cannot be used; the message names its position.
+            InputError: a text is invalid; the message names its position.
+            InferenceError: the model failed; the message names the positions of the inputs.
         """
         ...
 
     def encode_tokens(
         self, text: str, on_truncation: OnTruncation
     ) -> tuple[TokenizedText, NDArray[np.float32]]:
-        """The tokens of one text and their contextual vectors: (t, width) float32."""
+        """Return the tokens of one text and their contextual vectors: (t, width) float32."""
         ...
 
     def encode_ids(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The vector of each token, taken for a text by itself: (n,) ids to (n, dim) float32."""
+        """Encode each token as a text of its own: (n,) ids to (n, dim) float32."""
         ...
 
     def close(self) -> None:
-        """Stop the threads; jobs that have not started are dropped."""
+        """Stop the threads; pending jobs are dropped."""
         ...
 
 
 def tokenize(tokenizer: TextTokenizer, text: str, on_truncation: OnTruncation) -> TokenizedText:
-    """The tokens of a text, after `on_truncation` had a look at it if it is too long."""
+    """Tokenize a text; call `on_truncation` if it is too long."""
     tokens = tokenizer.encode(text)
     if tokens.truncated:
         on_truncation(text)
@@ -86,19 +92,19 @@ def tokenize(tokenizer: TextTokenizer, text: str, on_truncation: OnTruncation) -
 def feeds(
     ids: NDArray[np.int64], mask: NDArray[np.int64] | None = None
 ) -> dict[str, NDArray[np.int64]]:
-    """What a graph takes: (n, t) ids, and their mask where some are padding."""
+    """Build the graph's inputs from (n, t) ids and an attention mask; without one, all ones."""
     return {INPUT_IDS: ids, ATTENTION_MASK: np.ones_like(ids) if mask is None else mask}
 
 
 def feeds_of(tokens: TokenizedText) -> dict[str, NDArray[np.int64]]:
-    """What a graph takes for one text at its own length."""
+    """Build the graph's inputs for one text at its own length."""
     weights = tokens.weights
     return feeds(tokens.ids[None, :], None if weights is None else weights[None, :])
 
 
 @contextmanager
 def at_position(position: int) -> Generator[None]:
-    """Let an error about an input say which one it was."""
+    """Prefix errors from the block with the input's position."""
     try:
         yield
     except InputError as error:

@@ -1,4 +1,4 @@
-"""What this machine's processor offers, and how much of it this process may use."""
+"""CPU features, and the number of CPUs this process may use."""
 
 import ctypes
 import functools
@@ -14,7 +14,7 @@ _OWN_CGROUP = Path("/proc/self/cgroup")
 
 
 def available_cpus() -> int:
-    """How many processors this process may use: at least 1, at most affinity and cgroup quota."""
+    """Return the number of CPUs this process may use: min(affinity, cgroup quota), at least 1."""
     if hasattr(os, "sched_getaffinity"):
         allowed = len(os.sched_getaffinity(0))
     else:
@@ -24,16 +24,16 @@ def available_cpus() -> int:
 
 
 def cpu_quota() -> float | None:
-    """Processors that the control groups grant (v2, then v1), or None where there is no limit.
+    """Return the cgroup CPU quota (v2, then v1) in CPUs, or None if there is no limit.
 
-    A group's limit holds for those inside it, so the least one on the way to the root counts.
+    A group's limit applies to its descendants, so the lowest one up to the root counts.
     """
     limits = [quota for group in _groups() if (quota := _quota_v2(group)) is not None]
     return min(limits) if limits else _quota_v1()
 
 
 def _groups() -> Iterator[Path]:
-    """This process's control group and those around it, the root last."""
+    """Yield this process's cgroup and its ancestors, the root last."""
     try:
         lines = _OWN_CGROUP.read_text().splitlines()
     except OSError:
@@ -63,10 +63,10 @@ def _quota_v1() -> float | None:
 
 @functools.cache
 def cpu_features() -> frozenset[str]:
-    """The features that a variant may require, of: avx2, avx512, vnni, amx, neon, dotprod.
+    """Return the CPU's features among avx2, avx512, vnni, amx, neon and dotprod.
 
-    vnni stands for 8-bit dot products on x86 (AVX512-VNNI or AVX-VNNI), dotprod for those on Arm.
-    An empty set means that nothing could be found out; only variants without needs are then chosen.
+    vnni means 8-bit dot products on x86 (AVX512-VNNI or AVX-VNNI), dotprod those on Arm. If
+    detection fails the set is empty, and only variants without requirements are selected.
     """
     if platform.machine().lower() in ("arm64", "aarch64"):
         return _arm_features()

@@ -1,4 +1,4 @@
-"""One text a run, at its own length: on the CPU, a vector then depends on its own text only."""
+"""One unpadded text per run: on the CPU, a vector then depends on its own text only."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
@@ -25,8 +25,8 @@ from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer, TokenizedText
 class ExactEngine:
     """An engine that never pads; see `Engine`.
 
-    Many texts go one to a thread, each run on one thread of a session. One text alone gets all
-    threads of another session. Either session is opened when it is first needed.
+    A list of texts is encoded one text per thread, on a session with one intra-op thread. A single
+    text uses a second session with all threads. Each session is opened when first needed.
     """
 
     deterministic = True
@@ -40,12 +40,12 @@ class ExactEngine:
         schedule: Schedule,
         resident_before: int = 0,
     ) -> None:
-        """Open the session for single texts, so that a graph that cannot run is found out now.
+        """Open the session for single texts, so an invalid graph fails now.
 
-        `resident_before` is what the process had in memory, in bytes, before anything was loaded.
+        `resident_before` is the process's resident memory in bytes before anything was loaded.
 
         Raises:
-            InputError: the schedule's limit on memory is too low for this model.
+            InputError: the schedule's memory limit is too low for this model.
         """
         self.tokenizer = tokenizer
         self._spin = schedule.spin

@@ -1,7 +1,7 @@
-"""One image a run: on the CPU, a vector then depends on its own image only.
+"""One image per run: on the CPU, a vector then depends on its own image only.
 
-Each thread decodes an image, prepares it and runs it; while one decodes, another is in the
-network. Pillow, numpy's copies and onnxruntime let go of the interpreter while they work.
+Each thread decodes, preprocesses and encodes one image, so decoding and inference overlap. Pillow,
+numpy's copies and onnxruntime all release the GIL.
 """
 
 import threading
@@ -25,17 +25,17 @@ from edgeembed_runtime.inputs.image.decode import decode, plan_decoding
 from edgeembed_runtime.inputs.image.open import ImageInput, open_image
 from edgeembed_runtime.inputs.image.preprocess import max_target_side, pixel_values
 
-# An image, and its position among all inputs, by which an error names it.
+# An image and its position among all inputs, for error messages.
 NumberedImage = tuple[int, ImageInput]
 ImageResult = NDArray[np.float32] | InputError
 
 
 class ImageEngine:
-    """One variant of an image tower, ready to run. Any number of threads may use it at once.
+    """One variant of an image tower, ready to run. Thread-safe.
 
-    Many images go one to a thread, each run on one thread of a session. One image alone gets
-    all threads of another session. Images that are decoded at one time take no more memory
-    together than the largest that is allowed; a large one waits for the others.
+    A list of images is encoded one image per thread, on a session with one intra-op thread. A
+    single image uses a second session with all threads. Decoding shares a fixed memory budget
+    across threads; a large image waits for the others.
     """
 
     def __init__(
@@ -47,12 +47,12 @@ class ImageEngine:
         deterministic: bool,
         resident_before: int = 0,
     ) -> None:
-        """Open the session for single images, so that a graph that cannot run is found out now.
+        """Open the session for single images, so an invalid graph fails now.
 
-        `resident_before` is what the process had in memory, in bytes, before anything was loaded.
+        `resident_before` is the process's resident memory in bytes before anything was loaded.
 
         Raises:
-            InputError: the schedule's limit on memory is too low for this model.
+            InputError: the schedule's memory limit is too low for this model.
         """
         self.deterministic = deterministic
         self._preprocess = preprocess
@@ -75,14 +75,14 @@ class ImageEngine:
 
     @property
     def nodes_by_provider(self) -> Mapping[str, int]:
-        """How many nodes of the graph each provider that loaded runs, in order of preference."""
+        """The number of graph nodes each loaded provider runs, in order of preference."""
         return self._single.nodes_by_provider
 
     def encode_one(self, image: ImageInput, max_pixels: int) -> NDArray[np.float32]:
-        """The vector of one image, as soon as can be: (dim,) float32.
+        """Encode one image with minimal latency: (dim,) float32.
 
         Raises:
-            InputError: it cannot be used; the message names its file.
+            InputError: the image is invalid; the message names its file.
         """
         work = partial(self._vector, self._single, max_pixels=max_pixels)
         return work(image) if self._schedule.run_in_caller_thread else self._pool.call(work, image)
@@ -90,7 +90,7 @@ class ImageEngine:
     def encode_many(
         self, images: Iterable[NumberedImage], max_pixels: int
     ) -> Iterator[ImageResult]:
-        """What becomes of each image, in order: its vector, (dim,) float32, or what is wrong.
+        """Yield each image's vector, (dim,) float32, or its error, in order.
 
         Reads only a little ahead.
         """
@@ -107,7 +107,7 @@ class ImageEngine:
         return self._pool.map(encode, images)
 
     def close(self) -> None:
-        """Stop the threads; jobs that have not started are dropped."""
+        """Stop the threads; pending jobs are dropped."""
         self._pool.close()
 
     def _vector(self, session: Session, image: ImageInput, max_pixels: int) -> NDArray[np.float32]:
@@ -130,7 +130,7 @@ class ImageEngine:
 
 @dataclass
 class _DecodingMemory:
-    """Bytes of images that are decoded at one time."""
+    """The memory budget, in bytes, of concurrent decoding."""
 
     limit: int = 200_000_000
 
@@ -140,7 +140,7 @@ class _DecodingMemory:
 
     @contextmanager
     def reserve(self, size: int) -> Generator[None]:
-        """Wait until so many bytes are free, and take them; more than all there are is all."""
+        """Wait until `size` bytes are free and hold them; more than `limit` takes all of it."""
         reserved = min(size, self.limit)
         with self._changed:
             self._changed.wait_for(lambda: self._free >= reserved)

@@ -1,4 +1,4 @@
-"""Memory of this process: how much is resident, and giving back what is free."""
+"""This process's memory: how much is resident, and returning freed memory to the system."""
 
 import contextlib
 import ctypes
@@ -9,9 +9,10 @@ from typing import Any
 
 
 def resident_bytes() -> int:
-    """How many bytes of this process are in memory now; 0 where the system does not say.
+    """Return this process's resident memory in bytes.
 
-    Linux: /proc. macOS: the most there has been (getrusage). Windows: the working set.
+    Linux: current, from /proc. macOS: the peak (getrusage). Windows: the working set, or 0 if the
+    system does not report it.
     """
     if sys.platform == "linux":
         pages = int(Path("/proc/self/statm").read_text().split()[1])
@@ -24,10 +25,9 @@ def resident_bytes() -> int:
 
 
 def trim_heap() -> None:
-    """Return freed memory to the system, where the C library would hold on to it.
+    """Return freed heap memory to the system (glibc only; a no-op elsewhere).
 
-    glibc keeps what loading a model needed for a moment, several times its size. Elsewhere, and
-    where there is no `malloc_trim`, nothing happens.
+    Otherwise glibc keeps the temporary memory from loading a model, several times its size.
     """
     if sys.platform == "linux":
         with contextlib.suppress(AttributeError, OSError):
@@ -45,11 +45,11 @@ def _windows_working_set() -> int:
             *((f"quota_{number}", ctypes.c_size_t) for number in range(6)),
         ]
 
-    windll: Any = getattr(ctypes, "windll")  # noqa: B009 (there is none elsewhere)
+    windll: Any = getattr(ctypes, "windll")  # noqa: B009 (missing on other systems)
     counters = Counters()
     counters.size = ctypes.sizeof(counters)
     kernel = windll.kernel32
     kernel.GetCurrentProcess.restype = ctypes.c_void_p
     process = ctypes.c_void_p(kernel.GetCurrentProcess())
     kernel.K32GetProcessMemoryInfo(process, ctypes.byref(counters), counters.size)
-    return int(getattr(counters, "working_set"))  # noqa: B009 (a field that ctypes makes)
+    return int(getattr(counters, "working_set"))  # noqa: B009 (ctypes adds the field at runtime)

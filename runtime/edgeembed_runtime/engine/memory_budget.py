@@ -1,4 +1,4 @@
-"""A limit on memory, kept by running fewer texts at once."""
+"""A memory limit, enforced by running fewer texts at once."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from edgeembed_runtime.errors import InputError
 
 _MB = 1 << 20
 _FIRST_LENGTH = 64
-# onnxruntime's arena grows in powers of two, so that it may keep twice what a run needs.
+# onnxruntime's arena grows in powers of two, so it may hold twice what a run needs.
 _ARENA_SLACK = 2
 
 
@@ -20,11 +20,16 @@ def threads_within(
     run: Callable[[int], object],
     what: str = "a text of {} tokens (it takes up to {})",
 ) -> int:
-    """How many of `threads` runs at once stay within `budget_mb` MB of resident memory.
+    """Return how many of `threads` concurrent runs fit in `budget_mb` MB of resident memory.
 
-    Measured: `run(tokens)` is called with ever longer inputs, up to `max_tokens`, until one breaks
-    the budget. `base` is what this process had in memory, in bytes, before the model was loaded.
-    `what` is how a message calls an input of a length, and of the longest one.
+    Args:
+        budget_mb: the limit for the model and its runs, in MB (2**20 bytes).
+        threads: the number of threads to use if they all fit.
+        base: this process's resident memory in bytes before the model was loaded.
+        max_tokens: the length of the longest input.
+        run: runs an input of a given length; called with increasing lengths up to `max_tokens`,
+            until one exceeds the budget, to measure its memory.
+        what: names an input in messages, given its length and the longest one.
 
     Raises:
         InputError: not even one run of the longest input fits.

@@ -1,4 +1,4 @@
-"""From a bundle on disk to a running engine; every file is checked before it is used."""
+"""Opening an engine from a bundle on disk; every file is verified before use."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,7 +22,7 @@ from edgeembed_runtime.inputs.text.word_tokenizer import load_tokenizer
 
 @dataclass(frozen=True, kw_only=True)
 class EngineSpec:
-    """What an engine is opened from and with."""
+    """What to open, and how: a bundle's variant, the providers, the schedule, the file check."""
 
     bundle: Bundle
     variant: Variant
@@ -35,11 +35,11 @@ def open_text_engine(spec: EngineSpec) -> Engine:
     """Load one variant of a bundle's text tower.
 
     Raises:
-        BundleCorruptError, BundleUnsafeError: a file is damaged, or the graph may not be run.
+        BundleCorruptError, BundleUnsafeError: a file is damaged, or the graph is unsafe.
         ProviderError: a provider did not load.
-        InputError: the bundle has no such tower, or the variant cannot run on the provider.
+        InputError: the bundle has no text tower, or the variant cannot run on the provider.
     """
-    trim_heap()  # or the model would seem to need less than it does
+    trim_heap()  # reused free memory would make the model seem smaller than it is
     resident_before = resident_bytes()
     bundle, variant = spec.bundle, spec.variant
     tower = bundle.manifest.text_tower()
@@ -57,8 +57,8 @@ def open_text_engine(spec: EngineSpec) -> Engine:
             )
         case _ if not variant.padding:
             raise InputError(
-                f"variant: {variant.name} takes no padding and runs on the CPU only, got the "
-                f"provider {short_name(spec.providers[0][0])}; name another variant"
+                f"variant: {variant.name} does not support padding and runs on the CPU only, got "
+                f"the provider {short_name(spec.providers[0][0])}; choose another variant"
             )
         case shapes:
             return PaddedEngine(
@@ -70,7 +70,7 @@ def open_text_engine(spec: EngineSpec) -> Engine:
 
 
 def open_image_engine(spec: EngineSpec) -> ImageEngine:
-    """Load one variant of a bundle's image tower; raises as `open_text_engine` does."""
+    """Load one variant of a bundle's image tower; raises like `open_text_engine`."""
     trim_heap()
     resident_before = resident_bytes()
     tower = spec.bundle.manifest.image_tower()

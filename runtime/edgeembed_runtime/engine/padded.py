@@ -1,6 +1,6 @@
-"""Texts of like length together, padded to a common one: for GPUs and compiled models.
+"""Padded batches of texts of similar length, for GPUs and compiled models.
 
-Padding and company change the last digits of a vector there; see `Engine.deterministic`.
+Padding and batch composition change the last digits of a vector; see `Engine.deterministic`.
 """
 
 import itertools
@@ -19,10 +19,10 @@ from edgeembed_runtime.engine.session import OpenSession, Session, SessionSettin
 from edgeembed_runtime.errors import InferenceError
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer, TokenizedText
 
-# Tokens in a batch, padding included: what fills a GPU without filling its memory.
+# Tokens per batch, padding included: enough to saturate a GPU without filling its memory.
 TOKEN_BUDGET = 16_384
-# Texts that are sorted by length together; vectors come out when all of them are done. The first
-# ones come out soon.
+# Texts sorted by length together; a window's vectors come out when all are done. The first window
+# is small, for early results.
 _WINDOW, _FIRST_WINDOW = 2_048, 32
 _SHORTEST_BUCKET = 16
 
@@ -31,18 +31,18 @@ _Numbered = tuple[int, TokenizedText]
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Texts to run together: their indices in the window, and the length they are padded to."""
+    """Texts to run together: their indices in the window, and the length to pad them to."""
 
     indices: tuple[int, ...]
     length: int
 
 
 class PaddedEngine:
-    """An engine that pads to a few lengths; see `Engine`.
+    """An engine that pads to a few bucket lengths; see `Engine`.
 
-    With `fixed`, every run has one text, and every length a session of its own that knows it:
-    for providers that compile a model for a shape. Otherwise a run has as many texts of like
-    length as the token budget allows, sorted among thousands; their order is restored.
+    With `fixed`, each run has one text, and each length its own session with static shapes, for
+    providers that compile the model per shape. Otherwise a run has as many texts of similar length
+    as the token budget allows, sorted across a window of thousands; the order is restored.
     """
 
     deterministic = False
@@ -56,7 +56,7 @@ class PaddedEngine:
         fixed: bool,
         token_budget: int = TOKEN_BUDGET,
     ) -> None:
-        """Open the session of the shortest length, so that errors come out now."""
+        """Open the session for the shortest length, so errors surface now."""
         self.tokenizer = tokenizer
         self.threads = schedule.threads
         self._fixed = fixed
@@ -86,7 +86,7 @@ class PaddedEngine:
             with at_position(position):
                 return position, tokenize(self.tokenizer, text, on_truncation)
 
-        # As many texts again are tokenized while a window runs.
+        # Tokenize the next window while one runs.
         ahead = self._pool.map(tokenize_item, texts, ahead=self.window)
         for window in batched(ahead, self.window, first=_FIRST_WINDOW):
             yield from self._run_window(window)
@@ -109,13 +109,13 @@ class PaddedEngine:
         self._pool.close()
 
     def _run_window(self, window: Sequence[_Numbered]) -> Iterator[NDArray[np.float32]]:
-        """The vectors of a window, in order; of one that fails, those before its first failure."""
+        """Yield a window's vectors in order; on failure, those before the first failed text."""
         vectors_by_index: dict[int, NDArray[np.float32]] = {}
         failure, failed_at = None, len(window)
         lengths = [len(tokens.ids) for _, tokens in window]
         for batch in plan_batches(lengths, self._lengths, 1 if self._fixed else self._token_budget):
             if min(batch.indices) > failed_at:
-                continue  # nobody will see it
+                continue  # never yielded: an earlier text failed
             try:
                 vectors = self._run([window[index][1] for index in batch.indices], EMBEDDING)
                 vectors_by_index.update(zip(batch.indices, vectors, strict=True))
@@ -144,7 +144,7 @@ class PaddedEngine:
 
 
 def bucket_lengths(max_tokens: int) -> tuple[int, ...]:
-    """The lengths that texts are padded to: 16, 32, 64, ... and the longest there is."""
+    """Return the lengths to pad to: 16, 32, 64, ..., `max_tokens`."""
     doubling = itertools.takewhile(
         lambda length: length < max_tokens, (_SHORTEST_BUCKET << n for n in itertools.count())
     )
@@ -154,9 +154,9 @@ def bucket_lengths(max_tokens: int) -> tuple[int, ...]:
 def plan_batches(
     lengths: Sequence[int], buckets: Sequence[int], token_budget: int
 ) -> Iterator[Batch]:
-    """Put texts of these lengths into batches of one bucket and at most `token_budget` tokens.
+    """Group texts of these lengths into batches of one bucket and up to `token_budget` tokens.
 
-    Every index is in one batch; a text that is longer than the budget is a batch by itself.
+    Every index is in exactly one batch; a text longer than the budget is a batch of its own.
     """
     order = sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True)
     for length, group in itertools.groupby(

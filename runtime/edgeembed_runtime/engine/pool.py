@@ -1,4 +1,4 @@
-"""Running many small jobs on a few threads: order kept, memory flat, the first error ends it."""
+"""An ordered thread pool: results in order, bounded memory, stops at the first error."""
 
 import contextlib
 import ctypes
@@ -16,7 +16,7 @@ from edgeembed_runtime.errors import EdgeEmbedError
 T = TypeVar("T")
 R = TypeVar("R")
 
-# Jobs that wait ahead of the threads; enough that none idles while the caller takes results.
+# Pending jobs per thread; enough to keep threads busy while the caller consumes results.
 _AHEAD_PER_THREAD = 8
 _NICE = 10
 # winnt.h; sys/qos.h: QOS_CLASS_BACKGROUND.
@@ -25,10 +25,10 @@ _QOS_CLASS_BACKGROUND = 0x09
 
 
 class WorkerPool:
-    """The threads of an engine."""
+    """An engine's thread pool."""
 
     def __init__(self, threads: int, *, low_priority: bool = False) -> None:
-        """Start up to `threads` threads, each when it is first needed."""
+        """Start up to `threads` threads, each when first needed."""
         self.threads = threads
         self._closed = False
         self._executor = ThreadPoolExecutor(
@@ -38,7 +38,7 @@ class WorkerPool:
         )
 
     def call(self, function: Callable[[T], R], item: T) -> R:
-        """function(item) on one of the threads."""
+        """Run function(item) on one of the threads and return its result."""
         return next(self.map(function, [item]))
 
     def map(
@@ -51,7 +51,7 @@ class WorkerPool:
     ) -> Iterator[R]:
         """Yield function(item) for every item, in order; see `map_ordered`.
 
-        `first` jobs always may wait, by default a few for each thread, and up to `ahead`.
+        `first` jobs are queued at once (by default a few per thread), later up to `ahead`.
 
         Raises:
             EdgeEmbedError: the pool was closed meanwhile, or the process was forked.
@@ -61,13 +61,13 @@ class WorkerPool:
             yield from map_ordered(
                 function, items, self._executor, first=initial, ahead=max(initial, ahead)
             )
-        except (CancelledError, RuntimeError) as error:  # what an executor that is shut down raises
+        except (CancelledError, RuntimeError) as error:  # raised by an executor after shutdown
             if not self._closed:
                 raise
             raise EdgeEmbedError("the encoder was closed while it was encoding") from error
 
     def close(self) -> None:
-        """Stop the threads; jobs that have not started are dropped."""
+        """Stop the threads; pending jobs are dropped."""
         self._closed = True
         self._executor.shutdown(wait=True, cancel_futures=True)
 
@@ -80,15 +80,14 @@ def map_ordered(
     first: int,
     ahead: int,
 ) -> Iterator[R]:
-    """Yield function(item) for every item, in order, with a bounded number of jobs under way.
+    """Yield function(item) for every item, in order, with a bounded number of pending jobs.
 
-    `items` may be endless: `first` of them are read at once, and for every result two more, until
-    `ahead` of them wait. When a job or `items` itself raises, the results before it are given
-    first. Then, or when the consumer stops early, jobs that have not started are dropped and the
-    running ones are waited for.
+    `items` may be endless: `first` of them are read at once, then two more per result until `ahead`
+    are pending. If a job or `items` raises, the results before it come first. After an error, or
+    when the consumer stops early, pending jobs are dropped and running ones are awaited.
 
     Raises:
-        EdgeEmbedError: this is a child of the process that began it, and has none of its threads.
+        EdgeEmbedError: the process was forked meanwhile; the child has none of the threads.
     """
     process = os.getpid()
     jobs = _submitted(function, items, pool)
@@ -98,7 +97,8 @@ def map_ordered(
         while waiting:
             if os.getpid() != process:
                 raise EdgeEmbedError(
-                    "this stream of vectors belongs to the process that was forked; begin a new one"
+                    "this stream of vectors belongs to the parent process; start a new one after "
+                    "a fork"
                 )
             result = waiting.popleft().result()
             waiting.extend(itertools.islice(jobs, min(2, ahead - len(waiting))))
@@ -114,16 +114,16 @@ def _submitted(
     try:
         for item in items:
             yield pool.submit(function, item)
-    except Exception as error:  # it comes out in its turn
+    except Exception as error:  # raised after the results before it
         failed: Future[R] = Future()
         failed.set_exception(error)
         yield failed
 
 
 def _lower_thread_priority() -> None:
-    """Let the calling thread give way to normal ones; where that cannot be done, nothing happens.
+    """Lower the calling thread's priority; a no-op where that is not possible.
 
-    Linux has a niceness for each thread, macOS a quality of service, Windows a thread priority.
+    Linux: per-thread niceness. macOS: quality of service. Windows: thread priority.
     """
     with contextlib.suppress(AttributeError, OSError):
         if sys.platform == "linux":

@@ -1,4 +1,4 @@
-"""Execution providers: by name with options, exactly those that were asked for."""
+"""Execution providers: exactly the requested ones, by name with options."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,8 @@ Shapes = Literal["exact", "batched", "fixed"]
 CPU = "CPUExecutionProvider"
 _CUDA = "CUDAExecutionProvider"
 _COREML = "CoreMLExecutionProvider"
-# Options that hold unless the user gives others. CUDA: fp32 stays fp32 (TF32 keeps 10 bits of a
-# mantissa), and memory grows by what is needed, not in powers of two.
+# Default options, overridden by the user's. CUDA: no TF32 (it keeps 10 bits of the mantissa), and
+# memory grows by the amount needed, not in powers of two.
 # https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html
 # https://onnxruntime.ai/docs/execution-providers/CoreML-ExecutionProvider.html
 _DEFAULTS: Mapping[str, Mapping[str, str]] = {
@@ -26,13 +26,13 @@ _DEFAULTS: Mapping[str, Mapping[str, str]] = {
 
 
 def resolve_providers(providers: Sequence[Provider] | None) -> Providers:
-    """Turn what a user asked for into (name, options) pairs; None means the CPU.
+    """Resolve requested providers to (name, options) pairs; None means the CPU.
 
-    Names are onnxruntime's, or their short form ("CUDA" for "CUDAExecutionProvider"). The CPU is
-    added last: an operator that another provider lacks has to run somewhere.
+    Names are onnxruntime's or their short form ("CUDA" for "CUDAExecutionProvider"). The CPU is
+    added last, to run operators that another provider lacks.
 
     Raises:
-        InputError: not a list of names or (name, options) pairs.
+        InputError: not a list of distinct names or (name, options) pairs.
         ProviderError: this onnxruntime has no such provider.
     """
     if providers is None:
@@ -54,22 +54,22 @@ def resolve_providers(providers: Sequence[Provider] | None) -> Providers:
                 )
     names = [name for name, _ in resolved]
     if len(set(names)) < len(names):
-        raise InputError(f"providers: expected different ones, got {', '.join(names)}")
+        raise InputError(f"providers: expected each one once, got {', '.join(names)}")
     if CPU not in names:
         resolved.append((CPU, {}))
     return tuple(resolved)
 
 
 def short_name(provider: str) -> str:
-    """A provider as users and manifests write it: "cuda" for "CUDAExecutionProvider"."""
+    """Return a provider's short name: "cuda" for "CUDAExecutionProvider"."""
     return provider.removesuffix("ExecutionProvider").lower()
 
 
 def input_shapes(providers: Providers) -> Shapes:
-    """How inputs are shaped for the first provider.
+    """Return how inputs are shaped for the first provider.
 
-    "exact" (CPU): one text a run, its own length. "batched": texts of like length together.
-    "fixed" (CoreML, which compiles a model for every shape): one text a run, a few lengths.
+    "exact" (CPU): one text per run, at its own length. "batched": texts of similar length together.
+    "fixed" (CoreML, which compiles the model per shape): one text per run, padded to a few lengths.
     """
     match providers[0][0]:
         case str(name) if name == CPU:
@@ -81,9 +81,9 @@ def input_shapes(providers: Providers) -> Shapes:
 
 
 def coreml_cache() -> Path:
-    """Where CoreML keeps compiled models unless ModelCacheDirectory says otherwise.
+    """Return the default ModelCacheDirectory for CoreML.
 
-    Without one it compiles anew at every start, and leaves the results in temporary folders.
+    Without one, CoreML recompiles at every start and leaves the results in temporary folders.
     """
     home = Path.home()
     base = home / "Library" / "Caches" if sys.platform == "darwin" else home / ".cache"
@@ -105,6 +105,6 @@ def _full_name(name: str) -> str:
         if name.lower() in (known.lower(), short_name(known)):
             return known
     raise ProviderError(
-        f"provider {name!r}: this onnxruntime {ort.__version__} has only {', '.join(available)}; "
-        "install the onnxruntime build that carries it (onnxruntime-gpu for CUDA)"
+        f"provider {name!r}: onnxruntime {ort.__version__} here has only {', '.join(available)}; "
+        "install the onnxruntime build that includes it (onnxruntime-gpu for CUDA)"
     )

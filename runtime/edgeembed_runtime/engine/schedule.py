@@ -1,4 +1,4 @@
-"""Profiles: how an encoder shares the machine with everything else on it."""
+"""Profiles: how an encoder shares the machine with other programs."""
 
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
@@ -12,13 +12,16 @@ PROFILES: tuple[Profile, ...] = get_args(Profile)
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """How the processors are used.
+    """How an engine uses the CPU.
 
-    `threads` texts run at once when there are many; one text alone is shared by `single_threads`.
-    With `spin` the threads wait busily for the next text, without it only inside a run. Without
-    `run_in_caller_thread`, even one text alone waits for one of the engine's own threads, so that
-    no more than `threads` run at once; with `low_priority` those give way to other programs. With
-    `max_memory_mb` there are as many threads as that allows for the model and its longest inputs.
+    Attributes:
+        threads: how many texts of a list run at once.
+        single_threads: intra-op threads for a single text.
+        spin: whether threads spin while they wait for the next text; if not, only within a run.
+        run_in_caller_thread: whether a single text runs in the caller's thread; if not, it waits
+            for one of the engine's, so no more than `threads` run at once.
+        low_priority: whether the engine's threads yield to other programs.
+        max_memory_mb: resident memory for the model and its longest inputs, in MB; limits threads.
     """
 
     threads: int
@@ -29,22 +32,22 @@ class Schedule:
     max_memory_mb: int | None = None
 
 
-# All threads of a session start at once; the others of an engine when they are first needed.
+# A session starts all its threads at once; the engine's own start when first needed.
 _MAX_SHARING = 64
 
 
 def schedule_for(
     profile: Profile, threads: int | None, max_memory_mb: int | None = None
 ) -> Schedule:
-    """The schedule of a profile, on `threads` threads, or all that this process may use.
+    """Return a profile's schedule on `threads` threads, or on all CPUs this process may use.
 
-    balanced: many texts go one to a thread; one text alone gets all threads. latency: the same,
-    and threads stay awake between texts, at the cost of a busy processor for some milliseconds
-    after each. throughput: one thread to a text always, which saves the memory of a second
-    session. background: one thread of low priority. A limit on memory allows no second session.
+    balanced: a list of texts runs one text per thread; a single text uses all threads. latency: the
+    same, with threads spinning between texts, which keeps the CPU busy for some milliseconds after
+    each. throughput: always one thread per text, which saves the memory of a second session.
+    background: one low-priority thread. A memory limit rules out the second session.
 
     Raises:
-        InputError: an unknown profile, or a number that cannot be.
+        InputError: the profile is unknown, or a number is not a positive integer.
     """
     if profile not in PROFILES:
         raise InputError(f"profile: expected one of {', '.join(PROFILES)}, got {profile!r}")

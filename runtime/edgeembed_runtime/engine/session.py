@@ -1,4 +1,4 @@
-"""onnxruntime sessions: made from checked bytes, on exactly the providers that were asked for."""
+"""onnxruntime sessions: created from verified bytes, on exactly the requested providers."""
 
 import threading
 from collections import Counter
@@ -26,9 +26,12 @@ _ERRORS_ONLY = 3
 class SessionSettings:
     """How a session runs.
 
-    `threads` share one run; with `spin` they stay awake between runs. `sizes` fixes free axes of
-    the inputs by their names, for providers that compile a model for a shape. With `io_binding`
-    the output stays on the device until the run is over.
+    Attributes:
+        providers: execution providers and their options, in order of preference.
+        threads: intra-op threads.
+        spin: whether threads spin between runs.
+        sizes: fixes free axes of the inputs by name, for providers that compile per shape.
+        io_binding: keep the output on the device until the run is over.
     """
 
     providers: Providers = ((CPU, {}),)
@@ -42,11 +45,12 @@ class Session:
     """An onnxruntime session with types; no other module of the three packages makes one."""
 
     def __init__(self, model: bytes, name: str, settings: SessionSettings) -> None:
-        """Load an ONNX model's bytes; `name` is for messages.
+        """Load the bytes of an ONNX model; `name` is for error messages.
 
         Raises:
             BundleCorruptError: onnxruntime cannot load the model.
-            ProviderError: a provider that was asked for did not load.
+            ProviderError: a requested provider did not load.
+            StorageError: a provider's cache directory cannot be created.
         """
         self._io_binding = settings.io_binding
         for _, options in settings.providers:
@@ -57,7 +61,7 @@ class Session:
             self._session = ort.InferenceSession(
                 model, _options(settings), providers=list(settings.providers)
             )
-        except Exception as error:  # onnxruntime raises a dozen types without a common base
+        except Exception as error:  # onnxruntime's error types have no common base
             first = settings.providers[0][0]
             if first != CPU:
                 raise ProviderError(
@@ -67,15 +71,15 @@ class Session:
             raise BundleCorruptError(
                 f"{name}: onnxruntime could not load it: {first_line(error)}"
             ) from error
-        # It keeps the bytes to make itself anew on other providers, which is never wanted here.
+        # Kept by onnxruntime only to recreate the session on other providers; never needed here.
         self._session._model_bytes = None  # pyright: ignore[reportPrivateUsage]
         trim_heap()
         for wanted, _ in settings.providers:
             if wanted not in self.providers:
                 raise ProviderError(
-                    f"provider {wanted}: asked for, but onnxruntime loaded only "
+                    f"provider {wanted}: requested, but onnxruntime loaded only "
                     f"{', '.join(self.providers)}; check its driver and libraries, "
-                    "or leave it out of providers="
+                    "or remove it from providers="
                 )
 
     @property
@@ -85,7 +89,7 @@ class Session:
 
     @property
     def nodes_by_provider(self) -> dict[str, int]:
-        """How many nodes of the graph each provider runs, those that run none included."""
+        """The number of graph nodes each provider runs, including providers that run none."""
         counts = Counter(dict.fromkeys(self.providers, 0))
         for part in self._session.get_provider_graph_assignment_info():
             counts[str(part.ep_name)] += len(part.get_nodes())
@@ -98,11 +102,11 @@ class Session:
 
     @property
     def outputs(self) -> dict[str, tuple[int | str | None, ...]]:
-        """The shapes of the graph's outputs by name; a free axis is a name or None."""
+        """The shapes of the graph's outputs by name; a free axis is a string or None."""
         return {str(node.name): tuple(node.shape) for node in self._session.get_outputs()}
 
     def run(self, feeds: Mapping[str, NDArray[Any]], output: str) -> NDArray[np.float32]:
-        """Run one batch and return the named output.
+        """Run one batch and return the named output as float32.
 
         Raises:
             InferenceError: the run failed, or the output has NaN or infinite values.
@@ -152,10 +156,7 @@ OpenSession = Callable[[SessionSettings], Session]
 
 
 def opened_once(open_session: OpenSession) -> OpenSession:
-    """`open_session`, remembering what it opened: one session for each settings.
-
-    Any number of threads may ask at once.
-    """
+    """Memoize `open_session`: one session per settings. Thread-safe."""
     lock = threading.Lock()
     opened: list[tuple[SessionSettings, Session]] = []
 
@@ -176,14 +177,14 @@ def _options(settings: SessionSettings) -> ort.SessionOptions:
     options.intra_op_num_threads = settings.threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
-    # The memory pattern is planned per input shape, and no two texts need have the same.
+    # Memory patterns are planned per input shape, and input shapes vary from text to text.
     options.enable_mem_pattern = False
     if not settings.spin:
-        # Threads that spin inside a run halve the latency of a short text; between two runs they
-        # would keep a laptop's core busy.
+        # Spinning within a run halves the latency of a short text; spinning between runs would
+        # keep a laptop's cores busy.
         options.add_session_config_entry("session.force_spinning_stop", "1")
     if settings.providers[0][0] == CPU:
-        # Measured on int8 MiniLM: the fused operator is 12 % slower than the two that it replaces.
+        # Measured on int8 MiniLM: the fused operator is 12% slower than the two it replaces.
         options.add_session_config_entry(
             "optimization.disable_specified_optimizers", "SkipLayerNormFusion"
         )

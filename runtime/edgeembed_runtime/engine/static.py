@@ -1,8 +1,8 @@
-"""Texts of one length in one run: for tables, where a run costs less than what is around it.
+"""Batches of texts of equal length, for static models, where per-run overhead dominates.
 
-Where a token's share in a vector does not depend on the tokens beside it, a batch may do the same
-sums for each text as the text would alone, as long as nothing is padded. Whether this graph on this
-processor really does, to the bit, is tried when it is opened; if not, texts run one by one.
+In a static model a token's contribution does not depend on its context, so an unpadded batch can
+compute the same sums for each text as a run of its own. Whether this graph on this CPU really does,
+bit for bit, is tested when the engine opens; if not, texts run one by one.
 """
 
 import itertools
@@ -24,16 +24,16 @@ from edgeembed_runtime.engine.session import OpenSession, Session
 from edgeembed_runtime.errors import InferenceError, InputError
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
-# A stream that comes slowly is not kept waiting for a whole window.
+# Small, so that a slow stream need not fill a whole window before its first results.
 _FIRST_WINDOW = 16
-# Tokens in one run, or one text: their rows, a kilobyte each, stay in the processor's caches.
+# Tokens per run (or one longer text): their rows, about 1 KB each, stay in the CPU's caches.
 _TOKENS_PER_RUN = 2_048
-# Texts and their tokens: shapes for which kernels have ways of their own.
+# (texts, tokens per text): shapes that take different code paths in kernels.
 _PROBES = ((2, 1), (3, 2), (2, 3), (5, 4), (7, 9), (16, 16), (33, 5), (64, 31), (4, 200))
 
 
 class StaticEngine(ExactEngine):
-    """An exact engine that takes many short texts at once; see `Engine`."""
+    """An exact engine that batches short texts; see `Engine`."""
 
     window = 1024
 
@@ -55,7 +55,7 @@ class StaticEngine(ExactEngine):
         vocabulary = tokenizer.tokenizer.get_vocab_size()
         session = self._session(1)
         self._batches = batching_is_bit_identical(session, vocabulary, tokenizer.max_tokens)
-        # The tokenizers library uses all processors or one, whatever `threads` says.
+        # The tokenizers library uses all CPUs or one, regardless of `threads`.
         self._parallel = schedule.run_in_caller_thread and self.threads >= available_cpus()
 
     def encode_many(
@@ -97,7 +97,7 @@ class StaticEngine(ExactEngine):
     def _tokenize_window(
         self, window: Sequence[NumberedText], on_truncation: OnTruncation
     ) -> "tuple[list[_Tokens], InputError | None]":
-        """The texts' ids, or those before the first text that cannot be used, and why."""
+        """Tokenize texts up to the first invalid one; return the tokens, and its error if any."""
         texts = [text for _, text in window]
         known = self.tokenizer.plain_ids(texts) if self._parallel else [None] * len(texts)
         tokenized: list[_Tokens] = []
@@ -115,14 +115,14 @@ class StaticEngine(ExactEngine):
 
 
 class _Tokens(NamedTuple):
-    """A text's ids and their weights; None where all count alike."""
+    """A text's ids and their weights; None if all are equal."""
 
     ids: Sequence[int] | NDArray[np.int64]
     weights: NDArray[np.int64] | None
 
 
 def batching_is_bit_identical(session: Session, vocabulary: int, max_tokens: int) -> bool:
-    """Whether texts of one length get the same vectors, to the bit, in one run and one by one."""
+    """Return whether batched and single runs give bit-identical vectors for equal-length texts."""
     rng = np.random.default_rng(0)
     for count, length in _PROBES:
         ids = rng.integers(vocabulary, size=(count, min(length, max_tokens)))
@@ -134,14 +134,14 @@ def batching_is_bit_identical(session: Session, vocabulary: int, max_tokens: int
 
 @dataclass(frozen=True, kw_only=True)
 class _Encoded:
-    """The vectors of a window's texts, or those before the first failure."""
+    """The vectors of a window's texts, or those before the first failure, and its error."""
 
     vectors: Sequence[NDArray[np.float32]]
     failure: Exception | None
 
 
 def _group_by_length(tokenized: Sequence[_Tokens]) -> Iterator[list[int]]:
-    """Places of texts of one length, in order, so many as make one run."""
+    """Yield the rows of texts of equal length, in order, one list per run."""
     by_length: defaultdict[int, list[int]] = defaultdict(list)
     for row, tokens in enumerate(tokenized):
         by_length[len(tokens.ids)].append(row)
@@ -152,7 +152,7 @@ def _group_by_length(tokenized: Sequence[_Tokens]) -> Iterator[list[int]]:
 
 
 def _weights(tokenized: Sequence[_Tokens], rows: Sequence[int]) -> NDArray[np.int64] | None:
-    """Their tokens' weights, (n, t); None where all tokens of all texts count alike."""
+    """Return the rows' token weights, (n, t) int64; None if all tokens are weighted equally."""
     weights = [tokenized[row].weights for row in rows]
     if all(each is None for each in weights):
         return None

@@ -1,4 +1,4 @@
-"""Which of a bundle's variants this machine should run."""
+"""Choosing the best of a bundle's variants for this machine."""
 
 from edgeembed_runtime.bundle.towers import Tower, Variant
 from edgeembed_runtime.engine.cpu import cpu_features
@@ -7,23 +7,23 @@ from edgeembed_runtime.errors import InputError
 
 
 def choose_variant(tower: Tower, wanted: str, provider: str) -> Variant:
-    """The variant named `wanted`, or for "auto" the first of `ranked_variants`.
+    """Return the variant named `wanted`, or for "auto" the first of `ranked_variants`.
 
     Raises:
-        InputError: no such variant, or none that suits this machine.
+        InputError: there is no such variant, or none suits this machine.
     """
     return ranked_variants(tower, wanted, provider)[0]
 
 
 def ranked_variants(tower: Tower, wanted: str, provider: str) -> tuple[Variant, ...]:
-    """The variant named `wanted`, or for "auto" all that suit the first provider, the best first.
+    """Return the variant named `wanted`, or for "auto" all that suit the provider, best first.
 
-    On the CPU the best is the one with the highest measured speed-up among those whose `requires`
-    this processor meets. Other providers get a variant that was made for them, such as fp16 for
-    CUDA, or else the most faithful one: int8 graphs are made for CPUs.
+    On the CPU, the best is the one with the highest measured speedup whose `requires` this CPU
+    meets. Other providers get a variant made for them, such as fp16 for CUDA, or else the one with
+    the highest fidelity, because int8 graphs are made for CPUs.
 
     Raises:
-        InputError: no such variant, or none that suits this machine.
+        InputError: there is no such variant, or none suits this machine.
     """
     names = ", ".join(variant.name for variant in tower.variants)
     if wanted != "auto":
@@ -34,8 +34,8 @@ def ranked_variants(tower: Tower, wanted: str, provider: str) -> tuple[Variant, 
     suitable = [variant for variant in tower.variants if suits(variant, provider)]
     if not suitable:
         features = ", ".join(sorted(cpu_features())) or "unknown"
-        place = f"this processor ({features})" if provider == CPU else provider
-        raise InputError(f"variant: none of {names} suits {place}; name one to force it")
+        target = f"this CPU ({features})" if provider == CPU else provider
+        raise InputError(f"variant: none of {names} suits {target}; name one to force it")
     if provider == CPU:
         return tuple(sorted(suitable, key=lambda v: v.speedup, reverse=True))
     return tuple(
@@ -44,7 +44,7 @@ def ranked_variants(tower: Tower, wanted: str, provider: str) -> tuple[Variant, 
 
 
 def suits(variant: Variant, provider: str) -> bool:
-    """Whether the variant is made for any machine, or for this processor or provider."""
+    """Return whether the variant can run on any machine, or on this CPU or provider."""
     if not variant.padding and provider != CPU:
         return False
     here = cpu_features() if provider == CPU else {short_name(provider)}

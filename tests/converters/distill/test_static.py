@@ -211,7 +211,7 @@ def test_a_cache_that_is_something_else_is_refused(teacher, tmp_path):
     with sqlite3.connect(tmp_path / CACHE_NAME) as connection:
         connection.execute("CREATE TABLE other (x)")
     connection.close()
-    with pytest.raises(InputError, match="expected a cache of edgeembed, got another database"):
+    with pytest.raises(InputError, match="expected an edgeembed cache, got another database"):
         open_teacher(teacher, tmp_path)
 
 

@@ -110,7 +110,9 @@ def test_a_variant_without_padding_is_for_the_cpu_only(tiny, converted):
     bundle = Bundle.open(report.path)
     int8 = bundle.manifest.text_tower().variant("int8")
     assert int8 is not None
-    with pytest.raises(InputError, match=r"int8 takes no padding and runs on the CPU only.*coreml"):
+    with pytest.raises(
+        InputError, match=r"int8 does not support padding and runs on the CPU only.*coreml"
+    ):
         open_text_engine(
             EngineSpec(
                 bundle=bundle,

@@ -367,7 +367,7 @@ def test_golden_vectors_of_another_dim_are_damage(own_bundle, tmp_path):
     tiny_bundle.put_file(own_bundle, "golden.json", data)
     with (
         Encoder.load(own_bundle, variant="fp32") as encoder,
-        pytest.raises(BundleCorruptError, match="expected vectors of 16, found 8"),
+        pytest.raises(BundleCorruptError, match="expected vectors of dimension 16, found 8"),
     ):
         encoder.self_test()
 

@@ -76,7 +76,7 @@ def test_a_document_prompt_is_found_under_each_of_its_names(tmp_path, name):
 
 @pytest.mark.parametrize("inputs", ["cat", ["cat"], []])
 def test_an_unknown_prompt_names_those_there_are(encoder, inputs):
-    with pytest.raises(InputError, match=r"own \(query, document, shout\), got 'poem'"):
+    with pytest.raises(InputError, match=r"model's \(query, document, shout\), got 'poem'"):
         encoder.encode(inputs, prompt_name="poem")
     with pytest.raises(InputError, match="got 'poem'"):
         encoder.encode_iter(inputs, prompt_name="poem")
@@ -233,7 +233,7 @@ def test_awaiting_takes_every_option(encoder, inputs):
     options = {"prompt": "hey ", "truncate_dim": 8, "precision": "uint8", "chunk": True}
     found = asyncio.run(encoder.aencode(inputs, **options))
     np.testing.assert_array_equal(found, encoder.encode(inputs, **options))
-    with pytest.raises(InputError, match=r"own .query, document, shout., got 'poem'"):
+    with pytest.raises(InputError, match=r"model's .query, document, shout., got 'poem'"):
         asyncio.run(encoder.aencode(inputs, prompt_name="poem"))
 
 

@@ -147,7 +147,7 @@ def test_a_variant_that_is_wrong_here_is_passed_over(tmp_path):
     wrong = tiny_images.image_graph(-tiny_images.matrix())
     path = tiny_images.write_image_bundle(tmp_path / "b", replaced={"int8.onnx": wrong})
     with (
-        pytest.warns(UserWarning, match="variant int8.*fp32 is right"),
+        pytest.warns(UserWarning, match="variant int8.*using fp32, which passes"),
         Encoder.load(path, verify="golden") as encoder,
     ):
         assert encoder.variant == "fp32"

@@ -63,7 +63,7 @@ def test_occurrences_are_counted_and_a_word_inside_another_is_not_one(encoder):
 
 @pytest.mark.parametrize("word", ["dog", "", "runn", "CAT"])
 def test_a_word_that_is_not_there_is_an_input_error(encoder, word):
-    with pytest.raises(InputError, match="word: expected a word of the text, got"):
+    with pytest.raises(InputError, match="word: expected a word in the text, got"):
         encoder.token_vectors(TEXT).word(word)
 
 
@@ -75,7 +75,7 @@ def test_a_span_takes_every_token_that_touches_it(encoder):
 
 @pytest.mark.parametrize("span", [(3, 4), (5, 5), (0, 10_000), (-5, 0)])
 def test_a_span_without_tokens_or_outside_is_an_input_error(encoder, span):
-    with pytest.raises(InputError, match="span: expected a part of the 48 characters"):
+    with pytest.raises(InputError, match="span: expected a range within the 48 characters"):
         encoder.token_vectors(TEXT).span(*span)
 
 

@@ -62,8 +62,8 @@ def test_no_more_neighbors_than_there_are_words(static):
     ("arguments", "message"),
     [
         (([],), "got none"),
-        ((["東"],), "words of the vocabulary, got '東'"),
-        (("",), r"words of the vocabulary|at least one token"),
+        ((["東"],), "words in the vocabulary, got '東'"),
+        (("",), r"words in the vocabulary|at least one token"),
         ((["cat", 3],), "expected a text"),
         (("cat", (), 0), "k: expected 1 or more"),
         (("cat", (), True), "k: expected 1 or more"),

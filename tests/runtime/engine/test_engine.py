@@ -122,7 +122,7 @@ def test_an_unknown_variant_names_those_there_are(tower):
 def test_no_suitable_variant_is_an_error_that_says_how_to_force_one(monkeypatch, tower):
     monkeypatch.setattr(variants, "cpu_features", lambda: frozenset({"avx2"}))
     needy = replace(tower, variants=(tower.variants[1],))
-    with pytest.raises(InputError, match=r"none of int8 suits this processor \(avx2\); name one"):
+    with pytest.raises(InputError, match=r"none of int8 suits this CPU \(avx2\); name one"):
         choose_variant(needy, "auto", CPU)
 
 

@@ -109,7 +109,7 @@ def test_a_provider_that_is_not_there_is_an_error_with_the_fix(tiny_path):
 def test_a_provider_that_does_not_load_is_an_error_and_never_another_one(
     tiny_path, every_provider, recwarn
 ):
-    with pytest.raises(ProviderError, match=f"provider {CUDA}: asked for, but onnxruntime loaded"):
+    with pytest.raises(ProviderError, match=f"provider {CUDA}: requested, but onnxruntime loaded"):
         Encoder.load(tiny_path, providers=["cuda"])
 
 

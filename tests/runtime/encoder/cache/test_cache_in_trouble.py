@@ -42,7 +42,7 @@ def test_somebody_else_s_database_is_refused_and_left_alone(tmp_path):
         connection.execute("CREATE TABLE vectors (mine)")
     connection.close()
     before = path.read_bytes()
-    with pytest.raises(InputError, match="expected a cache of edgeembed, got another database"):
+    with pytest.raises(InputError, match="expected an edgeembed cache, got another database"):
         EmbeddingCache(path)
     assert path.read_bytes() == before
 
