@@ -1,7 +1,7 @@
 """onnxruntime sessions: made from checked bytes, on exactly the providers that were asked for."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -125,6 +125,28 @@ class Session:
         binding.bind_output(output)
         self._session.run_with_iobinding(binding)
         return binding.copy_outputs_to_cpu()[0]
+
+
+class ConstantSession:
+    """A session on the CPU whose constants are the caller's arrays, not bytes of the model."""
+
+    def __init__(
+        self, model: bytes, constants: Mapping[str, NDArray[Any]], *, threads: int
+    ) -> None:
+        """Load an ONNX model whose initializers, by name, are external."""
+        # onnxruntime may look at the values for as long as the session lives.
+        self._values = [ort.OrtValue.ortvalue_from_numpy(array) for array in constants.values()]
+        options = ort.SessionOptions()
+        options.log_severity_level = _ERRORS_ONLY
+        options.intra_op_num_threads = threads
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_external_initializers(list(constants), self._values)
+        self._session = ort.InferenceSession(model, options, providers=[CPU])
+
+    def run(self, feeds: Mapping[str, NDArray[Any]], outputs: Sequence[str]) -> list[NDArray[Any]]:
+        """Run the model and return the named outputs; raises what onnxruntime raises."""
+        found: list[Any] = list(self._session.run(list(outputs), dict(feeds)))
+        return found
 
 
 def _options(settings: SessionSettings) -> ort.SessionOptions:

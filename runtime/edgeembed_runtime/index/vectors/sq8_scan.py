@@ -8,6 +8,7 @@ are known for certain; the others are scored from their float32 vectors.
 import logging
 import struct
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,6 @@ _SLACK = 1e-6
 # Smaller segments are done before a second thread has woken up.
 _THREADED_BYTES = 1 << 26
 _MAX_THREADS = 4
-_ERRORS_ONLY = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,47 +109,38 @@ class _Opened:
     """A mapped, verified file and the session that multiplies with it."""
 
     def __init__(self, path: Path, sha256: str, n: int, dim: int) -> None:
-        from edgeembed_runtime._internal.ort import ort
+        # Imported late: an app that searches its own vectors only may never need onnxruntime.
+        from edgeembed_runtime.engine.session import ConstantSession
 
         with open_regular(path, sq8_bytes(n, dim)) as file:
             mapped = MappedFile(file, path)
         if sha256_of(memoryview(mapped.bytes)) != sha256:
             raise IndexCorruptError(f"{path} is damaged: its SHA-256 differs from the catalog's")
         (self.max_quantization_error,) = struct.unpack("<d", mapped.bytes[-8:])
-        sizes = [min(block_rows(dim), n - start) for start in range(0, n, block_rows(dim))]
-        names, values = _initializers(ort, mapped, sizes, dim)
-        # onnxruntime may look at the values for as long as the session lives.
-        self._values = values
-        self._outputs = [output_name(block) for block in range(len(sizes))]
-        options = ort.SessionOptions()
-        options.log_severity_level = _ERRORS_ONLY
-        threads = min(_MAX_THREADS, available_cpus()) if n * dim >= _THREADED_BYTES else 1
-        options.intra_op_num_threads = threads
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.add_external_initializers(names, values)
-        self._session = ort.InferenceSession(
-            scan_graph(dim, sizes), options, providers=["CPUExecutionProvider"]
+        block_sizes = [min(block_rows(dim), n - start) for start in range(0, n, block_rows(dim))]
+        self._outputs = [output_name(block) for block in range(len(block_sizes))]
+        self._session = ConstantSession(
+            scan_graph(dim, block_sizes),
+            _constants(mapped, block_sizes, dim),
+            threads=min(_MAX_THREADS, available_cpus()) if n * dim >= _THREADED_BYTES else 1,
         )
         # The session has its own copy, arranged for its processor: the pages may go.
         mapped.release()
 
     def multiply(self, queries: NDArray[np.uint8]) -> NDArray[np.float32]:
-        found: list[Any] = list(self._session.run(self._outputs, {QUERIES: queries}))
+        """(m, n) products of (m, dim) uint8 queries with all rows."""
+        found = self._session.run({QUERIES: queries}, self._outputs)
         return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
 
 
-def _initializers(
-    ort: Any, mapped: MappedFile, sizes: list[int], dim: int
-) -> tuple[list[str], list[Any]]:
-    n = sum(sizes)
+def _constants(mapped: MappedFile, block_sizes: Sequence[int], dim: int) -> dict[str, NDArray[Any]]:
+    n = sum(block_sizes)
     scales = np.array(mapped.array("<f4", n, offset=n * dim))  # copied, and so aligned
-    names: list[str] = []
-    values: list[Any] = []
+    constants: dict[str, NDArray[Any]] = {}
     start = 0
-    for block, rows in enumerate(sizes):
+    for block, rows in enumerate(block_sizes):
         codes = mapped.array(np.int8, rows * dim, offset=start * dim).reshape(dim, rows)
-        given = (codes, scales[start : start + rows])
-        values += [ort.OrtValue.ortvalue_from_numpy(array) for array in given]
-        names += initializer_names(block)
+        names = initializer_names(block)
+        constants |= zip(names, (codes, scales[start : start + rows]), strict=True)
         start += rows
-    return names, values
+    return constants
