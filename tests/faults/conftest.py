@@ -1,4 +1,4 @@
-"""The size of a run, and the counts at its end."""
+"""The size of a run, and what it counts."""
 
 from collections import Counter
 
@@ -21,7 +21,7 @@ def size(request):
 
 @pytest.fixture(scope="session")
 def counts(request):
-    """What was done, by name; printed at the end."""
+    """How often each thing was done; printed at the end."""
     return request.config.stash[_COUNTS]
 
 

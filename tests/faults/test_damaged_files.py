@@ -1,4 +1,4 @@
-"""Thousands of damaged files, each opened, searched and verified in a process that may die of it.
+"""Thousands of damaged files, each opened, searched and verified in a process that may die.
 
 The answer is right, or a typed error, or verify() reports the damage; a text never comes under the
 wrong key; and the process neither dies nor hangs.
@@ -29,7 +29,7 @@ HANGS_AFTER_S = 60
 
 
 class Reader:
-    """The process that uses what it has damaged."""
+    """The process that damages files and uses them."""
 
     def __init__(self, folder: Path) -> None:
         path = os.pathsep.join(entry for entry in sys.path if entry)
@@ -50,7 +50,7 @@ class Reader:
         )
 
     def outcome(self, number: int) -> dict[str, Any]:
-        """What came of a case; a death and a hang are outcomes as well."""
+        """The outcome of a case; a death or a hang is one too."""
         self._process.stdin.write(f"{number}\n")
         self._process.stdin.flush()
         assert self._process.stdout is not None

@@ -38,7 +38,7 @@ pytestmark = [needs_reports, pytest.mark.slow]
 
 @dataclass(frozen=True, kw_only=True)
 class Base:
-    """An index to fail on, and what it holds."""
+    """An index to fail on, and its contents."""
 
     path: Path
     state: State
@@ -190,7 +190,7 @@ def test_a_copy_fails_without_a_trace(name, onwards, make_base, tmp_path, size, 
 def _fail_each(
     attempt: Callable, check: Callable, source: Path, folder: Path, onwards: bool, size, counts
 ) -> int:
-    """Fail one operation after the other, until one attempt meets no fault; returns how many."""
+    """Fail each operation in turn until an attempt meets no fault; returns how many there were."""
     faults = Faults()
     for tried, number in enumerate(range(0, 100_000, size.every)):
         code = errno.ENOSPC if tried % 2 else errno.EIO

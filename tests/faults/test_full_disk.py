@@ -1,6 +1,6 @@
-"""A disk that is really full: a small file system in memory, with more and more room left on it.
+"""A disk that is really full: a small in-memory file system with more and more free space.
 
-Unlike faults that Python raises, this meets the C and C++ code of SQLite, Annoy and usearch too.
+Unlike faults raised in Python, this also reaches the C and C++ code of SQLite, Annoy and usearch.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""The harness sees what it is for: each test breaks one rule of the commit protocol."""
+"""The harness detects faults: each test breaks one rule of the commit protocol."""
 
 import dataclasses
 from types import SimpleNamespace
@@ -80,7 +80,7 @@ def test_a_catalog_that_names_files_before_they_are_written_is_caught(
 
 
 def test_a_batch_of_two_commits_is_seen_by_half(tmp_path, monkeypatch):
-    """Between its two commits an operation fails."""
+    """An operation fails between its two commits."""
     mark_dead = documents.mark_dead
 
     def commit_in_between(connection, keys, dead):

@@ -34,7 +34,7 @@ STEPS_OF_A_LIFE = 40
 
 
 class Writers:
-    """Starts writers, one after the other, and hears what they acknowledge."""
+    """Starts one writer after the other, and reads what they acknowledge."""
 
     def __init__(self) -> None:
         path = os.pathsep.join(entry for entry in sys.path if entry)
@@ -50,7 +50,7 @@ class Writers:
         self._process.communicate()
 
     def live(self, path: Path, step: int, when: "When") -> tuple[int, bool]:
-        """Let a writer live for a while.
+        """Let a writer run for a while.
 
         Returns:
             The last step that was acknowledged, and whether the writer was killed.
@@ -135,7 +135,7 @@ class Lives:
             self._begin()
 
     def _check_reader(self, held: State) -> None:
-        """One that was open all the time sees it too."""
+        """A reader that was open all the time sees it too."""
         if self._reader is None:
             self._reader = Index.open(self.path)
         self._reader.refresh()
@@ -168,6 +168,6 @@ def test_a_writer_killed_at_any_time_loses_nothing(tmp_path, writers, size, coun
 
 
 def _check_progress(lives, kills, counts):
-    """Writers that are killed before they have done anything prove nothing."""
+    """Writers that are killed before they do anything prove nothing."""
     assert lives.acknowledged > kills // 2
     counts["steps acknowledged by writers before they were killed"] += lives.acknowledged

@@ -1,4 +1,4 @@
-"""Memory that runs out in the middle: an error, a sound index, and the next try succeeds."""
+"""Memory runs out in the middle: an error, a sound index, and the next attempt succeeds."""
 
 import os
 import pickle

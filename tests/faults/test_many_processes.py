@@ -1,4 +1,4 @@
-"""Rival writers and many readers, each a process of its own, at one index."""
+"""Rival writers and many readers, each in its own process, on one index."""
 
 import json
 import os

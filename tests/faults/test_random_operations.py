@@ -1,4 +1,4 @@
-"""Random operations against a dict: a writer, a reader, copies and the dict never disagree."""
+"""Random operations: a writer, a reader, copies, and a dict as the model never disagree."""
 
 import shutil
 import tempfile
@@ -34,7 +34,7 @@ TEXT = st.one_of(
 
 
 class Operations(RuleBasedStateMachine):
-    """What was written, as a dict, beside the index."""
+    """An index, and a dict of what was written to it."""
 
     @initialize()
     def create(self):
@@ -113,7 +113,7 @@ class Operations(RuleBasedStateMachine):
 
     @rule()
     def read_without_refresh(self):
-        """One generation until refresh(), or until its rows were purged; then the newest."""
+        """A reader stays at one generation until refresh(), or until it is purged; then the newest."""
         found = contents(self.reader)
         if not same(found, self.seen):
             assert same(found, self.held)

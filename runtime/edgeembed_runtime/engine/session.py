@@ -172,6 +172,28 @@ def opened_once(open_session: OpenSession) -> OpenSession:
     return open_or_recall
 
 
+class ConstantSession:
+    """A session on the CPU whose constants are the caller's arrays, not bytes of the model."""
+
+    def __init__(
+        self, model: bytes, constants: Mapping[str, NDArray[Any]], *, threads: int
+    ) -> None:
+        """Load an ONNX model whose initializers, by name, are external."""
+        # onnxruntime may look at the values for as long as the session lives.
+        self._values = [ort.OrtValue.ortvalue_from_numpy(array) for array in constants.values()]
+        options = ort.SessionOptions()
+        options.log_severity_level = _ERRORS_ONLY
+        options.intra_op_num_threads = threads
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_external_initializers(list(constants), self._values)
+        self._session = ort.InferenceSession(model, options, providers=[CPU])
+
+    def run(self, feeds: Mapping[str, NDArray[Any]], outputs: Sequence[str]) -> list[NDArray[Any]]:
+        """Run the model and return the named outputs; raises what onnxruntime raises."""
+        found: list[Any] = list(self._session.run(list(outputs), dict(feeds)))
+        return found
+
+
 def _options(settings: SessionSettings) -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.intra_op_num_threads = settings.threads

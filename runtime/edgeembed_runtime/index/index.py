@@ -1,4 +1,4 @@
-"""The Index: documents and their vectors, found by meaning, word or key."""
+"""The Index: documents and their vectors, found by meaning, by word, or by key."""
 
 import contextlib
 import os
@@ -49,14 +49,14 @@ from edgeembed_runtime.index.write.writer import Writer
 
 T = TypeVar("T")
 _DEFAULTS = IndexSettings()
-# A search starts again when a compaction has purged its generation. Each time the index has moved
-# on, so more than a few times means a writer that compacts without end.
+# A read starts again if a compaction has purged its generation. Each time the index has moved on,
+# so more than a few times means a writer that compacts without end.
 _ATTEMPTS = 10
 
 
 @public
 class Index:
-    """An index directory, opened. Safe to use from many threads; close it, or use `with`."""
+    """An open index directory. Many threads may use it at once; close it, or use `with`."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Index:
                 check_fits(encoder, dim=self._catalog.dim, space=self._catalog.space)
             self._snapshot: Snapshot | None = None
             if writable:
-                # After the checks above, so that no lock file appears in a foreign folder.
+                # After the checks above, so that no lock file is created in a foreign folder.
                 lock = WriterLock(self.path, lock_timeout_s)
                 opened.callback(lock.release)
                 self._writer = Writer(self.path, self._catalog, lock, settings, self._current)
@@ -104,20 +104,20 @@ class Index:
         lock_timeout_s: float = 0.1,
         settings: IndexSettings = _DEFAULTS,
     ) -> "Index":
-        """Make an empty index in a new or empty directory and open it for writing.
+        """Create an empty index in a new or empty directory, and open it for writing.
 
         Args:
-            path: the directory; made with mode 0700 if it is missing.
+            path: the directory; created with mode 0700 if it is missing.
             encoder: encodes documents and queries; its dim and space become the index's.
-            dim: instead of an encoder, the length of one's own vectors, 1 to 8192.
-            space: a name for the space of one's own vectors.
-            info: texts by name that the index keeps for its maker, such as where the bundle is.
+            dim: without an encoder, the dimension of your own vectors, 1 to 8192.
+            space: without an encoder, a name for the space of your vectors.
+            info: named texts that the index keeps, such as where the bundle is.
             lock_timeout_s: how long to wait for another writer, in seconds.
-            settings: when to seal, and how.
+            settings: when to seal, and which approximate search to build.
 
         Raises:
             IndexExistsError: an index or other files are there.
-            InputError: no usable dim, or an encoder whose vectors are not compared by cosine.
+            InputError: no usable dim, or an encoder that is not compared by cosine.
             StorageError: the file system refused.
         """
         allowed_backends(settings)
@@ -152,7 +152,7 @@ class Index:
             space: see dim.
             info: see dim.
             lock_timeout_s: how long to wait for another writer, in seconds.
-            settings: when to seal, and how.
+            settings: when to seal, and which approximate search to build.
 
         Raises:
             IndexNotFoundError, IndexCorruptError, IndexVersionError: it cannot be opened.
@@ -187,17 +187,17 @@ class Index:
 
     @property
     def space(self) -> str:
-        """The fingerprint of the vectors' space; "" for one's own vectors without a name."""
+        """The fingerprint of the vector space; "" for vectors of your own without a name."""
         return self._catalog.space
 
     @property
     def info(self) -> Mapping[str, str]:
-        """What the index was given to keep when it was made."""
+        """The named texts that the index was created with."""
         return MappingProxyType(self._catalog.info)
 
     @property
     def generation(self) -> int:
-        """The commit that this object sees; each commit counts one up."""
+        """The number of the commit that this object sees."""
         return self._current().generation
 
     def upsert(
@@ -210,21 +210,21 @@ class Index:
         delete: Iterable[str] = (),
         notes: Mapping[str, str | None] | None = None,
     ) -> None:
-        """Insert or replace documents, all of them in one durable commit or none.
+        """Insert or replace documents in one durable commit, all of them or none.
 
         Args:
-            keys: n texts of 1 to 1024 characters; of a key that occurs twice, the last entry wins.
+            keys: n texts of 1 to 1024 characters; if a key occurs twice, the last entry wins.
             documents: n texts, or None.
-            vectors: (n, dim) numbers of any length but zero; None encodes the documents.
+            vectors: (n, dim) vectors of any length but zero; None encodes the documents.
             metadatas: n dicts of JSON values (or None each), or None.
-            delete: keys of documents that leave in the same commit, unless they are in `keys`.
-            notes: texts by name to keep from the same commit on, None to drop one; see notes().
+            delete: keys to delete in the same commit, unless they are in `keys`.
+            notes: named texts to write in the same commit, None to remove one; see notes().
 
         Raises:
             InputError: an argument cannot be used; nothing was written.
             IndexReadOnlyError: opened with mode "r", or closed.
-            StorageError: the file system refused; nothing was committed, or, as the message then
-                says, everything was and a power cut could still undo it.
+            StorageError: the file system refused, and nothing was committed; or, as the message
+                then says, everything was, but a power cut could still undo it.
         """
         writer = self._require_writer()
         batch = make_batch(keys, documents, vectors, metadatas, dim=self.dim, encoder=self._encoder)
@@ -246,7 +246,7 @@ class Index:
         """Read documents by key, in the order of the keys; None where there is none.
 
         Raises:
-            InputError: a key is not a key.
+            InputError: a key is invalid.
             IndexCorruptError: a document's checksum does not match.
         """
         wanted = check_keys([keys] if isinstance(keys, str) else keys)
@@ -256,7 +256,7 @@ class Index:
         """Read the stored vectors of documents, in the order of the keys: (n, dim), unit length.
 
         Raises:
-            InputError: a key is not a key, or there is no such document.
+            InputError: a key is invalid, or not in the index.
         """
         wanted = check_keys([keys] if isinstance(keys, str) else keys)
         return self._at_current(lambda snapshot: vectors_of(wanted, snapshot, self._catalog))
@@ -268,12 +268,12 @@ class Index:
         return self._current().documents
 
     def notes(self) -> dict[str, str]:
-        """The texts by name that upsert() was given to keep, as of the newest generation."""
+        """The named texts that upsert() wrote, as of the newest generation."""
         with self._catalog.reading() as connection:
             return read_notes(connection)
 
     def keys(self, prefix: str = "") -> Iterator[str]:
-        """The keys that start with `prefix`, in the order in which they were last written."""
+        """The keys that start with `prefix`, in the order of their last write."""
         return iter(self._at_current(lambda snapshot: keys_of(prefix, snapshot, self._catalog)))
 
     def batches(
@@ -282,13 +282,13 @@ class Index:
         """All documents of one generation with their vectors, in the order of writing.
 
         Args:
-            size: how many at a time, at least 1.
+            size: documents per batch, at least 1.
             where: a filter on metadata, as in search.
 
         Raises:
             InputError: an argument cannot be used.
             IndexCorruptError: a document is damaged.
-            SearchIndexError: the index was compacted meanwhile: read it again.
+            SearchIndexError: the index was compacted meanwhile; read it again.
         """
         condition = None if where is None else compile_where(where)
         return read_batches(self._current(), self._catalog, condition, check_k(size, what="size"))
@@ -309,19 +309,19 @@ class Index:
 
         Args:
             query: a text, or a (dim,) vector.
-            k: at least 1; fewer hits come back only where fewer documents match, or score enough.
+            k: at least 1; fewer hits only if fewer documents match or reach min_score.
             where: a filter on metadata; see docs/reference/index-format.md.
             mode: dense (cosine), keyword (BM25) or hybrid (both, fused by rank).
-            exact: never search approximately; then the hits are the true neighbors.
-            exclude: keys that may not be found.
+            exact: never search approximately: the hits are the true neighbors.
+            exclude: keys to leave out.
             min_score: leave out hits below it; see Hit for what a score is in each mode.
-            distinct: a field of the metadata; of hits that share its value the best is kept, such
-                as the best passage of every file with distinct="source".
+            distinct: a metadata field; of hits that share its value only the best stays, such as
+                the best passage of every file with distinct="source".
 
         Raises:
             InputError: an argument cannot be used.
             IndexReadOnlyError: closed.
-            IndexCorruptError: a found document is damaged.
+            IndexCorruptError: a document that was found is damaged.
         """
         options = check_options(k, where, mode, exact, exclude, min_score, distinct)
         queries = check_query(query, self._encoder, dim=self.dim, mode=options.mode)
@@ -339,7 +339,7 @@ class Index:
         min_score: float | None = None,
         distinct: str | None = None,
     ) -> list[list[Hit]]:
-        """Search for n texts, encoded in one call, or (n, dim) vectors; see search."""
+        """Search for n texts, encoded in one call, or for (n, dim) vectors; see search."""
         options = check_options(k, where, mode, exact, exclude, min_score, distinct)
         prepared = check_queries(queries, self._encoder, dim=self.dim, mode=options.mode)
         return self._search(prepared, options)
@@ -355,22 +355,22 @@ class Index:
         exclude: Iterable[str] = (),
         min_score: float | None = None,
     ) -> list[Hit]:
-        """Find the k documents most like some that are liked, and least like others.
+        """Find the k documents most similar to some documents, and least to others.
 
-        They are near to the mean of the liked documents' vectors less the mean of the others'
-        (Rocchio, 1971, with equal weights). Documents that are named are never found.
+        The query is the mean of the positive vectors minus the mean of the negative ones (Rocchio,
+        1971, with equal weights). The named documents themselves are never found.
 
         Args:
-            positive: keys of documents that are liked, at least one.
-            negative: keys of documents that are not.
-            k: as in search, and so are the others.
+            positive: keys of liked documents, at least one.
+            negative: keys of disliked documents.
+            k: as in search, like all that follow.
             where: a filter on metadata.
             exact: never search approximately.
-            exclude: keys that may not be found either.
+            exclude: more keys to leave out.
             min_score: leave out hits below it.
 
         Raises:
-            InputError: see search; or a key is not in the index, or likes and dislikes cancel out.
+            InputError: see search; or a key is not in the index, or the two means cancel out.
         """
         liked, disliked = listed_keys(positive), listed_keys(negative)
         query = direction_between(self.vectors(liked), self.vectors(disliked))
@@ -393,7 +393,7 @@ class Index:
             self._snapshot = self._load(self._snapshot)
 
     def compact(self) -> None:
-        """Rewrite everything into one segment and remove deleted and replaced rows for good.
+        """Rewrite everything as one segment, without deleted and replaced rows.
 
         Raises:
             IndexReadOnlyError: opened with mode "r", or closed.
@@ -402,7 +402,7 @@ class Index:
         self._require_writer().compact()
 
     def verify(self, full: bool = True) -> VerifyReport:
-        """Look for damage, which the report lists; `full` also reads every byte."""
+        """Look for damage and list it; `full` reads every byte."""
         self._require_open()
         return verify_index(self.path, self._catalog, full=full)
 
@@ -427,12 +427,12 @@ class Index:
         *,
         encoder: IndexEncoder | None = None,
     ) -> RepairReport:
-        """Save what can be saved of a damaged index into a new one; the damaged one is only read.
+        """Save what can be saved of a damaged index to a new one; the damaged one is only read.
 
         Args:
-            path: the damaged index; nobody should write to it meanwhile.
+            path: the damaged index; nothing should write to it meanwhile.
             dst: where the new one goes.
-            encoder: makes vectors anew of documents whose vectors are damaged.
+            encoder: encodes documents again whose vectors are damaged.
 
         Raises:
             IndexExistsError: `dst` holds an index or other files.
@@ -452,7 +452,7 @@ class Index:
         return report
 
     def close(self) -> None:
-        """Release files and the writer lock; a second call does nothing."""
+        """Release the files and the writer lock; a second call does nothing."""
         if self._writer is not None:
             self._writer.close()
         else:

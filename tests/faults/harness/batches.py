@@ -47,7 +47,7 @@ def written(state: State, number: int) -> State:
 
 
 def deleted_keys(number: int) -> list[str]:
-    """Most keys of a batch, so that a few deletions are worth a purge."""
+    """Most keys of a batch: after a few such deletions a purge is due."""
     return [f"{number}:{i}" for i in range(ROWS - 2)]
 
 
@@ -88,7 +88,7 @@ def compact_step() -> Step:
 
 
 def steps(count: int) -> list[Step]:
-    """A life of an index: batches, deletions of every third batch, now and then a compaction."""
+    """The life of an index: batches, deletions after every third, and a compaction now and then."""
     found: list[Step] = []
     for number in range(count):
         found.append(upsert_step(number))

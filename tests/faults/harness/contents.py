@@ -1,4 +1,4 @@
-"""What an index holds, and whether it is sound: the same questions after every fault."""
+"""What an index holds, and whether it is sound: the same checks after every fault."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Document:
     text: str | None
     metadata: Mapping[str, Any] | None
     vector: bytes
-    """Of unit length, float32."""
+    """float32, unit length."""
 
 
 State = dict[str, Document]
@@ -39,7 +39,7 @@ def contents(index: Index) -> State:
 
 
 def same(left: State, right: State) -> bool:
-    """Equal, and in the same order."""
+    """Whether two states are equal, in the same order."""
     return list(left.items()) == list(right.items())
 
 
@@ -56,7 +56,7 @@ def assert_answers(index: Index, state: State) -> None:
 
 
 def assert_sound(path: Path, allowed: Sequence[State]) -> State:
-    """Open an index afresh: it is undamaged and holds exactly one of some states."""
+    """Open an index afresh: it is sound and holds exactly one of some states."""
     with Index.open(path) as index:
         held = contents(index)
         report = index.verify()
@@ -67,7 +67,7 @@ def assert_sound(path: Path, allowed: Sequence[State]) -> State:
 
 
 def assert_writable(path: Path) -> None:
-    """The next writer gets the lock, and nothing but what the catalog names is left."""
+    """The next writer gets the lock, and only what the catalog names is left."""
     with Index.open(path, mode="rw", lock_timeout_s=0) as index:
         named = sum(2 for _ in index.stats().segments)
         files = [p for p in (path / "seg").iterdir() if p.suffix in (".f32", ".ids")]

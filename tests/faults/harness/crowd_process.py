@@ -1,4 +1,4 @@
-"""One of many processes at one index: a writer among rivals, or a reader that believes nothing.
+"""One of many processes on an index: a writer among rivals, or a reader that trusts nothing.
 
 Run as: python -m faults.harness.crowd_process ROLE PATH NAME SECONDS. Its last line of output
 is JSON: how much it did, or what it found wrong.
@@ -63,7 +63,7 @@ def write(path: Path, name: str, until: float) -> dict:
 
 
 def read(path: Path, name: str, until: float) -> dict:
-    """Look again and again; returns how often, and how many generations were seen."""
+    """Read again and again; returns how often, and how many generations were seen."""
     chance = random.Random(name)
     looks = generations = 0
     with Index.open(path) as index:

@@ -1,4 +1,4 @@
-"""A process that damages files, uses them, and says what came of it; it may well die of it.
+"""A process that damages files, uses them, and reports the outcome; it may die.
 
 Each line it reads is the number of a case, and each line it writes the outcome of one, as JSON.
 
@@ -49,7 +49,7 @@ def main(folder: Path, seed: str) -> None:
 
 
 def _damage(work: Path, bases: list[Path], chance: random.Random) -> str:
-    """Damage one file, or exchange two; says which and how."""
+    """Damage a file, or swap two; returns which and how."""
     files = [work / "edgeembed.sqlite3", *sorted((work / "seg").iterdir())]
     file = chance.choice([files[0], *files])
     kind = chance.random()
@@ -94,7 +94,7 @@ def _outcome(work: Path, truth: dict, what: str, number: int) -> dict[str, str]:
 
 
 def _read(work: Path, truth: dict, *, trusted: bool) -> str:
-    """Ask everything. With `trusted`, hashes were forged: answers may be wrong, texts may not."""
+    """Run every query. With `trusted`, hashes were forged: answers may be wrong, texts may not."""
     try:
         with Index.open(work) as index:
             sound = index.verify().ok
@@ -128,7 +128,7 @@ def _answers(path: Path) -> dict:
 
 
 def _asked(index: Index) -> dict:
-    """Every kind of question; a typed error is an answer, the wrong text to a key is not."""
+    """Every kind of query; a typed error is a valid answer, the wrong text for a key is not."""
     keys = [str(i) for i in range(250)]
     questions = {
         "the number of documents": lambda: len(index),

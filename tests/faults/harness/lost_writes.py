@@ -1,4 +1,4 @@
-"""A disk that may lose what was not synced: what a power cut can leave behind.
+"""A disk that may lose unsynced changes: what a power cut can leave behind.
 
 It holds files and folders as they are after every operation that was reported, and apart from that
 what of them is durable. A file's writes are durable after a sync of the file, the names in a folder

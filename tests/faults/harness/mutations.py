@@ -9,7 +9,7 @@ _WORDS = (0, 1, 2, 10, 149, 150, 255, 2**15, 2**31 - 1, 2**31, 2**32 - 1)
 
 
 def flipped(data: bytearray, chance: random.Random) -> None:
-    """A few bits are others, of any bytes or of neighbors."""
+    """Flip a few bits, anywhere or close together."""
     start = chance.randrange(len(data))
     near = chance.random() < 0.5
     for _ in range(chance.randint(1, 8)):
@@ -18,18 +18,18 @@ def flipped(data: bytearray, chance: random.Random) -> None:
 
 
 def one_bit(data: bytearray, chance: random.Random) -> None:
-    """One bit is another."""
+    """Flip one bit."""
     data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
 
 
 def other_byte(data: bytearray, chance: random.Random) -> None:
-    """A byte is a little more or less: a count, a length, a key that is another."""
+    """Change a byte by a little: a count, a length, a key."""
     at = chance.randrange(len(data))
     data[at] = (data[at] + chance.choice((-2, -1, 1, 2))) % 256
 
 
 def other_word(data: bytearray, chance: random.Random) -> None:
-    """32 bits that programs take for a count or a position."""
+    """Overwrite 32 bits with what looks like a count or a position."""
     for _ in range(chance.randint(1, 3)):
         at = chance.randrange(0, max(1, len(data) - 4), 4 if chance.random() < 0.8 else 1)
         word = chance.choice((*_WORDS, chance.randrange(400), chance.getrandbits(32)))
@@ -37,26 +37,26 @@ def other_word(data: bytearray, chance: random.Random) -> None:
 
 
 def shorter(data: bytearray, chance: random.Random) -> None:
-    """The end is missing: anything, or a whole number of sectors is left."""
+    """Cut the end off, anywhere or at a sector."""
     size = chance.randrange(len(data))
     del data[size if chance.random() < 0.5 else size // _SECTOR * _SECTOR :]
 
 
 def longer(data: bytearray, chance: random.Random) -> None:
-    """Something follows: zeros, noise or a part of itself."""
+    """Append zeros, noise, or a part of the file."""
     size = chance.randint(1, _PAGE)
     data += chance.choice((bytes(size), chance.randbytes(size), bytes(data[:size])))
 
 
 def zeroed(data: bytearray, chance: random.Random) -> None:
-    """A sector, a page or some bytes are zero."""
+    """Zero a sector, a page, or some bytes."""
     size = min(len(data), chance.choice((_SECTOR, _PAGE, chance.randint(1, 64))))
     at = chance.randrange(0, len(data), size)
     data[at : at + size] = bytes(len(data[at : at + size]))
 
 
 def spliced(data: bytearray, chance: random.Random) -> None:
-    """A part of the file stands at another place too."""
+    """Copy a part of the file to another place in it."""
     size = min(len(data), chance.choice((_SECTOR, _PAGE, chance.randint(1, 64))))
     source = chance.randrange(0, len(data) - size + 1)
     target = chance.randrange(0, len(data) - size + 1)
@@ -81,7 +81,7 @@ KINDS: Sequence[Callable[[bytearray, random.Random], None]] = (
 
 
 def damaged(data: bytes, chance: random.Random) -> bytes:
-    """A damaged copy; it may happen to be equal."""
+    """A damaged copy, which may happen to be equal."""
     changed = bytearray(data)
     if changed:
         chance.choice(KINDS)(changed, chance)

@@ -1,4 +1,4 @@
-"""What a process does to files, one step at a time, and who is told before each step."""
+"""File operations of a process, one at a time, with an observer called before each."""
 
 import errno
 import os
@@ -26,11 +26,11 @@ class Operation:
     data: bytes = b""
     """Of a write."""
     unheeded: bool = False
-    """Whether the caller ignores that it fails: it cannot be made to fail then."""
+    """Whether the caller ignores failures, so that it cannot be made to fail."""
 
 
 Observer = Callable[[Operation], None]
-"""Told of every operation before it happens; an OSError it raises is what the caller gets."""
+"""Called before every operation; an OSError that it raises reaches the caller."""
 
 
 class Faults:

@@ -1,4 +1,4 @@
-"""An index whose power may fail at any time, and what of it must be left then."""
+"""Power cuts at any time during the life of an index, and what must survive them."""
 
 import contextlib
 import dataclasses
@@ -21,7 +21,7 @@ SEED = 5
 
 
 class Life:
-    """Follows an index through its steps, and what a power cut may leave of it at any time."""
+    """Follows an index through its steps, and checks what a power cut could leave at any time."""
 
     def __init__(self, folder: Path, size: Size, counts: Counter) -> None:
         self.root = folder / "disk"
@@ -39,7 +39,7 @@ class Life:
         self._problem: BaseException | None = None
 
     def play(self, todo: Sequence[Step]) -> None:
-        """Make an index, take the steps, back it up; raise what a power cut would have broken."""
+        """Create an index, take the steps, back it up; raise what a power cut would have broken."""
         state: State = {}
         with watching(self.root, self.cut_before):
             with Index.create(self.path, dim=DIM, settings=SETTINGS) as index:
@@ -58,13 +58,13 @@ class Life:
         return after
 
     def settle(self) -> None:
-        """Raise what was found meanwhile, and look for the last time."""
+        """Raise what was found meanwhile, and check once more."""
         if self._problem is not None:
             raise self._problem
         self.look()
 
     def cut_before(self, operation: Operation) -> None:
-        """An observer that, before every so-manieth operation, looks at what a cut would leave."""
+        """An observer that, before every n-th operation, checks what a power cut would leave."""
         if self._looking or self._problem is not None:
             return
         if self._seen % self._size.lost_every == 0:
@@ -103,12 +103,12 @@ class Life:
 
 
 def fail_and_cut(life: Life, number: int) -> bool:
-    """Let one operation of a compaction fail, then the power; says whether there was one."""
+    """Fail one operation of a compaction, then the power; returns whether there was one."""
     return _fail(life, life.disk, number, None)
 
 
 def fail_each_folder_sync(folder: Path, size: Size, counts: Counter) -> int:
-    """Let one sync of a folder fail, and then the power before any later operation; how many."""
+    """Fail one sync of a folder, then the power before any later operation; returns how many."""
     dense = dataclasses.replace(
         size, lost_every=max(1, size.lost_every // 3), lost_states=2 * size.lost_states
     )

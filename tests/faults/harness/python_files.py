@@ -1,4 +1,4 @@
-"""Reports what Python does to files: patched at os and io, below everything that calls them."""
+"""Reports file operations of Python, by patching os and io."""
 
 import contextlib
 import io
@@ -15,7 +15,7 @@ _WRITING = set("wxa+")
 
 @contextlib.contextmanager
 def python_reports(root: Path, observer: Observer) -> Generator[None]:
-    """Tell the observer of everything that Python does to files below a folder."""
+    """Tell the observer of all file operations of Python below a folder."""
     files = _Files(root, observer)
     with contextlib.ExitStack() as stack:
         for name in ("open", "fsync", "rename", "replace", "unlink", "rmdir", "mkdir"):
@@ -25,7 +25,7 @@ def python_reports(root: Path, observer: Observer) -> Generator[None]:
 
 
 class _Files:
-    """The functions of os, each with the real one behind it."""
+    """Patched functions of os, each calling the real one."""
 
     def __init__(self, root: Path, observer: Observer) -> None:
         self._root = root

@@ -30,9 +30,9 @@ def write_sealed(folder: Path) -> list[Path]:
             recall_floor=0.5,
             build_parameter=5 if backend == "annoy" else None,
         )
-        # Segments this small have no codes otherwise.
+        # Segments this small have no SQ8 file otherwise.
         with (
-            patch("edgeembed_runtime.index.segments.segment_writer._CODED_ROWS", 16),
+            patch("edgeembed_runtime.index.segments.segment_writer._MIN_SQ8_ROWS", 16),
             Index.create(path, dim=DIM, settings=settings) as index,
         ):
             _write(index, range(N))

@@ -1,4 +1,4 @@
-"""How much of everything one run does."""
+"""How much a run does."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,13 @@ class Size:
     """Numbers of cases."""
 
     every: int
-    """Of the operations that can fail, every how-many-th does."""
+    """Every n-th operation that can fail does."""
     kills_at: int
     """Kills at a chosen operation."""
     kills_after: int
     """Kills after a random time."""
     lost_every: int
-    """After every how-many-th operation the power fails."""
+    """The power fails after every n-th operation."""
     lost_states: int
     """Random states after each power failure, besides all lost and all kept."""
     fuzzed: int
@@ -23,7 +23,7 @@ class Size:
     """Of random operations."""
     examples_steps: int
     crowd_seconds: float
-    """How long many processes work at one index."""
+    """Seconds that many processes work on one index."""
     crowd_readers: int
     memory_steps: int
     """Limits of memory, for each operation."""

@@ -1,4 +1,4 @@
-"""Reports what SQLite does to files: a VFS of ours in front of SQLite's own.
+"""Reports file operations of SQLite, by a VFS in front of SQLite's own.
 
 A VFS is SQLite's door to the operating system. Ours is a copy of the one for Unix whose writes,
 truncations, syncs, creations and removals report first and then go on to the real ones, so that
@@ -97,7 +97,7 @@ def sqlite_reports(root: Path, observer: Observer) -> Generator[None]:
 
 
 class _Reporter:
-    """Our VFS. It keeps every C object alive that SQLite may call."""
+    """Our VFS, which keeps every C object alive that SQLite may call."""
 
     def __init__(self, real, root: Path, observer: Observer) -> None:
         self._real = real

@@ -1,4 +1,4 @@
-"""Both reports together: everything that an index does to files."""
+"""All file operations of an index: those of Python and those of SQLite."""
 
 import contextlib
 from collections.abc import Generator

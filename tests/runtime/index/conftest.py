@@ -1,4 +1,4 @@
-"""Vectors and encoders for the tests of the index."""
+"""Vectors and encoders for the index tests."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ def _vectors(n, dim=16, seed=0):
 
 @dataclass
 class FakeEncoder:
-    """Hashes characters into a vector: deterministic, and equal texts are equal vectors."""
+    """Hashes characters to a vector: deterministic, equal texts get equal vectors."""
 
     dim: int = 16
     space: str = "fake-1"
@@ -66,7 +66,7 @@ def brute_force():
 
 @pytest.fixture
 def start_python():
-    """Start a child Python that finds the same packages."""
+    """Start a child Python with the same import path."""
 
     def start(code, *args):
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}

@@ -1,4 +1,4 @@
-"""ANN backends of somebody else: registered, used, missing, and lying. No answer is ever wrong."""
+"""Third-party ANN backends: registered, used, missing, and lying. No answer is ever wrong."""
 
 import logging
 import shutil
@@ -165,7 +165,7 @@ def test_it_is_not_built_where_it_does_not_fit_or_is_not_available(tmp_path, vec
 
 @pytest.fixture
 def built(tmp_path, vectors):
-    """An index with a segment of a backend, which is then not registered any more."""
+    """An index with a segment of a backend that is no longer registered."""
     register_ann_backend(Toy())
     fill(tmp_path / "i", vectors(N), settings()).close()
     del registry._backends["toy"]
@@ -309,7 +309,7 @@ class TooFew(ToyScan):
 
 
 def answering(change):
-    """A backend whose queries find what is right, and then change it."""
+    """Members of a backend whose right answers are then changed."""
 
     class Changed(ToyScan):
         def query(self, vector, count, effort):

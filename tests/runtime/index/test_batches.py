@@ -1,4 +1,4 @@
-"""Reading an index from end to end."""
+"""Reading a whole index in batches."""
 
 import numpy as np
 import pytest

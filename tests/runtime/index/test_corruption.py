@@ -1,4 +1,4 @@
-"""Damaged, foreign and hostile files give typed errors: never a crash, never a wrong text."""
+"""Damaged, foreign and hostile files give typed errors: never a crash, never the wrong text."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""What a crash, a full disk or a second writer may and may not do."""
+"""What a crash, a full disk, or a second writer can and cannot do."""
 
 import errno
 import sqlite3

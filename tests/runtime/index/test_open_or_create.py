@@ -1,4 +1,4 @@
-"""Index.open(mode="a"): opens an index, or creates it where nothing is; never anything else."""
+"""Index.open(mode="a") opens an index or creates it where nothing is, and touches nothing else."""
 
 import sqlite3
 import threading
@@ -185,7 +185,7 @@ def test_one_who_comes_while_it_is_created_waits_for_the_lock(tmp_path):
 
 
 def test_one_who_comes_too_late_to_create_it_opens_it(tmp_path, monkeypatch):
-    """Two find nothing; the other is done before this one has the lock."""
+    """Both find nothing; the other has finished when this one gets the lock."""
     path = tmp_path / "i"
     real = WriterLock.__init__
 

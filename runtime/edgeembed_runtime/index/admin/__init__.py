@@ -1,1 +1,1 @@
-"""Looking after an index: statistics, scans, backup, verification, repair."""
+"""Maintenance of an index: statistics, full scans, backup, verification, repair."""

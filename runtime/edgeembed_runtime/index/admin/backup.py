@@ -1,4 +1,4 @@
-"""A copy of a live index that is itself a sound index."""
+"""Copies a live index to a new one."""
 
 from pathlib import Path
 
@@ -11,10 +11,10 @@ _ATTEMPTS = 5
 
 
 def copy_index(directory: Path, catalog: Catalog, target: Path) -> None:
-    """Copy one generation to a new directory, which appears whole or not at all.
+    """Copy one generation to a new directory, which appears as a whole or not at all.
 
-    No lock is held while files are copied. A writer elsewhere may merge a file away meanwhile;
-    then the copy starts again from the new generation.
+    No lock is held while files are copied. If a writer elsewhere merges a file away meanwhile, the
+    copy starts again from the new generation.
 
     Raises:
         IndexExistsError: `target` exists.

@@ -1,4 +1,4 @@
-"""A sound index from what is left of a damaged one; the damaged one is only read."""
+"""Writes a sound index from what is left of a damaged one, which is only read."""
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
@@ -24,20 +24,20 @@ _BATCH = 1024
 @public
 @dataclass(frozen=True, kw_only=True)
 class RepairReport:
-    """What became of the documents of a damaged index, by key where they are not as they were."""
+    """What became of the documents of a damaged index, by key unless they are intact."""
 
     intact: int
     encoded: Sequence[str]
-    """Whose vectors were damaged, and made anew from their texts."""
+    """Their vectors were damaged, and were encoded again from the texts."""
     approximate: Sequence[str]
-    """Whose vectors were damaged, and are now those of their 8-bit codes, or as they were found."""
+    """Their vectors were damaged, and now come from SQ8, or stay as they were found."""
     lost: Sequence[str]
-    """Whose text was damaged, or whose vector was and could not be made anew."""
+    """Their texts were damaged, or their vectors were and could not be restored."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Repaired:
-    """Documents to write, and how each got its vector."""
+    """Documents to write, and where their vectors come from."""
 
     batch: Batch
     encoded: Sequence[str]
@@ -46,7 +46,7 @@ class Repaired:
 
 
 def repair(parts: Iterable[Repaired], write: Callable[[Batch], None]) -> RepairReport:
-    """Write what was saved and say what became of it."""
+    """Write what was saved, and report on it."""
     intact = 0
     encoded: list[str] = []
     approximate: list[str] = []
@@ -77,7 +77,9 @@ def read_damaged(
         tail = sound_tail(connection, catalog.dim)
         every = np.ones(tail.ids.size, np.bool_)
         parts.append(
-            Salvaged(ids=tail.ids, vectors=tail.vectors, exact=every, near=np.zeros_like(every))
+            Salvaged(
+                ids=tail.ids, vectors=tail.vectors, exact=every, approximate=np.zeros_like(every)
+            )
         )
         rows = iterate_rows(connection, generation)
         while some := list(islice(rows, _BATCH)):
@@ -91,13 +93,14 @@ def _repaired(
     docids = np.array([row.docid for row in readable], np.int64)
     dim = parts[-1].vectors.shape[1]
     vectors = np.zeros((len(readable), dim), np.float32)
-    exact, near = np.zeros(len(readable), np.bool_), np.zeros(len(readable), np.bool_)
+    exact, approximate = np.zeros(len(readable), np.bool_), np.zeros(len(readable), np.bool_)
     for part in parts:
         here = np.flatnonzero(np.isin(docids, part.ids))
         at = np.searchsorted(part.ids, docids[here])
-        vectors[here], exact[here], near[here] = part.vectors[at], part.exact[at], part.near[at]
+        vectors[here] = part.vectors[at]
+        exact[here], approximate[here] = part.exact[at], part.approximate[at]
     encoded = _encode(readable, ~exact, encoder, vectors)
-    kept = np.flatnonzero(exact | near | encoded)
+    kept = np.flatnonzero(exact | approximate | encoded)
     return Repaired(
         batch=Batch(
             keys=[readable[i].key for i in kept],
@@ -106,9 +109,9 @@ def _repaired(
             vectors=vectors[kept],
         ),
         encoded=[readable[i].key for i in np.flatnonzero(encoded)],
-        approximate=[readable[i].key for i in np.flatnonzero(near & ~encoded)],
+        approximate=[readable[i].key for i in np.flatnonzero(approximate & ~encoded)],
         lost=[row.key for row in rows if not row.is_sound()]
-        + [readable[i].key for i in np.flatnonzero(~(exact | near | encoded))],
+        + [readable[i].key for i in np.flatnonzero(~(exact | approximate | encoded))],
     )
 
 
@@ -118,7 +121,7 @@ def _encode(
     encoder: IndexEncoder | None,
     vectors: NDArray[np.float32],
 ) -> NDArray[np.bool_]:
-    """Put vectors of texts in place where wanted and possible; says where."""
+    """Encode texts into `vectors` where wanted and possible; returns where."""
     done = np.zeros(len(rows), np.bool_)
     texts = {i: rows[i].text for i in np.flatnonzero(wanted).tolist()}
     known = {i: text for i, text in texts.items() if text is not None}

@@ -1,4 +1,4 @@
-"""Reading an index from end to end: documents and vectors of one generation."""
+"""Reads all documents and vectors of one generation, batch by batch."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ def read_batches(
 ) -> Iterator[DocumentBatch]:
     """Yield all documents that meet a condition, in the order of writing, `size` at a time.
 
-    No transaction stays open in between, so that writers go on.
+    No transaction stays open between batches, so writers can go on.
 
     Raises:
         IndexCorruptError: a document's checksum does not match, or it has no vector.

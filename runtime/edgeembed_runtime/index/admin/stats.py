@@ -1,4 +1,4 @@
-"""The counts and measurements of an index, gathered from a snapshot."""
+"""Gathers the counts and measurements of an index from a snapshot."""
 
 import contextlib
 from pathlib import Path
@@ -10,7 +10,7 @@ from edgeembed_runtime.index.segments.snapshot import SegmentView, Snapshot
 
 
 def gather_stats(directory: Path, catalog: Catalog, snapshot: Snapshot) -> IndexStats:
-    """Describe one generation; loads what searches approximately."""
+    """Describe one generation; loads its ANN files."""
     segments = tuple(_segment_stats(view) for view in snapshot.segments)
     size = 0
     with contextlib.suppress(FileNotFoundError):  # stat only: see the rule on descriptors

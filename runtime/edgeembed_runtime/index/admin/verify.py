@@ -1,4 +1,4 @@
-"""Looking for damage: what SQLite, the files, and their relation to each other say."""
+"""Looks for damage in SQLite, in the files, and in how they relate to each other."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -30,11 +30,11 @@ _MAX_PROBLEMS = 100
 def verify_index(directory: Path, catalog: Catalog, *, full: bool) -> VerifyReport:
     """Check an index; never raises for damage, which is listed instead.
 
-    Quick: SQLite's quick_check, every file's kind and size, that each document has one vector and
-    each vector a row. Full, also: SQLite's own indexes, the keyword table, every SHA-256, every
-    tree, every vector, every document.
+    Quick: SQLite's quick_check, the kind and size of every file, that each document has one vector
+    and each vector a row. Full, in addition: SQLite's indexes, the keyword table, every SHA-256,
+    every ANN file, every vector, every document.
 
-    Everything is read in one read transaction, so a writer elsewhere waits, or times out.
+    Everything happens in one read transaction, so a writer elsewhere waits, or times out.
     """
     problems: list[str] = []
     generation = documents = 0
@@ -118,7 +118,7 @@ def _vectors(rows: Rows) -> Iterator[str]:
         bad = ~(np.abs(lengths - 1) < _LENGTH_TOLERANCE)  # also true for NaN
         if bad.any():
             docid = rows.ids[start + int(np.argmax(bad))]
-            yield f"the vector of row {docid} is damaged: it has not unit length"
+            yield f"the vector of row {docid} is damaged: its length is not 1"
             return
 
 

@@ -1,7 +1,7 @@
-"""Annoy's tree files: built, validated before every load, and queried.
+"""The Annoy backend: builds tree files, validates them before every load, and queries them.
 
-Annoy itself checks nothing: a damaged file kills the process or never returns. The layout below
-is that of annoylib.h (angular metric, 1.17.3): an array of nodes of 3 + d 32-bit words each,
+Annoy checks nothing: a damaged file kills the process, or a query never returns. The layout is that
+of annoylib.h (angular metric, 1.17.3): an array of nodes of 3 + d 32-bit words each,
 `n_descendants, child0, child1, vector[d]`; items 0..n-1, then tree nodes, then a copy of each
 root. A leaf overlays children and vector with up to d + 2 item ids.
 """
@@ -37,7 +37,7 @@ def _require_annoy() -> ModuleType:
 
 
 def leaf_capacity(dim: int) -> int:
-    """Item ids that fit into one leaf: its children and vector words."""
+    """How many item ids fit into a leaf: its children and vector words."""
     return dim + 2
 
 
@@ -93,11 +93,11 @@ class Annoy:
         return LoadedForest(loaded)
 
     def find_problem(self, path: Path, shape: AnnShape) -> str | None:
-        """Say why Annoy must not load this file, or None if every query of it is safe and ends.
+        """Say why Annoy must not load a file; None if every query of it is safe and ends.
 
-        Checked: the size; each item; each count; each leaf's ids; that every child comes before
-        its parent (so there is no cycle) and has one parent only (so no query takes exponential
-        time); and that the file ends with `trees` roots, none of which leads to another.
+        Checks the size; each item; each count; each leaf's ids; that every child comes before its
+        parent (no cycles) and has only one (no query takes exponential time); and that the file
+        ends with a root for each tree, none of which leads to another root.
         """
         n, dim, trees = shape.n, shape.dim, shape.build_parameter
         if not (1 <= dim <= MAX_DIM and self.fits(shape) and trees >= 1):
@@ -111,19 +111,19 @@ class Annoy:
 
 
 class LoadedForest:
-    """A validated, loaded file. Queries from many threads are fine; it is never loaded again."""
+    """A validated, loaded file. Many threads may query it at once."""
 
     def __init__(self, loaded: Any) -> None:
-        """Wrap an annoy.AnnoyIndex that has loaded a validated file."""
+        """Wrap an annoy.AnnoyIndex with a validated file loaded."""
         self._loaded = loaded
 
     def query(self, vector: NDArray[np.float32], count: int, effort: int) -> NDArray[np.int64]:
-        """Up to `count` positions near a vector, after looking at about `effort` nodes."""
-        near = self._loaded.get_nns_by_vector(vector.tolist(), count, min(effort, _MAX_NODES))
-        return np.array(near, dtype=np.int64)
+        """Up to `count` positions near a vector, found by inspecting about `effort` nodes."""
+        found = self._loaded.get_nns_by_vector(vector.tolist(), count, min(effort, _MAX_NODES))
+        return np.array(found, dtype=np.int64)
 
     def close(self) -> None:
-        """Unmap the file, so that Windows can remove it; nobody may query afterwards."""
+        """Unmap the file, so that Windows can remove it; no query may follow."""
         self._loaded.unload()
 
 
@@ -149,8 +149,8 @@ def _tree_nodes(nodes: NDArray[np.int32], n: int, trees: int) -> str | None:
     children = nodes[n:][~leaf, 1:3]
     if ((children < 0) | (children >= parents[:, None])).any():
         return "a node's child does not come before it"
-    # Root copies repeat their originals' children, and may not lead to one another: a chain of
-    # copies, each with its predecessor as both children, would take 2**trees steps to search.
+    # Copies of roots repeat the children of their originals, and must not lead to one another: a
+    # chain of copies, each with the one before as both children, takes 2**trees steps to search.
     first_copy = len(nodes) - trees
     if (children[parents >= first_copy] >= first_copy).any():
         return "a root leads to another root"

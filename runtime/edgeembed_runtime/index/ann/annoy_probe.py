@@ -1,4 +1,4 @@
-"""Whether Annoy works here: asked of a child process, because it can die by a signal."""
+"""Whether Annoy works on this machine, tried in a child process because it can die by a signal."""
 
 import functools
 import importlib.util
@@ -8,8 +8,8 @@ from pathlib import Path
 from types import ModuleType
 
 _TIMEOUT_S = 30
-# An Annoy built on another CPU dies of SIGILL at its first distance, not at its import. The child
-# gets the package's folder as its argument, since -I ignores the parent's path settings.
+# An Annoy that was built on another CPU dies of SIGILL at its first distance, not at its import.
+# The child gets the package's folder as an argument, because -I ignores the parent's path settings.
 _SELF_TEST = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -25,9 +25,9 @@ print("works")
 
 
 def annoy_module() -> ModuleType | None:
-    """The annoy module, or None where it is not installed or does not work on this CPU.
+    """The annoy module; None where it is not installed or does not work on this CPU.
 
-    The first call in a process starts a child process for about 0.1 s.
+    The first call in a process runs a child process, for about 0.1 s.
     """
     location = _location()
     if location is None or not _works(location):
@@ -40,7 +40,7 @@ def annoy_module() -> ModuleType | None:
 
 
 def is_installed() -> bool:
-    """Whether there is an annoy module at all."""
+    """Whether annoy is installed, working or not."""
     return _location() is not None
 
 

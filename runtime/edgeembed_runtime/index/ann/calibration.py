@@ -1,4 +1,7 @@
-"""How good and how fast a segment's searches are: measured when it is written."""
+"""Recall calibration: the effort at which an ANN file reaches a recall, and how fast it is then.
+
+Measured once, when a segment is written, against exact answers to synthetic queries.
+"""
 
 import math
 import statistics
@@ -15,23 +18,23 @@ from edgeembed_runtime.index.vectors.topk import TopK, cosines, scan
 
 # Recall of 1000 x 10 neighbors has a standard error of about 0.0013 at 0.99.
 _QUERIES = 1000
-# So many suffice for a median; after so many more each time, a clear case is decided.
-_QUERIES_AT_A_TIME = 100
+# Enough for a median. After each batch of them a clear case is decided.
+_QUERIES_PER_CHECK = 100
 _CLEAR_STANDARD_ERRORS = 3
 _NEIGHBORS = 10
-# Candidates beyond those asked for, against rows that turn out dead.
+# Candidates beyond those needed, because some rows turn out to be dead.
 SPARE_CANDIDATES = 16
 CALIBRATION_CANDIDATES = _NEIGHBORS + SPARE_CANDIDATES
-"""How many candidates were asked for when a segment's effort was chosen."""
+"""How many candidates each calibration query asks for."""
 _CLOSE_ENOUGH = 1.08
-# Annoy counts a row once for each of its trees.
-_MAX_LOOKS = 100
+# Annoy counts a row once for each tree.
+_MAX_VISITS = 100
 _SEED = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class GroundTruth:
-    """Queries to a segment, (m, d) unit vectors, that were answered exactly: what, and how fast."""
+    """Queries to a segment, (m, d) unit vectors, with their exact answers and median time."""
 
     queries: NDArray[np.float32]
     neighbors: Sequence[frozenset[int]]
@@ -40,7 +43,7 @@ class GroundTruth:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """Recall@10 and median milliseconds of one query, at the effort that was chosen."""
+    """Recall@10 and the median milliseconds of a query, at one effort."""
 
     effort: int
     recall: float
@@ -48,20 +51,20 @@ class Measured:
 
 
 def measure_exact(rows: Rows) -> GroundTruth:
-    """Answer queries like those to come exactly: what they ask for is in no row.
+    """Make realistic queries, and answer them exactly.
 
-    An approximate search was built around its own rows and finds them, and what is near them, too
-    easily: with 100,000 vectors of texts a graph had a recall of 0.990 for its rows, 0.981 for
-    other texts, and 0.981 for the queries made here. Each is a row that was moved away in a random
-    direction, by as much as rows are away from their nearest neighbors.
+    The rows themselves are too easy as queries, because an ANN index is built around them: on
+    100,000 text vectors a graph had recall 0.990 for its own rows, 0.981 for other texts, and 0.981
+    for the queries made here. Each is a row that is perturbed in a random direction, by as much as
+    rows differ from their nearest neighbors.
     """
     rng = np.random.default_rng(_SEED)
     count = min(_QUERIES, rows.ids.size)
     positions = rng.choice(rows.ids.size, size=count, replace=False)
     samples = rows.take(positions)
-    queries = perturbed(samples, float(np.clip(_usual_nearest(rows, samples), 0.0, 1.0)), rng)
+    queries = perturbed(samples, float(np.clip(_median_nearest(rows, samples), 0.0, 1.0)), rng)
     times: list[float] = []
-    for query in queries[:_QUERIES_AT_A_TIME]:
+    for query in queries[:_QUERIES_PER_CHECK]:
         started = time.perf_counter()
         scan(rows, rows.alive, query[None], [TopK(_NEIGHBORS)])
         times.append(time.perf_counter() - started)
@@ -76,7 +79,7 @@ def measure_exact(rows: Rows) -> GroundTruth:
 def perturbed(
     rows: NDArray[np.float32], cosine: float, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """(n, d) unit vectors, each of a given cosine with one of (n, d) unit rows, else at random."""
+    """Random (n, d) unit vectors, each at a given cosine to its row of (n, d) unit rows."""
     noise = rng.normal(size=rows.shape)
     noise -= (noise * rows).sum(axis=1, keepdims=True) * rows
     noise /= np.maximum(np.linalg.norm(noise, axis=1, keepdims=True), 1e-12)
@@ -94,14 +97,14 @@ def measure_ann(
     first_effort: int,
     max_ms: float,
 ) -> Measured:
-    """Find about the least effort that reaches a recall.
+    """Find roughly the lowest effort that reaches a recall.
 
-    The effort doubles until the recall is reached, or a query takes longer than `max_ms`, or
-    all rows are looked at; then it is halved in between.
+    The effort doubles until the recall is reached, a query takes longer than `max_ms`, or all rows
+    are visited; a bisection follows.
     """
     too_little, effort = 0, first_effort
     while (found := _measure(rows, ann, truth, effort, floor, max_ms)).recall < floor:
-        if found.ms > max_ms or effort > _MAX_LOOKS * rows.ids.size:
+        if found.ms > max_ms or effort > _MAX_VISITS * rows.ids.size:
             return found
         too_little, effort = effort, 2 * effort
     while found.effort > max(too_little + 1, _CLOSE_ENOUGH * too_little):
@@ -117,32 +120,32 @@ def measure_ann(
 def _measure(
     rows: Rows, ann: LoadedAnn, truth: GroundTruth, effort: int, floor: float, max_ms: float
 ) -> Measured:
-    """Search for every query, or for so many that it is clear whether this effort will do."""
+    """Run all queries, or as many as make clear whether this effort is enough."""
     times: list[float] = []
-    shares: list[float] = []
+    recalls: list[float] = []
     for query, neighbors in zip(truth.queries, truth.neighbors, strict=True):
-        if times and len(times) % _QUERIES_AT_A_TIME == 0:
+        if times and len(times) % _QUERIES_PER_CHECK == 0:
             too_slow = statistics.median(times) * 1e3 > max_ms
-            if too_slow or _is_clear(shares, floor):
+            if too_slow or _is_clear(recalls, floor):
                 break
         top = TopK(_NEIGHBORS)
         started = time.perf_counter()
-        near = ann.query(query, CALIBRATION_CANDIDATES, effort)
-        top.offer(cosines(rows.take(near), query), rows.ids[near])
+        found = ann.query(query, CALIBRATION_CANDIDATES, effort)
+        top.offer(cosines(rows.take(found), query), rows.ids[found])
         times.append(time.perf_counter() - started)
-        shares.append(len(_ids(top) & neighbors) / len(neighbors))
+        recalls.append(len(_ids(top) & neighbors) / len(neighbors))
     return Measured(
-        effort=effort, recall=statistics.fmean(shares), ms=statistics.median(times) * 1e3
+        effort=effort, recall=statistics.fmean(recalls), ms=statistics.median(times) * 1e3
     )
 
 
-def _is_clear(shares: Sequence[float], floor: float) -> bool:
-    error = statistics.stdev(shares) / math.sqrt(len(shares))
-    return abs(statistics.fmean(shares) - floor) > _CLEAR_STANDARD_ERRORS * error
+def _is_clear(recalls: Sequence[float], floor: float) -> bool:
+    error = statistics.stdev(recalls) / math.sqrt(len(recalls))
+    return abs(statistics.fmean(recalls) - floor) > _CLEAR_STANDARD_ERRORS * error
 
 
-def _usual_nearest(rows: Rows, samples: NDArray[np.float32]) -> float:
-    """The median cosine of sampled rows to their nearest others; 1 where there is no other."""
+def _median_nearest(rows: Rows, samples: NDArray[np.float32]) -> float:
+    """The median cosine of sampled rows to their nearest neighbors; 1 where there is none."""
     if len(samples) < 2:
         return 1.0
     tops = [TopK(2) for _ in samples]

@@ -1,8 +1,8 @@
-"""An order of rows in which those that are alike come one after the other.
+"""Orders rows so that similar ones follow each other.
 
-A graph whose nodes are stored so is searched and built faster: what a search looks at next is often
-in memory already. Coleman et al., "Graph reordering for cache-efficient near neighbor search",
-NeurIPS 2022, https://arxiv.org/abs/2104.03221, order finished graphs; ordering what goes into them
+A graph whose nodes are stored in this order is faster to build and to search: what a search visits
+next is often in the cache. Coleman et al., "Graph reordering for cache-efficient near neighbor
+search", NeurIPS 2022, https://arxiv.org/abs/2104.03221, reorder finished graphs; ordering the input
 is simpler.
 """
 
@@ -33,13 +33,13 @@ def locality_order(rows: RowSource, count: int) -> NDArray[np.int64]:
     return np.argsort(np.concatenate(nearest), kind="stable")
 
 
-def _chain(alike: NDArray[np.float32]) -> NDArray[np.int64]:
-    """From the first on, always the one of the rest that is most like the last."""
-    order = np.empty(len(alike), np.int64)
-    left = np.zeros(len(alike), np.float32)
+def _chain(similarity: NDArray[np.float32]) -> NDArray[np.int64]:
+    """A greedy order: from the first on, always the most similar of the rest."""
+    order = np.empty(len(similarity), np.int64)
+    excluded = np.zeros(len(similarity), np.float32)
     at = 0
-    for number in range(len(alike)):
+    for number in range(len(similarity)):
         order[number] = at
-        left[at] = -np.inf
-        at = int(np.argmax(alike[at] + left))
+        excluded[at] = -np.inf
+        at = int(np.argmax(similarity[at] + excluded))
     return order

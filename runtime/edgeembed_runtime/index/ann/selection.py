@@ -1,4 +1,4 @@
-"""Which ANN backend a segment gets, if any: all that are allowed are built and measured."""
+"""Chooses the ANN backend of a segment, if any: builds and measures all that are allowed."""
 
 import logging
 from dataclasses import dataclass

@@ -1,10 +1,10 @@
-"""usearch's graph files: built, validated before every load, and queried.
+"""The usearch backend: builds graph files, validates them before every load, and queries them.
 
-usearch checks sizes only: a damaged graph makes it read outside its file. The layout is that of
-its version 2 (index_dense.hpp and index.hpp of https://github.com/unum-cloud/usearch): a matrix of
-codes after its two 32-bit sizes; a head of 64 bytes; five 64-bit numbers on the graph; each node's
-level as int16; and the nodes, packed: 64-bit key, 16-bit level, and for every level from 0 a 32-bit
-count and room for its neighbors' 32-bit positions.
+usearch checks sizes only: a damaged graph makes it read outside the file. The layout is that of
+version 2 (index_dense.hpp and index.hpp of https://github.com/unum-cloud/usearch): two 32-bit sizes
+and a matrix of int8 vectors; a header of 64 bytes; five 64-bit numbers about the graph; each node's
+level as int16; and the nodes, packed: 64-bit key, 16-bit level, and for each level from 0 a
+32-bit count and room for the 32-bit positions of the neighbors.
 """
 
 import importlib.util
@@ -22,13 +22,14 @@ from edgeembed_runtime.index.ann.locality_order import locality_order
 from edgeembed_runtime.index.base.layout import require_regular
 from edgeembed_runtime.index.vectors.mmap import mapped_array
 
-# Neighbors of a node, twice as many on level 0, and candidates while it is built.
+# Neighbors per node (twice as many on level 0), and candidates during the build.
 _CONNECTIVITY = 16
 _EXPANSION_ADD = 192
 _ADD_ROWS = 65_536
 _MAX_ROWS = 1 << 31
 _HEAD_BYTES = 64
-# Magic, then after three version numbers: inner product, int8 scalars, 64-bit keys, 32-bit slots.
+# The magic, and what follows three version numbers: inner product, int8 scalars, 64-bit keys,
+# 32-bit slots.
 _MAGIC, _KINDS = b"usearch", b"i\x17\x0e\x0f"
 _MAJOR_VERSION = 2
 _CHECKED_NODES = 65_536
@@ -84,10 +85,10 @@ class Usearch:
         return LoadedGraph(graph)
 
     def find_problem(self, path: Path, shape: AnnShape) -> str | None:
-        """Say why usearch must not map this file, or None if every query of it is safe and ends.
+        """Say why usearch must not map a file; None if every query of it is safe and ends.
 
-        Checked: every size and kind in the heads; each node's level; that the nodes end where the
-        file ends; that keys are positions of rows; and that each neighbor exists on its level.
+        Checks every size and kind in the headers; the level of each node; that the nodes end where
+        the file ends; that keys are row positions; and that each neighbor exists on its level.
         """
         data = mapped_array(path, "u1")
         matrix_end = 8 + shape.n * shape.dim
@@ -161,32 +162,32 @@ def _keys_are_rows(
 
 
 def _words(data: NDArray[np.uint8], starts: NDArray[np.int64], count: int) -> NDArray[np.uint32]:
-    """(n, count) 32-bit words that begin at any bytes."""
+    """(n, count) 32-bit words from arbitrary byte offsets on."""
     return data[starts[:, None] + np.arange(4 * count)].view("<u4")
 
 
 class LoadedGraph:
-    """A validated, mapped file. Queries from many threads are fine."""
+    """A validated, mapped file. Many threads may query it at once."""
 
     def __init__(self, graph: Any) -> None:
         """Wrap a usearch.index.Index that views a validated file."""
         self._graph = graph
 
     def query(self, vector: NDArray[np.float32], count: int, effort: int) -> NDArray[np.int64]:
-        """Up to `count` positions near a vector, from `effort` candidates."""
-        # usearch follows as many candidates as it is asked for; its own setting is for all threads.
+        """Up to `count` positions near a vector, found among `effort` candidates."""
+        # usearch keeps as many candidates as results are asked for; its setting is for all threads.
         found = self._graph.search(vector, max(count, effort), threads=1)
         return found.keys[:count].astype(np.int64)
 
     def close(self) -> None:
-        """Unmap the file, so that Windows can remove it; nobody may query afterwards."""
+        """Unmap the file, so that Windows can remove it; no query may follow."""
         self._graph.reset()
 
 
 def _new(module: ModuleType, dim: int) -> Any:
     return module.Index(
         ndim=dim,
-        # Of unit rows it is the cosine, and takes two thirds of its time.
+        # On unit rows the same as cosine, in two thirds of the time.
         metric="ip",
         dtype="i8",
         connectivity=_CONNECTIVITY,
@@ -206,7 +207,7 @@ def _require_usearch() -> ModuleType:
 def _module() -> ModuleType | None:
     if importlib.util.find_spec("usearch") is None:
         return None
-    # With usearch 2.26, importing onnxruntime after it kills the process (seen with 1.32 on Linux).
+    # Importing onnxruntime after usearch 2.26 kills the process (seen with 1.32 on Linux).
     import edgeembed_runtime._internal.ort  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
     try:

@@ -1,1 +1,1 @@
-"""What every part of the index stands on: settings, result types, file layout, validation."""
+"""What all parts of the index share: settings, result types, file layout, validation."""

@@ -1,4 +1,4 @@
-"""What an index needs of an encoder, and whether a given one fits."""
+"""What an index needs from an encoder, and whether an encoder fits an index."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -12,7 +12,7 @@ from edgeembed_runtime.errors import InputError, SpaceMismatchError
 
 @public
 class IndexEncoder(Protocol):
-    """Anything that turns texts into vectors of one space."""
+    """Anything that encodes texts as vectors of one space."""
 
     @property
     def dim(self) -> int:
@@ -21,7 +21,7 @@ class IndexEncoder(Protocol):
 
     @property
     def space(self) -> str:
-        """The fingerprint of the vector space: equal for vectors that may be compared."""
+        """The fingerprint of the vector space: equal if vectors may be compared."""
         ...
 
     @property
@@ -44,23 +44,23 @@ class IndexEncoder(Protocol):
 
 
 def check_comparable(encoder: IndexEncoder) -> None:
-    """Make sure that cosine is the right comparison for this encoder.
+    """Make sure that cosine is the right similarity for an encoder.
 
     Raises:
-        InputError: it compares otherwise, and its vectors are not of unit length.
+        InputError: it has another similarity, and vectors that are not of unit length.
     """
     if encoder.similarity_name != "cosine" and not encoder.normalized:
         raise InputError(
-            f"encoder: expected cosine similarity or unit vectors, because the scores of an index "
-            f"are cosines; found similarity {encoder.similarity_name!r} on vectors of any length"
+            f"encoder: expected cosine similarity or unit vectors, because an index scores by "
+            f"cosine; found similarity {encoder.similarity_name!r} on vectors of any length"
         )
 
 
 def check_space(dim: int | None, space: str | None, *, index_dim: int, index_space: str) -> None:
-    """Make sure that an index has the dimension and space that were asked for, None for any.
+    """Make sure that an index has the requested dimension and space; None accepts any.
 
     Raises:
-        SpaceMismatchError: it has not.
+        SpaceMismatchError: it does not.
     """
     if dim not in (None, index_dim) or space not in (None, index_space):
         raise SpaceMismatchError(
@@ -71,7 +71,7 @@ def check_space(dim: int | None, space: str | None, *, index_dim: int, index_spa
 
 
 def check_fits(encoder: IndexEncoder, *, dim: int, space: str) -> None:
-    """Make sure that this encoder's vectors belong into an index of `dim` and `space`.
+    """Make sure that an encoder's vectors belong in an index of `dim` and `space`.
 
     Raises:
         InputError: see check_comparable.
@@ -81,6 +81,6 @@ def check_fits(encoder: IndexEncoder, *, dim: int, space: str) -> None:
     if encoder.space != space or encoder.dim != dim:
         raise SpaceMismatchError(
             f"encoder: the index holds vectors of space {space!r} with {dim} dimensions, the "
-            f"encoder makes {encoder.space!r} with {encoder.dim}; create a new index and upsert "
+            f"encoder produces {encoder.space!r} with {encoder.dim}; create a new index and upsert "
             f"the documents again with this encoder"
         )

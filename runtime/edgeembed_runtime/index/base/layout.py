@@ -1,4 +1,4 @@
-"""Which files an index consists of, and how they are opened safely."""
+"""The files of an index: their names, and how they are opened safely."""
 
 import re
 import stat
@@ -20,20 +20,20 @@ _SEGMENT_FILE = re.compile(rf"{_UUID.pattern}\.{_SUFFIX.pattern}", re.ASCII)
 
 
 def is_suffix(suffix: object) -> bool:
-    """Whether a segment file's name may end so, after the dot."""
+    """Whether this may follow the dot in a segment file's name."""
     return isinstance(suffix, str) and _SUFFIX.fullmatch(suffix) is not None
 
 
 def is_segment_file(name: object) -> bool:
-    """Whether a name may stand in the segment folder."""
+    """Whether this is a valid name of a segment file."""
     return isinstance(name, str) and _SEGMENT_FILE.fullmatch(name) is not None
 
 
 def segment_path(directory: Path, name: object) -> Path:
-    """Path of a segment file that the catalog names.
+    """The path of a segment file that the catalog names.
 
     Raises:
-        IndexCorruptError: the name is not one that edgeembed gives.
+        IndexCorruptError: edgeembed gives no such names.
     """
     if not isinstance(name, str) or not is_segment_file(name):
         raise IndexCorruptError(f"{directory / CATALOG} names a segment file {str(name)[:80]!r}")
@@ -41,7 +41,7 @@ def segment_path(directory: Path, name: object) -> Path:
 
 
 def checked_uuid(directory: Path, value: object) -> str:
-    """The value, if it is a segment's uuid.
+    """The value, checked to be a segment's uuid.
 
     Raises:
         IndexCorruptError: it is not.
@@ -52,10 +52,10 @@ def checked_uuid(directory: Path, value: object) -> str:
 
 
 def require_regular(path: Path, size: int | None = None) -> None:
-    """Make sure that a path is a plain file of the given size in bytes, and no link.
+    """Make sure that a path is a regular file, not a link, of the given size in bytes.
 
     Raises:
-        IndexCorruptError: it is missing, a link, something else, or of another size.
+        IndexCorruptError: it is missing, not a regular file, or has another size.
     """
     try:
         found = path.lstat()
@@ -70,7 +70,7 @@ def require_regular(path: Path, size: int | None = None) -> None:
 
 
 def open_regular(path: Path, size: int | None) -> BinaryIO:
-    """Open a plain file of exactly `size` bytes (None: of any) for reading, never through a link.
+    """Open a regular file of `size` bytes (None: any size) for reading, never through a link.
 
     Raises:
         IndexCorruptError: see require_regular.

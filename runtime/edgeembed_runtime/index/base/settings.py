@@ -1,4 +1,4 @@
-"""The numbers an index is run with: when it seals, and when approximate search is worth having."""
+"""Settings of an open index: when it seals, and which approximate search it builds."""
 
 from dataclasses import dataclass
 
@@ -11,11 +11,11 @@ AUTO, EXACT = "auto", "exact"
 @public
 @dataclass(frozen=True, kw_only=True)
 class IndexSettings:
-    """How one open Index behaves; never stored, so it may differ from one opening to the next."""
+    """How an open Index behaves; not stored, so each opening may use others."""
 
     seal_rows: int = 8192
-    """Tail rows that trigger sealing. 8192 rows of 384 floats are 12 MB: about 1 ms of exact scan,
-    and few enough that a refresh re-reads them in about 10 ms."""
+    """Tail rows that trigger sealing. 8192 rows of 384 floats are 12 MB: an exact scan takes about
+    1 ms, and a refresh re-reads them in about 10 ms."""
 
     backend: str = AUTO
     """Which approximate search compact() builds. "auto": every registered ANN backend that is
@@ -28,16 +28,16 @@ class IndexSettings:
     its own default."""
 
     ann_min_rows: int = 65_536
-    """Smaller segments are searched exactly: that takes less than a millisecond."""
+    """Smaller segments are always searched exactly, which takes less than a millisecond."""
 
     recall_floor: float = 0.99
-    """Recall@10 against the exact scan that approximate search must reach to be used."""
+    """Recall@10, measured against the exact scan, that approximate search must reach to be used."""
 
     busy_timeout_s: float = 5.0
-    """How long one statement waits for another process's short commit."""
+    """How long a statement waits for the short commit of another process."""
 
     def __post_init__(self) -> None:
-        """Refuse numbers that cannot work.
+        """Refuse values that cannot work.
 
         Raises:
             InputError: a value is out of its range.

@@ -1,4 +1,4 @@
-"""What an index gives back: plain frozen records."""
+"""What an index returns: plain frozen records."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from edgeembed_runtime._internal.public import public
 @public
 @dataclass(frozen=True, kw_only=True)
 class StoredDocument:
-    """One document as it was upserted; None where no text or metadata was given."""
+    """A document as it was upserted; None where it has no text or metadata."""
 
     key: str
     document: str | None
@@ -21,10 +21,10 @@ class StoredDocument:
 @public
 @dataclass(frozen=True, kw_only=True)
 class Hit:
-    """One search result; a higher score is better.
+    """A search result; a higher score is better.
 
     The score is a cosine in [-1, 1] (mode dense), -bm25 (keyword), or a sum of reciprocal ranks
-    (hybrid). Scores of different modes cannot be compared.
+    (hybrid). Scores of different modes are not comparable.
     """
 
     key: str
@@ -36,9 +36,9 @@ class Hit:
 @public
 @dataclass(frozen=True, kw_only=True)
 class SegmentStats:
-    """One sealed segment; recall@10 and times of one query as measured when it was written.
+    """A sealed segment, with recall@10 and query times as measured when it was written.
 
-    None where nothing was measured: a segment that is searched exactly has recall 1.
+    None where nothing was measured. An exact search has recall 1.
     """
 
     n: int
@@ -57,7 +57,7 @@ class SegmentStats:
 @public
 @dataclass(frozen=True, kw_only=True)
 class IndexStats:
-    """The state of an index at one generation; `bytes` counts its files on disk."""
+    """The state of an index at one generation; `bytes` is the size of its files on disk."""
 
     path: Path
     documents: int
@@ -72,7 +72,7 @@ class IndexStats:
 @public
 @dataclass(frozen=True, kw_only=True)
 class VerifyReport:
-    """What verify() looked at and found; an empty `problems` means sound."""
+    """What verify() checked and found; no `problems` means that the index is sound."""
 
     generation: int
     documents: int
@@ -81,5 +81,5 @@ class VerifyReport:
 
     @property
     def ok(self) -> bool:
-        """True when nothing is wrong."""
+        """Whether the index is sound."""
         return not self.problems

@@ -1,4 +1,4 @@
-"""Vectors from outside: checked, and brought to unit length."""
+"""Checks vectors from outside and normalizes them to unit length."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def unit_rows(vectors: ArrayLike, *, dim: int, what: str) -> NDArray[np.float32]
         what: the argument's name, for messages.
 
     Raises:
-        InputError: another shape or type; a row with NaN or infinity, or of only zeros.
+        InputError: wrong shape or type; a row with NaN or infinity, or of zeros only.
     """
     array = _numeric(vectors, what)
     if array.ndim != 2 and array.size == 0:
@@ -25,18 +25,18 @@ def unit_rows(vectors: ArrayLike, *, dim: int, what: str) -> NDArray[np.float32]
     if array.ndim != 2 or array.shape[1] != dim:
         raise InputError(f"{what}: expected shape (n, {dim}), got {array.shape}")
     rows = array.astype(np.float64)
-    largest = np.abs(rows).max(axis=1, keepdims=True, initial=0.0)  # NaN if a component is
+    largest = np.abs(rows).max(axis=1, keepdims=True, initial=0.0)  # NaN if any component is
     _require_rows(np.isfinite(largest[:, 0]), what, "finite numbers, found NaN or infinity")
     _require_rows(largest[:, 0] > 0, what, "a direction, found only zeros")
     # Dividing by the largest component first keeps tiny and huge rows from under- or overflowing.
-    # In float64, so that a row of unit length stays as it is, however often it is written.
+    # In float64, so that a unit row stays the same to the bit, however often it is written.
     rows /= largest
     rows /= np.sqrt((rows * rows).sum(axis=1, keepdims=True))
     return np.ascontiguousarray(rows.astype(np.float32))
 
 
 def unit_row(vector: ArrayLike, *, dim: int, what: str) -> NDArray[np.float32]:
-    """Return one (dim,) float32 vector of unit length; raises as unit_rows."""
+    """Return one (dim,) float32 vector of unit length; raises like unit_rows."""
     array = _numeric(vector, what)
     if array.shape != (dim,):
         raise InputError(f"{what}: expected shape ({dim},), got {array.shape}")

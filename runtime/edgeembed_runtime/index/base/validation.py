@@ -1,4 +1,4 @@
-"""Keys, documents, metadata and options from outside: checked before anything is written."""
+"""Checks keys, documents, metadata and options from outside, before anything is written."""
 
 import json
 import operator
@@ -22,7 +22,7 @@ _INT64 = 1 << 63
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """What one upsert writes: equal lengths, distinct keys."""
+    """What an upsert writes: lists of equal length, keys distinct."""
 
     keys: Sequence[str]
     documents: Sequence[str | None]
@@ -36,7 +36,7 @@ def check_keys(keys: object, *, what: str = "keys") -> list[str]:
     """Return the keys as a list.
 
     Raises:
-        InputError: not a sequence of non-empty str without NUL or surrogates, 1024 chars at most.
+        InputError: not a sequence of str of 1 to 1024 characters without NUL or lone surrogates.
     """
     checked = _listed(keys, what, "str")
     for position, key in enumerate(checked):
@@ -45,7 +45,7 @@ def check_keys(keys: object, *, what: str = "keys") -> list[str]:
 
 
 def _listed(value: object, what: str, of: str) -> list[Any]:
-    # A str is a sequence of str and a dict of its keys: both are surely mistakes here.
+    # A str is also a sequence of str, and a dict one of its keys: both are mistakes here.
     if isinstance(value, str | bytes) or type(value) is dict or not isinstance(value, Iterable):
         kind = type(cast("object", value)).__name__
         raise InputError(f"{what}: expected a list of {of}, got {kind}")
@@ -90,8 +90,8 @@ def check_metadatas(metadatas: object) -> list[str | None]:
     """Return each metadata dict as JSON text (None stays None).
 
     Raises:
-        InputError: not a sequence of dicts of JSON values; NaN, infinity, integers beyond 64 bit,
-            NUL or lone surrogates in a text, keys that are not str, more than 32 levels or 1 MiB.
+        InputError: not a sequence of dicts of JSON values; NaN, infinity, integers beyond 64 bits,
+            NUL or a lone surrogate in a text, keys that are not str, over 32 levels or 1 MiB.
     """
     items = _listed(metadatas, "metadatas", "dicts")
     return [_metadata_json(item, f"metadatas[{i}]") for i, item in enumerate(items)]
@@ -129,10 +129,10 @@ def _check_text(value: object, what: str) -> None:
 
 
 def check_scalar(value: object, what: str) -> str | int | float | bool | None:
-    """Return a value that JSON and SQLite both hold exactly.
+    """Return a value that both JSON and SQLite store exactly.
 
     Raises:
-        InputError: anything but None, bool, str, finite float, or int of at most 64 bits.
+        InputError: anything but None, bool, str, a finite float, or an int of at most 64 bits.
     """
     if value is None or isinstance(value, bool):
         return value
@@ -151,7 +151,7 @@ def check_scalar(value: object, what: str) -> str | int | float | bool | None:
 
 
 def check_lengths(n: int, **others: int | None) -> None:
-    """Make sure that every given list is as long as the keys.
+    """Make sure that every list is as long as the keys; None is no list.
 
     Raises:
         InputError: one is not.
@@ -162,7 +162,7 @@ def check_lengths(n: int, **others: int | None) -> None:
 
 
 def check_k(k: object, *, what: str = "k") -> int:
-    """Return how many are wanted.
+    """Return a count as an int.
 
     Raises:
         InputError: not an integer of at least 1.

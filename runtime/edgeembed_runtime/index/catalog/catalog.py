@@ -1,4 +1,7 @@
-"""The SQLite file: one connection, short transactions, and the only commit point of an index."""
+"""The SQLite file: one connection, short transactions, and the only commit point of an index.
+
+Every change of an index becomes durable when `Catalog.writing` ends, and not before.
+"""
 
 import contextlib
 import json
@@ -26,18 +29,18 @@ _PRAGMAS = (
     "PRAGMA cell_size_check = ON",
     # A damaged page must be an error, not a signal.
     "PRAGMA mmap_size = 0",
-    # EXTRA also syncs the folder after the journal is gone: without it a power cut could undo the
-    # last commit after the files it dropped were removed.
+    # EXTRA also syncs the folder after the journal is removed. Without it a power cut could undo
+    # the last commit after the files that it dropped were removed.
     "PRAGMA synchronous = EXTRA",
 )
 
 
 class SnapshotPurgedError(SearchIndexError):
-    """Rows of the generation that was asked for are gone; read the current one instead."""
+    """Rows of the requested generation are gone; read the current one instead."""
 
 
 class Catalog:
-    """An open catalog. Its lock makes one connection serve many threads, one transaction each."""
+    """An open catalog. Threads share its connection, one transaction at a time."""
 
     def __init__(self, directory: Path, *, writable: bool, busy_timeout_s: float) -> None:
         """Open the catalog in `directory`; a crashed writer's journal is rolled back.
@@ -81,10 +84,10 @@ class Catalog:
 
     @contextlib.contextmanager
     def reading(self, generation: int | None = None) -> Generator[sqlite3.Connection, None, None]:
-        """One read transaction: everything inside sees one commit.
+        """A read transaction: everything inside sees the same commit.
 
         Args:
-            generation: what the caller wants to read rows of; None for the current one.
+            generation: the one whose rows the caller will read; None for the current one.
 
         Raises:
             SnapshotPurgedError: rows that were visible at `generation` have been purged since.
@@ -97,13 +100,13 @@ class Catalog:
 
     @contextlib.contextmanager
     def writing(self) -> Generator[tuple[sqlite3.Connection, int], None, None]:
-        """One write transaction; yields the connection and the generation this commit makes.
+        """A write transaction; yields the connection and the generation that this commit makes.
 
         Either everything inside becomes durable when the block ends, or nothing does.
 
         Raises:
             SearchIndexError, StorageError: SQLite failed, nothing was committed.
-            StorageError: all of it is there, but the message says that it may not be durable.
+            StorageError: everything was committed, but, as the message says, may not be durable.
         """
         with self._lock, sqlite_errors(self.path):
             generation = 0
@@ -121,8 +124,8 @@ class Catalog:
                 raise
 
     def _has_reached(self, generation: int) -> bool:
-        """Whether a commit that failed has happened all the same: its last step is a mere sync."""
-        # The first read after a failed write can repeat that write's error, which FTS5 kept.
+        """Whether a commit that failed has happened nevertheless: its last step is only a sync."""
+        # The first read after a failed write can repeat the error of that write, which FTS5 kept.
         for _ in range(2):
             with contextlib.suppress(sqlite3.Error):
                 return meta_int(self._connection, "gen") >= generation
@@ -143,11 +146,11 @@ class Catalog:
             raise
 
     def commit(self) -> None:
-        """End the transaction at hand (a method of its own, so that tests can make it fail)."""
+        """End the current transaction (a method of its own, so that tests can make it fail)."""
         self._connection.execute("COMMIT")
 
     def forget(self, names: Sequence[str]) -> None:
-        """Strike removed files off the gc table; not a new generation, as no reader sees it.
+        """Delete removed files from the gc table; no new generation, because no reader sees it.
 
         Raises:
             SearchIndexError, StorageError: SQLite failed, nothing was committed.
@@ -156,7 +159,7 @@ class Catalog:
             self._connection.executemany("DELETE FROM gc WHERE name = ?", ((n,) for n in names))
 
     def vacuum(self) -> None:
-        """Give unused pages back to the file system.
+        """Return unused pages to the file system.
 
         Raises:
             SearchIndexError, StorageError: SQLite refused; the catalog is unchanged.
@@ -166,7 +169,7 @@ class Catalog:
             self._connection.execute("VACUUM")
 
     def copy_to(self, target: Path) -> None:
-        """Copy one consistent state of the catalog into a new database file.
+        """Copy a consistent state of the catalog to a new database file.
 
         Raises:
             SearchIndexError, StorageError: SQLite failed.
@@ -183,27 +186,27 @@ class Catalog:
             self._connection.close()
 
     def require_open(self) -> None:
-        """Make sure that close() was not called.
+        """Make sure that the catalog is open.
 
         Raises:
-            IndexReadOnlyError: it was.
+            IndexReadOnlyError: it was closed.
         """
         if self._closed:
             raise IndexReadOnlyError(f"the index at {self.path.parent} is closed; open it again")
 
 
 def meta_int(connection: sqlite3.Connection, name: str) -> int:
-    """Read one number of the meta table (gen, floor, epoch, dead)."""
+    """Read a number from the meta table (gen, floor, epoch, dead)."""
     return int(connection.execute("SELECT v FROM meta WHERE k = ?", (name,)).fetchone()[0])
 
 
 def set_meta(connection: sqlite3.Connection, name: str, value: int) -> None:
-    """Write one number of the meta table."""
+    """Write a number to the meta table."""
     connection.execute("UPDATE meta SET v = ? WHERE k = ?", (value, name))
 
 
 def _connect(path: Path, *, writable: bool, timeout_s: float) -> sqlite3.Connection:
-    # Readers also open for writing, so that they can roll a crashed writer's journal back.
+    # Readers open for writing too, so that they can roll back the journal of a crashed writer.
     try:
         return _open(path, "mode=rw", writable=writable, timeout_s=timeout_s)
     except sqlite3.OperationalError as error:
@@ -211,7 +214,7 @@ def _connect(path: Path, *, writable: bool, timeout_s: float) -> sqlite3.Connect
         unwritable = code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR_LOCK"))
         if writable or not unwritable or path.with_name(f"{path.name}-journal").exists():
             raise
-    # Read-only media: nothing can change there, so locks are not needed.
+    # Read-only media: nothing can change, so no locks are needed.
     return _open(path, "mode=ro&immutable=1", writable=False, timeout_s=timeout_s)
 
 
@@ -236,7 +239,7 @@ def _open(path: Path, mode: str, *, writable: bool, timeout_s: float) -> sqlite3
 
 
 def _parse_info(text: object) -> dict[str, str] | None:
-    """The texts by name that the maker of the index left in it; None if they are damaged."""
+    """The texts by name that the index was created with; None if they are damaged."""
     try:
         info = json.loads(text) if isinstance(text, str) else None
     except (ValueError, RecursionError):

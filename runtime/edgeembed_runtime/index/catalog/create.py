@@ -1,4 +1,4 @@
-"""Making a new, empty index."""
+"""Creates new, empty indexes."""
 
 import contextlib
 import json
@@ -111,7 +111,7 @@ def _chosen_space(
 
 def _info_json(info: Mapping[str, str]) -> str:
     if not all(isinstance(text, str) for pair in info.items() for text in pair):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InputError(f"info: expected texts by name, got {dict(info)!r:.80}")
+        raise InputError(f"info: expected a dict of texts, got {dict(info)!r:.80}")
     return json.dumps(dict(info))
 
 

@@ -1,4 +1,4 @@
-"""Rows of the document table: written, marked dead, looked up and fetched."""
+"""Rows of the document table: inserted, marked dead, looked up by key, and read."""
 
 import json
 import sqlite3
@@ -18,11 +18,11 @@ from edgeembed_runtime.index.catalog.fts import insert_texts, remove_texts
 
 T = TypeVar("T")
 VISIBLE = "doc.born <= ? AND (doc.dead IS NULL OR doc.dead > ?)"
-"""SQL condition of rows that exist at a generation; bind the generation twice."""
-# Older SQLite allows 999 bound values in one statement.
+"""SQL condition for rows that exist at a generation; bind the generation twice."""
+# Older SQLite allows 999 bound values in a statement.
 _CHUNK = 500
 _LAST_CHARACTER = "\U0010ffff"
-_NEVER = -1  # no CRC-32: of a row that holds no text
+_NEVER = -1  # no CRC-32 has this value
 
 
 class DocumentRow(NamedTuple):
@@ -35,11 +35,11 @@ class DocumentRow(NamedTuple):
     crc32: int
 
     def is_sound(self) -> bool:
-        """Whether the contents still match their checksum."""
+        """Whether the contents match the checksum."""
         return self.crc32 == checksum(self.key, self.text, self.meta_json)
 
     def parsed(self) -> StoredDocument:
-        """The row as a result, its metadata decoded.
+        """The row as a result, with decoded metadata.
 
         Raises:
             IndexCorruptError: the checksum does not match.
@@ -54,14 +54,14 @@ class DocumentRow(NamedTuple):
 
 
 def checksum(key: str, text: str | None, meta_json: str | None) -> int:
-    """CRC-32 over key, text and metadata; a missing part differs from an empty one."""
+    """CRC-32 of key, text and metadata; a missing part differs from an empty one."""
     parts = [key.encode()]
     parts += [b"" if part is None else b"\1" + part.encode() for part in (text, meta_json)]
     return zlib.crc32(b"\0".join(parts))
 
 
 def insert_documents(connection: sqlite3.Connection, batch: Batch, born: int, *, fts: bool) -> None:
-    """Write a batch: older rows of its keys die, new rows and their tail vectors are born."""
+    """Insert a batch with its tail vectors; older rows of its keys die."""
     mark_dead(connection, batch.keys, born)
     last = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'doc'").fetchone()
     first = (last[0] if last else 0) + 1
@@ -85,7 +85,7 @@ def insert_documents(connection: sqlite3.Connection, batch: Batch, born: int, *,
 
 
 def mark_dead(connection: sqlite3.Connection, keys: Sequence[str], dead: int) -> int:
-    """End the life of the current rows of these keys; returns how many there were."""
+    """Mark the current rows of some keys as dead; returns how many there were."""
     docids = docids_of(connection, keys, dead - 1).values()
     connection.executemany(
         "UPDATE doc SET dead = ? WHERE docid = ?", ((dead, docid) for docid in docids)
@@ -95,7 +95,7 @@ def mark_dead(connection: sqlite3.Connection, keys: Sequence[str], dead: int) ->
 
 
 def purge_documents(connection: sqlite3.Connection, docids: Sequence[int], *, fts: bool) -> None:
-    """Remove dead rows for good, from the keyword table too."""
+    """Remove dead rows permanently, from the keyword table too."""
     if fts:
         remove_texts(connection, docids)
     connection.executemany("DELETE FROM doc WHERE docid = ?", ((docid,) for docid in docids))
@@ -110,12 +110,12 @@ def docids_of(
     Raises:
         IndexCorruptError: SQLite's index of keys leads to a row of another key.
     """
-    # Joined with itself by row: a damaged index of keys must not lead to another document.
+    # The self-join checks the key: a damaged index of keys must not lead to another document.
     select = "SELECT doc.key, doc.docid FROM doc AS named CROSS JOIN doc USING (docid)"
     found: dict[str, int] = {}
     for chunk in _chunks(keys):
         marks = ", ".join("?" * len(chunk))
-        # Two queries, because each half is served by an index and an OR would be by none.
+        # Two queries, because SQLite uses an index for each, and none for an OR of both.
         named = connection.execute(
             f"{select} WHERE named.key IN ({marks}) AND named.dead IS NULL AND doc.born <= ?",
             (*chunk, generation),
@@ -138,7 +138,7 @@ def docids_of(
 def read_documents(
     connection: sqlite3.Connection, docids: Iterable[int]
 ) -> Mapping[int, StoredDocument]:
-    """Read documents by row; every checksum is checked.
+    """Read documents by row, and check every checksum.
 
     Raises:
         IndexCorruptError: a row is missing or damaged.
@@ -156,7 +156,7 @@ def read_documents(
 
 
 def iterate_rows(connection: sqlite3.Connection, generation: int) -> Iterator[DocumentRow]:
-    """All rows that exist at a generation, in the order of their rows, unchecked."""
+    """All rows that exist at a generation, in the order of writing, unchecked."""
     return _rows(connection, f"WHERE {VISIBLE} ORDER BY docid", (generation, generation))
 
 
@@ -167,7 +167,7 @@ def keys_at(connection: sqlite3.Connection, generation: int, prefix: str = "") -
             f"SELECT key FROM doc WHERE {VISIBLE} ORDER BY docid", (generation, generation)
         )
         return [key for (key,) in cursor]
-    # No key that starts with the prefix is greater: none is longer than that.
+    # No key with this prefix is greater, because none is longer.
     last = prefix + _LAST_CHARACTER * MAX_KEY_CHARS
     rows: list[tuple[int, str]] = []
     # Two queries, as in docids_of.
@@ -180,7 +180,7 @@ def keys_at(connection: sqlite3.Connection, generation: int, prefix: str = "") -
 
 
 def dead_docids(connection: sqlite3.Connection, since: int = -1) -> NDArray[np.int64]:
-    """Rows that died after generation `since`, ascending int64."""
+    """The rows that died after generation `since`, ascending int64."""
     cursor = connection.execute("SELECT docid FROM doc WHERE dead > ?", (since,))
     return np.sort(np.fromiter((docid for (docid,) in cursor), dtype=np.int64))
 

@@ -1,4 +1,4 @@
-"""The one place where SQLite's errors become edgeembed's."""
+"""Translates SQLite errors to edgeembed errors, for all of the index."""
 
 import contextlib
 import sqlite3
@@ -39,7 +39,7 @@ def sqlite_errors(path: Path) -> Generator[None, None, None]:
 
 
 def translate(error: sqlite3.Error, path: Path) -> EdgeEmbedError:
-    """Choose the type by SQLite's result code; the message keeps SQLite's own words."""
+    """Choose the type by SQLite's result code; the message quotes SQLite."""
     code: str = getattr(error, "sqlite_errorname", "")
     words = str(error)
     if code.startswith(_CORRUPT) or "malformed" in words or "decode to UTF-8" in words:

@@ -1,12 +1,12 @@
-"""Metadata filters: a small MongoDB-like language, compiled to SQL with bound values only.
+"""Metadata filters: a small MongoDB-like language, compiled to SQL with bound values.
 
     {"lang": "en"}                         equals (None: missing or null)
     {"year": {"$gte": 2020, "$lt": 2024}}  $gt $gte $lt $lte $ne $in $exists
     {"$and": [...]} {"$or": [...]} {"$not": {...}}
 
-Several entries of one dict must all hold. A field is a top-level key of the metadata. Numbers
-compare with numbers and texts with texts; true and false count as 1 and 0. A list or a dict in
-the metadata equals nothing and orders with nothing. $ne is the opposite of equals.
+All entries of a dict must hold. A field is a top-level key of the metadata. Numbers compare with
+numbers, texts with texts; true and false count as 1 and 0. A list or dict in the metadata equals
+nothing and is ordered with nothing. $ne is the negation of equals.
 """
 
 import json
@@ -18,7 +18,7 @@ from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.index.base.validation import check_scalar
 
 _ORDER = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
-# Three bound values a condition: older SQLite allows 999 in one statement.
+# Three bound values per condition: older SQLite allows 999 in a statement.
 _MAX_CONDITIONS = 200
 _MAX_DEPTH = 16
 _MAX_IN = 100_000
@@ -27,18 +27,18 @@ _FORBIDDEN = frozenset('"\\')
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """A SQL expression that is 0 or 1 for a row of `doc`, and the values to bind, in order."""
+    """A SQL expression that is 0 or 1 for a row of `doc`, and its bound values in order."""
 
     sql: str
     values: tuple[str, ...]
 
 
 def compile_where(where: object) -> Condition:
-    """Translate a filter.
+    """Compile a filter.
 
     Raises:
-        InputError: unknown operator, a field name with a quote, backslash or control character, a
-            value that JSON has not, more than 200 conditions or 16 levels.
+        InputError: an unknown operator, a field name with a quote, backslash or control character,
+            a value that is not JSON, more than 200 conditions or 16 levels.
     """
     condition = _dict(where, depth=1)
     if len(condition.values) > 3 * _MAX_CONDITIONS:
@@ -113,8 +113,8 @@ def _test(path: str, field: str, name: object, value: object) -> Condition:
 
 
 def _bound(value: object) -> str:
-    # Bound as JSON and extracted by SQLite: then both sides of a comparison were read from text by
-    # the same parser, whose last digit of a float can differ from Python's.
+    # Bound as JSON and extracted by SQLite, so that the same parser reads both sides of a
+    # comparison: the last digit of a float can differ from Python's.
     return json.dumps(value, ensure_ascii=False)
 
 

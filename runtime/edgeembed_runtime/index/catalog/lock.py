@@ -1,4 +1,4 @@
-"""One writer at a time: a lock that the operating system frees when its holder dies."""
+"""The writer lock: one writer at a time, freed by the operating system when its holder dies."""
 
 import contextlib
 import sqlite3
@@ -12,9 +12,9 @@ from edgeembed_runtime.index.catalog.errors import translate
 class WriterLock:
     """Holds `writer.lock` until release().
 
-    The file is an empty SQLite database under BEGIN EXCLUSIVE: SQLite locks correctly on every
-    system, within a process and between processes. It is never written to and never deleted
-    (deleting it would let two writers lock two different files of one name).
+    The file is an empty SQLite database under BEGIN EXCLUSIVE, because SQLite locks correctly on
+    every system, within and between processes. It is never written to, and never deleted: two
+    writers could then lock two different files of the same name.
     """
 
     def __init__(self, directory: Path, timeout_s: float) -> None:
@@ -22,7 +22,7 @@ class WriterLock:
 
         Raises:
             IndexLockedError: another writer holds it.
-            IndexCorruptError: the lock file is not one.
+            IndexCorruptError: the lock file is a link or a folder.
             StorageError: the file system refused.
         """
         path = directory / LOCK

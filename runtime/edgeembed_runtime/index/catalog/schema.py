@@ -1,4 +1,4 @@
-"""Format 1 of the catalog: its tables, and the check that a file holds them and nothing else."""
+"""Format 1 of the catalog: its tables, and the check that a file has these and nothing else."""
 
 import sqlite3
 from pathlib import Path
@@ -37,7 +37,7 @@ _INDEXES = {
 
 
 def create_schema(connection: sqlite3.Connection, meta: dict[str, str | int]) -> None:
-    """Make format 1 in an empty database, inside the caller's transaction."""
+    """Create the tables in an empty database, inside the caller's transaction."""
     for statement in (*_TABLES.values(), *_INDEXES.values()):
         connection.execute(statement)
     if meta["fts5"]:
@@ -78,9 +78,9 @@ def check_identity(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def check_schema(connection: sqlite3.Connection, path: Path) -> None:
-    """Make sure that the database holds our tables as we wrote them, and no trigger or view.
+    """Make sure that a database has exactly our tables, and no trigger or view.
 
-    A trigger or a view in a file from elsewhere would run its own SQL inside our statements.
+    A trigger or view in a foreign file would run its own SQL inside our statements.
 
     Raises:
         IndexCorruptError: something is missing, different or foreign.

@@ -1,1 +1,1 @@
-"""From a query to hits: dense, keyword, and both fused."""
+"""From a query to hits: dense, keyword, or both fused; and lookups by key."""

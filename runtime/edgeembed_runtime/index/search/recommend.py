@@ -1,4 +1,4 @@
-"""From documents that are liked, and others that are not, to a direction to search in."""
+"""Turns liked and disliked documents into a query vector."""
 
 from collections.abc import Iterable
 
@@ -7,22 +7,22 @@ from numpy.typing import NDArray
 
 from edgeembed_runtime.errors import InputError
 
-# Unit vectors in float32 that ought to cancel out leave about this much.
+# Float32 unit vectors that should cancel out leave about this much.
 _NOTHING = 1e-6
 
 
 def listed_keys(keys: str | Iterable[str]) -> list[str]:
-    """One key or many as a list, each once."""
+    """One key or several as a list, without repetitions."""
     return [keys] if isinstance(keys, str) else list(dict.fromkeys(keys))
 
 
 def direction_between(
     liked: NDArray[np.float32], disliked: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """The mean of (n, d) unit vectors less that of (m, d) others: (d,), of any length.
+    """The mean of (n, d) unit vectors minus the mean of (m, d) others: (d,), of any length.
 
     Raises:
-        InputError: nothing is liked, or nothing is left.
+        InputError: nothing is liked, or the two means cancel out.
     """
     if not len(liked):
         raise InputError("positive: expected at least one key, got none")

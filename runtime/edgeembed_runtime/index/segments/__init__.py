@@ -1,1 +1,1 @@
-"""Sealed, immutable segments, and snapshots that put them together with the tail."""
+"""Sealed, immutable segments, and snapshots that combine them with the tail."""

@@ -1,4 +1,4 @@
-"""A sealed segment: immutable files of unit vectors and row ids, and what makes search fast."""
+"""A sealed segment: immutable files of unit vectors and row ids, with SQ8 and ANN files."""
 
 import hashlib
 import logging
@@ -28,7 +28,7 @@ _ID_BYTES = 8
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentFile:
-    """One file as the catalog describes it."""
+    """A file as the catalog describes it."""
 
     name: str
     bytes: int
@@ -54,14 +54,14 @@ class SegmentInfo:
 
 
 class Segment:
-    """An opened segment; its memory map lives as long as this object."""
+    """An open segment; its memory map lives as long as this object."""
 
     def __init__(self, directory: Path, info: SegmentInfo, dim: int) -> None:
         """Open and check the files; must run inside the read transaction that named them.
 
         Raises:
-            IndexCorruptError: a file is missing, no plain file, of another size, or the row ids
-                do not match their checksum.
+            IndexCorruptError: a file is missing, not a regular file, or has another size, or the
+                row ids do not match their checksum.
         """
         self.info = info
         self._directory = directory
@@ -85,9 +85,9 @@ class Segment:
             self.mapped = MappedFile(file, path)
         vectors = self.mapped.array("<f4", info.n * dim)
         self.vectors: NDArray[np.float32] = vectors.reshape(info.n, dim)
-        self.codes = self._code_scan()
+        self.sq8 = self._sq8_scan()
 
-    def _code_scan(self) -> Sq8Scan | None:
+    def _sq8_scan(self) -> Sq8Scan | None:
         entry = self.info.files.get("i8")
         if entry is None:
             return None
@@ -134,7 +134,7 @@ class Segment:
             return None
         path = segment_path(self._directory, entry.name)
         if not path.exists() and not path.is_symlink():
-            return None  # merged away by the writer since; our vectors are mapped and stay
+            return None  # merged away by the writer; our vectors are mapped and stay
         shape = AnnShape(n=self.info.n, dim=self._dim, build_parameter=self.info.build_parameter)
         try:
             return load_ann(backend, path, entry.bytes, shape)
@@ -144,12 +144,12 @@ class Segment:
 
 
 def read_ids(directory: Path, entry: SegmentFile) -> NDArray[np.int64]:
-    """The document rows of a segment, ascending.
+    """Read the document rows of a segment, ascending.
 
     Raises:
-        IndexCorruptError: the file is missing, no plain file, of another size, or damaged.
+        IndexCorruptError: the file is missing, not a regular file, has another size, or is damaged.
     """
-    # Hashed at every opening: they are few bytes, and a wrong id would mean a wrong document.
+    # Hashed at every opening: it is a small file, and a wrong id would mean a wrong document.
     path = segment_path(directory, entry.name)
     with open_regular(path, entry.bytes) as file:
         data = file.read()
@@ -162,10 +162,10 @@ def read_ids(directory: Path, entry: SegmentFile) -> NDArray[np.int64]:
 
 
 def read_infos(connection: sqlite3.Connection, directory: Path) -> list[SegmentInfo]:
-    """The catalog's live segments, oldest first.
+    """Read the live segments from the catalog, oldest first.
 
     Raises:
-        IndexCorruptError: a name, number or role that edgeembed does not write.
+        IndexCorruptError: a name, number or role that edgeembed would not write.
     """
     files: dict[int, dict[str, SegmentFile]] = {}
     rows = connection.execute("SELECT seg, role, name, bytes, sha256 FROM segfile")

@@ -1,4 +1,4 @@
-"""Writing one segment: files first, durable and under fresh names; the catalog comes later."""
+"""Writes the files of a segment, durably and under fresh names; the commit comes later."""
 
 import uuid
 from collections.abc import Iterator, Sequence
@@ -21,13 +21,13 @@ from edgeembed_runtime.index.vectors.sq8_scan import Sq8Scan
 
 # 4096 rows x 384 floats = 6 MB at a time.
 _CHUNK_ROWS = 4096
-# Fewer rows are scanned as they are, before a session for their codes is ready.
-_CODED_ROWS = 4096
+# Fewer rows are scanned in float32 before an SQ8 session would be ready.
+_MIN_SQ8_ROWS = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sealed:
-    """A segment whose files are on disk and durable, and that no catalog names yet."""
+    """A segment whose files are durable, but which the catalog does not name yet."""
 
     uuid: str
     ids: NDArray[np.int64]
@@ -44,12 +44,13 @@ def write_segment(
     *,
     build_ann: bool,
 ) -> Sealed | None:
-    """Write the living rows of some blocks as one new segment; None where there are none.
+    """Write the rows of some blocks that are alive as one new segment; None if there are none.
 
-    Memory stays flat but for what approximate search needs: rows are copied in pieces.
+    Rows are copied in pieces, so memory stays flat, except for what an ANN build needs.
 
     Raises:
-        StorageError: the disk is full or failed; what was written is collected later.
+        StorageError: the disk is full or failed; what was written is garbage-collected later.
+        MemoryError: an ANN build did not fit into memory.
     """
     name = uuid.uuid4().hex
     folder = directory / SEGMENTS
@@ -65,15 +66,15 @@ def write_segment(
     with path.open("rb") as file:
         mapped = MappedFile(file, path)
     vectors: NDArray[np.float32] = mapped.array("<f4", ids.size * dim).reshape(ids.size, dim)
-    codes = None
+    sq8 = None
     exact_ms = None
-    if ids.size >= _CODED_ROWS:
+    if ids.size >= _MIN_SQ8_ROWS:
         path = folder / f"{name}.i8"
         files["i8"] = _entry(path, *write_sq8(path, vectors))
-        codes = Sq8Scan(path, sha256=files["i8"].sha256, n=ids.size, dim=dim)
+        sq8 = Sq8Scan(path, sha256=files["i8"].sha256, n=ids.size, dim=dim)
         mapped.release()
     alive = np.ones(ids.size, dtype=np.bool_)
-    rows = Rows(ids=ids, vectors=vectors, alive=alive, codes=codes, mapped=mapped)
+    rows = Rows(ids=ids, vectors=vectors, alive=alive, sq8=sq8, mapped=mapped)
     ann = None
     if build_ann and ids.size >= settings.ann_min_rows and settings.backend != EXACT:
         truth = measure_exact(rows)
@@ -99,7 +100,7 @@ def _entry(path: Path, size: int, sha256: str) -> SegmentFile:
 def _merged_order(
     sources: Sequence[Rows],
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.int64]]:
-    """For each living row, ascending by id: which source, which position in it, which id."""
+    """For each row that is alive, ascending by id: its source, its position there, and its id."""
     positions = [np.flatnonzero(source.alive) for source in sources]
     owners = [np.full(p.size, index, dtype=np.intp) for index, p in enumerate(positions)]
     ids = [source.ids[p] for source, p in zip(sources, positions, strict=True)]

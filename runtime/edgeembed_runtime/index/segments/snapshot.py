@@ -1,4 +1,4 @@
-"""One generation of an index as a searcher sees it: never changes once made."""
+"""An immutable view of one generation of an index: its segments, tail, and rows that are alive."""
 
 import dataclasses
 import sqlite3
@@ -21,7 +21,7 @@ from edgeembed_runtime.index.vectors.block import Rows
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentView:
-    """A sealed segment and which of its rows count."""
+    """A sealed segment and which of its rows are alive."""
 
     segment: Segment
     rows: Rows
@@ -29,7 +29,7 @@ class SegmentView:
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """Everything a search needs but the documents themselves."""
+    """Everything that a search needs, except the documents."""
 
     generation: int
     epoch: int
@@ -43,7 +43,7 @@ class Snapshot:
         return (self.tail, *(view.rows for view in self.segments))
 
     def vectors_of(self, docids: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The vectors of document rows that exist, in the order of `docids`: (n, d) float32.
+        """The vectors of document rows, in the order of `docids`: (n, d) float32.
 
         Raises:
             IndexCorruptError: a row has no vector.
@@ -61,7 +61,7 @@ class Snapshot:
 
     @property
     def documents(self) -> int:
-        """How many documents exist."""
+        """How many documents there are."""
         return sum(int(np.count_nonzero(rows.alive)) for rows in self.blocks)
 
 
@@ -70,7 +70,7 @@ def load_snapshot(
 ) -> Snapshot:
     """Read the current generation; must run inside a read transaction.
 
-    What `previous` has opened is used again, so that following a writer costs what has changed.
+    What `previous` has open is reused, so following a writer costs only what has changed.
 
     Raises:
         IndexCorruptError: the catalog contradicts itself or a file.
@@ -111,7 +111,7 @@ def _opened(directory: Path, info: SegmentInfo, dim: int, known: SegmentView | N
             ids=segment.ids,
             vectors=segment.vectors,
             alive=alive,
-            codes=segment.codes,
+            sq8=segment.sq8,
             mapped=segment.mapped,
         ),
     )
@@ -134,7 +134,7 @@ def _read_tail(
 
 
 def sound_tail(connection: sqlite3.Connection, dim: int) -> Rows:
-    """Those rows of the tail that are not damaged."""
+    """The rows of the tail that are not damaged."""
     found = connection.execute("SELECT docid, vec, crc32 FROM tail ORDER BY docid")
     return _tail_of({d: blob for d, blob, crc32 in found if _is_sound(blob, crc32, dim)}, dim)
 

@@ -1,1 +1,1 @@
-"""Blocks of vectors, and exact scans of them by 8-bit codes (SQ8) and float32."""
+"""Blocks of vectors, and exact scans of them in float32 or through 8-bit quantization (SQ8)."""

@@ -1,4 +1,4 @@
-"""Vectors that are searched together: of a segment, or of the tail."""
+"""A block of vectors that are searched together: a segment, or the tail."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from edgeembed_runtime.index.vectors.sq8_scan import Sq8Scan
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """Vectors that are searched together."""
+    """The vectors of a segment or of the tail."""
 
     ids: NDArray[np.int64]
     """(n,) document rows, strictly ascending."""
@@ -20,14 +20,14 @@ class Rows:
     """(n, d), unit length; for a segment a memory map."""
     alive: NDArray[np.bool_]
     """(n,) whether the document exists at this generation."""
-    codes: Sq8Scan | None = None
-    """Scans all of them faster; None for few rows."""
+    sq8: Sq8Scan | None = None
+    """Scans all rows faster; None if there are few."""
     mapped: MappedFile | None = None
-    """Where the vectors are; None: in memory anyway."""
+    """The file that `vectors` maps; None if they are in memory."""
 
     @property
     def dead(self) -> int:
-        """How many rows no longer count."""
+        """How many rows are not alive."""
         return int(self.alive.size - np.count_nonzero(self.alive))
 
     def take(self, positions: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
@@ -41,7 +41,7 @@ class Rows:
         return self.mapped.take(self.vectors, positions)
 
     def positions_of(self, docids: NDArray[np.int64]) -> NDArray[np.intp]:
-        """Positions in this block of those docids that it holds."""
+        """The positions of those docids that are in this block."""
         if not self.ids.size or not docids.size:
             return np.empty(0, dtype=np.intp)
         at = np.searchsorted(self.ids, docids)

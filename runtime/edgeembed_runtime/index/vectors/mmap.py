@@ -1,4 +1,4 @@
-"""Files mapped into memory, whose pages leave the process again."""
+"""Memory-mapped files whose pages do not stay resident."""
 
 import errno
 import mmap
@@ -14,21 +14,21 @@ from numpy.typing import NDArray
 from edgeembed_runtime.errors import IndexCorruptError
 from edgeembed_runtime.storage import storage_errors
 
-# One touched row brings its neighbors in: on Linux with large folios up to 2 MB of them.
+# A touched row also loads its neighbors: on Linux with large folios up to 2 MB of them.
 _TOUCH_BYTES = 1 << 21
 _MAX_BYTES = 1 << 26
-# So few rows are read by calls, of which each costs twice the time but leaves nothing mapped.
+# Up to this many rows are read by calls, which take twice the time but leave nothing resident.
 _MAX_CALLS = 256
 
 
 class MappedFile:
-    """A file mapped for reading; the system's cache keeps its bytes when the process lets go."""
+    """A file mapped for reading; released pages stay in the system's cache."""
 
     def __init__(self, file: BinaryIO, path: Path) -> None:
-        """Map all of an open file, which may be closed then; `path` is for messages.
+        """Map an open file, which may be closed afterwards; `path` is for messages.
 
         Raises:
-            MemoryError: there is no room for it in the process.
+            MemoryError: it does not fit into the address space.
             OSError: it cannot be read.
         """
         try:
@@ -46,13 +46,13 @@ class MappedFile:
             weakref.finalize(self, os.close, self._descriptor)
 
     def array(self, dtype: Any, count: int, offset: int = 0) -> NDArray[Any]:
-        """`count` numbers from a byte on; they keep the map alive."""
+        """`count` numbers from byte `offset` on; they keep the map alive."""
         return np.frombuffer(self.bytes, dtype, count, offset)
 
     def take(
         self, rows: NDArray[np.float32], positions: NDArray[np.integer[Any]]
     ) -> NDArray[np.float32]:
-        """Copy some rows of all that the file holds, (n, d) from its first byte on.
+        """Copy some rows of `rows`, the (n, d) array at the start of the file.
 
         Raises:
             IndexCorruptError: the file has become shorter.
@@ -79,20 +79,20 @@ class MappedFile:
         self.release()
 
     def release(self) -> None:
-        """Let all pages go, where the system can (Windows decides by itself)."""
+        """Release all resident pages, where the system can (Windows decides by itself)."""
         if hasattr(self.bytes, "madvise"):
             self.bytes.madvise(mmap.MADV_DONTNEED)
 
 
 def mapped_array(path: Path, dtype: str) -> NDArray[Any]:
-    """All of a file as numbers, (n,), mapped for reading; an empty file is an empty array.
+    """A whole file as (n,) numbers, mapped for reading; an empty file is an empty array.
 
     Raises:
-        MemoryError: there is no room for it in the process.
+        MemoryError: it does not fit into the address space.
         OSError: it cannot be read.
     """
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        if not size:  # which cannot be mapped
+        if not size:  # an empty file cannot be mapped
             return np.empty(0, dtype)
         return MappedFile(file, path).array(dtype, size // np.dtype(dtype).itemsize)

@@ -1,8 +1,8 @@
-"""Compact codes of vectors: int8 components and a scale for each row, a quarter of the float32.
+"""Scalar quantization to 8 bits (SQ8): int8 codes and a scale for each row, a quarter of float32.
 
-A component is about its code times its row's scale. The file holds blocks of `block_rows(dim)`
-rows, the last with fewer, each as a (dim, rows) int8 matrix in C order; then one float32 scale for
-each row; then, as float64, the longest distance of a row to its code.
+A component is about its code times the scale of its row. The file has blocks of `block_rows(dim)`
+rows, the last with fewer, each a (dim, rows) int8 matrix in C order; then a float32 scale for each
+row; then, as float64, the max quantization error: the largest distance of a row to its decoded row.
 """
 
 import struct
@@ -15,35 +15,35 @@ from numpy.typing import NDArray
 
 from edgeembed_runtime import storage
 
-# Large enough for matrix products, small enough that writing one takes little memory.
+# Large enough for matrix products, small enough to write with little memory.
 _BLOCK_BYTES = 1 << 24
 _CHUNK_ROWS = 4096
 _LARGEST_CODE = 127
-_SCALE_BYTES, _MISS_BYTES = 4, 8
+_SCALE_BYTES, _ERROR_BYTES = 4, 8
 
 
 def block_rows(dim: int) -> int:
-    """Rows of one block of a code file."""
+    """Rows per block of an SQ8 file."""
     return max(1, _BLOCK_BYTES // dim)
 
 
 def sq8_bytes(n: int, dim: int) -> int:
-    """Size of the code file of (n, dim) vectors."""
-    return n * (dim + _SCALE_BYTES) + _MISS_BYTES
+    """The size of the SQ8 file of (n, dim) vectors."""
+    return n * (dim + _SCALE_BYTES) + _ERROR_BYTES
 
 
-def encode_rows(
+def quantize_rows(
     rows: NDArray[np.float32],
 ) -> tuple[NDArray[np.int8], NDArray[np.float32], float]:
-    """Codes (n, dim) and scales (n,) of rows, and the longest distance of a row to its code."""
+    """The codes (n, dim) and scales (n,) of rows, and their max quantization error."""
     scales = np.abs(rows).max(axis=1) / np.float32(_LARGEST_CODE)
     codes: NDArray[np.int8] = np.rint(rows / scales[:, None]).astype(np.int8)
-    missed = rows.astype(np.float64) - codes * scales[:, None].astype(np.float64)
-    return codes, scales, float(np.sqrt(np.square(missed).sum(axis=1).max(initial=0.0)))
+    errors = rows.astype(np.float64) - codes * scales[:, None].astype(np.float64)
+    return codes, scales, float(np.sqrt(np.square(errors).sum(axis=1).max(initial=0.0)))
 
 
 def write_sq8(path: Path, vectors: NDArray[np.float32]) -> tuple[int, str]:
-    """Write the code file of (n, dim) unit vectors, durably; returns its size and its SHA-256.
+    """Write the SQ8 file of (n, dim) unit vectors durably; returns its size and SHA-256.
 
     Raises:
         StorageError: the file system refused.
@@ -54,23 +54,23 @@ def write_sq8(path: Path, vectors: NDArray[np.float32]) -> tuple[int, str]:
 def _pieces(vectors: NDArray[np.float32]) -> Iterator[bytes]:
     n, dim = vectors.shape
     scales = np.empty(n, dtype="<f4")
-    worst = 0.0
+    max_error = 0.0
     for start in range(0, n, block_rows(dim)):
         end = min(n, start + block_rows(dim))
         block = np.empty((dim, end - start), dtype=np.int8)
         for at in range(start, end, _CHUNK_ROWS):
             chunk = slice(at, min(end, at + _CHUNK_ROWS))
-            codes, scales[chunk], missed = encode_rows(vectors[chunk])
+            codes, scales[chunk], error = quantize_rows(vectors[chunk])
             block[:, chunk.start - start : chunk.stop - start] = codes.T
-            worst = max(worst, missed)
+            max_error = max(max_error, error)
         yield block.tobytes()
     yield scales.tobytes()
-    yield struct.pack("<d", worst)
+    yield struct.pack("<d", max_error)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DecodedSq8:
-    """A code file in memory."""
+    """An SQ8 file in memory."""
 
     blocks: Sequence[NDArray[np.int8]]
     """Each (dim, rows)."""
@@ -78,7 +78,7 @@ class DecodedSq8:
     max_quantization_error: float
 
     def rows(self, part: slice) -> NDArray[np.float32]:
-        """The vectors of some rows in a row, as rounded: (n, dim)."""
+        """The decoded vectors of consecutive rows: (n, dim)."""
         size = self.blocks[0].shape[1]
         positions = np.arange(*part.indices(self.scales.size))
         found = np.empty((positions.size, self.blocks[0].shape[0]), np.float32)
@@ -89,7 +89,7 @@ class DecodedSq8:
 
 
 def read_sq8(data: bytes, n: int, dim: int) -> DecodedSq8:
-    """Take a code file of (n, dim) vectors apart."""
+    """Parse the SQ8 file of (n, dim) vectors."""
     codes = np.frombuffer(data, np.int8, n * dim)
     step = block_rows(dim)
     return DecodedSq8(
@@ -98,5 +98,5 @@ def read_sq8(data: bytes, n: int, dim: int) -> DecodedSq8:
             for start in range(0, n, step)
         ],
         scales=np.frombuffer(data, "<f4", n, offset=n * dim).copy(),
-        max_quantization_error=struct.unpack("<d", data[-_MISS_BYTES:])[0],
+        max_quantization_error=struct.unpack("<d", data[-_ERROR_BYTES:])[0],
     )

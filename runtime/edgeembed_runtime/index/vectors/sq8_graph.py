@@ -1,6 +1,6 @@
-"""The ONNX graph that multiplies queries with blocks of codes, as bytes.
+"""The ONNX graph that multiplies queries with blocks of SQ8 codes, as bytes.
 
-The onnx package is a converter's tool. This graph needs a few messages of its protobuf format only:
+The runtime does not have the onnx package. This graph needs only a few of its protobuf messages:
 https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from edgeembed_runtime._internal.protobuf import field, message
 
 QUERIES, ZERO = "queries", 64
-"""The input: (m, dim) uint8, in which `ZERO` stands for 0."""
+"""The input: (m, dim) uint8, with `ZERO` for 0."""
 
 _FLOAT, _UINT8, _INT8 = 1, 2, 3
 _EXTERNAL = 1
@@ -19,17 +19,17 @@ _ONE_AS_FLOAT = b"\0\0\x80\x3f"
 
 
 def initializer_names(block: int) -> tuple[str, str]:
-    """What the codes and the scales of a block are called."""
+    """The names of a block's codes and scales."""
     return f"codes_{block}", f"scales_{block}"
 
 
 def output_name(block: int) -> str:
-    """What the (m, rows) float32 products of a block are called."""
+    """The name of a block's (m, rows) float32 products."""
     return f"products_{block}"
 
 
 def scan_graph(dim: int, rows_of_blocks: Sequence[int]) -> bytes:
-    """A model with an output for each block, whose codes and scales are given to the session."""
+    """A model with an output for each block; codes and scales are external initializers."""
     return message(
         field(1, _IR_VERSION),
         field(7, message(*_graph(dim, rows_of_blocks))),

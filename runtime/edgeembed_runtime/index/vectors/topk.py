@@ -1,10 +1,10 @@
-"""Exact nearest rows: fast products choose candidates, one fixed sum scores them.
+"""Exact top k: fast products select candidates, and one fixed sum scores them.
 
-A BLAS product rounds differently for another block size, thread count or neighbor, so equal
-vectors could get unequal scores; one of int8 codes is rounded still more. Every row whose product
-may belong to the best is therefore scored again in float64, row by row, and rounded to float32:
-the result depends on the row and the query alone, search equals search_many, and ties are real
-ties (broken by the smaller row id).
+A BLAS product rounds differently with another block size, thread count or neighbor, so equal
+vectors could get unequal scores; SQ8 products are rounded even more. Therefore every row whose
+product may be among the best is scored again in float64, row by row, and rounded to float32. The
+score depends on the row and the query only, search equals search_many, and ties are real (the
+smaller row id first).
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,20 +19,20 @@ _SCAN_ROWS = 16_384
 _GATHER_ROWS = 4096
 # Copying chosen rows costs about this many times more than scanning them in place.
 _GATHER_COST = 4
-# ... and more still than scanning their codes.
-_CODES_GATHER_COST = 64
+# ... and still more than scanning their SQ8 codes.
+_SQ8_GATHER_COST = 64
 _QUERIES = 64
-# Products with codes that are in memory at a time: 64 MB.
-_CODE_PRODUCTS = 1 << 24
+# SQ8 products in memory at a time: 64 MB.
+_SQ8_PRODUCTS = 1 << 24
 _MIN_CHUNKS = 1024
 _UNIT_ROUNDOFF = 2.0**-24  # of float32
 
 
 class TopK:
-    """The k best (score, row id) pairs among all that were offered."""
+    """The k best (score, row id) pairs of all that are offered."""
 
     def __init__(self, k: int) -> None:
-        """Start with none."""
+        """Start empty."""
         self.k = k
         self._scores: NDArray[np.float32] = np.empty(0, dtype=np.float32)
         self._ids: NDArray[np.int64] = np.empty(0, dtype=np.int64)
@@ -43,7 +43,7 @@ class TopK:
         return float(self._scores[-1]) if self._scores.size == self.k else -np.inf
 
     def offer(self, scores: NDArray[np.float32], ids: NDArray[np.int64]) -> None:
-        """Take what is good enough of (n,) scores and their row ids."""
+        """Keep what is good enough of (n,) scores and their row ids."""
         scores = np.concatenate([self._scores, scores])
         ids = np.concatenate([self._ids, ids])
         best = np.lexsort((ids, -scores))[: self.k]
@@ -57,7 +57,7 @@ class TopK:
 def cosines(rows: NDArray[np.float32], query: NDArray[np.float32]) -> NDArray[np.float32]:
     """(n,) cosines of (n, d) unit rows with one (d,) unit query, in [-1, 1].
 
-    Each depends on its row and the query only, not on n or the position.
+    Each depends on its row and the query only, not on the other rows.
     """
     precise = query.astype(np.float64)
     parts = [
@@ -74,33 +74,33 @@ def scan(
     """Offer the best of the wanted rows to each query's TopK.
 
     Args:
-        rows: the block to look at.
-        wanted: (n,) rows that count.
+        rows: the block to scan.
+        wanted: (n,) rows that may be found.
         queries: (m, d) unit vectors.
         tops: m accumulators.
     """
     count = int(np.count_nonzero(wanted))
     if not count:
         return
-    if rows.codes is None or count * _CODES_GATHER_COST < wanted.size:
+    if rows.sq8 is None or count * _SQ8_GATHER_COST < wanted.size:
         _scan_vectors(rows, wanted, queries, tops)
         return
-    step = max(1, min(_QUERIES, _CODE_PRODUCTS // wanted.size))
+    step = max(1, min(_QUERIES, _SQ8_PRODUCTS // wanted.size))
     for start in range(0, len(queries), step):
         part = slice(start, start + step)
-        if not _scan_codes(rows, wanted, queries[part], tops[part]):
+        if not _scan_sq8(rows, wanted, queries[part], tops[part]):
             _scan_vectors(rows, wanted, queries[part], tops[part])
 
 
-def _scan_codes(
+def _scan_sq8(
     rows: Rows, wanted: NDArray[np.bool_], queries: NDArray[np.float32], tops: Sequence[TopK]
 ) -> bool:
-    near = None if rows.codes is None else rows.codes.approximate(queries)
-    if near is None:
+    found = None if rows.sq8 is None else rows.sq8.approximate(queries)
+    if found is None:
         return False
     unwanted = None if wanted.all() else ~wanted
     for query, top, products, scale, error in zip(
-        queries, tops, near.products, near.scales.tolist(), near.errors.tolist(), strict=True
+        queries, tops, found.products, found.scales.tolist(), found.errors.tolist(), strict=True
     ):
         if unwanted is not None:
             products[unwanted] = -np.inf
@@ -112,7 +112,7 @@ def _scan_codes(
 def _scan_vectors(
     rows: Rows, wanted: NDArray[np.bool_], queries: NDArray[np.float32], tops: Sequence[TopK]
 ) -> None:
-    # Rounding error of a float32 dot product of unit vectors: at most d units, on either side.
+    # The rounding error of a float32 dot product of unit vectors is at most d units, either way.
     margin = (2 * queries.shape[1] + 8) * _UNIT_ROUNDOFF
     for positions, vectors, keep in _blocks(rows, wanted):
         for start in range(0, len(queries), _QUERIES):
@@ -151,7 +151,7 @@ def _blocks(
 def _contenders(
     scores: NDArray[np.float32], k: int, floor: float, margin: float
 ) -> NDArray[np.intp]:
-    """Where scores are at least `floor`, and at most `margin` less than the k-th best of them."""
+    """Positions of scores of at least `floor`, and at most `margin` below the k-th best."""
     floor = max(floor, _kth_at_least(scores, k) - margin)
     chosen = np.flatnonzero(scores >= floor if np.isfinite(floor) else scores > -np.inf)
     if chosen.size > k:
@@ -161,7 +161,7 @@ def _contenders(
 
 
 def _kth_at_least(scores: NDArray[np.float32], k: int) -> float:
-    """A number that the k-th best score reaches: the k-th best of the maxima of chunks."""
+    """A lower bound of the k-th best score: the k-th best of the maxima of chunks."""
     width = scores.size // max(_MIN_CHUNKS, 8 * k)
     if width < 2:
         return -np.inf

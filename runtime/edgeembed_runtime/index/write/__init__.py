@@ -1,1 +1,1 @@
-"""Writing: commits, merges, compaction, garbage collection."""
+"""Writing: upserts and deletes, sealing, merging, compaction, garbage collection."""

@@ -1,4 +1,4 @@
-"""From the arguments of an upsert to one checked batch."""
+"""Turns the arguments of an upsert into one checked batch."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,7 +28,7 @@ def make_batch(
     dim: int,
     encoder: IndexEncoder | None,
 ) -> Batch:
-    """Check everything, encode the documents where no vectors are given, drop repeated keys.
+    """Check everything, encode the documents if there are no vectors, and drop repeated keys.
 
     Raises:
         InputError: an argument cannot be used.

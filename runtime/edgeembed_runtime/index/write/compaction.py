@@ -1,7 +1,7 @@
-"""Sealing, merging, purging and compacting: one protocol for all four.
+"""Sealing, merging, purging and compacting, all by the same protocol.
 
-Files are written and synced first; then one SQLite transaction makes them part of the index and
-drops what they replace; only then are old files removed.
+First files are written and synced; then one SQLite transaction commits them and drops what they
+replace; only then are old files removed.
 """
 
 import sqlite3
@@ -25,7 +25,7 @@ from edgeembed_runtime.index.write.merge_policy import Plan
 def rewrite(
     directory: Path, catalog: Catalog, snapshot: Snapshot, plan: Plan, settings: IndexSettings
 ) -> None:
-    """Carry a plan out on the current generation; the caller is the only writer.
+    """Carry out a plan on the current generation; the caller is the only writer.
 
     Raises:
         StorageError: the file system refused; the index is as it was.
@@ -47,12 +47,12 @@ def rewrite(
                 set_meta(connection, "epoch", meta_int(connection, "epoch") + 1)
             _drop(connection, plan, generation)
     finally:
-        # After a failure too: whatever the catalog does not name is removed, and nothing else.
+        # After a failure too: removes what the catalog does not name.
         collect(directory, catalog)
 
 
 def _check_hash(directory: Path, view: SegmentView) -> None:
-    # A damaged file must not be copied into a new one with a fresh, valid hash.
+    # A damaged file must not be copied into a new one with a valid hash.
     entry = view.segment.info.files["f32"]
     path = segment_path(directory, entry.name)
     with storage.storage_errors("read", path):
@@ -96,7 +96,7 @@ def _purge(
     plan: Plan,
     generation: int,
 ) -> None:
-    """Remove every dead row whose vector is in no remaining segment."""
+    """Remove the dead rows whose vectors are in no remaining segment."""
     dead = dead_docids(connection)
     merged = {view.segment.info.uuid for view in plan.merge}
     kept = [v.rows.ids for v in snapshot.segments if v.segment.info.uuid not in merged]

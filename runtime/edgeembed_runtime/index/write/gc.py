@@ -1,4 +1,4 @@
-"""Removing segment files that the catalog does not name; safe at any time for the one writer."""
+"""Removes segment files that the catalog does not name; the one writer may do so at any time."""
 
 import logging
 from collections.abc import Set
@@ -14,11 +14,11 @@ _LOG = logging.getLogger(__name__)
 
 
 def collect(directory: Path, catalog: Catalog) -> None:
-    """Remove orphans of crashes and files that a durable commit has dropped.
+    """Remove files that crashes left behind, or that a durable commit has dropped.
 
-    Never raises for a file that cannot be removed (Windows: still mapped by a reader): the next
-    writer tries again. Only files are removed that are known to be the index's own: those that the
-    catalog once named, and those named like a segment file with a suffix that is known here.
+    A file that cannot be removed (Windows: still mapped by a reader) is no error: the next writer
+    tries again. Only the index's own files are removed: what the catalog once named, and names of
+    segment files with a suffix that is known here.
     """
     try:
         with catalog.reading() as connection:
@@ -27,13 +27,13 @@ def collect(directory: Path, catalog: Catalog) -> None:
         paths = sorted((directory / SEGMENTS).iterdir())
         unused = [p for p in paths if _is_own(p, dropped) and p.name not in named]
         if unused:
-            # A writer that was killed, or met an error, between the removal of SQLite's journal and
-            # the sync of its folder left a commit that a power cut could undo.
+            # If a writer was killed, or failed, after SQLite's journal was removed and before the
+            # folder was synced, a power cut could still undo its commit.
             storage.sync_directory(directory)
         for path in unused:
             storage.remove_file(path)
         if dropped:
-            # Not a new generation: nothing that a reader can see changes.
+            # No new generation: nothing changes that a reader can see.
             catalog.forget(sorted(dropped))
     except IndexReadOnlyError:
         raise

@@ -1,4 +1,4 @@
-"""The writing side of an open index: commits, and the upkeep after them."""
+"""The writer of an open index: commits upserts and deletes, then seals and merges where due."""
 
 import logging
 import threading
@@ -25,7 +25,7 @@ _NO_NOTES: Mapping[str, str | None] = MappingProxyType({})
 
 
 class Writer:
-    """Holds the writer lock; its own lock lets one thread write while others search."""
+    """Holds the writer lock; a lock of its own lets one thread write while others search."""
 
     def __init__(
         self,
@@ -35,14 +35,14 @@ class Writer:
         settings: IndexSettings,
         current: Callable[[], Snapshot],
     ) -> None:
-        """Take over an index: remove what a crashed writer left behind.
+        """Take over an index, and remove what a crashed writer left behind.
 
         Args:
             directory: of the index.
             catalog: open for writing.
             lock: held; released by close(), as is the catalog.
             settings: when to seal and how.
-            current: gives the snapshot of the newest generation.
+            current: returns the snapshot of the newest generation.
 
         Raises:
             SearchIndexError: this SQLite cannot keep the keyword table up to date.
@@ -67,7 +67,7 @@ class Writer:
     def upsert(
         self, batch: Batch, delete: Sequence[str] = (), notes: Mapping[str, str | None] = _NO_NOTES
     ) -> None:
-        """Commit a batch, the end of some keys and notes at once; when this returns it is durable.
+        """Commit a batch, deletions and notes at once; durable when this returns.
 
         Raises:
             StorageError, SearchIndexError: nothing was committed.
@@ -80,7 +80,7 @@ class Writer:
             self._maintain()
 
     def delete(self, keys: Sequence[str]) -> int:
-        """Commit the end of these keys; returns how many existed.
+        """Commit deletions; returns how many of the keys existed.
 
         Raises:
             StorageError, SearchIndexError: nothing was committed.
@@ -92,7 +92,7 @@ class Writer:
             return count
 
     def compact(self) -> None:
-        """Rewrite everything that lives into one segment, purge what does not, and speed it up.
+        """Rewrite everything as one segment, purge dead rows, and build an ANN file if worthwhile.
 
         Raises:
             StorageError: the file system refused; the index is as it was.
@@ -107,7 +107,7 @@ class Writer:
                 _LOG.warning("the catalog keeps its unused pages: %s", error)
 
     def close(self) -> None:
-        """Close the catalog, then release the lock, after a write of another thread has ended."""
+        """Close the catalog, then release the lock; waits for a write of another thread."""
         with self._one_at_a_time:
             self._catalog.close()
             self._lock.release()
@@ -116,7 +116,7 @@ class Writer:
         rewrite(self._directory, self._catalog, self._current(), plan, self._settings)
 
     def _maintain(self) -> None:
-        """Seal and merge where due. A failure is logged: the commit before it stands."""
+        """Seal and merge where due. A failure is only logged: the commit before it stands."""
         try:
             plan = self._due()
             if plan is not None:
@@ -128,7 +128,7 @@ class Writer:
         with self._catalog.reading() as connection:
             dead = meta_int(connection, "dead")
             (tail,) = connection.execute("SELECT count(*) FROM tail").fetchone()
-        # The counts first: a snapshot is only worth its price when there may be something to do.
+        # Counts are cheap; load a snapshot only if there may be something to do.
         if tail < self._settings.seal_rows and dead * 8 <= self._settings.seal_rows:
             return None
         return maintenance_plan(self._current(), dead, self._settings)

@@ -54,7 +54,7 @@ def edit(path, *statements):
 
 
 def check(target, rows, report, off=()):
-    """Everything but what the report names is as it was."""
+    """Everything that the report does not name is unchanged."""
     named = {*report.encoded, *report.approximate, *report.lost}
     with Index.open(target) as index:
         assert index.verify().ok

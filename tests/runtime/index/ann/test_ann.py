@@ -1,4 +1,4 @@
-"""Approximate search: built by compact(), measured, validated, and never short of hits."""
+"""Approximate search: built by compact(), calibrated, validated, and never short of hits."""
 
 import subprocess
 from collections import Counter

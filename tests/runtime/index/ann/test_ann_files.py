@@ -1,4 +1,4 @@
-"""Damaged and hostile files of approximate search: no answer changes, no process dies."""
+"""Damaged and hostile ANN files: no answer changes, no process dies."""
 
 import os
 import struct
@@ -29,7 +29,7 @@ def make(path, vectors, backend):
 
 @pytest.fixture(params=["annoy", "usearch"])
 def file(request, tmp_path, vectors):
-    """The file of approximate search of an index of 150 vectors, at tmp_path / "i"."""
+    """The ANN file of an index of 150 vectors, at tmp_path / "i"."""
     return make(tmp_path / "i", vectors(150), request.param)
 
 

@@ -1,4 +1,4 @@
-"""What an upsert may do in the same commit: delete, and keep notes; and keys by their prefix."""
+"""Deletes and notes in the same commit as an upsert; keys by prefix."""
 
 import sqlite3
 

@@ -1,4 +1,4 @@
-"""Recommendations from likes and dislikes, and searches with a least score."""
+"""Recommendations from likes and dislikes, and searches with a min score."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def filled(tmp_path, vectors):
 
 
 def expected(rows, liked, disliked, k):
-    """In float64 numpy, apart from the index."""
+    """The reference: float64 numpy, without the index."""
     unit = rows.astype(np.float64)
     query = unit[liked].mean(0) - (unit[disliked].mean(0) if disliked else 0)
     scores = unit @ (query / np.linalg.norm(query))

@@ -1,4 +1,4 @@
-"""Rows of mapped files: read here and there without their pages staying in the process."""
+"""Rows of mapped files: random reads that leave no pages resident."""
 
 import gc
 import os

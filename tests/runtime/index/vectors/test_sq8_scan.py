@@ -1,4 +1,4 @@
-"""Scans of int8 codes: the true neighbors, whatever the vectors are."""
+"""Scans of SQ8 codes find the true neighbors, whatever the vectors are."""
 
 import threading
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from edgeembed import Index
 from edgeembed_runtime.index.vectors.block import Rows
-from edgeembed_runtime.index.vectors.sq8 import block_rows, encode_rows, sq8_bytes, write_sq8
+from edgeembed_runtime.index.vectors.sq8 import block_rows, quantize_rows, sq8_bytes, write_sq8
 from edgeembed_runtime.index.vectors.sq8_scan import Sq8Scan
 from edgeembed_runtime.index.vectors.topk import TopK, scan
 
@@ -39,10 +39,10 @@ def coded(path, vectors):
     return Sq8Scan(path, sha256=sha256, n=n, dim=dim)
 
 
-def rows_of(vectors, codes):
+def rows_of(vectors, sq8):
     n = len(vectors)
     ids = np.arange(n, dtype=np.int64) * 2
-    return Rows(ids=ids, vectors=vectors, alive=np.ones(n, np.bool_), codes=codes)
+    return Rows(ids=ids, vectors=vectors, alive=np.ones(n, np.bool_), sq8=sq8)
 
 
 KIND = st.sampled_from(["normal", "spikes", "copies", "narrow"])
@@ -55,8 +55,8 @@ def test_approximations_are_as_near_as_they_say(tmp_path_factory, kind, n, dim, 
     queries = np.concatenate([random_rows("normal", 3, dim, seed + 1), vectors[:2]])
     near = coded(tmp_path_factory.mktemp("codes") / "a.i8", vectors).approximate(queries)
     truth = queries.astype(np.float64) @ vectors.astype(np.float64).T
-    missed = np.abs(near.products * near.scales[:, None] - truth)
-    assert (missed <= near.errors[:, None]).all()
+    errors = np.abs(near.products * near.scales[:, None] - truth)
+    assert (errors <= near.errors[:, None]).all()
     assert near.errors.max() < 0.1
 
 
@@ -97,10 +97,10 @@ def test_several_blocks_are_one(tmp_path):
 
 def test_codes_are_rounded_components():
     vectors = unit([[1, 2, -4], [0.5, 0, 0]])
-    codes, scales, missed = encode_rows(vectors)
+    codes, scales, max_error = quantize_rows(vectors)
     assert codes.tolist() == [[32, 64, -127], [127, 0, 0]]
     back = codes * scales[:, None].astype(np.float64)
-    assert missed == pytest.approx(np.linalg.norm(vectors - back, axis=1).max())
+    assert max_error == pytest.approx(np.linalg.norm(vectors - back, axis=1).max())
 
 
 def index_of(tmp_path, n=5000):
@@ -113,7 +113,7 @@ def index_of(tmp_path, n=5000):
 def test_an_index_uses_codes_and_one_without_answers_alike(tmp_path, vectors):
     with index_of(tmp_path) as index:
         (codes,) = (tmp_path / "i" / "seg").glob("*.i8")
-        assert index._current().segments[0].rows.codes is not None
+        assert index._current().segments[0].rows.sq8 is not None
         found = index.search_many(vectors(20), 10)
     codes.unlink()
     with Index.open(tmp_path / "i") as index:
@@ -129,7 +129,7 @@ def test_damaged_codes_are_not_used_and_found_by_verify(tmp_path, vectors, caplo
     codes.write_bytes(data)
     with Index.open(tmp_path / "i") as index:
         assert index.search_many(vectors(20), 10) == found
-        assert caplog.text.count("searching a segment without its codes") == 1
+        assert caplog.text.count("searching a segment without its SQ8 file") == 1
         assert [p for p in index.verify().problems if "i8" in p]
 
 
