@@ -9,8 +9,10 @@ from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.errors import InputError
 
 Precision = Literal["float32", "float16", "int8", "uint8", "binary", "ubinary"]
+"""How components are stored; "binary" and "ubinary" pack one bit per component into bytes."""
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 Similarity = Literal["cosine", "dot", "euclidean", "manhattan"]
+"""How vectors are compared; distances are negated, so higher is always closer."""
 SIMILARITIES: tuple[Similarity, ...] = ("cosine", "dot", "euclidean", "manhattan")
 
 

@@ -12,6 +12,7 @@ from edgeembed_runtime.bundle.validation import expect
 from edgeembed_runtime.bundle.words import Words
 
 Modality = Literal["text", "image"]
+"""The kind of input a tower encodes."""
 _MAX_TOKENS = (1 << 31) - 1
 
 

@@ -17,6 +17,7 @@ from edgeembed_runtime.engine.variants import ranked_variants
 from edgeembed_runtime.errors import BundleCorruptError, InputError
 
 Verify = Literal["size", "hash", "golden"]
+"""What to verify when a bundle is loaded; see `Encoder.load`."""
 VERIFICATIONS: tuple[Verify, ...] = get_args(Verify)
 Tower = TypeVar("Tower", TextEncoder, ImageEncoder)
 

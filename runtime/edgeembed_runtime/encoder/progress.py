@@ -6,8 +6,8 @@ from typing import TypeVar
 from edgeembed_runtime.errors import MissingExtraError
 
 T = TypeVar("T")
-# Called with the number of inputs done and the total.
 OnProgress = Callable[[int, int], None]
+"""Called with the number of inputs done and the total."""
 
 
 def with_progress(items: Iterable[T], total: int, shown: bool | OnProgress) -> Iterator[T]:

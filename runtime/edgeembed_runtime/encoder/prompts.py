@@ -8,6 +8,7 @@ from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.text.validation import checked_text
 
 Role = Literal["query", "document"]
+"""The role of a text in search; models may have a prompt for each."""
 # The prompt names that sentence-transformers looks for, in its order.
 _NAMES: Mapping[Role, tuple[str, ...]] = {
     "query": ("query",),

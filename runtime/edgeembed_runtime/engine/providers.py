@@ -9,6 +9,7 @@ from edgeembed_runtime._internal.ort import ort
 from edgeembed_runtime.errors import InputError, ProviderError
 
 Provider = str | tuple[str, Mapping[str, object]]
+"""An onnxruntime execution provider: its name, or (name, options)."""
 Providers = tuple[tuple[str, dict[str, str]], ...]
 Shapes = Literal["exact", "batched", "fixed"]
 

@@ -7,6 +7,7 @@ from edgeembed_runtime.engine.cpu import available_cpus
 from edgeembed_runtime.errors import InputError
 
 Profile = Literal["balanced", "latency", "throughput", "background"]
+"""How an encoder shares the machine; see `Encoder.load`."""
 PROFILES: tuple[Profile, ...] = get_args(Profile)
 
 

@@ -11,6 +11,7 @@ from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
 T = TypeVar("T")
 Truncation = Literal["truncate", "warn", "error"]
+"""What to do with texts longer than the model takes."""
 TRUNCATIONS: tuple[Truncation, ...] = get_args(Truncation)
 
 
