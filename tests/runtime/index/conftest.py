@@ -66,16 +66,23 @@ def brute_force():
 
 @pytest.fixture
 def start_python():
-    """Start a child Python that finds the same packages."""
+    """Start a child Python that finds the same packages; it does not outlive the test."""
+    children = []
 
     def start(code, *args):
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-        return subprocess.Popen(
+        child = subprocess.Popen(
             [sys.executable, "-c", code, *map(str, args)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=env,
             text=True,
         )
+        children.append(child)
+        return child
 
-    return start
+    yield start
+    for child in children:
+        if child.poll() is None:
+            child.kill()
+            child.communicate()
