@@ -66,11 +66,12 @@ def brute_force():
 
 @pytest.fixture
 def start_python():
-    """Start a child Python with the same import path."""
+    """Start a child Python that finds the same packages; it does not outlive the test."""
+    children = []
 
     def start(code, *args):
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-        return subprocess.Popen(
+        child = subprocess.Popen(
             [sys.executable, "-c", code, *map(str, args)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -78,5 +79,11 @@ def start_python():
             env=env,
             text=True,
         )
+        children.append(child)
+        return child
 
-    return start
+    yield start
+    for child in children:
+        if child.poll() is None:
+            child.kill()
+            child.communicate()
