@@ -56,7 +56,7 @@ if TYPE_CHECKING:
         TrainingResult,
     )
     from edgeembed_converters.distill.training.settings import TrainingSettings
-    from edgeembed_converters.matryoshka.truncation import TruncationReport
+    from edgeembed_converters.matryoshka.truncated_dims import TruncationReport
     from edgeembed_converters.packaging.report import (
         ConversionReport,
         QuantizationReport,
@@ -270,7 +270,7 @@ _HOMES = {
     "QuantizationReport": "edgeembed_converters.packaging.report",
     "TowerReport": "edgeembed_converters.packaging.report",
     "TrialReport": "edgeembed_converters.packaging.report",
-    "TruncationReport": "edgeembed_converters.matryoshka.truncation",
+    "TruncationReport": "edgeembed_converters.matryoshka.truncated_dims",
     "distill_features": "edgeembed_converters.distill.student.distill_features",
     "distill_static": "edgeembed_converters.distill.static.distill_static",
     "distill_student": "edgeembed_converters.distill.student.distill_student",

@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.distillation.default_bundle_texts import forbidden_texts, gather
 from edgeembed import TrainingProgress, distill_static
 from edgeembed.demo.minilm import MODEL_ID
-from edgeembed_converters.matryoshka.truncation import measured_truncations
+from edgeembed_converters.matryoshka.truncated_dims import measured_truncations
 from edgeembed_converters.packaging.model_card import model_card
 from edgeembed_runtime.bundle import Bundle, Golden, write_bundle
 from edgeembed_runtime.bundle.files import default_bundle

@@ -21,7 +21,7 @@ from edgeembed.evaluate.models.function import FunctionModel
 from edgeembed.ingest.texts import read_texts
 from edgeembed_converters.matryoshka.rotation import fit_texts
 from edgeembed_converters.matryoshka.rotation_fit import learned_rotation, pca_rotation
-from edgeembed_converters.matryoshka.truncation import matryoshka_dims, measured_truncations
+from edgeembed_converters.matryoshka.truncated_dims import matryoshka_dims, measured_truncations
 from edgeembed_runtime.bundle import Golden
 from edgeembed_runtime.inputs.text.word_tokenizer import load_tokenizer
 from edgeembed_runtime.vectors import truncate

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from edgeembed_converters._internal.steps import OnStep, ignore_step
-from edgeembed_converters.matryoshka.truncation import measured_truncations
+from edgeembed_converters.matryoshka.truncated_dims import measured_truncations
 from edgeembed_converters.packaging.assemble import (
     BundleParts,
     check_target,

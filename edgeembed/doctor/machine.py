@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from edgeembed.doctor.finding import Finding
 from edgeembed_runtime._internal.ort import ort
 from edgeembed_runtime.engine.cpu import available_cpus, cpu_features, cpu_quota
-from edgeembed_runtime.index.ann.annoy_probe import annoy_module, is_installed
+from edgeembed_runtime.index.ann.annoy_check import annoy_module, is_installed
 from edgeembed_runtime.version import __version__
 
 # Older ones have known vulnerabilities; pyproject.toml requires the same.

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from edgeembed import Index
 from edgeembed.ingest.passages import Passage
-from edgeembed.ingest.pending_commit import PendingCommit, Planned
 from edgeembed.ingest.texts import format_of
+from edgeembed.ingest.write_buffer import PendingCommit, Planned
 
 # The rest of a passage's key after the file's name: the line of a record, and a number.
 _OWN_KEY = re.compile(r"(:\d+)?#\d+")

@@ -18,7 +18,7 @@ from edgeembed.ingest.file_state import (
 from edgeembed.ingest.file_update import FileUpdate, keys_of
 from edgeembed.ingest.files import FoundFile, FoundFiles
 from edgeembed.ingest.passages import Passage, PassageReader
-from edgeembed.ingest.pending_commit import PendingCommit
+from edgeembed.ingest.write_buffer import PendingCommit
 from edgeembed_runtime.errors import EdgeEmbedError, InputError, StorageError
 
 # Passages per commit: few enough that Ctrl-C loses little, and enough that syncing costs little

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from edgeembed_converters.packaging.assemble import BundleParts, model_files, variants_of
-from edgeembed_converters.packaging.space import fingerprint, image_parts
+from edgeembed_converters.packaging.space_fingerprint import fingerprint, image_parts
 from edgeembed_converters.pipeline.image import GoldenImages
 from edgeembed_converters.pipeline.tower import BuiltTower
 from edgeembed_converters.sources.base import ImageSource

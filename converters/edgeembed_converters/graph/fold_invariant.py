@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from edgeembed_converters.graph.editing import replace_inputs
-from edgeembed_converters.graph.probe import probe_values
+from edgeembed_converters.graph.intermediate_values import probe_values
 from edgeembed_runtime.bundle.signature import INPUT_IDS
 from edgeembed_runtime.engine.base import feeds
 

@@ -11,7 +11,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from edgeembed_converters.graph.editing import MICROSOFT, import_microsoft_operators, replace_nodes
-from edgeembed_converters.graph.probe import probe_values
+from edgeembed_converters.graph.intermediate_values import probe_values
 from edgeembed_runtime.engine.base import feeds
 
 _HEADS_FIRST = [0, 2, 1, 3]

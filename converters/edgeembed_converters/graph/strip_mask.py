@@ -12,7 +12,7 @@ from onnx import helper, numpy_helper
 from edgeembed_converters.graph.editing import copied, drop_unused, replace_inputs, replace_nodes
 from edgeembed_converters.graph.fold_invariant import fold_invariants
 from edgeembed_converters.graph.fuse_attention import fuse_attention
-from edgeembed_converters.graph.probe import probe_values
+from edgeembed_converters.graph.intermediate_values import probe_values
 from edgeembed_runtime.bundle.signature import ATTENTION_MASK, INPUT_IDS
 from edgeembed_runtime.engine.base import feeds
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from edgeembed_converters._internal.steps import OnStep
 from edgeembed_converters.export.encoders import text_outputs
-from edgeembed_converters.matryoshka.truncation import TruncationReport, matryoshka_dims
+from edgeembed_converters.matryoshka.truncated_dims import TruncationReport, matryoshka_dims
 from edgeembed_converters.packaging.model_card import model_card
-from edgeembed_converters.packaging.space import space_of
+from edgeembed_converters.packaging.space_fingerprint import space_of
 from edgeembed_converters.pipeline.build import BuiltModel
 from edgeembed_converters.quantization.trial.baseline import QuantizedModel, Trial
 from edgeembed_converters.sources.base import (

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from edgeembed_converters.matryoshka.truncation import TruncationReport
+from edgeembed_converters.matryoshka.truncated_dims import TruncationReport
 from edgeembed_runtime.bundle import ImageTower, Manifest, TextTower, Tower
 
 _KINDS = {"text": "texts", "image": "images"}

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edgeembed_converters.matryoshka.truncation import TruncationReport
+from edgeembed_converters.matryoshka.truncated_dims import TruncationReport
 from edgeembed_converters.quantization.search import pareto_front
 from edgeembed_converters.quantization.variants import QuantizationOutcome
 from edgeembed_runtime._internal.public import public

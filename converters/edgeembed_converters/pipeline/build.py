@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from edgeembed_converters.matryoshka.truncation import TruncationReport, measured_truncations
+from edgeembed_converters.matryoshka.truncated_dims import TruncationReport, measured_truncations
 from edgeembed_converters.pipeline.image import SYNTHETIC_CALIBRATION, build_image_tower
 from edgeembed_converters.pipeline.mobile import mobile_files
 from edgeembed_converters.pipeline.options import BuildOptions

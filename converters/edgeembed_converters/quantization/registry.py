@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal, cast, get_args
 
-from edgeembed_converters.quantization.recipes.half import REQUIRES, half_precision
+from edgeembed_converters.quantization.recipes.fp16 import REQUIRES, half_precision
 from edgeembed_converters.quantization.search import Recipe, Search
 from edgeembed_converters.quantization.trial.bits import Bits, max_exact_bits
 from edgeembed_converters.quantization.trial.budget import FAITHFUL, Budget

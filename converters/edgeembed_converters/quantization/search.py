@@ -8,8 +8,8 @@ from typing import Protocol, cast
 
 from edgeembed_converters._internal.steps import OnStep
 from edgeembed_converters.graph.linears import linear_nodes
-from edgeembed_converters.quantization.recipes.dynamic import DynamicMaker
-from edgeembed_converters.quantization.recipes.static import StaticMaker
+from edgeembed_converters.quantization.recipes.dynamic_int8 import DynamicMaker
+from edgeembed_converters.quantization.recipes.static_int8 import StaticMaker
 from edgeembed_converters.quantization.trial.baseline import (
     Baseline,
     QuantizedModel,

@@ -28,7 +28,7 @@ from edgeembed_converters.sources.timm import (
     load_timm_directory,
     load_timm_module,
 )
-from edgeembed_converters.sources.transformers_dual import is_dual_config, load_dual_directory
+from edgeembed_converters.sources.transformers_clip import is_dual_config, load_dual_directory
 from edgeembed_converters.sources.transformers_image import load_vision_directory
 from edgeembed_converters.sources.transformers_text import has_tokenizer
 from edgeembed_runtime._internal.messages import first_line

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_converters.graph.probe import Feeds
+from edgeembed_converters.graph.intermediate_values import Feeds
 from edgeembed_converters.validation import parity
 from edgeembed_converters.validation.pixels import PixelSets
 from edgeembed_converters.validation.speed import median_ratio

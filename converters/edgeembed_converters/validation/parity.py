@@ -14,9 +14,9 @@ from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.bundle import Fidelity
 from edgeembed_runtime.encoder.self_test import rowwise_cosine
 from edgeembed_runtime.engine.base import Engine
-from edgeembed_runtime.engine.exact import ExactEngine
 from edgeembed_runtime.engine.schedule import schedule_for
 from edgeembed_runtime.engine.session import Session
+from edgeembed_runtime.engine.unpadded import UnpaddedEngine
 from edgeembed_runtime.errors import ConversionError, InputError, ParityError
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 from edgeembed_runtime.inputs.text.truncation import ignore_truncation
@@ -107,7 +107,7 @@ def _run_original(source: TextSource, texts: Sequence[str], batch: int) -> NDArr
 
 def engine_for(model: bytes, tokenizer: TextTokenizer) -> Engine:
     """The runtime's engine for an ONNX model that is not in a bundle yet."""
-    return ExactEngine(
+    return UnpaddedEngine(
         tokenizer=tokenizer,
         open_session=lambda settings: Session(model, "the new model", settings),
         schedule=schedule_for("throughput", None),

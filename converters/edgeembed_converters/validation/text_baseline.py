@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgeembed_converters.graph.probe import Feeds
+from edgeembed_converters.graph.intermediate_values import Feeds
 from edgeembed_converters.quantization.trial.calibration import token_ids
 from edgeembed_converters.validation import parity
 from edgeembed_converters.validation.speed import speedup

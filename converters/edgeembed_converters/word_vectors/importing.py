@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgeembed_converters._internal.steps import OnStep, ignore_step
 from edgeembed_converters.export.table import Rows
-from edgeembed_converters.matryoshka.truncation import measured_truncations
+from edgeembed_converters.matryoshka.truncated_dims import measured_truncations
 from edgeembed_converters.packaging.assemble import (
     TOKENIZER,
     BundleParts,
@@ -21,7 +21,7 @@ from edgeembed_converters.packaging.assemble import (
     write_proven,
 )
 from edgeembed_converters.packaging.report import ConversionReport, conversion_report
-from edgeembed_converters.packaging.space import fingerprint
+from edgeembed_converters.packaging.space_fingerprint import fingerprint
 from edgeembed_converters.word_vectors.open_file import read_word_vectors
 from edgeembed_converters.word_vectors.probes import golden_of
 from edgeembed_converters.word_vectors.table import BadWords, WordTable, checked_bad_words

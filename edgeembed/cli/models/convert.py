@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from edgeembed import ConversionReport
-    from edgeembed_converters.matryoshka.truncation import TruncationReport
+    from edgeembed_converters.matryoshka.truncated_dims import TruncationReport
     from edgeembed_runtime.bundle import Variant
 
 

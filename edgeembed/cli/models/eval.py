@@ -9,9 +9,9 @@ from platformdirs import user_cache_path
 
 from edgeembed.cli.shared.options import AsJson
 from edgeembed.cli.shared.output import err, out, print_json, print_table, step_progress
-from edgeembed.evaluate.models.compact import Compaction, StoredAs, compacted
 from edgeembed.evaluate.models.model import Model
 from edgeembed.evaluate.models.open_models import open_models
+from edgeembed.evaluate.models.quantized_vectors import Compaction, StoredAs, compacted
 from edgeembed.evaluate.report.page import write_page
 from edgeembed.evaluate.report.summary import (
     as_tree,

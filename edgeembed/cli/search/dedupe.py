@@ -11,8 +11,8 @@ from edgeembed import Encoder
 from edgeembed.cli.shared.opening import load_model
 from edgeembed.cli.shared.options import AsJson, ModelPath, VariantName
 from edgeembed.cli.shared.output import bar_progress, err, print_json, print_table, show_problem
-from edgeembed.ingest.duplicates import DuplicateGroup, near_duplicates
 from edgeembed.ingest.files import scan
+from edgeembed.ingest.image_duplicates import DuplicateGroup, near_duplicates
 from edgeembed.ingest.image_indexer import images_of
 from edgeembed.visualize.gallery import Row, Shown, write_gallery
 from edgeembed_runtime.errors import InputError

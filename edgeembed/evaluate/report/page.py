@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from edgeembed.evaluate.models.compact import Compaction
+from edgeembed.evaluate.models.quantized_vectors import Compaction
 from edgeembed.evaluate.report import summary
 from edgeembed.evaluate.runner.evaluation import Evaluation
 from edgeembed.evaluate.runner.verdict import Verdict

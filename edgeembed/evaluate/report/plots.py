@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edgeembed.evaluate.models.compact import Compaction
+from edgeembed.evaluate.models.quantized_vectors import Compaction
 from edgeembed.evaluate.report.summary import mean_score
 from edgeembed.evaluate.runner.evaluation import Evaluation, TaskResult
 

@@ -17,9 +17,9 @@ from edgeembed_runtime.bundle import Preprocess
 from edgeembed_runtime.bundle.signature import EMBEDDING, PIXEL_VALUES
 from edgeembed_runtime.engine.base import at_position
 from edgeembed_runtime.engine.memory_budget import threads_within
-from edgeembed_runtime.engine.pool import WorkerPool
 from edgeembed_runtime.engine.schedule import Schedule
 from edgeembed_runtime.engine.session import OpenSession, Session, SessionSettings, opened_once
+from edgeembed_runtime.engine.thread_pool import WorkerPool
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.image.decode import decode, plan_decoding
 from edgeembed_runtime.inputs.image.open import ImageInput, open_image

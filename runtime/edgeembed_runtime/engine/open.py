@@ -8,7 +8,6 @@ from edgeembed_runtime.bundle.files import Check
 from edgeembed_runtime.bundle.graph import check_graph
 from edgeembed_runtime.bundle.signature import EMBEDDING, IMAGE_INPUTS, TEXT_INPUTS
 from edgeembed_runtime.engine.base import Engine
-from edgeembed_runtime.engine.exact import ExactEngine
 from edgeembed_runtime.engine.image import ImageEngine
 from edgeembed_runtime.engine.memory import resident_bytes, trim_heap
 from edgeembed_runtime.engine.padded import PaddedEngine
@@ -16,6 +15,7 @@ from edgeembed_runtime.engine.providers import Providers, input_shapes, short_na
 from edgeembed_runtime.engine.schedule import Schedule
 from edgeembed_runtime.engine.session import Session, SessionSettings
 from edgeembed_runtime.engine.static import StaticEngine
+from edgeembed_runtime.engine.unpadded import UnpaddedEngine
 from edgeembed_runtime.errors import BundleCorruptError, InputError
 from edgeembed_runtime.inputs.text.word_tokenizer import load_tokenizer
 
@@ -49,7 +49,7 @@ def open_text_engine(spec: EngineSpec) -> Engine:
     open_session = partial(_open_graph, spec, tower, TEXT_INPUTS)
     match input_shapes(spec.providers):
         case "exact":
-            return (StaticEngine if tower.static else ExactEngine)(
+            return (StaticEngine if tower.static else UnpaddedEngine)(
                 tokenizer=tokenizer,
                 open_session=open_session,
                 schedule=spec.schedule,

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from edgeembed_runtime._internal.batching import batched
 from edgeembed_runtime.bundle.signature import BATCH_AXIS, EMBEDDING, TOKEN_AXIS, TOKEN_EMBEDDINGS
 from edgeembed_runtime.engine.base import NumberedText, OnTruncation, at_position, feeds, tokenize
-from edgeembed_runtime.engine.pool import WorkerPool
 from edgeembed_runtime.engine.schedule import Schedule
 from edgeembed_runtime.engine.session import OpenSession, Session, SessionSettings, opened_once
+from edgeembed_runtime.engine.thread_pool import WorkerPool
 from edgeembed_runtime.errors import InferenceError
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer, TokenizedText
 

@@ -18,9 +18,9 @@ from edgeembed_runtime._internal.batching import batched
 from edgeembed_runtime.bundle.signature import EMBEDDING
 from edgeembed_runtime.engine.base import NumberedText, OnTruncation, at_position, feeds, tokenize
 from edgeembed_runtime.engine.cpu import available_cpus
-from edgeembed_runtime.engine.exact import ExactEngine
 from edgeembed_runtime.engine.schedule import Schedule
 from edgeembed_runtime.engine.session import OpenSession, Session
+from edgeembed_runtime.engine.unpadded import UnpaddedEngine
 from edgeembed_runtime.errors import InferenceError, InputError
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
@@ -32,7 +32,7 @@ _TOKENS_PER_RUN = 2_048
 _PROBES = ((2, 1), (3, 2), (2, 3), (5, 4), (7, 9), (16, 16), (33, 5), (64, 31), (4, 200))
 
 
-class StaticEngine(ExactEngine):
+class StaticEngine(UnpaddedEngine):
     """An exact engine that batches short texts; see `Engine`."""
 
     window = 1024
@@ -45,7 +45,7 @@ class StaticEngine(ExactEngine):
         schedule: Schedule,
         resident_before: int = 0,
     ) -> None:
-        """Open the one session; see `ExactEngine`."""
+        """Open the one session; see `UnpaddedEngine`."""
         super().__init__(
             tokenizer=tokenizer,
             open_session=open_session,

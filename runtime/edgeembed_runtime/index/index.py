@@ -45,7 +45,7 @@ from edgeembed_runtime.index.search.query import (
 from edgeembed_runtime.index.search.recommend import direction_between, listed_keys
 from edgeembed_runtime.index.segments.snapshot import Snapshot, load_snapshot
 from edgeembed_runtime.index.write.batch import make_batch
-from edgeembed_runtime.index.write.writer import Writer
+from edgeembed_runtime.index.write.commit import Writer
 
 T = TypeVar("T")
 _DEFAULTS = IndexSettings()

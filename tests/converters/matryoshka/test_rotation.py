@@ -6,7 +6,7 @@ import pytest
 from edgeembed import convert
 from edgeembed_converters.matryoshka.rotation import fit_texts
 from edgeembed_converters.matryoshka.rotation_fit import learned_rotation, pca_rotation
-from edgeembed_converters.matryoshka.truncation import matryoshka_dims, measured_truncations
+from edgeembed_converters.matryoshka.truncated_dims import matryoshka_dims, measured_truncations
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from edgeembed import Budget, convert, quantize
-from edgeembed_converters.quantization.recipes.dynamic import DynamicMaker
+from edgeembed_converters.quantization.recipes.dynamic_int8 import DynamicMaker
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import (

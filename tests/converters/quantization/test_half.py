@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edgeembed_converters.quantization.recipes.half import half_precision
+from edgeembed_converters.quantization.recipes.fp16 import half_precision
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import ConversionError, InputError
 

@@ -12,7 +12,7 @@ from onnx import helper, numpy_helper
 
 from edgeembed_converters.quantization.integer.residual import with_residual
 from edgeembed_converters.quantization.integer.sensitivity import most_sensitive_first, rounded
-from edgeembed_converters.quantization.recipes.dynamic import DynamicMaker, DynamicSettings
+from edgeembed_converters.quantization.recipes.dynamic_int8 import DynamicMaker, DynamicSettings
 from edgeembed_converters.quantization.registry import Int8
 from edgeembed_converters.quantization.search import Refusal, Search, pareto_front
 from edgeembed_converters.quantization.trial.baseline import Trial

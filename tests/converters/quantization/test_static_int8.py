@@ -10,7 +10,7 @@ import transformers
 
 from edgeembed_converters._internal.quiet import quiet_export
 from edgeembed_converters.quantization.integer.bias_correction import bias_corrected
-from edgeembed_converters.quantization.recipes.static import StaticMaker, StaticSettings
+from edgeembed_converters.quantization.recipes.static_int8 import StaticMaker, StaticSettings
 from edgeembed_converters.quantization.registry import Int8
 from edgeembed_converters.quantization.search import Refusal, Search
 from edgeembed_converters.quantization.trial.budget import Budget

@@ -5,7 +5,12 @@ import pytest
 from sentence_transformers.util import quantize_embeddings
 
 from edgeembed.evaluate import evaluate, open_tasks
-from edgeembed.evaluate.models.compact import Compaction, CompactModel, MemoizedModel, compacted
+from edgeembed.evaluate.models.quantized_vectors import (
+    Compaction,
+    CompactModel,
+    MemoizedModel,
+    compacted,
+)
 from edgeembed_runtime.errors import InputError
 
 DOCUMENTS = [f"d{n}" for n in range(300)]

@@ -10,8 +10,8 @@ import pytest
 
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.engine import cpu, variants
-from edgeembed_runtime.engine.pool import map_ordered
 from edgeembed_runtime.engine.providers import CPU
+from edgeembed_runtime.engine.thread_pool import map_ordered
 from edgeembed_runtime.engine.variants import choose_variant
 from edgeembed_runtime.errors import InputError
 

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeembed_runtime.bundle.signature import EMBEDDING
-from edgeembed_runtime.engine.exact import ExactEngine
 from edgeembed_runtime.engine.padded import PaddedEngine, bucket_lengths, plan_batches
 from edgeembed_runtime.engine.schedule import schedule_for
 from edgeembed_runtime.engine.session import Session, SessionSettings
+from edgeembed_runtime.engine.unpadded import UnpaddedEngine
 from edgeembed_runtime.errors import InferenceError, InputError
 from edgeembed_runtime.inputs.text.truncation import ignore_truncation
 from helpers import tiny_bundle
@@ -63,7 +63,7 @@ def padded(opened, *, fixed=False, budget=100, profile: Any = "balanced"):
 
 
 def exact_vectors(texts):
-    engine = ExactEngine(
+    engine = UnpaddedEngine(
         tokenizer=ours("wordpiece"), open_session=Opened(), schedule=schedule_for("balanced", 1)
     )
     found = list(engine.encode_many(enumerate(texts), ignore_truncation))

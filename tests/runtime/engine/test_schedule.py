@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from edgeembed_runtime.encoder.encoder import Encoder
-from edgeembed_runtime.engine.exact import ExactEngine
-from edgeembed_runtime.engine.pool import WorkerPool
 from edgeembed_runtime.engine.schedule import PROFILES, Schedule, schedule_for
 from edgeembed_runtime.engine.session import Session
+from edgeembed_runtime.engine.thread_pool import WorkerPool
+from edgeembed_runtime.engine.unpadded import UnpaddedEngine
 from edgeembed_runtime.errors import InputError
 from helpers import tiny_bundle
 from helpers.tiny_tokenizers import ours
@@ -145,7 +145,7 @@ def test_only_the_shared_session_of_latency_stays_awake(profile, spinning, sessi
         opened.append(settings)
         return Session(model, "tiny", settings)
 
-    engine = ExactEngine(
+    engine = UnpaddedEngine(
         tokenizer=ours("wordpiece"), open_session=open_session, schedule=schedule_for(profile, 3)
     )
     users = [

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from edgeembed_converters.export.table import table_graph
 from edgeembed_runtime.engine.cpu import available_cpus
-from edgeembed_runtime.engine.exact import ExactEngine
 from edgeembed_runtime.engine.schedule import schedule_for
 from edgeembed_runtime.engine.session import Session
 from edgeembed_runtime.engine.static import StaticEngine
+from edgeembed_runtime.engine.unpadded import UnpaddedEngine
 from edgeembed_runtime.errors import InferenceError, InputError
 from edgeembed_runtime.inputs.text.truncation import TruncatedTexts, ignore_truncation
 from helpers import tiny_bundle
@@ -70,7 +70,7 @@ def static(request):
 
 @pytest.fixture(scope="module")
 def exact(static):
-    engine = engine_of(ExactEngine, opened=Opened(static._session(1).model))
+    engine = engine_of(UnpaddedEngine, opened=Opened(static._session(1).model))
     yield engine
     engine.close()
 

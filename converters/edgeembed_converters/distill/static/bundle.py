@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edgeembed_converters._internal.steps import OnStep
 from edgeembed_converters.export.table import Rows
-from edgeembed_converters.matryoshka.truncation import measured_truncations
+from edgeembed_converters.matryoshka.truncated_dims import measured_truncations
 from edgeembed_converters.packaging.assemble import (
     TOKENIZER,
     BundleParts,
@@ -17,7 +17,7 @@ from edgeembed_converters.packaging.assemble import (
     variants_of,
     write_proven,
 )
-from edgeembed_converters.packaging.space import fingerprint
+from edgeembed_converters.packaging.space_fingerprint import fingerprint
 from edgeembed_converters.validation.probe_texts import probe_texts
 from edgeembed_converters.word_vectors.variants import table_variants
 from edgeembed_runtime import storage

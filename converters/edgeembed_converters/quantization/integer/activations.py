@@ -7,8 +7,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from edgeembed_converters.graph.intermediate_values import Feeds, probe_values
 from edgeembed_converters.graph.linears import weight_matrices
-from edgeembed_converters.graph.probe import Feeds, probe_values
 
 # One product of many rows takes a quarter of the time of many small ones.
 _ROWS_AT_A_TIME = 512

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from edgeembed_converters.graph.editing import copied
-from edgeembed_converters.graph.probe import Feeds, probe_values
+from edgeembed_converters.graph.intermediate_values import Feeds, probe_values
 from edgeembed_converters.quantization.trial.bits import LEVELS, Bits
 
 

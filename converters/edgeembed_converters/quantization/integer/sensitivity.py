@@ -7,8 +7,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from edgeembed_converters.graph.intermediate_values import Feeds, probe_values
 from edgeembed_converters.graph.linears import linear_nodes
-from edgeembed_converters.graph.probe import Feeds, probe_values
 
 _LEVELS = 255
 

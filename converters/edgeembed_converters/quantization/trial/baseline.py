@@ -8,7 +8,7 @@ from typing import Protocol
 import onnx
 from onnx import TensorProto
 
-from edgeembed_converters.graph.probe import Feeds
+from edgeembed_converters.graph.intermediate_values import Feeds
 from edgeembed_runtime.bundle import Fidelity
 
 _LAYERS = frozenset(("Conv", "ConvTranspose", "Gemm", "MatMul"))

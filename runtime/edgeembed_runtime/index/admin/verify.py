@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edgeembed_runtime import storage
 from edgeembed_runtime.errors import EdgeEmbedError, IndexCorruptError
 from edgeembed_runtime.index.ann.backend import AnnShape
-from edgeembed_runtime.index.ann.checked import find_ann_problem
+from edgeembed_runtime.index.ann.checked_backend import find_ann_problem
 from edgeembed_runtime.index.ann.registry import backend_of_suffix
 from edgeembed_runtime.index.base.layout import CATALOG, require_regular, segment_path
 from edgeembed_runtime.index.base.types import VerifyReport

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime.errors import IndexCorruptError
-from edgeembed_runtime.index.ann.annoy_probe import annoy_module
+from edgeembed_runtime.index.ann.annoy_check import annoy_module
 from edgeembed_runtime.index.ann.backend import AnnShape, RowSource
 from edgeembed_runtime.index.base.layout import require_regular
 from edgeembed_runtime.index.catalog.catalog import MAX_DIM
@@ -53,7 +53,7 @@ class Annoy:
     first_effort = 200
 
     def is_available(self) -> bool:
-        """Whether Annoy is installed and works on this CPU; see annoy_probe."""
+        """Whether Annoy is installed and works on this CPU; see annoy_check."""
         return annoy_module() is not None
 
     def fits(self, shape: AnnShape) -> bool:

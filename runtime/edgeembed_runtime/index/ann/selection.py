@@ -10,7 +10,12 @@ from edgeembed_runtime import storage
 from edgeembed_runtime.errors import IndexCorruptError, StorageError
 from edgeembed_runtime.index.ann.backend import AnnBackend, AnnShape
 from edgeembed_runtime.index.ann.calibration import GroundTruth, Measured, measure_ann
-from edgeembed_runtime.index.ann.checked import BackendError, CheckedAnn, build_ann, load_ann
+from edgeembed_runtime.index.ann.checked_backend import (
+    BackendError,
+    CheckedAnn,
+    build_ann,
+    load_ann,
+)
 from edgeembed_runtime.index.ann.registry import allowed_backends
 from edgeembed_runtime.index.base.settings import AUTO, IndexSettings
 from edgeembed_runtime.index.vectors.block import Rows

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime.index.ann.calibration import CALIBRATION_CANDIDATES, SPARE_CANDIDATES
-from edgeembed_runtime.index.ann.checked import BackendError, CheckedAnn
+from edgeembed_runtime.index.ann.checked_backend import BackendError, CheckedAnn
 from edgeembed_runtime.index.search.ranking import Ranking, Scope
 from edgeembed_runtime.index.segments.segment import SegmentInfo
 from edgeembed_runtime.index.segments.snapshot import SegmentView, Snapshot

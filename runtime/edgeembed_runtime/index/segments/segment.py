@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgeembed_runtime.errors import IndexCorruptError, SearchIndexError
 from edgeembed_runtime.index.ann.backend import AnnShape
-from edgeembed_runtime.index.ann.checked import BackendError, CheckedAnn, load_ann
+from edgeembed_runtime.index.ann.checked_backend import BackendError, CheckedAnn, load_ann
 from edgeembed_runtime.index.ann.registry import find_backend, is_backend_name
 from edgeembed_runtime.index.base.layout import CATALOG, checked_uuid, open_regular, segment_path
 from edgeembed_runtime.index.base.settings import EXACT

@@ -21,7 +21,7 @@ from edgeembed_runtime.errors import IndexCorruptError
 from edgeembed_runtime.index.base.layout import open_regular
 from edgeembed_runtime.index.vectors.mmap import MappedFile
 from edgeembed_runtime.index.vectors.sq8 import block_rows, sq8_bytes
-from edgeembed_runtime.index.vectors.sq8_graph import (
+from edgeembed_runtime.index.vectors.sq8_onnx import (
     QUERIES,
     ZERO,
     initializer_names,

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 KILLED = """
 import os, signal, sys
 from edgeembed.cli import main
-from edgeembed_runtime.index.write import writer
+from edgeembed_runtime.index.write import commit
 
 when, count = sys.argv.pop(1), int(sys.argv.pop(1))
 commits = []

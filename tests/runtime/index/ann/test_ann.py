@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgeembed import Index, IndexSettings
-from edgeembed_runtime.index.ann import annoy_probe, selection
+from edgeembed_runtime.index.ann import annoy_check, selection
 from edgeembed_runtime.index.ann.calibration import Measured, measure_ann, measure_exact, perturbed
 from edgeembed_runtime.index.ann.locality_order import locality_order
 from edgeembed_runtime.index.base.unit_vectors import unit_rows
@@ -141,22 +141,22 @@ def test_of_two_the_faster_stays(tmp_path, clustered, monkeypatch, winner):
 
 
 def test_an_annoy_that_dies_in_the_probe_is_not_used(tmp_path, clustered, monkeypatch):
-    annoy_probe._works.cache_clear()
+    annoy_check._works.cache_clear()
     died = subprocess.CompletedProcess([], returncode=-4, stdout=b"")
     with monkeypatch.context() as patch:
-        patch.setattr(annoy_probe.subprocess, "run", lambda *_, **__: died)
-        assert annoy_probe.annoy_module() is None
+        patch.setattr(annoy_check.subprocess, "run", lambda *_, **__: died)
+        assert annoy_check.annoy_module() is None
         with filled(tmp_path / "i", clustered, settings("annoy")) as index:
             assert index.stats().segments[0].backend == "exact"
-    annoy_probe._works.cache_clear()
-    assert annoy_probe.annoy_module() is not None
+    annoy_check._works.cache_clear()
+    assert annoy_check.annoy_module() is not None
 
 
 def test_an_application_frozen_into_one_file_is_never_started_again(monkeypatch):
-    annoy_probe._works.cache_clear()
-    monkeypatch.setattr(annoy_probe.sys, "frozen", True, raising=False)
-    assert annoy_probe.annoy_module() is None
-    annoy_probe._works.cache_clear()
+    annoy_check._works.cache_clear()
+    monkeypatch.setattr(annoy_check.sys, "frozen", True, raising=False)
+    assert annoy_check.annoy_module() is None
+    annoy_check._works.cache_clear()
 
 
 def test_without_its_library_a_segment_is_scanned(tmp_path, clustered, monkeypatch, backend):

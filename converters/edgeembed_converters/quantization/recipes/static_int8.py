@@ -15,7 +15,7 @@ from typing import Any, Literal
 import onnx
 
 from edgeembed_converters._internal.quiet import quiet_logging
-from edgeembed_converters.graph.probe import Feeds
+from edgeembed_converters.graph.intermediate_values import Feeds
 from edgeembed_converters.quantization.integer.bias_correction import bias_corrected
 from edgeembed_converters.quantization.trial.baseline import Baseline
 from edgeembed_converters.quantization.trial.bits import Bits, required_features

@@ -16,13 +16,13 @@ from edgeembed_runtime.engine.base import (
     tokenize,
 )
 from edgeembed_runtime.engine.memory_budget import threads_within
-from edgeembed_runtime.engine.pool import WorkerPool
 from edgeembed_runtime.engine.schedule import Schedule
 from edgeembed_runtime.engine.session import OpenSession, Session, SessionSettings, opened_once
+from edgeembed_runtime.engine.thread_pool import WorkerPool
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer, TokenizedText
 
 
-class ExactEngine:
+class UnpaddedEngine:
     """An engine that never pads; see `Engine`.
 
     A list of texts is encoded one text per thread, on a session with one intra-op thread. A single
