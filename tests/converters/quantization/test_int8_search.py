@@ -16,6 +16,7 @@ from edgeembed_converters.quantization.recipes.dynamic_int8 import DynamicMaker,
 from edgeembed_converters.quantization.registry import Int8
 from edgeembed_converters.quantization.search import Refusal, Search, pareto_front
 from edgeembed_converters.quantization.trial.baseline import Trial
+from edgeembed_converters.quantization.trial.bits import Bits
 from edgeembed_converters.quantization.trial.budget import Budget
 from edgeembed_runtime.bundle import Fidelity
 from edgeembed_runtime.errors import ConversionError, InputError
@@ -105,8 +106,15 @@ def search(model):
     return Search(baseline(model), steps.append), steps
 
 
-def int8(bits=8):
+def int8(bits: Bits = 8):
     return Int8(name="int8", bits=bits)
+
+
+def met(made, budget, bits: Bits = 8):
+    """The model of a budget that can be met."""
+    found = made.run(int8(bits), budget)
+    assert not isinstance(found, Refusal)
+    return found
 
 
 @pytest.mark.parametrize("layers", [(), ("first",), LAYERS])
@@ -175,7 +183,7 @@ def test_rounding_is_onnxruntimes(seed, size, shift, scale):
 
 def test_the_fastest_recipe_that_meets_the_budget_is_taken():
     made, tried = search(chain())
-    found = made.run(int8(), ANYTHING)
+    found = met(made, ANYTHING)
     assert "second pass" not in found.recipe
     assert not any("second pass" in recipe for recipe in tried)
     assert found.fidelity.mean_cosine == max(t.fidelity.mean_cosine for t in made.trials)
@@ -183,8 +191,8 @@ def test_the_fastest_recipe_that_meets_the_budget_is_taken():
 
 def test_a_stricter_budget_goes_further_and_tries_nothing_twice():
     made, tried = search(chain(outlier=1000))
-    loose = made.run(int8(), ANYTHING)
-    strict = made.run(int8(), Budget(mean_cosine=loose.fidelity.mean_cosine + 1e-6))
+    loose = met(made, ANYTHING)
+    strict = met(made, Budget(mean_cosine=loose.fidelity.mean_cosine + 1e-6))
     assert "second pass" in strict.recipe
     assert strict.fidelity.mean_cosine > loose.fidelity.mean_cosine
     assert len(tried) == len(set(tried)) == len(made.trials)
@@ -199,7 +207,7 @@ def test_no_recipe_meets_an_unreachable_budget():
 @pytest.mark.parametrize("bits", [7, 8])
 def test_only_eight_bit_weights_need_a_dot_product_unit(bits):
     made, _ = search(chain())
-    found = made.run(int8(bits), ANYTHING)
+    found = met(made, ANYTHING, bits)
     assert f"{bits}-bit" in found.recipe
     assert found.requires == (("vnni", "neon") if bits == 8 else ())
 

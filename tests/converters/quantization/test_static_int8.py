@@ -13,6 +13,7 @@ from edgeembed_converters.quantization.integer.bias_correction import bias_corre
 from edgeembed_converters.quantization.recipes.static_int8 import StaticMaker, StaticSettings
 from edgeembed_converters.quantization.registry import Int8
 from edgeembed_converters.quantization.search import Refusal, Search
+from edgeembed_converters.quantization.trial.baseline import QuantizedModel
 from edgeembed_converters.quantization.trial.budget import Budget
 from edgeembed_runtime._internal.ort import ort
 from edgeembed_runtime.bundle import Fidelity
@@ -173,6 +174,7 @@ def test_bias_correction_removes_the_mean_error_of_rounded_weights(groups):
 
 def test_the_search_takes_the_static_family_for_convolutions(baseline_of):
     found = search_of(baseline_of()).run(INT8, ANYTHING)
+    assert isinstance(found, QuantizedModel)
     assert found.recipe.startswith("static int8, 8-bit weights")
     assert found.requires == ("vnni", "neon")
     assert found.padding
@@ -180,6 +182,7 @@ def test_the_search_takes_the_static_family_for_convolutions(baseline_of):
 
 def test_a_vision_transformer_is_quantized_but_for_its_patches(baseline_of):
     made = search_of(baseline_of(VisionTransformer)).run(INT8, Budget(min_cosine=0.99))
+    assert isinstance(made, QuantizedModel)
     assert made.recipe.startswith("dynamic int8")
     assert made.left_in_fp32 == ("1 Conv",)
     kinds = [node.op_type for node in onnx.load_from_string(made.model).graph.node]

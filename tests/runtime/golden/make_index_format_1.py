@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from edgeembed import Index, IndexSettings
-from edgeembed_runtime.index.base.settings import Backend
 
 WORDS = ("rain", "cat", "mat", "station", "noon", "train", "roof", "river")
 
 
-def make(path: Path, backend: Backend, rows: int, dim: int) -> list[dict[str, object]]:
+def make(path: Path, backend: str, rows: int, dim: int) -> list[dict[str, object]]:
     """An index with a segment, a tail, replaced and deleted documents; what it finds."""
     settings = IndexSettings(ann_min_rows=100, backend=backend, recall_floor=1.0)
     vectors = np.random.default_rng(1).normal(size=(rows + 10, dim)).astype(np.float32)

@@ -1,6 +1,7 @@
 """Sources by registration: a new kind is read like a built-in one; a broken one is named."""
 
 import json
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -57,16 +58,16 @@ class Broken:
 
     name = "broken"
 
-    def __init__(self, matches=True, loaded=None):
+    def __init__(self, matches: Any = True, loaded: Any = None) -> None:
         self.matched, self.loaded = matches, loaded
 
-    def matches(self, source, options):
+    def matches(self, source: Any, options: Any) -> Any:
         return self._answer(self.matched)
 
-    def load(self, source, options, scratch):
+    def load(self, source: Any, options: Any, scratch: Any) -> Any:
         return self._answer(self.loaded)
 
-    def _answer(self, answer):
+    def _answer(self, answer: Any) -> Any:
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -111,7 +112,7 @@ def test_an_unmatched_source_lists_the_kinds_that_are_known(tmp_path):
 
 def test_a_source_of_a_foreign_type_is_an_input_error(tmp_path):
     with pytest.raises(InputError, match=r"source: expected a model directory .*, found int"):
-        convert(5, tmp_path / "bundle")
+        convert(cast(Any, 5), tmp_path / "bundle")
 
 
 @pytest.mark.parametrize(

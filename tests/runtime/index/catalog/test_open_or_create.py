@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -284,7 +285,7 @@ def test_reading_never_creates(tmp_path):
 def test_all_but_the_keys_of_an_upsert_is_named(tmp_path):
     with Index.open(tmp_path / "i", mode="a", dim=4) as index:
         with pytest.raises(TypeError, match="positional"):
-            index.upsert(["a"], ["text"], np.ones((1, 4)))
+            cast(Any, index).upsert(["a"], ["text"], np.ones((1, 4)))
         index.upsert([], notes={"a": "note"})
         assert index.notes() == {"a": "note"}
         with pytest.raises(InputError, match="documents or vectors"):

@@ -325,7 +325,8 @@ class ChangesItsQuery(ToyScan):
 
 
 class CannotClose(ToyScan):
-    close = raising(RuntimeError("stuck"))
+    def close(self):
+        raise RuntimeError("stuck")
 
 
 LIES = {

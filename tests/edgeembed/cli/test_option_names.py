@@ -2,13 +2,15 @@
 
 import dataclasses
 import inspect
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import typer
 
 import edgeembed
 from edgeembed import Budget, Encoder, Index, TrainingSettings
-from edgeembed.cli.app import COMMANDS
+from edgeembed.cli.app import COMMANDS, app
 from edgeembed.cli.shared.wording import in_options, option_names
 
 BOUNDS = tuple(field.name for field in dataclasses.fields(Budget))
@@ -99,8 +101,8 @@ def test_training_settings_have_the_defaults_of_the_function(name):
             assert parameter.default == getattr(settings, parameter.name), parameter.name
 
 
-def commands(group=None, prefix=""):
-    group = group or typer.main.get_command(edgeembed.cli.app.app)
+def commands(group: Any = None, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    group = group or typer.main.get_command(app)
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
             yield from commands(command, f"{name} ")
