@@ -34,8 +34,8 @@ from edgeembed_runtime.errors import InputError
 
 TEMPLATE = "a photo of a {}"
 _LIMITS = (
-    "images are placed by the {classes} classes that the classifier tells apart: what they do "
-    "not name is found by what is near to them, and how many, where and what is done is not seen"
+    "images are described by the classifier's {classes} classes: anything else is only found "
+    "through similar classes, and counts, positions and actions are not captured"
 )
 _LICENSE = "the license is the text model's; the classifier and its labels have their own"
 _TRAINED = "a projection was trained on images of {names} names: others are found a little worse"

@@ -1,4 +1,4 @@
-"""Export by torch.onnx, which handles models of transformers 4.57 and 5 alike."""
+"""Export by torch.onnx, which handles models of both transformers 4.57 and 5."""
 
 from collections.abc import Sequence
 

@@ -113,7 +113,7 @@ def _geometry(resized: _Resized | None, crop: tuple[int, int] | None) -> dict[st
         return settings | _squashed(resized, crop)
     if crop is None:
         raise UnsupportedModelError(
-            "preprocess: Resize of one side without a CenterCrop leaves images of unlike sizes"
+            "preprocess: Resize of one side without a CenterCrop leaves images of different sizes"
         )
     side = max if resized.resize == "longest" else min
     return settings | {"size": crop, "resize_to": side(resized.to), "crop": "center"}

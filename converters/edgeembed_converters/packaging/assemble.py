@@ -93,10 +93,10 @@ def write_proven(
 
 
 def check_target(target: Path, overwrite: bool) -> None:
-    """Refuse to write where something stands that must not be lost.
+    """Refuse to overwrite anything that must not be lost.
 
     Raises:
-        StorageError: something stands there.
+        StorageError: `target` exists, and is not a bundle that may be overwritten.
     """
     if not target.exists():
         return

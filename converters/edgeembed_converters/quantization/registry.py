@@ -14,7 +14,7 @@ from edgeembed_converters.quantization.trial.candidate import Candidate
 from edgeembed_runtime.errors import InputError
 
 Quantization = Literal["int8", "int8-faithful", "int8-portable", "fp16"]
-# The names of the variants that are not quantized.
+# Not quantized, or not a variant.
 _TAKEN = ("fp32", "auto")
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -27,7 +27,7 @@ class Int8:
     bits: Bits | None = None
     """The width of weights; by default what this machine multiplies exactly."""
     fixed_gate: Budget | None = None
-    """A gate in place of the user's budget."""
+    """A gate that replaces the user's budget."""
     needs_calibration: bool = True
 
     def gate(self, budget: Budget) -> Budget:

@@ -197,7 +197,7 @@ def _choose_pooling(
 ) -> tuple[tuple[Pooling, ...], tuple[str, ...]]:
     if asked is not None:
         return (asked,), () if found in ((), (asked,)) else (
-            f"pooling {asked}, as asked, in place of the model's own {'+'.join(found)}",
+            f"pooling {asked}, as asked, instead of the model's own {'+'.join(found)}",
         )
     if found:
         return found, ()

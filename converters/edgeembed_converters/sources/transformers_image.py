@@ -84,7 +84,7 @@ def load_vision_directory(directory: ModelDirectory, options: SourceOptions) -> 
         preprocess = preprocess_of_processor(processor, str(path))
         if flips_channels(processor) and len({*preprocess.mean, *preprocess.std}) > 2:
             raise UnsupportedModelError(
-                f"{path}: channels that are flipped and then scaled by unlike numbers"
+                f"{path}: channels that are flipped and then scaled by different numbers"
             )
     elif isinstance(options.preprocess, Preprocess):
         preprocess = options.preprocess

@@ -1,4 +1,4 @@
-"""Load a transformers backbone and its tokenizer, alike with versions 4.57 and 5."""
+"""Load a transformers backbone and its tokenizer, with transformers 4.57 or 5."""
 
 import contextlib
 import hashlib

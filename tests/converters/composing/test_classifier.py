@@ -112,7 +112,7 @@ def test_texts_are_the_text_bundles_own_in_another_space(composed, toy_report, t
 
 def test_limits_are_in_the_model_card(composed):
     card = (composed.path / "README.md").read_text(encoding="utf-8")
-    assert "the 3 classes that the classifier tells apart" in card
+    assert "described by the classifier's 3 classes" in card
     assert [v.name for v in composed.image.variants] == ["fp32"]
 
 

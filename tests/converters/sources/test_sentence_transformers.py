@@ -168,7 +168,7 @@ def test_option_overrides_are_stronger_than_files(prompted, converted):
     )
     assert (report.max_tokens, report.pooling, report.head) == (9, "cls", ("Normalize",))
     assert report.name == "own"
-    assert report.notes == ("pooling cls, as asked, in place of the model's own mean",)
+    assert report.notes == ("pooling cls, as asked, instead of the model's own mean",)
     with Encoder.load(report.path) as encoder:
         assert dict(encoder.prompts) == {"query": "q: "}
         assert encoder.normalized

@@ -46,7 +46,7 @@ class Trial:
     """What was measured of the ONNX model that a recipe made.
 
     `recipe` describes how it was made. `size` is in bytes. `requires` and `padding` are the
-    manifest's: CPU features or providers of which a machine needs one, and whether texts may be
+    manifest's: CPU features or providers (a machine needs one of them), and whether texts may be
     padded. `left_in_fp32` counts the layers that were not quantized, by operator, as in "1 Conv".
     """
 

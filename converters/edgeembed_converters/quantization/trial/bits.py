@@ -14,7 +14,7 @@ _EXACT_IN_8_BITS = ("vnni", "neon")
 
 
 def required_features(bits: Bits) -> tuple[str, ...]:
-    """CPU features of which a machine needs at least one to multiply such weights exactly."""
+    """CPU features, at least one of which is needed to multiply such weights exactly."""
     return _EXACT_IN_8_BITS if bits == 8 else ()
 
 

@@ -26,9 +26,10 @@ def nothing_closer() -> Iterator["Candidate"]:
 class Candidate:
     """One way to quantize one model; not made yet.
 
-    `description` becomes the manifest's `recipe`; `requires` and `padding` are the manifest's too.
-    `make` returns the ONNX model, or raises ConversionError. `closer` yields slower and more
-    faithful candidates that build on this one, in this order.
+    `description` becomes the manifest's `recipe`, and must be unique: a search tries each
+    description once. `requires` and `padding` are the manifest's, too. `make` returns the ONNX
+    model, or raises ConversionError. `closer` yields slower and more faithful candidates that build
+    on this one, in this order.
     """
 
     description: str
