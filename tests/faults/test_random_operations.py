@@ -113,7 +113,7 @@ class Operations(RuleBasedStateMachine):
 
     @rule()
     def read_without_refresh(self):
-        """A reader stays at one generation until refresh(), or until it is purged; then the newest."""
+        """A reader stays at one generation until refresh() or a purge of it; then the newest."""
         found = contents(self.reader)
         if not same(found, self.seen):
             assert same(found, self.held)
