@@ -84,8 +84,6 @@ def test_packages_import_downwards_only():
 # The one module that makes sessions, and the one that imports onnxruntime (offline).
 SESSIONS = "edgeembed_runtime/engine/session.py"
 ONNXRUNTIME = "edgeembed_runtime/_internal/ort.py"
-# Scans by a graph of its own, without the settings of a bundle's session; to be removed.
-SESSION_EXCEPTIONS = {"edgeembed_runtime/index/vectors/sq8_scan.py"}
 # The quantizers and converters that onnxruntime ships; they make no session of ours.
 ONNXRUNTIME_TOOLS = ("onnxruntime.quantization", "onnxruntime.tools", "onnxruntime.transformers")
 
@@ -101,7 +99,7 @@ def test_every_onnxruntime_session_is_made_in_one_module():
         for _, path in modules_of(package)
         if "InferenceSession(" in path.read_text(encoding="utf-8")
     }
-    assert found - SESSION_EXCEPTIONS == {SESSIONS}
+    assert found == {SESSIONS}
 
 
 def test_onnxruntime_is_imported_in_one_module():

@@ -20,7 +20,7 @@ def model_card(
     lines = [
         f"# {manifest.name}",
         "",
-        "An [edgeembed](https://pypi.org/project/edgeembed/) bundle.",
+        "An [edgeembed](https://github.com/edgeembed/edgeembed) bundle.",
         "",
         f"- source: `{source.id}`" + (f" at `{source.revision}`" if source.revision else ""),
         f"- SHA-256 of the source weights: `{source.weights_sha256}`",
