@@ -1,7 +1,6 @@
 """Damaged, foreign and hostile files give typed errors: never a crash, never the wrong text."""
 
 import contextlib
-import os
 import sqlite3
 
 import numpy as np
@@ -14,6 +13,7 @@ from edgeembed_runtime.errors import (
     IndexVersionError,
     SearchIndexError,
 )
+from helpers.damaged_file import damage_file
 
 SETTINGS = IndexSettings(seal_rows=100)
 
@@ -44,36 +44,6 @@ def _edit(path, *statements):
     connection.close()
 
 
-def _damage(file, kind, others):
-    data = bytearray(file.read_bytes())
-    match kind:
-        case "shorter":
-            file.write_bytes(data[:-4])
-        case "longer":
-            file.write_bytes(bytes(data) + b"\0" * 4)
-        case "empty":
-            file.write_bytes(b"")
-        case "flipped":
-            data[len(data) // 2] ^= 0x40
-            file.write_bytes(data)
-        case "missing":
-            file.unlink()
-        case "link":
-            copy = file.with_name("elsewhere")
-            file.rename(copy)
-            file.symlink_to(copy)
-        case "folder":
-            file.unlink()
-            file.mkdir()
-        case "fifo":
-            file.unlink()
-            os.mkfifo(file)
-        case "swapped":
-            other = others[1].read_bytes()
-            others[1].write_bytes(data)
-            file.write_bytes(other)
-
-
 KINDS = ["shorter", "longer", "empty", "missing", "link", "folder", "fifo"]
 
 
@@ -81,7 +51,7 @@ KINDS = ["shorter", "longer", "empty", "missing", "link", "folder", "fifo"]
 @pytest.mark.parametrize("role", ["f32", "ids"])
 def test_damaged_vectors_and_ids_stop_the_opening(path, role, kind):
     files = _files(path, role)
-    _damage(files[0], kind, files)
+    damage_file(files[0], kind, files[1])
     for mode in ("r", "rw"):
         with pytest.raises(IndexCorruptError, match=files[0].name):
             Index.open(path, mode=mode)
@@ -90,7 +60,7 @@ def test_damaged_vectors_and_ids_stop_the_opening(path, role, kind):
 @pytest.mark.parametrize("kind", ["flipped", "swapped"])
 def test_wrong_ids_stop_the_opening(path, kind):
     files = _files(path, "ids")
-    _damage(files[0], kind, files)
+    damage_file(files[0], kind, files[1])
     with pytest.raises(IndexCorruptError, match="ids"):
         Index.open(path)
 
@@ -98,7 +68,7 @@ def test_wrong_ids_stop_the_opening(path, kind):
 @pytest.mark.parametrize("kind", ["flipped", "swapped"])
 def test_wrong_vectors_are_found_by_verify_and_never_copied(path, kind, tmp_path):
     files = _files(path, "f32")
-    _damage(files[0], kind, files)
+    damage_file(files[0], kind, files[1])
     with Index.open(path, mode="rw") as index:
         assert index.verify(full=False).ok
         report = index.verify()

@@ -1,6 +1,5 @@
 """Damaged and hostile ANN files: no answer changes, no process dies."""
 
-import os
 import struct
 
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 from edgeembed import Index, IndexSettings
 from edgeembed_runtime.index.ann.backend import AnnShape
 from edgeembed_runtime.index.ann.registry import find_backend
+from helpers.damaged_file import damage_file
 
 pytest.importorskip("annoy")
 pytest.importorskip("usearch")
@@ -33,41 +33,13 @@ def file(request, tmp_path, vectors):
     return make(tmp_path / "i", vectors(150), request.param)
 
 
-def damage(file, kind, other):
-    data = bytearray(file.read_bytes())
-    match kind:
-        case "shorter":
-            file.write_bytes(data[:-4])
-        case "longer":
-            file.write_bytes(bytes(data) + bytes(4))
-        case "empty":
-            file.write_bytes(b"")
-        case "flipped":
-            data[len(data) // 2] ^= 0x40
-            file.write_bytes(data)
-        case "missing":
-            file.unlink()
-        case "link":
-            copy = file.with_name("elsewhere")
-            file.rename(copy)
-            file.symlink_to(copy)
-        case "folder":
-            file.unlink()
-            file.mkdir()
-        case "fifo":
-            file.unlink()
-            os.mkfifo(file)
-        case "swapped":
-            file.write_bytes(other.read_bytes())
-
-
 REFUSED = ["shorter", "longer", "empty", "link", "folder", "fifo"]
 
 
 @pytest.mark.parametrize("kind", [*REFUSED, "missing", "flipped", "swapped"])
 def test_damage_never_changes_an_answer(file, kind, tmp_path, vectors, brute_force, caplog):
     backend = "annoy" if file.suffix == ".ann" else "usearch"
-    damage(file, kind, make(tmp_path / "other", vectors(150, seed=9), backend))
+    damage_file(file, kind, make(tmp_path / "other", vectors(150, seed=9), backend))
     with Index.open(tmp_path / "i", mode="rw") as index:
         for query in vectors(5, seed=3):
             order, _ = brute_force(vectors(150), query, 150)
