@@ -81,3 +81,10 @@ def test_levels_are_whole_numbers_within_the_width(weight, seed, bits):
     assert np.abs(made.levels.astype(int)).max(initial=0) <= LEVELS[bits]
     assert np.isfinite(made.scales).all()
     assert (made.scales > 0).all()
+
+
+@pytest.mark.parametrize("bits", [7, 8])
+def test_weights_too_small_for_a_scale_of_their_own_round_to_zero(bits):
+    found = rounded_weight(np.array([[1e-45, 0.5]], np.float32), None, bits)
+    assert found.levels.tolist() == [[0, LEVELS[bits]]]
+    assert (found.scales > 0).all()

@@ -46,7 +46,7 @@ TEXTS = {
     "png": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "another binary file"),
     "old_fasttext": (b"\x0a\0\0\0\x05\0\0\0rest", "another binary file"),
     "binary_cut": (files.binary()[:-10], r"byte \d+: expected a word, .* found the end"),
-    "binary_half": (files.binary()[:200], "which are .* bytes or more, found the end"),
+    "binary_half": (files.binary()[:200], "which take at least .* bytes, found the end"),
     "binary_too_few": (b"14" + files.binary()[2:], "byte .*: expected"),
     "binary_nan": (files.binary(values=NAN), r"byte \d+: a vector with NaN"),
     "binary_twice": (files.binary(["a", "b", "a"]), r"byte \d+: a word twice"),
@@ -99,7 +99,7 @@ def test_a_file_of_nothing_but_bad_lines_is_refused(tmp_path):
 
 def test_vectors_of_zeros_only_are_refused(tmp_path):
     (tmp_path / "zeros.txt").write_bytes(files.text(("a", "b"), np.zeros((2, 3), np.float32)))
-    with pytest.raises(ConversionError, match="other than zeros"):
+    with pytest.raises(ConversionError, match="expected some that are not zero, found none"):
         import_word_vectors(tmp_path / "zeros.txt", tmp_path / "out")
 
 

@@ -41,7 +41,7 @@ def test_the_lock_is_free_after_its_holder_was_killed(tmp_path, start_python):
     started = time.perf_counter()
     with pytest.raises(IndexLockedError, match="mode='r'"):
         Index.open(path, mode="rw", lock_timeout_s=0.1)
-    assert time.perf_counter() - started < 1
+    assert time.perf_counter() - started < 5  # it waits for 0.1 s, on a busy machine too
     Index.open(path).close()  # readers are welcome
     child.kill()
     child.communicate()

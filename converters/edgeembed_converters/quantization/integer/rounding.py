@@ -38,6 +38,8 @@ def rounded_weight(
     max_level = LEVELS[bits]
     largest = np.abs(weight).max(axis=0, initial=0).astype(np.float64)
     scales = (np.where(largest > 0, largest, max_level) / max_level).astype(np.float32)
+    # The scale of a column of denormal weights would round to zero.
+    scales = np.maximum(scales, np.finfo(np.float32).tiny)
     wanted = weight.astype(np.float64) / scales
     if gram is None or not np.trace(gram) > 0:
         levels = np.round(wanted)

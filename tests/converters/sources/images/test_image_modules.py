@@ -159,7 +159,7 @@ class GivesAScalar(torch.nn.Module):
 @pytest.mark.parametrize(
     ("module", "words"),
     [
-        (AtRandom(), "another vector each time"),
+        (AtRandom(), "a different vector each time"),
         (Fails(), "ValueError: only$"),
         (GivesAScalar(), r"expected an output of shape \(n, c\)"),
     ],

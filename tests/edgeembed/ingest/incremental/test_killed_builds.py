@@ -24,7 +24,7 @@ from edgeembed_runtime.index.write import commit
 
 when, count = sys.argv.pop(1), int(sys.argv.pop(1))
 commits = []
-upsert, write_notes = writer.Writer.upsert, writer.write_notes
+upsert, write_notes = commit.Writer.upsert, commit.write_notes
 
 def die(moment):
     if moment == when and len(commits) == count:
@@ -40,7 +40,7 @@ def killed_notes(connection, notes):
     write_notes(connection, notes)
     die("inside")
 
-writer.Writer.upsert, writer.write_notes = killed_upsert, killed_notes
+commit.Writer.upsert, commit.write_notes = killed_upsert, killed_notes
 sys.argv[0] = "edgeembed"
 main()
 """
