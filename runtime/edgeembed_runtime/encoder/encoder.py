@@ -335,17 +335,13 @@ class Encoder(EncoderBase):
 
     @overload
     def classify(
-        self,
-        images: list[ImageInput] | tuple[ImageInput, ...],
-        labels: Sequence[str],
-        *,
-        template: str = TEMPLATE,
-    ) -> list[Classification]: ...
+        self, images: ImageInput, labels: Sequence[str], *, template: str = TEMPLATE
+    ) -> Classification: ...
 
     @overload
     def classify(
-        self, images: ImageInput, labels: Sequence[str], *, template: str = TEMPLATE
-    ) -> Classification: ...
+        self, images: Sequence[ImageInput], labels: Sequence[str], *, template: str = TEMPLATE
+    ) -> list[Classification]: ...
 
     def classify(
         self,
