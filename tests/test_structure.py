@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -140,3 +141,23 @@ def test_modules_are_neither_rooms_of_two_ideas_nor_cupboards():
     assert {path: count for path, count in lines.items() if count > MAX_LINES} == {}
     small = [p for p, count in lines.items() if count < SMALL_LINES and "__init__" not in p]
     assert len(small) < MAX_SMALL, small
+
+
+def test_the_architecture_page_draws_every_folder_and_no_other():
+    page = (ROOT / "docs/internals/architecture.md").read_text(encoding="utf-8")
+    tree = page.partition("```text\n")[2].partition("```")[0]
+    drawn = set()
+    package = ROOT
+    for line in tree.splitlines():
+        if not line.startswith(" "):
+            package = ROOT / line.split()[0]
+            continue
+        folders = [package / name for name in line[:34].split()]
+        drawn.update(folders)
+        inside = [name.strip("/") for name in re.findall(r"\w+/", line[34:])]
+        assert all((folders[0] / name).is_dir() for name in inside), line
+    assert [path for path in drawn if not path.exists()] == []
+    there = {
+        child.parent for package in PACKAGES.values() for child in package.glob("[!_]*/__init__.py")
+    }
+    assert there - drawn == set()
