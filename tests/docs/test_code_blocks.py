@@ -24,6 +24,7 @@ from markdown_it import MarkdownIt
 from typer.testing import CliRunner
 
 from edgeembed.cli.app import app
+from helpers.registries import keep_registries
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -130,7 +131,8 @@ def run_page(page, stand_ins):
 
 @pytest.fixture
 def page_folder(tmp_path, monkeypatch):
-    """A working directory, a home and a cache of the page's own, and `edgeembed` on the path."""
+    """The page's own working directory, home, cache and registries; `edgeembed` on the path."""
+    keep_registries(monkeypatch)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / ".cache"))
