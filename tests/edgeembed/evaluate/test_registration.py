@@ -8,22 +8,21 @@ import pytest
 
 import edgeembed.evaluate
 from edgeembed.evaluate import Observed, evaluate, open_models, open_tasks
-from edgeembed.evaluate.models import registry as models
-from edgeembed.evaluate.tasks import registry as tasks
 from edgeembed_runtime.errors import InputError, StorageError
+from helpers.registries import keep_registries
 
 
 @pytest.fixture
 def register_task(monkeypatch):
     """Register kinds that are gone after the test."""
-    monkeypatch.setattr(tasks, "_kinds", dict(tasks._kinds))
+    keep_registries(monkeypatch)
     return edgeembed.evaluate.register_task
 
 
 @pytest.fixture
 def register_model(monkeypatch):
     """Register forms that are gone after the test."""
-    monkeypatch.setattr(models, "_forms", dict(models._forms))
+    keep_registries(monkeypatch)
     return edgeembed.evaluate.register_model
 
 

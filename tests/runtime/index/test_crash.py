@@ -38,10 +38,13 @@ def test_the_lock_is_free_after_its_holder_was_killed(tmp_path, start_python):
     Index.create(path, dim=8).close()
     child = start_python(WRITER, path, 0)
     assert child.stdout.readline() == "ready\n"
-    started = time.perf_counter()
-    with pytest.raises(IndexLockedError, match="mode='r'"):
-        Index.open(path, mode="rw", lock_timeout_s=0.1)
-    assert time.perf_counter() - started < 5  # it waits for 0.1 s, on a busy machine too
+    waits = []
+    for _ in range(3):  # one of them undisturbed, on a busy machine too
+        started = time.perf_counter()
+        with pytest.raises(IndexLockedError, match="mode='r'"):
+            Index.open(path, mode="rw", lock_timeout_s=0.1)
+        waits.append(time.perf_counter() - started)
+    assert min(waits) < 1
     Index.open(path).close()  # readers are welcome
     child.kill()
     child.communicate()

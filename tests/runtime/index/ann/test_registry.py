@@ -11,6 +11,7 @@ from edgeembed import Index, IndexSettings
 from edgeembed_runtime.errors import IndexCorruptError, InputError, StorageError
 from edgeembed_runtime.index.ann import registry
 from edgeembed_runtime.index.ann.registry import register_ann_backend
+from helpers.registries import keep_registries
 
 N, DIM = 300, 16
 MAGIC = b"toy1"
@@ -67,7 +68,7 @@ class Toy:
 
 @pytest.fixture(autouse=True)
 def _registry_of_this_test(monkeypatch):
-    monkeypatch.setattr(registry, "_backends", dict(registry._backends))
+    keep_registries(monkeypatch)
 
 
 def settings(backend="toy", **others):
