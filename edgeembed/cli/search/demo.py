@@ -90,7 +90,7 @@ def _index(path: Path, encoder: Encoder) -> Index:
             batch = docs[start : start + _BATCH]
             index.upsert(
                 [doc.name for doc in batch],
-                documents=[doc.text for doc in batch],
+                documents=[doc.summary for doc in batch],
                 metadatas=[{"module": doc.module} for doc in batch],
             )
             progress.advance(task, len(batch))

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from edgeembed.demo.stdlib_docs import stdlib_functions
+from edgeembed.demo.stdlib_docs import FunctionDoc, stdlib_functions
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +47,21 @@ def test_private_names_tests_and_line_ends_are_left_out(functions):
 @pytest.mark.slow
 def test_the_order_is_the_same_every_time(functions):
     assert [doc.name for doc in stdlib_functions()] == [doc.name for doc in functions]
+
+
+@pytest.mark.parametrize(
+    ("text", "summary"),
+    [
+        ("Return a copy of the text. With details.", "Return a copy of the text."),
+        ("Open e.g. a page in the browser! More.", "Open e.g. a page in the browser!"),
+        (
+            "S.strip() -> str. Remove what is around. More.",
+            "S.strip() -> str. Remove what is around.",
+        ),
+        ("no end at all", "no end at all"),
+        ("Short. But then more follows.", "Short. But then more follows."),
+    ],
+)
+def test_a_summary_is_the_first_sentence_that_says_something(text, summary):
+    doc = FunctionDoc(name="a.b", text=f"a.b: {text}", module="a")
+    assert doc.summary == f"a.b: {summary}"
