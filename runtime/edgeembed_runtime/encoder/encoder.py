@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgeembed_runtime import vectors as vec
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle import Bundle, Modality
-from edgeembed_runtime.bundle.packaged import bundle_directory
+from edgeembed_runtime.bundle.packaged import DEFAULT
 from edgeembed_runtime.bundle.signature import TOKEN_EMBEDDINGS
 from edgeembed_runtime.encoder.base import EncoderBase
 from edgeembed_runtime.encoder.cache import EmbeddingCache
@@ -108,7 +108,7 @@ class Encoder(EncoderBase):
             verify=verify,
             cache=cache,
         )
-        return cls(Bundle.open(bundle_directory(path)), options)
+        return cls(Bundle.open(DEFAULT.path if path is None else path), options)
 
     # -- encoding -----------------------------------------------------------------------------
 
