@@ -10,7 +10,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from edgeembed import Hit, Index
-from edgeembed.cli.shared.opening import load_model
+from edgeembed.cli.shared.opening import load_model, remembered_bundle
 from edgeembed.cli.shared.options import DEFAULT_INDEX, AsJson, IndexPath, ModelPath, VariantName
 from edgeembed.cli.shared.output import err, print_json, print_table
 from edgeembed.visualize.gallery import Row, Shown, write_gallery
@@ -59,7 +59,7 @@ def search(
         raise InputError(f"mode: expected dense, keyword or hybrid, got {mode!r}")
     condition = _condition(where)
     with Index.open(index_path) as opened:
-        hint = opened.info.get("bundle")
+        hint = remembered_bundle(opened)
     with (
         load_model(model, hint, variant, "text" if image is None else "image") as encoder,
         Index.open(index_path, encoder=encoder) as opened,
