@@ -9,6 +9,7 @@ EdgeEmbedError
 ├── InputError                   (ValueError)  an invalid text, vector or option
 ├── ProviderError                a requested execution provider is missing or did not load
 ├── InferenceError               the model failed during inference
+├── RerankError                  a reranker raised, or returned unusable scores
 ├── SearchIndexError
 │   ├── IndexNotFoundError       (FileNotFoundError)  no index at this path
 │   ├── IndexExistsError         (FileExistsError)  the path already exists
@@ -25,7 +26,8 @@ EdgeEmbedError
 ├── StorageError                 (OSError)  disk full, no permission, I/O error
 └── MissingExtraError            (ImportError)  an optional dependency is not installed
 
-TruncationWarning (UserWarning) is the only warning: texts exceeded the model's maximum length.
+Two warnings (UserWarning): TruncationWarning, texts exceeded the model's maximum length;
+UnknownTextWarning, texts have no word that the model knows.
 
 A message says what failed, what was expected, what was found, and how to fix it, in that order.
 """
@@ -76,6 +78,11 @@ class ProviderError(EdgeEmbedError):
 @public
 class InferenceError(EdgeEmbedError):
     """The model failed during inference, or returned NaN or infinite values."""
+
+
+@public
+class RerankError(EdgeEmbedError):
+    """A reranker raised, or its scores cannot be used."""
 
 
 @public
@@ -161,3 +168,8 @@ class MissingExtraError(EdgeEmbedError, ImportError):
     def for_extra(cls, feature: str, extra: str) -> "MissingExtraError":
         """Build the error that names the feature, the extra it needs, and how to install it."""
         return cls(f"{feature} needs the extra '{extra}'. Run: pip install 'edgeembed[{extra}]'")
+
+
+@public
+class UnknownTextWarning(UserWarning):
+    """Texts have no word that the model knows: they get no vector, and keyword search alone."""

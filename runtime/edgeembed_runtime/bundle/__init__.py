@@ -4,6 +4,7 @@ from edgeembed_runtime.bundle.files import MANIFEST_NAME, Bundle, write_bundle
 from edgeembed_runtime.bundle.golden import Golden
 from edgeembed_runtime.bundle.manifest import FileEntry, Manifest, Source
 from edgeembed_runtime.bundle.preprocess import Preprocess
+from edgeembed_runtime.bundle.search_profile import Calibration, SearchProfile
 from edgeembed_runtime.bundle.towers import (
     Fidelity,
     ImageTower,
@@ -17,6 +18,7 @@ from edgeembed_runtime.bundle.words import Subwords, UnknownWord, Words
 __all__ = [
     "MANIFEST_NAME",
     "Bundle",
+    "Calibration",
     "Fidelity",
     "FileEntry",
     "Golden",
@@ -24,6 +26,7 @@ __all__ = [
     "Manifest",
     "Modality",
     "Preprocess",
+    "SearchProfile",
     "Source",
     "Subwords",
     "TextTower",

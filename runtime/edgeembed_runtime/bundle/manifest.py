@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgeembed_runtime._internal.public import public
+from edgeembed_runtime.bundle.search_profile import SearchProfile
 from edgeembed_runtime.bundle.towers import ImageTower, Modality, TextTower, Tower
 from edgeembed_runtime.bundle.validation import expect
 from edgeembed_runtime.errors import InputError
@@ -42,7 +43,7 @@ class Manifest:
     `space` is the fingerprint of the vector space: only vectors with the same fingerprint can be
     compared. A bundle has a text tower, an image tower, or both; two towers share one space. CLIP
     and SigLIP turn a cosine into a logit as `cosine * logit_scale + logit_bias` (the multiplier
-    itself, not its logarithm).
+    itself, not its logarithm). `search` is how to search with the text tower, if it was measured.
 
     Raises:
         BundleCorruptError: fields contradict each other.
@@ -59,6 +60,7 @@ class Manifest:
     image: ImageTower | None = None
     logit_scale: float | None = None
     logit_bias: float | None = None
+    search: SearchProfile | None = None
     golden: str = "golden.json"
     made_by: str = ""
     files: Mapping[str, FileEntry]
@@ -84,6 +86,8 @@ class Manifest:
             tower.check(f"towers.{modality}")
         scale = self.logit_scale
         expect(scale is None or scale > 0, "logit_scale", "a positive number", scale)
+        if self.search is not None:
+            self.search.check()
         for name, entry in self.files.items():
             expect(entry.bytes >= 0, f"files.{name}.bytes", "0 or more", entry.bytes)
 

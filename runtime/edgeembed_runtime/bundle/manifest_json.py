@@ -7,10 +7,12 @@ A change that older readers would misread increases `format_version` instead.
 import json
 import typing
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from edgeembed_runtime.bundle.json_node import JsonNode
 from edgeembed_runtime.bundle.manifest import FORMAT_VERSION, KIND, FileEntry, Manifest, Source
+from edgeembed_runtime.bundle.search_profile import Calibration, SearchProfile
 from edgeembed_runtime.bundle.towers_json import image_tower, text_tower, tower_to_tree
 from edgeembed_runtime.errors import BundleCorruptError, BundleVersionError
 from edgeembed_runtime.vectors import Similarity
@@ -39,6 +41,8 @@ def manifest_to_json(manifest: Manifest) -> bytes:
     for name in _LOGITS:
         if (value := getattr(manifest, name)) is not None:
             tree[name] = value
+    if manifest.search is not None:
+        tree["search"] = asdict(manifest.search)
     return (json.dumps(tree, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
@@ -75,6 +79,7 @@ def manifest_from_json(data: bytes) -> Manifest:
         image=image_tower(towers.child("image")) if not no_image else None,
         logit_scale=tree.optional("logit_scale", float),
         logit_bias=tree.optional("logit_bias", float),
+        search=_search(tree.optional_child("search")),
         golden=tree.get("golden", str),
         made_by=tree.get("made_by", str, ""),
         files=_files(tree.child("files")),
@@ -117,6 +122,22 @@ def _source(node: JsonNode) -> Source:
         revision=node.optional("revision", str),
         weights_sha256=node.get("weights_sha256", str),
         license=node.optional("license", str),
+    )
+
+
+def _search(node: JsonNode | None) -> SearchProfile | None:
+    if node is None:
+        return None
+    usual = SearchProfile()
+    calibration = node.optional_child("calibration")
+    return SearchProfile(
+        weight=node.get("weight", float, usual.weight),
+        passage_tokens=node.get("passage_tokens", int, usual.passage_tokens),
+        overlap_tokens=node.get("overlap_tokens", int, usual.overlap_tokens),
+        calibration=calibration
+        and Calibration(
+            slope=calibration.get("slope", float), intercept=calibration.get("intercept", float)
+        ),
     )
 
 

@@ -1,6 +1,6 @@
 """What an encoder is apart from encoding: its towers, its properties, its life cycle."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, overload
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime.bundle import Bundle, Manifest, Modality
+from edgeembed_runtime.bundle.search_profile import SearchProfile
 from edgeembed_runtime.encoder.image import ImageEncoder
 from edgeembed_runtime.encoder.long_texts import Chunker
 from edgeembed_runtime.encoder.prompts import Role, usual_prompt
@@ -157,6 +158,21 @@ class EncoderBase:
             InputError: a text is invalid; the message names its position.
         """
         return self._text_encoder().count_tokens(texts)
+
+    def knows(self, texts: Sequence[str]) -> list[bool]:
+        """Whether each text has a token, in its beginning, that the model knows.
+
+        Texts without one, such as those in another script, all get the same vector.
+
+        Raises:
+            InputError: the bundle does not encode texts.
+        """
+        return self._text_encoder().knows(texts)
+
+    @property
+    def search_profile(self) -> SearchProfile:
+        """How to search with it: as its bundle says, or as is usual."""
+        return self.manifest.search or SearchProfile()
 
     def chunk(
         self, text: str, *, max_tokens: int | None = None, overlap_tokens: int = 0

@@ -113,6 +113,11 @@ class TextEncoder(LoadedTower[Engine]):
                 counts.append(tokenizer.count(text))
         return counts
 
+    def knows(self, texts: Sequence[str]) -> list[bool]:
+        """Whether each text has a token that the model knows."""
+        tokenizer = self.engine.tokenizer
+        return [tokenizer.knows(text) for text in texts]
+
     def self_test(self) -> SelfTest:
         """Run the golden texts here and compare with the original model's vectors.
 

@@ -2,22 +2,18 @@
 
 import contextlib
 import os
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import Any, Literal, TypeVar
+from types import TracebackType
+from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from edgeembed_runtime._internal.public import public
-from edgeembed_runtime.errors import IndexReadOnlyError, InputError, SearchIndexError
+from edgeembed_runtime.errors import IndexReadOnlyError, InputError
 from edgeembed_runtime.index.admin.backup import copy_index
 from edgeembed_runtime.index.admin.repair import RepairReport, read_damaged, repair
-from edgeembed_runtime.index.admin.scan import DocumentBatch, read_batches
-from edgeembed_runtime.index.admin.stats import gather_stats
-from edgeembed_runtime.index.admin.verify import require_sound, verify_index
+from edgeembed_runtime.index.admin.verify import require_sound
 from edgeembed_runtime.index.ann.registry import allowed_backends
 from edgeembed_runtime.index.base.encoder_protocol import (
     IndexEncoder,
@@ -25,37 +21,20 @@ from edgeembed_runtime.index.base.encoder_protocol import (
     check_space,
 )
 from edgeembed_runtime.index.base.settings import IndexSettings
-from edgeembed_runtime.index.base.types import Hit, IndexStats, StoredDocument, VerifyReport
-from edgeembed_runtime.index.base.validation import check_k, check_keys
-from edgeembed_runtime.index.catalog.catalog import Catalog, SnapshotPurgedError
+from edgeembed_runtime.index.base.validation import check_keys
+from edgeembed_runtime.index.catalog.catalog import Catalog
 from edgeembed_runtime.index.catalog.create import create_if_missing, create_index
-from edgeembed_runtime.index.catalog.filters import compile_where
 from edgeembed_runtime.index.catalog.lock import WriterLock
-from edgeembed_runtime.index.catalog.notes import check_notes, read_notes
-from edgeembed_runtime.index.search.execute import search_snapshot
-from edgeembed_runtime.index.search.lookup import documents_of, keys_of, vectors_of
-from edgeembed_runtime.index.search.query import (
-    Queries,
-    SearchMode,
-    SearchOptions,
-    check_options,
-    check_queries,
-    check_query,
-)
-from edgeembed_runtime.index.search.recommend import direction_between, listed_keys
-from edgeembed_runtime.index.segments.snapshot import Snapshot, load_snapshot
+from edgeembed_runtime.index.catalog.notes import check_notes
+from edgeembed_runtime.index.reader import IndexReader
 from edgeembed_runtime.index.write.batch import make_batch
 from edgeembed_runtime.index.write.commit import Writer
 
-T = TypeVar("T")
 _DEFAULTS = IndexSettings()
-# A read starts again if a compaction has purged its generation. Each time the index has moved on,
-# so more than a few times means a writer that compacts without end.
-_ATTEMPTS = 10
 
 
 @public
-class Index:
+class Index(IndexReader):
     """An open index directory. Many threads may use it at once; close it, or use `with`."""
 
     def __init__(
@@ -70,25 +49,22 @@ class Index:
         settings: IndexSettings = _DEFAULTS,
     ) -> None:
         """Open an index that is there; use Index.open or Index.create."""
-        self.path: Path = Path(path).absolute()
+        directory = Path(path).absolute()
         self.mode: Literal["r", "rw"] = "rw" if writable else "r"
-        self._encoder = encoder
-        self._process = os.getpid()
-        self._lock = threading.RLock()
         self._writer: Writer | None = None
         with contextlib.ExitStack() as opened:
             timeout_s = settings.busy_timeout_s
-            self._catalog = Catalog(self.path, writable=writable, busy_timeout_s=timeout_s)
-            opened.callback(self._catalog.close)
-            check_space(dim, space, index_dim=self._catalog.dim, index_space=self._catalog.space)
+            catalog = Catalog(directory, writable=writable, busy_timeout_s=timeout_s)
+            opened.callback(catalog.close)
+            check_space(dim, space, index_dim=catalog.dim, index_space=catalog.space)
             if encoder is not None:
-                check_fits(encoder, dim=self._catalog.dim, space=self._catalog.space)
-            self._snapshot: Snapshot | None = None
+                check_fits(encoder, dim=catalog.dim, space=catalog.space)
+            super().__init__(directory, catalog, encoder, writable=writable)
             if writable:
                 # After the checks above, so that no lock file is created in a foreign folder.
-                lock = WriterLock(self.path, lock_timeout_s)
+                lock = WriterLock(directory, lock_timeout_s)
                 opened.callback(lock.release)
-                self._writer = Writer(self.path, self._catalog, lock, settings, self._current)
+                self._writer = Writer(directory, catalog, lock, settings, self._current)
             self._current()
             opened.pop_all()
 
@@ -180,33 +156,14 @@ class Index:
             settings=settings,
         )
 
-    @property
-    def dim(self) -> int:
-        """Components per vector."""
-        return self._catalog.dim
-
-    @property
-    def space(self) -> str:
-        """The fingerprint of the vector space; "" for vectors of your own without a name."""
-        return self._catalog.space
-
-    @property
-    def info(self) -> Mapping[str, str]:
-        """The named texts that the index was created with."""
-        return MappingProxyType(self._catalog.info)
-
-    @property
-    def generation(self) -> int:
-        """The number of the commit that this object sees."""
-        return self._current().generation
-
     def upsert(
         self,
         keys: Sequence[str],
         *,
         documents: Sequence[str] | None = None,
-        vectors: ArrayLike | None = None,
+        vectors: ArrayLike | Sequence[ArrayLike | None] | None = None,
         metadatas: Sequence[Mapping[str, Any] | None] | None = None,
+        titles: Sequence[str | None] | None = None,
         delete: Iterable[str] = (),
         notes: Mapping[str, str | None] | None = None,
     ) -> None:
@@ -215,8 +172,12 @@ class Index:
         Args:
             keys: n texts of 1 to 1024 characters; if a key occurs twice, the last entry wins.
             documents: n texts, or None.
-            vectors: (n, dim) vectors of any length but zero; None encodes the documents.
+            vectors: (n, dim) vectors of any length but zero; None, or a None among them, encodes
+                the document, with its title in front. A document of which the encoder knows no
+                word gets none (zeros), with an UnknownTextWarning: only keyword search finds it.
             metadatas: n dicts of JSON values (or None each), or None.
+            titles: n texts (or None each), or None: what the document stands under, such as the
+                name of its file and its headings. Words of it count double in keyword search.
             delete: keys to delete in the same commit, unless they are in `keys`.
             notes: named texts to write in the same commit, None to remove one; see notes().
 
@@ -227,7 +188,9 @@ class Index:
                 then says, everything was, but a power cut could still undo it.
         """
         writer = self._require_writer()
-        batch = make_batch(keys, documents, vectors, metadatas, dim=self.dim, encoder=self._encoder)
+        batch = make_batch(
+            keys, documents, vectors, metadatas, titles, dim=self.dim, encoder=self._encoder
+        )
         gone, noted = check_keys(delete, what="delete"), check_notes(notes or {})
         if batch.keys or gone or noted:
             writer.upsert(batch, gone, noted)
@@ -242,156 +205,6 @@ class Index:
         wanted = list(dict.fromkeys(check_keys([keys] if isinstance(keys, str) else keys)))
         return writer.delete(wanted) if wanted else 0
 
-    def get(self, keys: str | Iterable[str]) -> list[StoredDocument | None]:
-        """Read documents by key, in the order of the keys; None where there is none.
-
-        Raises:
-            InputError: a key is invalid.
-            IndexCorruptError: a document's checksum does not match.
-        """
-        wanted = check_keys([keys] if isinstance(keys, str) else keys)
-        return self._at_current(lambda snapshot: documents_of(wanted, snapshot, self._catalog))
-
-    def vectors(self, keys: str | Iterable[str]) -> NDArray[np.float32]:
-        """Read the stored vectors of documents, in the order of the keys: (n, dim), unit length.
-
-        Raises:
-            InputError: a key is invalid, or not in the index.
-        """
-        wanted = check_keys([keys] if isinstance(keys, str) else keys)
-        return self._at_current(lambda snapshot: vectors_of(wanted, snapshot, self._catalog))
-
-    def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and self.get(key)[0] is not None
-
-    def __len__(self) -> int:
-        return self._current().documents
-
-    def notes(self) -> dict[str, str]:
-        """The named texts that upsert() wrote, as of the newest generation."""
-        with self._catalog.reading() as connection:
-            return read_notes(connection)
-
-    def keys(self, prefix: str = "") -> Iterator[str]:
-        """The keys that start with `prefix`, in the order of their last write."""
-        return iter(self._at_current(lambda snapshot: keys_of(prefix, snapshot, self._catalog)))
-
-    def batches(
-        self, size: int = 4096, *, where: Mapping[str, Any] | None = None
-    ) -> Iterator[DocumentBatch]:
-        """All documents of one generation with their vectors, in the order of writing.
-
-        Args:
-            size: documents per batch, at least 1.
-            where: a filter on metadata, as in search.
-
-        Raises:
-            InputError: an argument cannot be used.
-            IndexCorruptError: a document is damaged.
-            SearchIndexError: the index was compacted meanwhile; read it again.
-        """
-        condition = None if where is None else compile_where(where)
-        return read_batches(self._current(), self._catalog, condition, check_k(size, what="size"))
-
-    def search(
-        self,
-        query: str | ArrayLike,
-        k: int = 10,
-        *,
-        where: Mapping[str, Any] | None = None,
-        mode: SearchMode = "dense",
-        exact: bool = False,
-        exclude: Iterable[str] = (),
-        min_score: float | None = None,
-        distinct: str | None = None,
-    ) -> list[Hit]:
-        """Find the k best documents, best first, ties in the order of writing.
-
-        Args:
-            query: a text, or a (dim,) vector.
-            k: at least 1; fewer hits only if fewer documents match or reach min_score.
-            where: a filter on metadata; see docs/reference/index-format.md.
-            mode: dense (cosine), keyword (BM25) or hybrid (both, fused by rank).
-            exact: never search approximately: the hits are the true neighbors.
-            exclude: keys to leave out.
-            min_score: leave out hits below it; see Hit for what a score is in each mode.
-            distinct: a metadata field; of hits that share its value only the best stays, such as
-                the best passage of every file with distinct="source".
-
-        Raises:
-            InputError: an argument cannot be used.
-            IndexReadOnlyError: closed.
-            IndexCorruptError: a document that was found is damaged.
-        """
-        options = check_options(k, where, mode, exact, exclude, min_score, distinct)
-        queries = check_query(query, self._encoder, dim=self.dim, mode=options.mode)
-        return self._search(queries, options)[0]
-
-    def search_many(
-        self,
-        queries: Sequence[str] | ArrayLike,
-        k: int = 10,
-        *,
-        where: Mapping[str, Any] | None = None,
-        mode: SearchMode = "dense",
-        exact: bool = False,
-        exclude: Iterable[str] = (),
-        min_score: float | None = None,
-        distinct: str | None = None,
-    ) -> list[list[Hit]]:
-        """Search for n texts, encoded in one call, or for (n, dim) vectors; see search."""
-        options = check_options(k, where, mode, exact, exclude, min_score, distinct)
-        prepared = check_queries(queries, self._encoder, dim=self.dim, mode=options.mode)
-        return self._search(prepared, options)
-
-    def recommend(
-        self,
-        positive: str | Iterable[str],
-        negative: str | Iterable[str] = (),
-        k: int = 10,
-        *,
-        where: Mapping[str, Any] | None = None,
-        exact: bool = False,
-        exclude: Iterable[str] = (),
-        min_score: float | None = None,
-    ) -> list[Hit]:
-        """Find the k documents most similar to some documents, and least to others.
-
-        The query is the mean of the positive vectors minus the mean of the negative ones (Rocchio,
-        1971, with equal weights). The named documents themselves are never found.
-
-        Args:
-            positive: keys of liked documents, at least one.
-            negative: keys of disliked documents.
-            k: as in search, like all that follow.
-            where: a filter on metadata.
-            exact: never search approximately.
-            exclude: more keys to leave out.
-            min_score: leave out hits below it.
-
-        Raises:
-            InputError: see search; or a key is not in the index, or the two means cancel out.
-        """
-        liked, disliked = listed_keys(positive), listed_keys(negative)
-        query = direction_between(self.vectors(liked), self.vectors(disliked))
-        hidden = [*liked, *disliked, *exclude]
-        options = check_options(k, where, "dense", exact, hidden, min_score)
-        return self._search(check_query(query, None, dim=self.dim, mode="dense"), options)[0]
-
-    def _search(self, queries: Queries, options: SearchOptions) -> list[list[Hit]]:
-        return self._at_current(
-            lambda snapshot: search_snapshot(snapshot, self._catalog, queries, options)
-        )
-
-    def stats(self) -> IndexStats:
-        """Counts, sizes and measurements of the generation that this object sees."""
-        return gather_stats(self.path, self._catalog, self._current())
-
-    def refresh(self) -> None:
-        """See the newest generation; a writer always does."""
-        with self._lock:
-            self._snapshot = self._load(self._snapshot)
-
     def compact(self) -> None:
         """Rewrite everything as one segment, without deleted and replaced rows.
 
@@ -400,11 +213,6 @@ class Index:
             IndexCorruptError, StorageError: the index is as it was.
         """
         self._require_writer().compact()
-
-    def verify(self, full: bool = True) -> VerifyReport:
-        """Look for damage and list it; `full` reads every byte."""
-        self._require_open()
-        return verify_index(self.path, self._catalog, full=full)
 
     def backup(self, dst: str | os.PathLike[str]) -> None:
         """Copy the newest generation to a new directory and verify the copy.
@@ -469,32 +277,8 @@ class Index:
     ) -> None:
         self.close()
 
-    def _require_open(self) -> None:
-        self._catalog.require_open()
-        if os.getpid() != self._process:
-            raise SearchIndexError(f"{self.path} was opened before a fork; open it again here")
-
     def _require_writer(self) -> Writer:
         self._require_open()
         if self._writer is None:
             raise IndexReadOnlyError(f"{self.path} is open for reading; open it with mode='rw'")
         return self._writer
-
-    def _load(self, previous: Snapshot | None) -> Snapshot:
-        with self._catalog.reading() as connection:
-            return load_snapshot(connection, self.path, self._catalog.dim, previous)
-
-    def _current(self) -> Snapshot:
-        self._require_open()
-        with self._lock:
-            if self._writer is not None or self._snapshot is None:
-                self._snapshot = self._load(self._snapshot)
-            return self._snapshot
-
-    def _at_current(self, action: Callable[[Snapshot], T]) -> T:
-        for _ in range(_ATTEMPTS):
-            try:
-                return action(self._current())
-            except SnapshotPurgedError:
-                self.refresh()
-        raise SearchIndexError(f"{self.path}: the index is compacted faster than it can be read")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.index.admin.salvage import Salvaged, salvage
 from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder
-from edgeembed_runtime.index.base.unit_vectors import unit_rows
+from edgeembed_runtime.index.base.encoding import encoded_documents, titled
 from edgeembed_runtime.index.base.validation import Batch
 from edgeembed_runtime.index.catalog.catalog import Catalog, meta_int
 from edgeembed_runtime.index.catalog.documents import DocumentRow, iterate_rows
@@ -107,6 +107,7 @@ def _repaired(
             documents=[readable[i].text for i in kept],
             metadatas=[readable[i].meta_json for i in kept],
             vectors=vectors[kept],
+            titles=[readable[i].title for i in kept],
         ),
         encoded=[readable[i].key for i in np.flatnonzero(encoded)],
         approximate=[readable[i].key for i in np.flatnonzero(approximate & ~encoded)],
@@ -123,10 +124,9 @@ def _encode(
 ) -> NDArray[np.bool_]:
     """Encode texts into `vectors` where wanted and possible; returns where."""
     done = np.zeros(len(rows), np.bool_)
-    texts = {i: rows[i].text for i in np.flatnonzero(wanted).tolist()}
-    known = {i: text for i, text in texts.items() if text is not None}
+    known = {i: row for i in np.flatnonzero(wanted).tolist() if (row := rows[i]).text is not None}
     if encoder is not None and known:
-        found = encoder.encode_document(list(known.values()))
-        vectors[list(known)] = unit_rows(found, dim=vectors.shape[1], what="documents")
+        texts = [titled(row.title, row.text or "") for row in known.values()]
+        vectors[list(known)] = encoded_documents(encoder, texts, dim=vectors.shape[1])
         done[list(known)] = True
     return done

@@ -6,6 +6,7 @@ from pathlib import Path
 from edgeembed_runtime.index.base.settings import EXACT
 from edgeembed_runtime.index.base.types import IndexStats, SegmentStats
 from edgeembed_runtime.index.catalog.catalog import Catalog
+from edgeembed_runtime.index.catalog.documents import blank_docids
 from edgeembed_runtime.index.segments.snapshot import SegmentView, Snapshot
 
 
@@ -15,6 +16,8 @@ def gather_stats(directory: Path, catalog: Catalog, snapshot: Snapshot) -> Index
     size = 0
     with contextlib.suppress(FileNotFoundError):  # stat only: see the rule on descriptors
         size = catalog.path.stat().st_size
+    with catalog.reading(snapshot.generation) as connection:
+        blank = blank_docids(connection, snapshot.generation).size
     return IndexStats(
         path=directory,
         documents=snapshot.documents,
@@ -23,6 +26,7 @@ def gather_stats(directory: Path, catalog: Catalog, snapshot: Snapshot) -> Index
         generation=snapshot.generation,
         bytes=size + sum(segment.bytes for segment in segments),
         tail_rows=int(snapshot.tail.ids.size),
+        blank=int(blank),
         segments=segments,
     )
 

@@ -15,7 +15,7 @@ from edgeembed_runtime.index.ann.registry import backend_of_suffix
 from edgeembed_runtime.index.base.layout import CATALOG, require_regular, segment_path
 from edgeembed_runtime.index.base.types import VerifyReport
 from edgeembed_runtime.index.catalog.catalog import Catalog, meta_int
-from edgeembed_runtime.index.catalog.documents import iterate_rows
+from edgeembed_runtime.index.catalog.documents import blank_docids, iterate_rows
 from edgeembed_runtime.index.catalog.fts import find_fts_problem
 from edgeembed_runtime.index.segments.segment import SegmentInfo, read_infos
 from edgeembed_runtime.index.segments.snapshot import Snapshot, load_snapshot
@@ -50,12 +50,13 @@ def verify_index(directory: Path, catalog: Catalog, *, full: bool) -> VerifyRepo
             snapshot = load_snapshot(connection, directory, catalog.dim, None)
             documents = snapshot.documents
             docids = connection.execute("SELECT docid, dead IS NULL FROM doc").fetchall()
-            if full and catalog.has_fts:
+            blank = blank_docids(connection)
+            if full and catalog.has_fts and catalog.is_current:
                 problem = find_fts_problem(connection)
                 problems += [f"{CATALOG}: {problem}"] if problem else []
         problems += _relations(snapshot, docids)
         for block in snapshot.blocks if full else ():
-            problems += _vectors(block)
+            problems += _vectors(block, blank)
     except EdgeEmbedError as error:
         problems.append(str(error))
     unique = tuple(dict.fromkeys(problems))[:_MAX_PROBLEMS]
@@ -111,14 +112,18 @@ def _relations(snapshot: Snapshot, docids: list[tuple[int, int]]) -> Iterator[st
         yield f"{orphans.size} vectors belong to no document, such as row {orphans[0]}"
 
 
-def _vectors(rows: Rows) -> Iterator[str]:
+def _vectors(rows: Rows, blank: NDArray[np.int64]) -> Iterator[str]:
+    expected = np.ones(rows.ids.size)
+    expected[rows.positions_of(blank)] = 0
     for start in range(0, rows.ids.size, _ROWS):
         with np.errstate(over="ignore", invalid="ignore"):
             lengths = np.linalg.norm(rows.vectors[start : start + _ROWS], axis=1)
-        bad = ~(np.abs(lengths - 1) < _LENGTH_TOLERANCE)  # also true for NaN
+        wanted = expected[start : start + _ROWS]
+        bad = ~(np.abs(lengths - wanted) < _LENGTH_TOLERANCE)  # also true for NaN
         if bad.any():
             docid = rows.ids[start + int(np.argmax(bad))]
-            yield f"the vector of row {docid} is damaged: its length is not 1"
+            length = wanted[np.argmax(bad)]
+            yield f"the vector of row {docid} is damaged: its length is not {length:g}"
             return
 
 

@@ -11,11 +11,12 @@ from edgeembed_runtime._internal.public import public
 @public
 @dataclass(frozen=True, kw_only=True)
 class StoredDocument:
-    """A document as it was upserted; None where it has no text or metadata."""
+    """A document as it was upserted; None where it has no text, metadata or title."""
 
     key: str
     document: str | None
     metadata: Mapping[str, Any] | None
+    title: str | None = None
 
 
 @public
@@ -23,14 +24,31 @@ class StoredDocument:
 class Hit:
     """A search result; a higher score is better.
 
-    The score is a cosine in [-1, 1] (mode dense), -bm25 (keyword), or a sum of reciprocal ranks
-    (hybrid). Scores of different modes are not comparable.
+    Attributes:
+        key: the document's.
+        score: what the results are ordered by. Mode dense: a cosine in [-1, 1]. Keyword: -bm25, of
+            any size. Hybrid and re-scored: a mix in [0, 1], or a sum of reciprocal ranks; it says
+            which is better, not how good they are.
+        document: its text.
+        metadata: its metadata.
+        title: what it was upserted under, "" without.
+        cosine: of the query and the document, by the index's encoder or the re-scoring one; None
+            if one of them has no vector.
+        probability: how likely the document is relevant, 0 to 1, by the encoder's calibration;
+            None without a cosine or a calibration.
+        before: the text in front of it in the same source, with `context`; else "".
+        after: the text behind it.
     """
 
     key: str
     score: float
     document: str | None
     metadata: Mapping[str, Any] | None
+    title: str = ""
+    cosine: float | None = None
+    probability: float | None = None
+    before: str = ""
+    after: str = ""
 
 
 @public
@@ -66,6 +84,8 @@ class IndexStats:
     generation: int
     bytes: int
     tail_rows: int
+    blank: int
+    """Documents without a vector, because the encoder knows none of their words."""
     segments: tuple[SegmentStats, ...]
 
 

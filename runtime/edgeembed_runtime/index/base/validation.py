@@ -29,7 +29,13 @@ class Batch:
     metadatas: Sequence[str | None]
     """JSON texts."""
     vectors: NDArray[np.float32]
-    """(n, d), unit rows."""
+    """(n, d), unit rows; zeros where the encoder knows none of the words."""
+    titles: Sequence[str | None]
+
+    @property
+    def blank(self) -> NDArray[np.bool_]:
+        """(n,) which documents have no vector."""
+        return np.all(self.vectors == 0, axis=1)
 
 
 def check_keys(keys: object, *, what: str = "keys") -> list[str]:
@@ -84,6 +90,19 @@ def check_texts(texts: object, *, what: str) -> list[str]:
                 f"{what}[{position}]: expected at most {MAX_DOCUMENT_BYTES} bytes, got {size}"
             )
     return checked
+
+
+def check_titles(titles: object) -> list[str | None]:
+    """Return titles as a list; an empty one is none.
+
+    Raises:
+        InputError: not a sequence of str or None, a lone surrogate, or over 1 MiB in one of them.
+    """
+    checked = _listed(titles, "titles", "str or None")
+    for position, title in enumerate(checked):
+        if title is not None and len(_utf8(title, f"titles[{position}]")) > MAX_METADATA_BYTES:
+            raise InputError(f"titles[{position}]: expected at most {MAX_METADATA_BYTES} bytes")
+    return [title or None for title in checked]
 
 
 def check_metadatas(metadatas: object) -> list[str | None]:
@@ -188,4 +207,5 @@ def last_of_each_key(batch: Batch) -> Batch:
         documents=[batch.documents[i] for i in last],
         metadatas=[batch.metadatas[i] for i in last],
         vectors=batch.vectors[last],
+        titles=[batch.titles[i] for i in last],
     )

@@ -15,13 +15,21 @@ from edgeembed_runtime.errors import (
     IndexCorruptError,
     IndexNotFoundError,
     IndexReadOnlyError,
+    IndexVersionError,
     SearchIndexError,
     StorageError,
 )
 from edgeembed_runtime.index.base.layout import CATALOG, require_regular
 from edgeembed_runtime.index.catalog.errors import sqlite_errors
 from edgeembed_runtime.index.catalog.notes import NO_NOTE
-from edgeembed_runtime.index.catalog.schema import check_identity, check_schema
+from edgeembed_runtime.index.catalog.schema import (
+    FORMAT_VERSION,
+    check_identity,
+    check_schema,
+    format_of,
+    renew_schema,
+)
+from edgeembed_runtime.index.terms.terms import TERMS_VERSION
 
 MAX_DIM = 8192
 _PRAGMAS = (
@@ -62,6 +70,7 @@ class Catalog:
                 check_identity(self._connection, self.path)
                 check_schema(self._connection, self.path)
                 self.dim, self.space, self.has_fts, self.info = self._identity()
+                self.is_current = self._is_current()
                 if writable:
                     self._connection.execute("PRAGMA journal_mode = DELETE")
             except BaseException:
@@ -81,6 +90,26 @@ class Catalog:
         if not sound or info is None:
             raise IndexCorruptError(f"{self.path}: the catalog's meta table is damaged")
         return int(meta["dim"]), str(meta["space"]), bool(meta["fts5"]), info
+
+    def _is_current(self) -> bool:
+        found = self._connection.execute("SELECT v FROM meta WHERE k = 'terms'").fetchone()
+        terms = found[0] if found and isinstance(found[0], int) else 0
+        if terms > TERMS_VERSION:
+            raise IndexVersionError(
+                f"{self.path} has a keyword table made by a newer edgeembed: expected terms of "
+                f"version {TERMS_VERSION}, found {terms}; upgrade edgeembed"
+            )
+        return format_of(self._connection) == FORMAT_VERSION and terms == TERMS_VERSION
+
+    def renew(self) -> None:
+        """Bring an index of an older edgeembed up to date, in one commit; see renew_schema.
+
+        Raises:
+            SearchIndexError, StorageError: SQLite failed, and the index is as it was.
+        """
+        with self.writing() as (connection, _):
+            renew_schema(connection, fts=self.has_fts)
+        self.is_current = True
 
     @contextlib.contextmanager
     def reading(self, generation: int | None = None) -> Generator[sqlite3.Connection, None, None]:

@@ -14,7 +14,8 @@ from edgeembed_runtime.errors import IndexCorruptError
 from edgeembed_runtime.index.base.types import StoredDocument
 from edgeembed_runtime.index.base.validation import MAX_KEY_CHARS, Batch
 from edgeembed_runtime.index.catalog.catalog import meta_int, set_meta
-from edgeembed_runtime.index.catalog.fts import insert_texts, remove_texts
+from edgeembed_runtime.index.catalog.fts import insert_terms, remove_terms
+from edgeembed_runtime.index.catalog.schema import format_of
 
 T = TypeVar("T")
 VISIBLE = "doc.born <= ? AND (doc.dead IS NULL OR doc.dead > ?)"
@@ -33,10 +34,11 @@ class DocumentRow(NamedTuple):
     text: str | None
     meta_json: str | None
     crc32: int
+    title: str | None
 
     def is_sound(self) -> bool:
         """Whether the contents match the checksum."""
-        return self.crc32 == checksum(self.key, self.text, self.meta_json)
+        return self.crc32 == checksum(self.key, self.text, self.meta_json, self.title)
 
     def parsed(self) -> StoredDocument:
         """The row as a result, with decoded metadata.
@@ -50,13 +52,14 @@ class DocumentRow(NamedTuple):
                 f"upsert it again, or restore the index from a backup"
             )
         metadata = None if self.meta_json is None else json.loads(self.meta_json)
-        return StoredDocument(key=self.key, document=self.text, metadata=metadata)
+        return StoredDocument(key=self.key, document=self.text, metadata=metadata, title=self.title)
 
 
-def checksum(key: str, text: str | None, meta_json: str | None) -> int:
-    """CRC-32 of key, text and metadata; a missing part differs from an empty one."""
+def checksum(key: str, text: str | None, meta_json: str | None, title: str | None = None) -> int:
+    """CRC-32 of key, text, metadata and title; a missing part differs from an empty one."""
     parts = [key.encode()]
     parts += [b"" if part is None else b"\1" + part.encode() for part in (text, meta_json)]
+    parts += [] if title is None else [title.encode()]
     return zlib.crc32(b"\0".join(parts))
 
 
@@ -67,11 +70,18 @@ def insert_documents(connection: sqlite3.Connection, batch: Batch, born: int, *,
     first = (last[0] if last else 0) + 1
     docids = range(first, first + len(batch.keys))
     connection.executemany(
-        "INSERT INTO doc(docid, key, text, meta_json, crc32, born) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO doc(docid, key, text, meta_json, crc32, born, title, blank) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            (docid, key, text, meta, checksum(key, text, meta), born)
-            for docid, key, text, meta in zip(
-                docids, batch.keys, batch.documents, batch.metadatas, strict=True
+            (docid, key, text, meta, checksum(key, text, meta, title), born, title, blank or None)
+            for docid, key, text, meta, title, blank in zip(
+                docids,
+                batch.keys,
+                batch.documents,
+                batch.metadatas,
+                batch.titles,
+                batch.blank.tolist(),
+                strict=True,
             )
         ),
     )
@@ -81,7 +91,7 @@ def insert_documents(connection: sqlite3.Connection, batch: Batch, born: int, *,
         ((docid, blob, zlib.crc32(blob)) for docid, blob in zip(docids, blobs, strict=True)),
     )
     if fts:
-        insert_texts(connection, zip(docids, batch.documents, strict=True))
+        insert_terms(connection, zip(docids, batch.titles, batch.documents, strict=True))
 
 
 def mark_dead(connection: sqlite3.Connection, keys: Sequence[str], dead: int) -> int:
@@ -97,7 +107,7 @@ def mark_dead(connection: sqlite3.Connection, keys: Sequence[str], dead: int) ->
 def purge_documents(connection: sqlite3.Connection, docids: Sequence[int], *, fts: bool) -> None:
     """Remove dead rows permanently, from the keyword table too."""
     if fts:
-        remove_texts(connection, docids)
+        remove_terms(connection, docids)
     connection.executemany("DELETE FROM doc WHERE docid = ?", ((docid,) for docid in docids))
     set_meta(connection, "dead", meta_int(connection, "dead") - len(docids))
 
@@ -179,6 +189,19 @@ def keys_at(connection: sqlite3.Connection, generation: int, prefix: str = "") -
     return [key for _, key in sorted(rows)]
 
 
+def blank_docids(
+    connection: sqlite3.Connection, generation: int | None = None
+) -> NDArray[np.int64]:
+    """The rows without a vector, ascending int64: of a generation, or all."""
+    if format_of(connection) == 1:
+        return np.empty(0, np.int64)
+    condition, values = ("1", ()) if generation is None else (VISIBLE, (generation, generation))
+    cursor = connection.execute(
+        f"SELECT docid FROM doc WHERE blank IS NOT NULL AND {condition} ORDER BY docid", values
+    )
+    return np.fromiter((docid for (docid,) in cursor), dtype=np.int64)
+
+
 def dead_docids(connection: sqlite3.Connection, since: int = -1) -> NDArray[np.int64]:
     """The rows that died after generation `since`, ascending int64."""
     cursor = connection.execute("SELECT docid FROM doc WHERE dead > ?", (since,))
@@ -188,16 +211,18 @@ def dead_docids(connection: sqlite3.Connection, since: int = -1) -> NDArray[np.i
 def _rows(
     connection: sqlite3.Connection, condition: str, values: Sequence[object]
 ) -> Iterator[DocumentRow]:
+    title = "title" if format_of(connection) > 1 else "NULL"
     cursor = connection.execute(
-        f"SELECT docid, key, text, meta_json, crc32 FROM doc {condition}",
+        f"SELECT docid, key, text, meta_json, crc32, {title} FROM doc {condition}",
         tuple(values),  # type: ignore[arg-type]
     )
-    for docid, key, text, meta_json, crc32 in cursor:
-        texts = (text, meta_json)
-        if not isinstance(key, str) or not all(t is None or isinstance(t, str) for t in texts):
-            yield DocumentRow(docid=docid, key=str(key), text=None, meta_json=None, crc32=_NEVER)
+    for docid, key, *texts, crc32, title in cursor:
+        damaged = any(each is not None and not isinstance(each, str) for each in (*texts, title))
+        if damaged or not isinstance(key, str):
+            yield DocumentRow(docid, str(key), None, None, _NEVER, None)
             continue
-        yield DocumentRow(docid=docid, key=key, text=text, meta_json=meta_json, crc32=crc32)
+        text, meta_json = texts
+        yield DocumentRow(docid, key, text, meta_json, crc32, title)
 
 
 def _chunks(items: Iterable[T]) -> Iterator[list[T]]:

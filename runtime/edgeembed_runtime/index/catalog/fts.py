@@ -1,18 +1,24 @@
-"""The keyword table (FTS5): its schema, its rows, its query syntax, and its check."""
+"""The keyword table (FTS5): its schema, its rows, and its check.
+
+It has a row for each document row with a text or title: the words of the title, the words of the
+text, and the names of both (see `index/terms`). It holds no text itself; what it once indexed is
+computed again from the document row. English words are stemmed by FTS5's own Porter stemmer, which
+leaves words of other scripts alone.
+"""
 
 import contextlib
-import re
 import sqlite3
 from collections.abc import Iterable, Sequence
 
+from edgeembed_runtime.index.terms.terms import table_row
+
 FTS_SCHEMA = (
-    "CREATE VIRTUAL TABLE fts USING fts5(text, content='doc', content_rowid='docid', "
-    "tokenize='unicode61 remove_diacritics 2')"
+    "CREATE VIRTUAL TABLE fts USING fts5(title, words, names, content='', "
+    "tokenize=\"porter unicode61 remove_diacritics 0 categories 'L* M* N* Co P* S*'\")"
 )
 FTS_SHADOW_TABLES = frozenset({"fts_data", "fts_idx", "fts_docsize", "fts_config"})
 """The tables that FTS5 itself makes; their text differs between SQLite versions."""
-_MAX_TERMS = 64
-_WORD = re.compile(r"[^\W_]+")
+_DOCUMENTS = "SELECT docid, title, text FROM doc WHERE (text IS NOT NULL OR title IS NOT NULL)"
 
 
 def has_fts5() -> bool:
@@ -25,38 +31,39 @@ def has_fts5() -> bool:
         return True
 
 
-def insert_texts(connection: sqlite3.Connection, texts: Iterable[tuple[int, str | None]]) -> None:
-    """Index the words of new document rows; None is no text."""
+def insert_terms(
+    connection: sqlite3.Connection, rows: Iterable[tuple[int, str | None, str | None]]
+) -> None:
+    """Index the terms of new document rows: (row, title, text); None is none."""
     connection.executemany(
-        "INSERT INTO fts(rowid, text) VALUES (?, ?)",
-        ((docid, text) for docid, text in texts if text is not None),
+        "INSERT INTO fts(rowid, title, words, names) VALUES (?, ?, ?, ?)",
+        ((docid, *_terms(title, text)) for docid, title, text in rows if title or text is not None),
     )
 
 
-def remove_texts(connection: sqlite3.Connection, docids: Sequence[int]) -> None:
-    """Remove the words of document rows, which must still be in the document table."""
-    # An external-content table must be told the text that it once indexed.
-    connection.executemany(
-        "INSERT INTO fts(fts, rowid, text) "
-        "SELECT 'delete', docid, text FROM doc WHERE docid = ? AND text IS NOT NULL",
-        ((docid,) for docid in docids),
-    )
+def remove_terms(connection: sqlite3.Connection, docids: Sequence[int]) -> None:
+    """Remove the terms of document rows, which must still be in the document table."""
+    for docid in docids:
+        rows = connection.execute(f"{_DOCUMENTS} AND docid = ?", (docid,)).fetchall()
+        # A table without content must be told what it once indexed.
+        connection.executemany(
+            "INSERT INTO fts(fts, rowid, title, words, names) VALUES ('delete', ?, ?, ?, ?)",
+            [(docid, *_terms(title, text)) for docid, title, text in rows],
+        )
 
 
-def match_expression(query: str) -> str | None:
-    """An FTS5 query for any of a text's words; None if it has none.
-
-    Each word is quoted, so that nothing in the text acts as FTS5 syntax.
-    """
-    words = dict.fromkeys(word.lower() for word in _WORD.findall(query))
-    return " OR ".join(f'"{word}"' for word in list(words)[:_MAX_TERMS]) or None
+def fill_terms(connection: sqlite3.Connection) -> None:
+    """Create the keyword table, and index the terms of all document rows."""
+    connection.execute(FTS_SCHEMA)
+    insert_terms(connection, connection.execute(_DOCUMENTS))
 
 
 def find_fts_problem(connection: sqlite3.Connection) -> str | None:
     """Say how the keyword table differs from the texts; None if it does not.
 
-    FTS5 checks by an INSERT, which a reader may not make, so it is made in a copy that SQLite keeps
-    in a temporary file.
+    Its own structure is checked by FTS5, which does so by an INSERT that a reader may not make. So
+    both tables, this one and one made from the texts again, are in a copy that SQLite keeps in a
+    temporary file.
 
     Raises:
         sqlite3.Error: the catalog could not be copied.
@@ -65,9 +72,32 @@ def find_fts_problem(connection: sqlite3.Connection) -> str | None:
         connection.backup(copy)
         copy.execute("PRAGMA journal_mode = OFF")
         try:
-            # FTS5 expects an entry for every row, and has none for a row without a text.
-            copy.execute("DELETE FROM doc WHERE text IS NULL")
-            copy.execute("INSERT INTO fts(fts, rank) VALUES ('integrity-check', 1)")
+            copy.execute("INSERT INTO fts(fts) VALUES ('integrity-check')")
+            found = _summary(copy)
+            copy.execute("DROP TABLE fts")
+            fill_terms(copy)
+            differs = found != _summary(copy)
         except (sqlite3.DatabaseError, MemoryError) as error:  # a damaged size asks for too much
             return f"the keyword table does not match the texts ({error})"
-    return None
+    return "the keyword table does not match the texts" if differs else None
+
+
+def _terms(title: str | None, text: str | None) -> tuple[str, str, str]:
+    title_words, title_names = table_row(title or "")
+    words, names = table_row(text or "")
+    return title_words, words, f"{names} {title_names}".strip()
+
+
+def _summary(connection: sqlite3.Connection) -> list[tuple[object, ...]]:
+    """Each term and column with its counts, and where the occurrences are."""
+    connection.execute("CREATE VIRTUAL TABLE temp.terms USING fts5vocab('main', 'fts', 'col')")
+    connection.execute(
+        "CREATE VIRTUAL TABLE temp.places USING fts5vocab('main', 'fts', 'instance')"
+    )
+    found = connection.execute("SELECT term, col, doc, cnt FROM temp.terms").fetchall()
+    found += connection.execute(
+        "SELECT count(*), sum(doc), sum(offset), sum(doc * offset % 1000003) FROM temp.places"
+    ).fetchall()
+    connection.execute("DROP TABLE temp.terms")
+    connection.execute("DROP TABLE temp.places")
+    return found

@@ -1,19 +1,21 @@
-"""Format 1 of the catalog: its tables, and the check that a file has these and nothing else."""
+"""The catalog's tables in formats 1 and 2, and the check that a file has these and nothing else."""
 
 import sqlite3
 from pathlib import Path
 
 from edgeembed_runtime.errors import IndexCorruptError, IndexVersionError
-from edgeembed_runtime.index.catalog.fts import FTS_SCHEMA, FTS_SHADOW_TABLES
+from edgeembed_runtime.index.catalog.fts import FTS_SCHEMA, FTS_SHADOW_TABLES, fill_terms
+from edgeembed_runtime.index.terms.terms import TERMS_VERSION
 
 APPLICATION_ID = int.from_bytes(b"EEIX", "big")
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 _TABLES = {
     "meta": "CREATE TABLE meta(k TEXT PRIMARY KEY, v) WITHOUT ROWID",
     "doc": (
         "CREATE TABLE doc(docid INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, text TEXT, "
-        "meta_json TEXT, crc32 INTEGER NOT NULL, born INTEGER NOT NULL, dead INTEGER)"
+        "meta_json TEXT, crc32 INTEGER NOT NULL, born INTEGER NOT NULL, dead INTEGER, "
+        "title TEXT, blank INTEGER)"
     ),
     "tail": (
         "CREATE TABLE tail(docid INTEGER PRIMARY KEY, vec BLOB NOT NULL, crc32 INTEGER NOT NULL)"
@@ -33,7 +35,16 @@ _TABLES = {
 _INDEXES = {
     "doc_key": "CREATE UNIQUE INDEX doc_key ON doc(key) WHERE dead IS NULL",
     "doc_dead": "CREATE INDEX doc_dead ON doc(dead) WHERE dead IS NOT NULL",
+    "doc_blank": "CREATE INDEX doc_blank ON doc(docid) WHERE blank IS NOT NULL",
 }
+# What format 1 had instead: no titles, every document with a vector, and texts in the keyword table
+# as they are.
+_ADDED_IN_2 = ("title TEXT", "blank INTEGER")
+_DOC_1 = _TABLES["doc"].replace(", " + ", ".join(_ADDED_IN_2), "")
+_FTS_1 = (
+    "CREATE VIRTUAL TABLE fts USING fts5(text, content='doc', content_rowid='docid', "
+    "tokenize='unicode61 remove_diacritics 2')"
+)
 
 
 def create_schema(connection: sqlite3.Connection, meta: dict[str, str | int]) -> None:
@@ -42,9 +53,32 @@ def create_schema(connection: sqlite3.Connection, meta: dict[str, str | int]) ->
         connection.execute(statement)
     if meta["fts5"]:
         connection.execute(FTS_SCHEMA)
-    connection.executemany("INSERT INTO meta(k, v) VALUES (?, ?)", meta.items())
+    connection.executemany(
+        "INSERT INTO meta(k, v) VALUES (?, ?)", [*meta.items(), ("terms", TERMS_VERSION)]
+    )
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+
+
+def renew_schema(connection: sqlite3.Connection, *, fts: bool) -> None:
+    """Bring format 1, or a keyword table of older terms, up to date, in the caller's transaction.
+
+    Takes about 0.3 ms per document, for its terms.
+    """
+    if format_of(connection) == 1:
+        for column in _ADDED_IN_2:
+            connection.execute(f"ALTER TABLE doc ADD COLUMN {column}")
+        connection.execute(_INDEXES["doc_blank"])
+    if fts:
+        connection.execute("DROP TABLE fts")
+        fill_terms(connection)
+    connection.execute("INSERT OR REPLACE INTO meta(k, v) VALUES ('terms', ?)", (TERMS_VERSION,))
+    connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+
+
+def format_of(connection: sqlite3.Connection) -> int:
+    """The format of an open catalog."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 class UnfinishedIndexError(IndexCorruptError):
@@ -67,14 +101,14 @@ def check_identity(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} is not an edgeembed index: expected application_id {APPLICATION_ID}, found "
             f"{found}; if its creation was interrupted, run Index.create again"
         )
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    version = format_of(connection)
     if version > FORMAT_VERSION:
         raise IndexVersionError(
             f"{path} was made by a newer edgeembed: expected format {FORMAT_VERSION}, found "
             f"{version}; upgrade edgeembed"
         )
-    if version != FORMAT_VERSION:
-        raise IndexCorruptError(f"{path}: expected format {FORMAT_VERSION}, found {version}")
+    if version < 1:
+        raise IndexCorruptError(f"{path}: expected format 1 to {FORMAT_VERSION}, found {version}")
 
 
 def check_schema(connection: sqlite3.Connection, path: Path) -> None:
@@ -86,18 +120,22 @@ def check_schema(connection: sqlite3.Connection, path: Path) -> None:
         IndexCorruptError: something is missing, different or foreign.
     """
     missing = {**_TABLES, **_INDEXES}
+    fts = FTS_SCHEMA
+    if format_of(connection) == 1:
+        missing["doc"], fts = _DOC_1, _FTS_1
+        del missing["doc_blank"]
     for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_master"):
         if name in missing and missing[name] == sql and kind in ("table", "index"):
             del missing[name]
-        elif not _belongs(kind, name, sql):
+        elif not _belongs(kind, name, sql, fts):
             raise IndexCorruptError(f"{path}: unexpected {kind} {str(name)[:80]!r} in the catalog")
     if missing:
         raise IndexCorruptError(f"{path}: the catalog lacks {sorted(missing)}")
 
 
-def _belongs(kind: object, name: object, sql: object) -> bool:
+def _belongs(kind: object, name: object, sql: object, fts: str) -> bool:
     if name == "fts":
-        return sql == FTS_SCHEMA
+        return sql == fts
     if name in FTS_SHADOW_TABLES:
         return kind == "table" and str(sql).startswith(f"CREATE TABLE '{name}'")
     own = ("sqlite_sequence", "sqlite_stat1", "sqlite_stat4")

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from edgeembed_runtime.index.ann.calibration import CALIBRATION_CANDIDATES, SPARE_CANDIDATES
 from edgeembed_runtime.index.ann.checked_backend import BackendError, CheckedAnn
-from edgeembed_runtime.index.search.ranking import Ranking, Scope
+from edgeembed_runtime.index.search.fusion import Ranking
+from edgeembed_runtime.index.search.scope import Scope
 from edgeembed_runtime.index.segments.segment import SegmentInfo
 from edgeembed_runtime.index.segments.snapshot import SegmentView, Snapshot
 from edgeembed_runtime.index.vectors.block import Rows

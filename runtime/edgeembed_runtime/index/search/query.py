@@ -1,4 +1,4 @@
-"""The arguments of a search, checked: its options, and its queries as texts and unit vectors."""
+"""The arguments of a search, checked: its options, and its queries as words and unit vectors."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -10,12 +10,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder
+from edgeembed_runtime.index.base.encoding import encoded_queries
+from edgeembed_runtime.index.base.reranker import Reranker, as_reranker, profile_of
 from edgeembed_runtime.index.base.unit_vectors import unit_row, unit_rows
 from edgeembed_runtime.index.base.validation import check_k, check_keys, check_texts
 from edgeembed_runtime.index.catalog.filters import Condition, compile_where
+from edgeembed_runtime.index.search.fusion import FUSIONS, Fusion
+from edgeembed_runtime.index.terms.query import KeywordQuery, read_query
 
 SearchMode = Literal["dense", "keyword", "hybrid"]
 SEARCH_MODES: tuple[SearchMode, ...] = ("dense", "keyword", "hybrid")
+Likelihood = Literal["likely", "possible"]
+LIKELIHOODS: dict[Likelihood, float] = {"likely": 0.5, "possible": 0.2}
+"""Names of probabilities, for `min_score` and for what people read."""
+_MAX_CONTEXT = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,100 +31,182 @@ class SearchOptions:
     """The checked options of a search; see Index.search."""
 
     k: int
-    condition: Condition | None
-    mode: SearchMode
-    exact: bool
-    exclude: Sequence[str]
-    min_score: float | None
-    distinct: str | None
+    condition: Condition | None = None
+    mode: SearchMode | None = None
+    weight: float | None = None
+    fusion: Fusion = "convex"
+    rerank: Reranker | None = None
+    depth: int = 50
+    exact: bool = False
+    exclude: Sequence[str] = ()
+    min_score: float | Likelihood | None = None
+    distinct: str | None = None
+    context: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Queries:
-    """n checked queries, as the mode needs them: vectors, texts, or both for a hybrid search."""
+class Query:
+    """One checked query: its vector, its words, or both for a hybrid search."""
 
-    count: int
-    vectors: NDArray[np.float32] | None
-    """(n, d), unit length; None in mode keyword."""
-    texts: Sequence[str] | None
-    """n texts to look up words of; None in mode dense."""
+    vector: NDArray[np.float32] | None
+    """(d,), unit length; None in mode keyword, or if the encoder knows none of the words."""
+    words: KeywordQuery | None
+    """None in mode dense."""
+    text: str | None
+    """What a reranker gets; None for a vector alone."""
 
 
 def check_options(
     k: object,
-    where: object,
-    mode: object,
-    exact: bool,
-    exclude: Iterable[str],
+    *,
+    where: object = None,
+    mode: object = None,
+    weight: object = None,
+    fusion: object = "convex",
+    rerank: object = None,
+    depth: object = 50,
+    exact: bool = False,
+    exclude: Iterable[str] = (),
     min_score: object = None,
     distinct: object = None,
+    context: object = 0,
 ) -> SearchOptions:
     """Check the options of a search.
 
     Raises:
         InputError: one cannot be used.
     """
-    known: list[SearchMode] = [name for name in SEARCH_MODES if name == mode]
-    if not known:
+    if mode is not None and mode not in SEARCH_MODES:
         raise InputError(f"mode: expected one of {', '.join(SEARCH_MODES)}, got {mode!r}")
-    if min_score is not None and (
-        isinstance(min_score, bool)
-        or not isinstance(min_score, int | float)
-        or not math.isfinite(min_score)
-    ):
-        raise InputError(f"min_score: expected a number or None, got {min_score!r:.100}")
+    if fusion not in FUSIONS:
+        raise InputError(f"fusion: expected one of {', '.join(FUSIONS)}, got {fusion!r}")
+    if weight is not None and not (_is_number(weight) and 0 <= cast("float", weight) <= 1):
+        raise InputError(
+            f"weight: expected the share of the cosine, a number of 0 to 1, got {weight!r:.100}"
+        )
+    if weight is not None and fusion == "rrf":
+        raise InputError(
+            "weight: expected fusion='convex' with it; reciprocal ranks have no weight"
+        )
+    named = isinstance(min_score, str) and min_score in LIKELIHOODS
+    if not (min_score is None or named or _is_number(min_score)):
+        raise InputError(
+            f"min_score: expected a number, {' or '.join(map(repr, LIKELIHOODS))}, or None, got "
+            f"{min_score!r:.100}"
+        )
     if distinct is not None and not isinstance(distinct, str):
         raise InputError(f"distinct: expected a metadata field or None, got {distinct!r:.100}")
+    if (
+        isinstance(context, bool)
+        or not isinstance(context, int)
+        or not 0 <= context <= _MAX_CONTEXT
+    ):
+        raise InputError(
+            f"context: expected an integer of 0 to {_MAX_CONTEXT}, got {context!r:.100}"
+        )
     return SearchOptions(
         k=check_k(k),
         condition=None if where is None else compile_where(where),
-        mode=known[0],
+        mode=mode,
+        weight=cast("float | None", weight),
+        fusion=fusion,
+        rerank=None if rerank is None else as_reranker(rerank),
+        depth=check_k(depth, what="depth"),
         exact=exact,
         exclude=check_keys(exclude, what="exclude"),
-        min_score=min_score,
+        min_score=cast("float | Likelihood | None", min_score),
         distinct=distinct,
+        context=context,
     )
 
 
-def check_query(
-    query: str | ArrayLike, encoder: IndexEncoder | None, *, dim: int, mode: SearchMode
-) -> Queries:
-    """Check one text or (d,) vector; encode the text if the mode needs its vector.
-
-    Raises:
-        InputError: see check_queries.
-    """
-    if not isinstance(query, str):
-        _require_dense(mode)
-        return Queries(count=1, vectors=unit_row(query, dim=dim, what="query")[None], texts=None)
-    check_texts([query], what="query")
-    vectors = None
-    if mode != "keyword":
-        encoded = _require_encoder(encoder).encode_query(query)
-        vectors = unit_row(encoded, dim=dim, what="encoder")[None]
-    return Queries(count=1, vectors=vectors, texts=None if mode == "dense" else [query])
-
-
 def check_queries(
-    queries: Sequence[str] | ArrayLike, encoder: IndexEncoder | None, *, dim: int, mode: SearchMode
-) -> Queries:
-    """Check a list of texts, encoded in one call if need be, or (n, d) vectors.
+    queries: Sequence[str] | ArrayLike,
+    options: SearchOptions,
+    encoder: IndexEncoder | None,
+    *,
+    dim: int,
+    vectors: ArrayLike | None = None,
+) -> list[Query]:
+    """Check a list of texts, encoded in one call if need be, or (n, d) vectors, or both.
 
     Raises:
-        InputError: texts without an encoder, vectors where texts are needed, or bad vectors.
+        InputError: a text is empty; texts without an encoder, vectors where texts are needed, or
+            bad vectors; mode dense and a text of which the encoder knows no word.
     """
     if isinstance(queries, str):
         raise InputError("queries: expected a list, got str; use search() for one query")
-    if _all_texts(queries):
-        texts = check_texts(queries, what="queries")
-        vectors = None
-        if mode != "keyword":
-            encoded = _require_encoder(encoder).encode_query(texts) if texts else np.empty((0, dim))
-            vectors = unit_rows(encoded, dim=dim, what="encoder")
-        return Queries(count=len(texts), vectors=vectors, texts=None if mode == "dense" else texts)
-    _require_dense(mode)
-    vectors = unit_rows(cast("ArrayLike", queries), dim=dim, what="queries")
-    return Queries(count=len(vectors), vectors=vectors, texts=None)
+    if not _all_texts(queries):
+        if vectors is not None:
+            raise InputError("vector: expected a text beside it, got two vectors")
+        if options.mode not in (None, "dense") or options.rerank is not None:
+            need = "rerank" if options.rerank is not None else f"mode {options.mode!r}"
+            raise InputError(f"query: {need} expects a text, got a vector")
+        rows = unit_rows(cast("ArrayLike", queries), dim=dim, what="queries")
+        return [Query(vector=row, words=None, text=None) for row in rows]
+    texts = check_texts(queries, what="queries")
+    for position, text in enumerate(texts):
+        if not text.strip():
+            raise InputError(
+                f"queries[{position}]: expected words to search for, got an empty text"
+            )
+    return _text_queries(texts, options.mode or "hybrid", encoder, dim, vectors)
+
+
+def check_query(
+    query: str | ArrayLike,
+    options: SearchOptions,
+    encoder: IndexEncoder | None,
+    *,
+    dim: int,
+    vector: ArrayLike | None = None,
+) -> Query:
+    """Check one text, or (d,) vector, or both; see check_queries."""
+    if not isinstance(query, str):
+        row = unit_row(query, dim=dim, what="query")
+        return check_queries(row[None], options, encoder, dim=dim, vectors=vector)[0]
+    if not query.strip():
+        raise InputError("query: expected words to search for, got an empty text")
+    given = None if vector is None else unit_row(vector, dim=dim, what="vector")[None]
+    return check_queries([query], options, encoder, dim=dim, vectors=given)[0]
+
+
+def dense_weight(options: SearchOptions, encoder: IndexEncoder | None) -> float:
+    """The share of the cosine in hybrid search: as asked for, or as the encoder's bundle says."""
+    return profile_of(encoder).weight if options.weight is None else options.weight
+
+
+def _text_queries(
+    texts: list[str],
+    mode: SearchMode,
+    encoder: IndexEncoder | None,
+    dim: int,
+    vectors: ArrayLike | None,
+) -> list[Query]:
+    words = [read_query(text) for text in texts] if mode != "dense" else [None] * len(texts)
+    plain = [text if each is None else each.text for text, each in zip(texts, words, strict=True)]
+    if mode == "keyword":
+        rows = np.zeros((len(texts), dim), np.float32)
+    elif vectors is not None:
+        rows = unit_rows(vectors, dim=dim, what="vector")
+    else:
+        rows = encoded_queries(_required(encoder), plain, dim=dim)
+    known: NDArray[np.bool_] = np.any(rows != 0, axis=1)
+    if mode == "dense" and not known.all():
+        raise InputError(
+            f"queries[{int(np.argmin(known))}]: expected a word that the model knows, found none; "
+            f"search with mode='keyword', or with a model of this language"
+        )
+    return [
+        Query(vector=row if is_known else None, words=each, text=text)
+        for row, is_known, each, text in zip(
+            rows, cast("list[bool]", known.tolist()), words, plain, strict=True
+        )
+    ]
+
+
+def _is_number(value: object) -> bool:
+    return not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value)
 
 
 def _all_texts(queries: object) -> bool:
@@ -125,12 +215,7 @@ def _all_texts(queries: object) -> bool:
     return all(isinstance(query, str) for query in cast("Sequence[object]", queries))
 
 
-def _require_dense(mode: SearchMode) -> None:
-    if mode != "dense":
-        raise InputError(f"query: mode {mode!r} expects a text, got a vector")
-
-
-def _require_encoder(encoder: IndexEncoder | None) -> IndexEncoder:
+def _required(encoder: IndexEncoder | None) -> IndexEncoder:
     if encoder is None:
         raise InputError(
             "query: got a text, but the index was opened without an encoder; pass encoder=..., or "

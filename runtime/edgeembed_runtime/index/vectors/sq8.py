@@ -37,7 +37,8 @@ def quantize_rows(
 ) -> tuple[NDArray[np.int8], NDArray[np.float32], float]:
     """The codes (n, dim) and scales (n,) of rows, and their max quantization error."""
     scales = np.abs(rows).max(axis=1) / np.float32(_LARGEST_CODE)
-    codes: NDArray[np.int8] = np.rint(rows / scales[:, None]).astype(np.int8)
+    divisors = np.where(scales > 0, scales, np.float32(1))  # a row of zeros stays one
+    codes: NDArray[np.int8] = np.rint(rows / divisors[:, None]).astype(np.int8)
     errors = rows.astype(np.float64) - codes * scales[:, None].astype(np.float64)
     return codes, scales, float(np.sqrt(np.square(errors).sum(axis=1).max(initial=0.0)))
 

@@ -35,7 +35,7 @@ class Writer:
         settings: IndexSettings,
         current: Callable[[], Snapshot],
     ) -> None:
-        """Take over an index, and remove what a crashed writer left behind.
+        """Take over an index, bring it up to date, and remove what a crashed writer left behind.
 
         Args:
             directory: of the index.
@@ -62,6 +62,9 @@ class Writer:
                 f"{catalog.path}: writing needs SQLite with FTS5, because this index has a keyword "
                 f"table; this Python's SQLite lacks it: open with mode='r'"
             )
+        if not catalog.is_current:
+            _LOG.info("%s: bringing its tables up to date", catalog.path)
+            catalog.renew()
         collect(directory, catalog)
 
     def upsert(

@@ -1,7 +1,10 @@
 """Tokenizing text to ids, truncated to the model's maximum length."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from string import ascii_letters, digits
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +23,8 @@ _MIN_CHARACTERS = 2_000
 _MARGIN_TOKENS = 64
 # The longest prefix of a text with almost no tokens (megabytes of whitespace, one endless word).
 MAX_CHARACTERS = 1_000_000
+# Short enough for any tokenizer to split it.
+_ASCII_WORD = re.compile(r"(?<!\w)[A-Za-z0-9]{1,30}(?!\w)")
 # Where a text may be split: whitespace to every tokenizer. str.isspace() accepts more characters,
 # some of which BERT's tokenizer removes, joining the words around them.
 _SPACES = frozenset(" \t\r\n")
@@ -134,6 +139,19 @@ class TextTokenizer:
     def count(self, text: str) -> int:
         """Count the tokens of `text` before truncation, special tokens included."""
         return sum(len(self._encode(block)) for _, block in blocks(text)) + self.special_tokens
+
+    def knows(self, text: str) -> bool:
+        """Whether some token in the beginning of `text` is neither special nor unknown."""
+        part = next(_prefixes(text.strip(), _MIN_CHARACTERS))
+        if self._knows_ascii and _ASCII_WORD.search(part):
+            return True
+        return any(number != self.unknown_id for number in self._encode(part).ids)
+
+    @cached_property
+    def _knows_ascii(self) -> bool:
+        """Whether every ASCII letter and digit is a token, so that their words need no look-up."""
+        letters = self._encode(" ".join(ascii_letters + digits)).ids
+        return self.unknown_id not in letters
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield the (start, end) character span of every non-empty token, in order."""

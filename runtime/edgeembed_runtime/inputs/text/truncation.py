@@ -1,11 +1,11 @@
 """Truncation policies for texts longer than the model takes."""
 
-import inspect
 import threading
 import warnings
 from collections.abc import Iterator
 from typing import Literal, TypeVar, get_args
 
+from edgeembed_runtime._internal.stack import callers_level
 from edgeembed_runtime.errors import InputError, TruncationWarning
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
@@ -69,21 +69,13 @@ class TruncatedTexts:
                 f"{texts} truncated to {self._tokenizer.max_tokens} tokens; the longest has "
                 f"{self._longest}",
                 TruncationWarning,
-                stacklevel=_callers_level(),
+                stacklevel=callers_level(),
             )
 
     def warn_after(self, results: Iterator[T]) -> Iterator[T]:
         """Yield the results, then warn."""
         yield from results
         self.warn()
-
-
-def _callers_level() -> int:
-    """Return the stack level of the first frame above `warn` outside this package."""
-    level, frame = 0, inspect.currentframe()
-    while frame and frame.f_globals.get("__name__", "").startswith("edgeembed_runtime."):
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 def ignore_truncation(text: str) -> None:

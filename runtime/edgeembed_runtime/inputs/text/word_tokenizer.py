@@ -78,6 +78,11 @@ class WordTokenizer(TextTokenizer):
         """Count the rows of `text` before truncation."""
         return sum(len(rows) for _, _, rows in self._words(text))
 
+    def knows(self, text: str) -> bool:
+        """Whether some word in the beginning of `text` is in the table, or made of its subwords."""
+        words = itertools.islice(self._words(text[:MAX_CHARACTERS]), self.max_tokens)
+        return any(rows[0] != self.unknown_row for _, _, rows in words)
+
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Return the (start, end) character span of every word, in order."""
         return ((start, end) for start, end, _ in self._words(text))

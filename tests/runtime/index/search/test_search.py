@@ -6,7 +6,7 @@ import pytest
 from edgeembed import Index, IndexSettings
 from edgeembed_runtime.errors import InputError, SearchIndexError
 from edgeembed_runtime.index.catalog import fts
-from edgeembed_runtime.index.search.fusion import fuse
+from edgeembed_runtime.index.search.fusion import fuse_ranks
 
 TINY = IndexSettings(seal_rows=50, backend="exact")
 
@@ -160,7 +160,7 @@ def test_options_are_checked(filled):
 
 
 def test_fusion_prefers_what_both_lists_hold():
-    assert fuse([[(1, 0.9), (2, 0.8)], [(3, 5.0), (2, 4.0)]], 2) == [
+    assert fuse_ranks([[(1, 0.9), (2, 0.8)], [(3, 5.0), (2, 4.0)]], 2) == [
         (2, 1 / 62 + 1 / 62),
         (1, 1 / 61),
     ]

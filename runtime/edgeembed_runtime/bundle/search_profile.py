@@ -1,0 +1,53 @@
+"""What search needs to know of a text encoder: measured once, and kept in the bundle's manifest."""
+
+import math
+from dataclasses import dataclass
+
+from edgeembed_runtime._internal.public import public
+from edgeembed_runtime.bundle.validation import expect
+
+
+@public
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """From the cosine of a query and a passage to the probability that the passage answers it.
+
+    A logistic curve, fitted to judged results (Platt, 1999: Probabilistic outputs for support
+    vector machines).
+    """
+
+    slope: float
+    intercept: float
+
+    def probability(self, cosine: float) -> float:
+        """The probability, 0 to 1, that belongs to a cosine."""
+        return 1 / (1 + math.exp(-min(max(self.slope * cosine + self.intercept, -60), 60)))
+
+
+@public
+@dataclass(frozen=True, kw_only=True)
+class SearchProfile:
+    """How to search with an encoder.
+
+    Attributes:
+        weight: the share of the cosine in hybrid search, 0 to 1; the rest is the keywords'.
+        passage_tokens: how long passages should be.
+        overlap_tokens: how much of the passage before may be repeated, in whole sentences.
+        calibration: what its cosines mean; None if nobody has measured it.
+    """
+
+    weight: float = 0.5
+    passage_tokens: int = 128
+    overlap_tokens: int = 32
+    calibration: Calibration | None = None
+
+    def check(self) -> None:
+        """Validate the fields.
+
+        Raises:
+            BundleCorruptError: a value is out of its range.
+        """
+        expect(0 <= self.weight <= 1, "search.weight", "a number of 0 to 1", self.weight)
+        tokens, overlap = self.passage_tokens, self.overlap_tokens
+        expect(tokens >= 1, "search.passage_tokens", "a positive number", tokens)
+        expect(0 <= overlap < tokens, "search.overlap_tokens", "fewer than a passage's", overlap)

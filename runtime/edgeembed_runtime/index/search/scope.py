@@ -1,0 +1,43 @@
+"""Which document rows a search may find."""
+
+import sqlite3
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeembed_runtime.index.catalog.documents import VISIBLE, docids_of
+from edgeembed_runtime.index.search.query import SearchOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """Which document rows a search may find."""
+
+    allowed: NDArray[np.int64] | None
+    """Rows that meet the filter, ascending; None for all. Keyword search filters in SQL instead."""
+    excluded: NDArray[np.int64]
+    """Rows that may not be found, ascending."""
+
+    def narrowed(self, allowed: NDArray[np.int64] | None, excluded: NDArray[np.int64]) -> "Scope":
+        """The rows of this scope that are also allowed, and not excluded too."""
+        both = self.allowed if allowed is None else allowed
+        if self.allowed is not None and allowed is not None:
+            both = np.intersect1d(self.allowed, allowed, assume_unique=True)
+        return replace(self, allowed=both, excluded=np.union1d(self.excluded, excluded))
+
+
+def read_scope(
+    connection: sqlite3.Connection, generation: int, options: SearchOptions, *, by_vector: bool
+) -> Scope:
+    """Find the rows that a filter allows and the keys exclude, at one generation."""
+    allowed = None
+    if options.condition is not None and by_vector:
+        condition = options.condition
+        rows = connection.execute(
+            f"SELECT docid FROM doc WHERE {VISIBLE} AND {condition.sql} ORDER BY docid",
+            (generation, generation, *condition.values),
+        )
+        allowed = np.fromiter((docid for (docid,) in rows), dtype=np.int64)
+    excluded = docids_of(connection, options.exclude, generation).values()
+    return Scope(allowed=allowed, excluded=np.array(sorted(excluded), dtype=np.int64))

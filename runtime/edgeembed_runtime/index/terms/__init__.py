@@ -1,0 +1,1 @@
+"""From a text or a query to the terms of the keyword table: folded, split, and whole."""

@@ -1,0 +1,87 @@
+"""Reads a query for the keyword table: words, names, "phrases" that must be there, -words not to.
+
+Nothing in a query is syntax of FTS5: every term is quoted. Quotes and minus signs that cannot mean
+what they mean here are text: an unclosed quote, `-1`, `--help`, `rm -rf`, `2-3`.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from edgeembed_runtime.index.terms.terms import Term, terms
+
+_MAX_CHARACTERS = 10_000
+_MAX_TERMS = 64
+_PHRASE = re.compile(r'(?<!\S)["\u201c\u201e]([^"\u201c\u201d\u201e]+)["\u201d\u201c](?!\w)')
+_EXCLUDED = re.compile(r"(?<!\S)-([^\W\d_]{3,})(?!\S)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeywordQuery:
+    """A query as FTS5 expressions; empty where there is nothing of the kind."""
+
+    text: str
+    """The query without its operators: what its vector is made of."""
+    words: tuple[str, ...]
+    """Expressions of single terms; a document has to match one of them, and more is better."""
+    names: tuple[str, ...]
+    """The same for names as a whole."""
+    neighbors: tuple[str, ...]
+    """Expressions of words that follow each other in the query."""
+    required: str
+    """Matches the documents that have every quoted phrase."""
+    forbidden: str
+    """Matches the documents that have an excluded word."""
+
+
+def read_query(query: str) -> KeywordQuery:
+    """Read a query; of a very long one, only the first 10,000 characters and 64 terms count."""
+    query = query[:_MAX_CHARACTERS]
+    phrases = [found for found in _PHRASE.findall(query) if terms(found)]
+    excluded = [found for found in _EXCLUDED.findall(query) if terms(found)]
+    text = _PHRASE.sub(r" \1 ", _EXCLUDED.sub(" ", query)) if phrases or excluded else query
+    if not terms(text):  # nothing to look for is left: the minus signs were no operators
+        text, excluded = query, []
+    found = terms(text)[:_MAX_TERMS]
+    return KeywordQuery(
+        text=" ".join(text.split()) if phrases or excluded else text,
+        words=_distinct(word for term in found for word in _expressions(term)),
+        names=_distinct(quoted(name) for term in found for name in term.names),
+        neighbors=_neighbors(found),
+        required=" AND ".join(_phrase(phrase) for phrase in phrases),
+        forbidden=" OR ".join(_phrase(word) for word in excluded),
+    )
+
+
+def quoted(*words: str) -> str:
+    """One FTS5 string: a word, or words that follow each other."""
+    return '"' + " ".join(words).replace('"', '""') + '"'
+
+
+def _expressions(term: Term) -> Iterable[str]:
+    if not term.unspaced:
+        return (quoted(word) for word in term.words)
+    # A single character is the beginning of the pairs it starts.
+    return (quoted(pair) for pair in term.parts) if term.parts else (f"{quoted(term.whole)} *",)
+
+
+def _neighbors(found: list[Term]) -> tuple[str, ...]:
+    words = [term.words for term in found if not term.unspaced]
+    flat = [word for each in words for word in each]
+    return _distinct(quoted(first, second) for first, second in pairwise(flat))
+
+
+def _phrase(text: str) -> str:
+    """Matches a text word by word; of names, that one itself if it is alone in the text."""
+    found = terms(text)
+    if len(found) == 1 and found[0].names:
+        return f"names : {quoted(found[0].names[0])}"
+    words = [word for term in found for word in (term.parts or term.words)]
+    if len(words) == 1 and found[0].unspaced:
+        return f"{quoted(*words)} *"
+    return quoted(*words)
+
+
+def _distinct(expressions: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(expressions))
