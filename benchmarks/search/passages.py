@@ -17,8 +17,6 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.common.model_and_texts import bundle
 from benchmarks.common.results_file import write_results
 from edgeembed import Encoder
@@ -154,7 +152,8 @@ def main() -> None:
                         f"file {100 * found.file:5.1f} %, {found.seconds:5.0f} s",
                         flush=True,
                     )
-    print("written:", write_results("passages", {"setups": results}).name)
+    figures = {"abstracts": options.abstracts, "claims": options.claims, "setups": results}
+    print("written:", write_results("passages", figures).name)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The smallest pieces that a text is cut into, what each weighs in tokens, and where to cut best."""
+"""The smallest pieces that a text is cut into, their weight in tokens, and where to cut best."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -81,6 +81,8 @@ def atoms_of(text: str, tokenizer: TextTokenizer, structure: Structure) -> Atoms
     ):
         at = atoms.at(positions)
         cuts[at] = np.maximum(cuts[at], cut)
+    below = atoms.at([heading.end for heading in structure.headings])
+    cuts[below] = np.where(cuts[below] < Cut.HEADING, Cut.WORD, cuts[below])  # they stay together
     return atoms
 
 
@@ -134,7 +136,7 @@ def _is_space(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
 
 def _is_continuation(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
     """Whether each character belongs to the one before it: a mark, a joiner, a skin tone."""
-    if codes.max() < 0x300:  # noqa: PLR2004 -- the first combining mark
+    if codes.max() < 0x300:
         return np.zeros(len(codes), bool)
     different, inverse = np.unique(codes, return_inverse=True)
     return np.array([_continues(int(code)) for code in different])[inverse]
@@ -144,7 +146,7 @@ def _continues(code: int) -> bool:
     return (
         unicodedata.category(chr(code)).startswith("M")
         or code == _JOINER
-        or 0x1160 <= code <= 0x11FF  # vowels and finals of Hangul  # noqa: PLR2004
-        or 0x1F3FB <= code <= 0x1F3FF  # skin tones  # noqa: PLR2004
-        or 0xE0020 <= code <= 0xE007F  # flags of regions  # noqa: PLR2004
+        or 0x1160 <= code <= 0x11FF  # vowels and finals of Hangul
+        or 0x1F3FB <= code <= 0x1F3FF  # skin tones
+        or 0xE0020 <= code <= 0xE007F  # flags of regions
     )

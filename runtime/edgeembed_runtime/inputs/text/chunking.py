@@ -171,7 +171,9 @@ class _Packer:
         counted = int(self.atoms.totals[last] - self.atoms.totals[first])
         # Only the first word can be read otherwise if it is preceded by white space in the text, in
         # at most as many tokens as it has letters.
-        if (start == 0 or text[start - 1] in _PLAIN_SPACES) and text[end : end + 1] in _PLAIN_SPACES:
+        if (start == 0 or text[start - 1] in _PLAIN_SPACES) and text[
+            end : end + 1
+        ] in _PLAIN_SPACES:
             word = _PLAIN_WORD.match(text, start, end)
             if word and counted + word.end() - start <= self.max_tokens:
                 return 0

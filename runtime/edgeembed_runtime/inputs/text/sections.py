@@ -9,8 +9,6 @@ from edgeembed_runtime.inputs.text.structure import Heading, Structure
 # A section of less than 1/4 of a chunk is put together with its neighbor.
 _TINY = 4
 
-Path = tuple[str, ...]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
@@ -21,7 +19,7 @@ class Section:
 
     first: int
     last: int
-    path: Path
+    path: tuple[str, ...]
     has_body: bool
 
 

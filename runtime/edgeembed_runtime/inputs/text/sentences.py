@@ -12,15 +12,19 @@ _LOOK_BACK = 24
 _LIST_DIGITS = 3
 # Words before names and numbers, which are never the end of a sentence, in lower case.
 _ABBREVIATIONS = frozenset(
-    "adj approx art bd bzw ca cap capt cf ch col dept dipl dr dra ed eds e.g eg eq eqs est evtl ex "
-    "fig figs fr geb gen ggf gov hon hr hrsg i.e ie inkl jr lt m.e mio mlle mme mr mrs ms mt mx nos "
-    "nr p pp prof ref refs resp rev rs s.o sec sen sgt sig sog sr sra srta st str tab tel u.a usw v "
-    "vgl viz vol vols vs z.b".split()
+    """
+    adj approx art bd bzw ca cap capt cf ch col dept dipl dr dra e.g ed eds eg eq eqs est evtl
+    ex fig figs fr geb gen ggf gov hon hr hrsg i.e ie inkl jr lt m.e mio mlle mme mr mrs ms mt
+    mx nos nr p pp prof ref refs resp rev rs s.o sec sen sgt sig sog sr sra srta st str tab tel
+    u.a usw v vgl viz vol vols vs z.b
+    """.split()  # noqa: SIM905 -- a list would be a page long
 )
 # Those that may end a sentence, and do not before a lower-case letter.
 _BEFORE_LOWER = frozenset(
-    "a.m p.m abs al bzgl co corp dec dt ed etc feb gmbh inc int jan ltd max min no nov oct "
-    "op s sept u usf var".split()
+    """
+    a.m abs al bzgl co corp dec dt ed etc feb gmbh inc int jan ltd max min no nov oct op p.m s
+    sept u usf var
+    """.split()  # noqa: SIM905 -- a list would be a page long
 )
 
 

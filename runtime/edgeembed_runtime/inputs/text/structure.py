@@ -1,5 +1,6 @@
-"""The structure of plain text, Markdown and reStructuredText: headings, paragraphs, items, lines."""
+"""The structure of plain text, Markdown and reStructuredText: headings, paragraphs, lines."""
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,8 +15,12 @@ _UNDERLINE = re.compile(r"([=\-~^\"'*+#`:._])\1{2,}$")
 _FENCE = re.compile(r"(`{3,}|~{3,})")
 _ITEM = re.compile(r"(?:[-*+•‣◦–]|\(?(?:\d{1,3}|[A-Za-z])[.)])[ \t]+\S|[|>]|\[[ xX]\][ \t]")
 _NUMBERED = re.compile(r"\d{1,2}((?:\.\d{1,2})+)\.?[ \t]+[^\W\d_]")
-_DIVISION = re.compile(r"(?:chapter|part|appendix|kapitel|chapitre|cap[ií]tulo)[ \t]+[\dIVXLC]+\b", re.I)
-_FRONT_MATTER = re.compile(r"\s{0,9}(---|\+\+\+)[ \t]*\r?\n(?P<body>(?s:.){0,5000}?)\n\1[ \t]*(?:\r?\n|$)")
+_DIVISION = re.compile(
+    r"(?:chapter|part|appendix|kapitel|chapitre|cap[ií]tulo)[ \t]+[\dIVXLC]+\b", re.I
+)
+_FRONT_MATTER = re.compile(
+    r"\s{0,9}(---|\+\+\+)[ \t]*\r?\n(?P<body>(?s:.){0,5000}?)\n\1[ \t]*(?:\r?\n|$)"
+)
 _FRONT_TITLE = re.compile(r"^title[ \t]*[:=][ \t]*(\S.*?)[ \t]*\r?$", re.M | re.I)
 _SENTENCE_ENDS = frozenset(".!?…,;。！？：，")
 
@@ -142,7 +147,7 @@ class _Scanner:
         if len(lines) < 2:
             return
         width = max(line.length for line in lines)
-        for before, line in zip(lines, lines[1:], strict=False):
+        for before, line in itertools.pairwise(lines):
             word = line.head.find(" ")
             word = len(line.head) if word < 0 else word
             # The next word would have fitted: the line was ended on purpose.
@@ -194,7 +199,7 @@ def _is_under(match: re.Match[str], title: str) -> bool:
     length = match.end()
     if len(title) > _MAX_TITLE or _UNDERLINE.match(title) or _ITEM.match(title):
         return False
-    return match[1] in "=-" and abs(length - len(title)) <= 3 + len(title) // 2 or (
+    return (match[1] in "=-" and abs(length - len(title)) <= 3 + len(title) // 2) or (
         length >= len(title)
     )
 
@@ -217,4 +222,4 @@ def _plain_style(line: str) -> str:
 def _is_comment(block: list[_Line]) -> bool:
     """Whether the lines with one hash are a program's comments: Markdown has no two in a row."""
     marked = [line.head.startswith(("# ", "#!")) for line in block]
-    return any(a and b for a, b in zip(marked, marked[1:], strict=False))
+    return any(a and b for a, b in itertools.pairwise(marked))
