@@ -29,7 +29,7 @@ def sentences(text):
         ["Well... perhaps.", "Then… no.", "Yes."],
         ["See https://a.b/c?d=e.f for more.", "Then v2.13.1 came."],
         ["3. Butter and milk.", "More."],
-        ["Das gilt z.B. für Katzen bzw. Hunde.", "Ende."],
+        ["Das gilt z.B. für Katzen bzw. Hunde.", "Schluss."],
         ["我喜欢东京。", "你呢？", "「好！」", "走吧。"],
         ["هل هذا صحيح؟", "نعم۔", "حسنا"],
         ["यह एक वाक्य है।", "यह दूसरा है॥", "अंत"],
