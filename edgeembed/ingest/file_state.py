@@ -16,7 +16,7 @@ from edgeembed_runtime.storage import sha256_file, sha256_of, storage_errors
 
 _NOTE = "file:"
 # Raise it when chunking changes, so that all files are chunked again.
-_CUT_VERSION = 1
+_CUT_VERSION = 2
 # The coarsest file system clock (FAT): a file that changed within this time can change again
 # without a new mtime.
 _SETTLED_NS = 2_000_000_000

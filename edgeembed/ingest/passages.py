@@ -7,12 +7,15 @@ from typing import Any
 
 from edgeembed.ingest.files import FoundFile, read_text_file
 from edgeembed.ingest.texts import format_of, read_records, text_of
+from edgeembed.ingest.titles import file_title, joined_title
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.index.base.validation import check_keys, check_metadatas
 from edgeembed_runtime.storage import storage_errors
 
 KEY_FIELDS = ("key", "id", "_id")
+_TITLE_FIELD = "title"
+_SENTENCE_TOKENS = 32
 _MAX_NUMBER = 10**9  # keys leave room for it
 
 
@@ -21,21 +24,37 @@ class Passage:
     """A chunk of a document, as it goes into the index.
 
     `key` is "source#number", with numbers from 0 in each document. The metadata has the document's
-    name as `source`, the first `line`, and the characters from `start` to `end`.
+    name as `source`, the first `line`, the characters from `start` to `end`, and, if there are any,
+    the `headings` above them. `title` is what the text is about beyond its words: folders, file
+    name and headings, or a record's own title.
     """
 
     key: str
     number: int
     text: str
+    title: str
     metadata: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChunkSettings:
-    """How documents are chunked: tokens per passage (None: the model's limit) and their overlap."""
+    """How documents are chunked.
 
-    max_tokens: int | None = None
-    overlap_tokens: int = 0
+    Attributes:
+        max_tokens: tokens per passage, limited to what the model takes. The default is the best
+            that was measured; see docs/notes/search.md.
+        overlap_tokens: up to how many tokens of whole sentences a passage repeats from the one
+            before. None: about one sentence, 32 tokens or a quarter of a passage if that is less.
+    """
+
+    max_tokens: int = 128
+    overlap_tokens: int | None = None
+
+    def overlap(self, encoder: Encoder) -> int:
+        """The overlap for the passages of `encoder`."""
+        if self.overlap_tokens is not None:
+            return self.overlap_tokens
+        return min(_SENTENCE_TOKENS, self.max_tokens // 4, encoder.max_tokens // 4)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,24 +81,34 @@ class PassageReader:
         if text is None:
             self.skipped.append(file.name)
         else:
-            yield from self.split(file.name, text, {})
+            yield from self.split(file.name, text, {}, file_title(file.name))
 
-    def split(self, name: str, text: str, metadata: dict[str, Any]) -> Iterator[Passage]:
-        """Yield the passages of one document."""
+    def split(
+        self, name: str, text: str, metadata: dict[str, Any], title: tuple[str, ...] = ()
+    ) -> Iterator[Passage]:
+        """Yield the passages of one document, whose own title is `title`."""
         chunks = self.encoder.chunk(
             text,
             max_tokens=self.chunks.max_tokens,
-            overlap_tokens=self.chunks.overlap_tokens,
+            overlap_tokens=self.chunks.overlap(self.encoder),
         )
         line, position = 1, 0
         for number, chunk in enumerate(chunks):
             line += text.count("\n", position, chunk.start)
             position = chunk.start
-            place = {"source": name, "line": line, "start": chunk.start, "end": chunk.end}
+            place: dict[str, Any] = {
+                "source": name,
+                "line": line,
+                "start": chunk.start,
+                "end": chunk.end,
+            }
+            if chunk.headings:
+                place["headings"] = list(chunk.headings)
             yield Passage(
                 key=f"{name}#{number}",
                 number=number,
                 text=chunk.text,
+                title=joined_title(title, chunk.headings),
                 metadata={**metadata, **place},
             )
 
@@ -100,7 +129,9 @@ class PassageReader:
                     )
                 rest = {k: v for k, v in record.items() if k not in (*KEY_FIELDS, self.text_field)}
                 _check(f"{key}#{_MAX_NUMBER}", rest, f"{file.path}, line {number}")
-                yield from self.split(str(key), text, rest)
+                title = record.get(_TITLE_FIELD)
+                parts = (title,) if isinstance(title, str) else ()
+                yield from self.split(str(key), text, rest, parts)
 
 
 def _check(key: str, metadata: dict[str, Any], place: str) -> None:

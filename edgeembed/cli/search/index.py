@@ -23,8 +23,6 @@ from edgeembed.ingest.passages import ChunkSettings, PassageReader
 from edgeembed.ingest.watch import watched_folders
 from edgeembed_runtime.bundle import Bundle
 
-_USUAL_OVERLAP = 32
-
 
 def index(
     sources: Annotated[
@@ -34,13 +32,15 @@ def index(
     model: ModelPath = None,
     index_path: IndexPath = DEFAULT_INDEX,
     max_tokens: Annotated[
-        int | None, typer.Option(min=8, help="Tokens per passage; default: the model's limit.")
-    ] = None,
+        int,
+        typer.Option(min=8, help="Tokens per passage, limited to what the model takes."),
+    ] = ChunkSettings.max_tokens,
     overlap_tokens: Annotated[
         int | None,
         typer.Option(
             min=0,
-            help="Tokens that neighboring passages share; default: 32, fewer in short passages.",
+            help="Tokens of whole sentences that neighboring passages share at most; default: 32, "
+            "or a quarter of a short passage.",
         ),
     ] = None,
     field: TextField = "text",
@@ -89,11 +89,11 @@ def index(
             raise typer.Exit(1)
 
 
-def _chunk_settings(size: int | None, overlap: int | None, encoder: Encoder) -> ChunkSettings:
-    if overlap is None:
-        overlap = min(_USUAL_OVERLAP, (size or encoder.max_tokens) // 4, encoder.max_tokens // 4)
-    encoder.chunk("a", max_tokens=size, overlap_tokens=overlap)  # refuses what cannot work
-    return ChunkSettings(max_tokens=size, overlap_tokens=overlap)
+def _chunk_settings(size: int, overlap: int | None, encoder: Encoder) -> ChunkSettings:
+    settings = ChunkSettings(max_tokens=size, overlap_tokens=overlap)
+    # Refuses what cannot work.
+    encoder.chunk("a", max_tokens=size, overlap_tokens=settings.overlap(encoder))
+    return settings
 
 
 class _Opened:

@@ -179,15 +179,18 @@ class EncoderBase:
     ) -> list[Chunk]:
         """Split a long text into chunks that fit the model.
 
-        A chunk ends after a sentence if one ends in its last quarter, else between words, else
-        anywhere. A text of only whitespace has no chunks.
+        A heading (plain text, Markdown, reStructuredText) starts a chunk, together with what
+        follows it; tiny sections share one. A longer section is split evenly, after a paragraph if
+        one ends nearby, else a sentence, a line or clause, a word, or anywhere. Runs of characters
+        unknown to the model count by their length. A text without tokens has no chunks.
 
         Args:
             text: the text.
             max_tokens: the maximum length of a chunk, special tokens excluded; limited to, and by
                 default, what the model takes.
-            overlap_tokens: about how many tokens a chunk repeats from the one before; at most half
-                of `max_tokens`.
+            overlap_tokens: up to how many tokens of whole sentences a chunk repeats from the one
+                before (of words, where that ends inside a sentence), never across a heading; at
+                most half of `max_tokens`.
 
         Raises:
             InputError: `text` or an option is invalid.

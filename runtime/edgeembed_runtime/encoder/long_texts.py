@@ -61,10 +61,12 @@ class Chunker:
         while True:
             overlap = size // OVERLAP_SHARE if overlap_tokens is None else overlap_tokens
             chunks = list(chunk_text(text, self.tokenizer, max_tokens=size, overlap_tokens=overlap))
+            if not self.prompt or size == 1:
+                return chunks
             # The prompt and the first word can have more tokens together than separately.
             longest = max((self.tokenizer.count(self.prompt + c.text) for c in chunks), default=0)
             excess = longest - self.tokenizer.max_tokens
-            if not self.prompt or excess <= 0 or size == 1:
+            if excess <= 0:
                 return chunks
             size = max(1, size - excess)
             overlap_tokens = None if overlap_tokens is None else min(overlap_tokens, size // 2)

@@ -1,6 +1,7 @@
 """Ingest: which files are read, what is text, how documents become passages."""
 
 import io
+import itertools
 import json
 import os
 
@@ -10,6 +11,7 @@ from edgeembed import Encoder
 from edgeembed.ingest.files import FoundFile, find_files, read_text_file
 from edgeembed.ingest.passages import ChunkSettings, PassageReader
 from edgeembed.ingest.texts import format_of, read_lines, read_records, read_texts, text_of
+from edgeembed.ingest.titles import file_title, joined_title
 from edgeembed_runtime.errors import InputError, StorageError
 
 
@@ -147,6 +149,64 @@ def test_passages_know_their_place(reader, tmp_path):
         assert text[place["start"] : place["end"]] == passage.text
         assert place["line"] == text.count("\n", 0, place["start"]) + 1
         assert reader.encoder.count_tokens(passage.text) <= 12 + 2
+
+
+def test_passages_know_the_headings_above_them_and_their_title(reader, tmp_path):
+    path = tmp_path / "2024-07_Lisbon-trip.md"
+    path.write_text("No heading yet.\n\n# Lisbon\n\nRain.\n\n## Getting there\n\nBy train, slowly.")
+    named = FoundFile(path=path, name="/home/ann/notes/Portugal/2024-07_Lisbon-trip.md")
+    passages = list(reader.read(named))
+    headings = [p.metadata.get("headings") for p in passages]
+    assert headings[:3] == [None, ["Lisbon"], ["Lisbon", "Getting there"]]
+    start = "notes > Portugal > 2024-07 Lisbon trip"
+    assert [p.title for p in passages][:3] == [
+        start,
+        f"{start} > Lisbon",
+        f"{start} > Lisbon > Getting there",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("a.md", ("a",)),
+        ("./../a_b.tar.gz", ("a b.tar",)),
+        ("/a.md", ("a",)),
+        (".hidden", (".hidden",)),
+        ("one/two/three/e-mail 2024-07.txt", ("two", "three", "e mail 2024-07")),
+    ],
+)
+def test_the_title_of_a_file_is_its_name_and_two_folders_as_words(name, title):
+    assert file_title(name) == title
+
+
+def test_a_title_repeats_nothing_and_is_bounded():
+    assert joined_title(("trip",), ("Trip", "", "Train")) == "trip > Train"
+    assert joined_title((), ()) == ""
+    assert len(joined_title(("a" * 5000,), ())) == 120
+
+
+@pytest.mark.parametrize(
+    ("field", "title"), [('"Ann"', "Ann"), ("5", ""), ("null", ""), ('"  "', "")]
+)
+def test_the_title_of_a_record_is_its_field_if_it_is_a_text(reader, tmp_path, field, title):
+    path = tmp_path / "r.jsonl"
+    path.write_text(f'{{"id": "ann", "text": "the cat", "title": {field}}}')
+    (passage,) = reader.read(found(path))
+    assert passage.title == title
+    assert "title" in passage.metadata
+
+
+def test_passages_have_128_tokens_and_share_a_sentence_by_default(encoder):
+    assert (ChunkSettings().max_tokens, ChunkSettings().overlap(encoder)) == (128, 8)
+    assert ChunkSettings(max_tokens=12).overlap(encoder) == 3
+    assert ChunkSettings(overlap_tokens=0).overlap(encoder) == 0
+    reader = PassageReader(encoder=encoder, chunks=ChunkSettings())
+    passages = list(reader.split("a", "the cat sat on the mat. " * 40, {}))
+    assert max(encoder.count_tokens(p.text) for p in passages) <= encoder.max_tokens
+    places = [(p.metadata["start"], p.metadata["end"]) for p in passages]
+    shared = {a[1] - b[0] for a, b in itertools.pairwise(places)}
+    assert shared == {len("the cat sat on the mat.")}
 
 
 def test_files_without_text_are_remembered_and_give_no_passages(reader, tmp_path):

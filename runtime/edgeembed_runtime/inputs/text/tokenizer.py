@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from string import ascii_letters, digits
 
 import numpy as np
@@ -17,6 +18,8 @@ MAX_TOKENIZER_BYTES = 64 << 20
 # Only a prefix of this many characters per token is tokenized at first, so a 10 MB text costs no
 # more than a long one. Real text has 2 to 6; texts that need more are retried with a longer prefix.
 _CHARACTERS_PER_TOKEN = 16
+# What a known token of English has, with the space before it.
+_CHARACTERS_PER_UNKNOWN = 4
 # WordPiece maps a word of over 100 characters to one unknown token; no prefix may be shorter.
 _MIN_CHARACTERS = 2_000
 # A prefix must have this many tokens to spare, so that the kept ones match those of the whole text.
@@ -46,6 +49,27 @@ class TokenizedText:
     truncated: bool
     weights: NDArray[np.int64] | None = None
     encoding: Encoding | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenSpans:
+    """The places of a text's n tokens.
+
+    Attributes:
+        starts: first characters, (n,) int64, in order.
+        ends: one past the last characters, (n,) int64.
+        weights: how many tokens each counts as when a text is measured, (n,) int64: 1, and for an
+            unknown token by its length, so that no long run counts as nothing.
+    """
+
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    weights: NDArray[np.int64]
+
+
+def unknown_weight(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many tokens unknown tokens of these lengths in characters count as."""
+    return -(-lengths // _CHARACTERS_PER_UNKNOWN)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,12 +177,28 @@ class TextTokenizer:
         letters = self._encode(" ".join(ascii_letters + digits)).ids
         return self.unknown_id not in letters
 
-    def spans(self, text: str) -> Iterator[tuple[int, int]]:
-        """Yield the (start, end) character span of every non-empty token, in order."""
-        for offset, block in blocks(text):
-            for start, end in self._encode(block).offsets:
-                if end > start:
-                    yield offset + start, offset + end
+    def spans(self, text: str) -> TokenSpans:
+        """Return the place of every non-empty token, in order, and how many it counts as.
+
+        Raises:
+            InputError: the text is not valid Unicode.
+        """
+        parts = [self._block_spans(offset, block) for offset, block in blocks(text)]
+        starts, ends, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return TokenSpans(starts=starts, ends=ends, weights=weights)
+
+    def _block_spans(self, offset: int, block: str) -> tuple[NDArray[np.int64], ...]:
+        encoding = self._encode(block)
+        count = len(encoding)
+        offsets = np.fromiter(chain.from_iterable(encoding.offsets), np.int64, 2 * count)
+        starts, ends = offsets[::2], offsets[1::2]
+        lengths = ends - starts
+        weights = np.ones(count, np.int64)
+        if (unknown := self.unknown_id) is not None:
+            is_unknown = np.fromiter(encoding.ids, np.int64, count) == unknown
+            weights[is_unknown] = unknown_weight(lengths[is_unknown])
+        taken = lengths > 0
+        return starts[taken] + offset, ends[taken] + offset, weights[taken]
 
     def taking_empty_texts(self) -> "TextTokenizer":
         """Return a copy that encodes a text without tokens as the unknown token, if any."""

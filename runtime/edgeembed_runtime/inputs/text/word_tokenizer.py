@@ -15,7 +15,9 @@ from edgeembed_runtime.inputs.text.tokenizer import (
     MAX_CHARACTERS,
     TextTokenizer,
     TokenizedText,
+    TokenSpans,
     invalid_text_message,
+    unknown_weight,
 )
 
 _PIECES = re.compile(r"\S+")
@@ -83,9 +85,15 @@ class WordTokenizer(TextTokenizer):
         words = itertools.islice(self._words(text[:MAX_CHARACTERS]), self.max_tokens)
         return any(rows[0] != self.unknown_row for _, _, rows in words)
 
-    def spans(self, text: str) -> Iterator[tuple[int, int]]:
-        """Return the (start, end) character span of every word, in order."""
-        return ((start, end) for start, end, _ in self._words(text))
+    def spans(self, text: str) -> TokenSpans:
+        """Return the place of every word, in order; it counts as its rows."""
+        words = list(self._words(text))
+        bounds = np.array([(start, end) for start, end, _ in words], np.int64).reshape(-1, 2)
+        starts, ends = bounds[:, 0], bounds[:, 1]
+        weights = np.array([len(rows) for _, _, rows in words], np.int64)
+        is_unknown = np.array([rows[0] == self.unknown_row for _, _, rows in words], bool)
+        weights[is_unknown] = unknown_weight((ends - starts)[is_unknown])
+        return TokenSpans(starts=starts, ends=ends, weights=weights)
 
     def _words(self, text: str) -> Iterator[_Word]:
         try:

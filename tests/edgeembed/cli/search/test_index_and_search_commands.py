@@ -70,7 +70,7 @@ def test_searching_finds_the_passage_and_remembers_the_model(run_json, indexed, 
 
 
 def test_results_are_shown_as_a_table_with_their_place(run, indexed, notes):
-    result = run("search", "the train leaves", "-i", indexed, "-k", 1)
+    result = run("search", "The train leaves the station at noon.", "-i", indexed, "-k", 1)
     assert result.exit_code == 0
     assert f"{notes}/trains.txt:1" in result.stdout
     assert "The train leaves the station at noon." in result.stdout

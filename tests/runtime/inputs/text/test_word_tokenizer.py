@@ -101,7 +101,10 @@ def test_an_endless_word_is_bounded():
 def test_counts_and_places():
     tokenizer = made("subword")
     text = "the cats, dog"
-    assert [text[start:end] for start, end in tokenizer.spans(text)] == ["the", "cats", ",", "dog"]
+    spans = tokenizer.spans(text)
+    places = zip(spans.starts, spans.ends, strict=True)
+    assert [text[start:end] for start, end in places] == ["the", "cats", ",", "dog"]
+    assert spans.weights.sum() == tokenizer.count(text)
     assert tokenizer.count(text) == len(tokenizer.encode(text).ids)
 
 
