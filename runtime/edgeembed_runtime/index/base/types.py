@@ -31,6 +31,14 @@ class Hit:
     score: float
     document: str | None
     metadata: Mapping[str, Any] | None
+    title: str = ""
+    """"Folder > File > Heading > Subheading", or ""."""
+    cosine: float | None = None
+    probability: float | None = None
+    """The calibrated chance, 0 to 1, that the hit is relevant; None where it is not known."""
+    before: str = ""
+    """The text of the passages before this one, if neighbors were asked for."""
+    after: str = ""
 
 
 @public
