@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edgeembed.results.duplicates import Folded
 from edgeembed.results.highlight import Highlight, highlight
 from edgeembed.results.location import Location, location_of
-from edgeembed.results.printable import printable
+from edgeembed.results.printable import printable, unwrapped
 from edgeembed.results.words import Span
 from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder
 from edgeembed_runtime.index.base.types import Hit
@@ -55,7 +55,8 @@ class Answer:
         Args:
             limit: show about so many characters, around the best sentence; None shows all.
         """
-        start, end = (0, len(self.text)) if limit is None else self._window(limit)
+        shown = printable(unwrapped(self.text))
+        start, end = (0, len(shown)) if limit is None else self._window(limit)
         if start > 0:
             yield Segment(text=f"{ELLIPSIS} ")
         sentence = self.highlight.sentence
@@ -67,7 +68,7 @@ class Answer:
         words = {first for first, _ in self.highlight.words}
         for a, b in itertools.pairwise(cuts):
             yield Segment(
-                text=printable(self.text[a:b]),
+                text=shown[a:b],
                 best=sentence[0] <= a and b <= sentence[1],
                 word=a in words,
             )

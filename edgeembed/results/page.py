@@ -6,7 +6,7 @@ from pathlib import Path
 from edgeembed.results.answers import Answer, Segment
 from edgeembed.results.confidence import BLOCKS, confidence_word, filled_blocks, nothing_fits
 from edgeembed.results.location import Location
-from edgeembed.results.printable import one_line, printable
+from edgeembed.results.printable import one_line, printable, unwrapped
 from edgeembed_runtime.errors import MissingExtraError
 from edgeembed_runtime.storage import staged_file
 
@@ -58,8 +58,8 @@ def _shown(answer: Answer) -> dict[str, object]:
         "place": _linked(answer.location),
         "headings": [one_line(heading) for heading in answer.location.headings],
         "segments": list(_trimmed(answer.segments(_MAX_CHARACTERS))),
-        "before": printable(hit.before[-_MAX_CHARACTERS:]).strip(),
-        "after": printable(hit.after[:_MAX_CHARACTERS]).strip(),
+        "before": printable(unwrapped(hit.before[-_MAX_CHARACTERS:])).strip(),
+        "after": printable(unwrapped(hit.after[:_MAX_CHARACTERS])).strip(),
         "also_in": list(map(_linked, answer.also_in)),
     }
 

@@ -1,5 +1,7 @@
 """Text of documents made harmless: it cannot drive a terminal or turn a line around."""
 
+import itertools
+import re
 import unicodedata
 
 _REPLACEMENT = "\ufffd"
@@ -7,6 +9,8 @@ _LINE_ENDS = "\x0b\x0c\x85\u2028\u2029"
 # Embeddings, overrides and isolates; left open, they reorder what follows the text.
 _BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _INVISIBLE = "\u200b"
+_LEAST_LINE, _LEAST_SPACES = 50, 6
+_TEXT_START = re.compile(r"[^\W\d_]|[(\"'“‘]\w|\[\w|`[^`]")
 
 
 def _table() -> dict[int, str]:
@@ -30,6 +34,23 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """The text as printable() gives it, on one line, with single spaces."""
     return " ".join(printable(text).split())
+
+
+def unwrapped(text: str) -> str:
+    """The text with lines joined that were only wrapped, of the same length; code stays as it is.
+
+    A line of prose is long and has many words. The next one goes on with it if it starts like text
+    and not like an item, a table, a heading or code.
+    """
+    lines = text.split("\n")
+    parts = [lines[0]]
+    code = False
+    for line, following in itertools.pairwise(lines):
+        code ^= line.lstrip().startswith("```")
+        wrapped = len(line) >= _LEAST_LINE and line.count(" ") >= _LEAST_SPACES
+        goes_on = _TEXT_START.match(following) is not None
+        parts += [" " if wrapped and goes_on and not code else "\n", following]
+    return "".join(parts)
 
 
 def without_marks(text: str) -> str:

@@ -17,6 +17,7 @@ _COMMON = (
 )
 _STOP_WORDS = frozenset(_COMMON.split())
 _ENDINGS = ("s", "es", "d", "ed", "ing", "'s", "’s")
+_ENDINGS_AFTER_DOUBLING = ("ed", "ing")
 _LEAST_STEM = 3
 # Scripts without spaces between words: Thai, Lao, Burmese, Khmer, kana, Han. A word of these is
 # recognized by pairs of characters.
@@ -70,10 +71,12 @@ class QueryWords:
 
 
 def _inflected(one: str, other: str) -> bool:
-    """Whether one of two words is the other with a plain English ending."""
+    """Whether one of two words is the other with a plain English ending, as in cancel, cancelled."""
     short, long = sorted((one, other), key=len)
+    if len(short) < _LEAST_STEM or not long.startswith(short):
+        return False
     rest = long[len(short) :]
-    return len(short) >= _LEAST_STEM and rest in _ENDINGS and long.startswith(short)
+    return rest in _ENDINGS or (rest[0] == short[-1] and rest[1:] in _ENDINGS_AFTER_DOUBLING)
 
 
 def _spaced_words(text: str) -> Iterator[Span]:

@@ -16,7 +16,7 @@ from edgeembed.results.confidence import (
     filled_blocks,
     nothing_fits,
 )
-from edgeembed.results.printable import one_line, printable
+from edgeembed.results.printable import one_line, printable, unwrapped
 
 EXCERPT = 320
 _LINE_EXCERPT = 160
@@ -99,7 +99,8 @@ def answer_block(
         for part in shown:
             part.stylize(_QUIET)
     return Group(
-        headline(answer, ascii_only=ascii_only), *(Padding(part, (0, 0, 0, 4)) for part in shown)
+        headline(answer, ascii_only=ascii_only),
+        *(Padding(part, (0, 0, 0, 4), expand=False) for part in shown),
     )
 
 
@@ -138,4 +139,4 @@ def passage_text(answer: Answer, *, limit: int | None) -> Text:
 
 
 def _neighbor(passage: str) -> Text:
-    return Text(printable(passage).strip(), style=_QUIET)
+    return Text(printable(unwrapped(passage)).strip(), style=_QUIET)
