@@ -55,5 +55,7 @@ def unwrapped(text: str) -> str:
 
 def without_marks(text: str) -> str:
     """The text in lower case, without accents and other marks, for comparing words."""
+    if text.isascii():
+        return text.lower()
     apart = unicodedata.normalize("NFKD", text.casefold())
     return "".join(c for c in apart if not unicodedata.category(c).startswith("M")).casefold()

@@ -35,13 +35,14 @@ class QueryWords:
         """Take the query apart; a `-word` is one that the results must not have."""
         query = _EXCLUDED.sub(" ", query)
         words = {without_marks(query[a:b]) for a, b in _spaced_words(query)} - {""}
-        self._words = words - _STOP_WORDS or words
+        words = words - _STOP_WORDS or words
+        self._forms = {form for word in words for form in _forms(word)}
         runs = _UNSPACED_RUN.findall(query)
         self._pairs = {run[i : i + 2] for run in runs for i in range(max(1, len(run) - 1))}
 
     def find(self, text: str) -> list[Span]:
         """The (start, end) of every matching word in the text, in order, without overlaps."""
-        spans = [(a, b) for a, b in _spaced_words(text) if self._match(text[a:b])]
+        spans = [(a, b) for a, b in _spaced_words(text) if without_marks(text[a:b]) in self._forms]
         if self._pairs:
             spans += self._find_pairs(text)
         return sorted(spans)
@@ -49,10 +50,6 @@ class QueryWords:
     def distinct(self, text: str, spans: Iterable[Span]) -> int:
         """How many different words the spans hold."""
         return len({without_marks(text[start:end]) for start, end in spans})
-
-    def _match(self, word: str) -> bool:
-        folded = without_marks(word)
-        return folded in self._words or any(_inflected(folded, known) for known in self._words)
 
     def _find_pairs(self, text: str) -> Iterator[Span]:
         for run in _UNSPACED_RUN.finditer(text):
@@ -70,13 +67,19 @@ class QueryWords:
                 yield start, end
 
 
-def _inflected(one: str, other: str) -> bool:
-    """Whether one of two words is the other with a plain English ending, as in cancel, cancelled."""
-    short, long = sorted((one, other), key=len)
-    if len(short) < _LEAST_STEM or not long.startswith(short):
-        return False
-    rest = long[len(short) :]
-    return rest in _ENDINGS or (rest[0] == short[-1] and rest[1:] in _ENDINGS_AFTER_DOUBLING)
+def _forms(word: str) -> Iterator[str]:
+    """The word, with and without each plain English ending: cancel, cancels, cancelled, ..."""
+    yield word
+    if len(word) < _LEAST_STEM:
+        return
+    yield from (word + ending for ending in _ENDINGS)
+    yield from (word + word[-1] + ending for ending in _ENDINGS_AFTER_DOUBLING)
+    for ending in _ENDINGS:
+        stem = word.removesuffix(ending)
+        if stem != word and len(stem) >= _LEAST_STEM:
+            yield stem
+            if ending in _ENDINGS_AFTER_DOUBLING and stem[-1] == stem[-2]:
+                yield stem[:-1]
 
 
 def _spaced_words(text: str) -> Iterator[Span]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rich.padding import Padding
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -44,7 +45,7 @@ class PassageScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q", "app.pop_screen", "Back"),
-        Binding("o", "app.open", "Open file"),
+        Binding("o,ctrl+o", "app.open", "Open file"),
     ]
 
     def __init__(self, answer: Answer) -> None:
@@ -62,12 +63,12 @@ class PassageScreen(Screen[None]):
 class SearchApp(App[None]):
     """A line to type in, and the results below it."""
 
+    TITLE = "edgeembed search"
     ENABLE_COMMAND_PALETTE = False
     CSS = """
     #query { margin: 1 1 0 1; }
     #state { padding: 0 2; color: $text-muted; height: auto; }
     #results { border: none; padding: 0 1; height: 1fr; background: $background; }
-    #results > .option-list--option { padding: 0 1 1 1; }
     #help { padding: 1 2; color: $text-muted; }
     #passage { padding: 1 2; }
     """
@@ -205,13 +206,16 @@ class SearchApp(App[None]):
         self.answers = answers
         with self.batch_update():
             results.clear_options()
-            results.add_options(
-                [Option(answer_block(a, limit=_EXCERPT, neighbors=False, far=far)) for a in answers]
-            )
+            results.add_options([_option(answer, far=far) for answer in answers])
             results.highlighted = place if answers else None
             results.display = bool(answers)
             self.query_one("#help").display = not self.query_one("#query", Input).value.strip()
             self.query_one("#state", Static).update(state)
+
+
+def _option(answer: Answer, *, far: bool) -> Option:
+    block = answer_block(answer, limit=_EXCERPT, neighbors=False, far=far)
+    return Option(Padding(block, (0, 0, 1, 0)))
 
 
 def _state(found: Found) -> str:

@@ -3,60 +3,26 @@
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, cast
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 
-from edgeembed import Encoder, Hit, Index
+from edgeembed import Encoder, Index
+from edgeembed.cli.search.search_settings import SearchSettings
 from edgeembed.cli.search.show_answers import lines_of, print_blocks
 from edgeembed.cli.shared.opening import load_model
 from edgeembed.cli.shared.options import DEFAULT_INDEX, AsJson, IndexPath, ModelPath, VariantName
 from edgeembed.cli.shared.output import err, out, print_json
 from edgeembed.results.answers import Answer, answers_of
 from edgeembed.results.confidence import nothing_fits
-from edgeembed.results.duplicates import Folded, search_folded
-from edgeembed.results.neighbors import with_neighbors
 from edgeembed.results.page import write_page
 from edgeembed.visualize.gallery import Row, Shown, write_gallery
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.index.search.query import SearchMode
 
 _MAX_CONTEXT = 5
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Settings:
-    """How to search, whatever for."""
-
-    k: int
-    mode: SearchMode
-    where: dict[str, Any] | None
-    exact: bool
-    min_score: float | None
-    per_file: bool
-    context: int
-
-    def run(self, index: Index, query: str | NDArray[np.float32]) -> list[Folded]:
-        """The k best results, duplicates folded."""
-
-        def find(depth: int) -> Sequence[Hit]:
-            hits = index.search(
-                query,
-                depth,
-                where=self.where,
-                mode=self.mode,
-                exact=self.exact,
-                min_score=self.min_score,
-                distinct="source" if self.per_file else None,
-            )
-            return with_neighbors(index, hits, self.context)
-
-        return search_folded(find, self.k)
 
 
 def search(
@@ -111,7 +77,7 @@ def search(
     as_one_types = query is None and image is None
     if as_one_types and (as_json or html is not None or not _is_terminal()):
         raise _no_query()
-    settings = _Settings(
+    settings = SearchSettings(
         k=k,
         mode=mode,
         where=_condition(where),
@@ -158,16 +124,11 @@ def _is_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _search_as_one_types(index: Index, encoder: Encoder, settings: _Settings) -> None:
+def _search_as_one_types(index: Index, encoder: Encoder, settings: SearchSettings) -> None:
     from edgeembed.cli.search.interactive import run_interactive
 
-    def answering(query: str) -> Iterator[list[Answer]]:
-        folded = settings.run(index, query)
-        yield answers_of(query, folded)
-        yield answers_of(query, folded, encoder)
-
-    settings.run(index, "warm up")  # the first search reads the index from disk
-    run_interactive(answering, len(index))
+    settings.run(index, "anything")  # the first search reads the index from disk
+    run_interactive(lambda query: settings.answer(index, query, encoder), len(index))
 
 
 def _write_html(path: Path, query: str, answers: Sequence[Answer], remark: str) -> None:
