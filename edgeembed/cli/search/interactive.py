@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rich.padding import Padding
+from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 
 from edgeembed.cli.search.latest_query import LatestQuery
 from edgeembed.cli.search.open_file import open_file
-from edgeembed.cli.search.show_answers import answer_block
+from edgeembed.cli.search.show_answers import answer_text
 from edgeembed.results.answers import Answer
 from edgeembed.results.confidence import NEAREST, NOTHING_FITS, nothing_fits
 from edgeembed.results.printable import one_line
@@ -56,7 +56,7 @@ class PassageScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """The passage, which scrolls, and the keys."""
         with VerticalScroll(id="passage"):
-            yield Static(answer_block(self.answer, limit=None))
+            yield Static(answer_text(self.answer, limit=None))
         yield Footer()
 
 
@@ -202,20 +202,22 @@ class SearchApp(App[None]):
         results = self.query_one("#results", OptionList)
         same = [a.hit.key for a in answers] == [a.hit.key for a in self.answers]
         place = results.highlighted if same else 0
+        self.query_one("#state", Static).update(state)
+        if answers and answers == self.answers:
+            return
         far = nothing_fits([answer.hit for answer in answers])
         self.answers = answers
         with self.batch_update():
             results.clear_options()
-            results.add_options([_option(answer, far=far) for answer in answers])
+            results.add_options([Option(_listed(answer, far=far)) for answer in answers])
             results.highlighted = place if answers else None
             results.display = bool(answers)
             self.query_one("#help").display = not self.query_one("#query", Input).value.strip()
-            self.query_one("#state", Static).update(state)
 
 
-def _option(answer: Answer, *, far: bool) -> Option:
-    block = answer_block(answer, limit=_EXCERPT, neighbors=False, far=far)
-    return Option(Padding(block, (0, 0, 1, 0)))
+def _listed(answer: Answer, *, far: bool) -> Text:
+    """The result in the list, with an empty line below."""
+    return answer_text(answer, limit=_EXCERPT, neighbors=False, far=far).append("\n")
 
 
 def _state(found: Found) -> str:

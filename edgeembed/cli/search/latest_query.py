@@ -5,12 +5,15 @@ from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+# Longer than between two keys of most people.
+_PAUSE_S = 0.2
 
 
 class LatestQuery(Generic[T]):
     """Runs one query at a time, always the one that was asked last.
 
     The answer comes in steps, such as a first one and a better one; a newer query ends the steps.
+    The second step waits for a pause in typing, so that nothing is done twice while keys come fast.
     """
 
     def __init__(
@@ -62,9 +65,17 @@ class LatestQuery(Generic[T]):
                 if not self._is_last(number):
                     return
                 self._deliver(query, step)
+                if self._is_overtaken_within(number, _PAUSE_S):
+                    return
         except Exception as error:  # whoever asked decides; the thread lives on
             if self._is_last(number):
                 self._deliver(query, error)
+
+    def _is_overtaken_within(self, number: int, seconds: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: number != self._asked or self._closed, timeout=seconds
+            )
 
     def _is_last(self, number: int) -> bool:
         with self._changed:
