@@ -15,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from textual.widgets import Input
+
 from benchmarks.common.model_and_texts import bundle, passages
 from benchmarks.common.results_file import write_results
 from edgeembed import Encoder, Index
@@ -51,7 +53,7 @@ async def typed(app: TimedApp, pause_s: float) -> tuple[list[float], int]:
     times, overtaken = [], 0
     async with app.run_test(size=(100, 40)) as pilot:
         ticking = asyncio.create_task(app.tick())
-        line = app.query_one("#query")
+        line = app.query_one("#query", Input)
         for question in QUESTIONS:
             line.clear()
             await pilot.pause(0.5)

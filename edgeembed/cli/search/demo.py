@@ -158,7 +158,7 @@ def _ask(index: Index, question: str, k: int) -> tuple[list[Hit], float]:
 
 def _show(question: str, hits: list[Hit], milliseconds: float, encoder: Encoder) -> None:
     named = [replace(hit, document=_without_name(hit)) for hit in hits]
-    out.print(Text.assemble("\n", (question, "bold"), (f"  {milliseconds:.1f} ms", "dim")))
+    out.print(Text.assemble((question, "bold"), (f"  {milliseconds:.1f} ms", "dim")))
     print_blocks(out, answers_of(question, fold(named), encoder))
 
 

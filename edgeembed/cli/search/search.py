@@ -20,7 +20,7 @@ from edgeembed.results.answers import Answer, answers_of
 from edgeembed.results.confidence import nothing_fits
 from edgeembed.results.page import write_page
 from edgeembed.visualize.gallery import Row, Shown, write_gallery
-from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.errors import InputError, MissingExtraError
 
 _MAX_CONTEXT = 5
 
@@ -125,8 +125,10 @@ def _is_terminal() -> bool:
 
 
 def _search_as_one_types(index: Index, encoder: Encoder, settings: SearchSettings) -> None:
-    from edgeembed.cli.search.interactive import run_interactive
-
+    try:
+        from edgeembed.cli.search.interactive import run_interactive
+    except ModuleNotFoundError as error:
+        raise MissingExtraError.for_extra("a search without a query", "cli") from error
     settings.run(index, "anything")  # the first search reads the index from disk
     run_interactive(lambda query: settings.answer(index, query, encoder), len(index))
 

@@ -20,7 +20,7 @@ class Seen(HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.tags, self.attributes, self.text = [], [], ""
+        self.tags, self.attributes, self.text, self.source = [], [], "", ""
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)

@@ -14,7 +14,11 @@ def marked(query, text):
 @pytest.mark.parametrize(
     ("query", "text", "expected"),
     [
-        ("how do I cancel my order", "Cancel the ORDER, or an order.", ["Cancel", "ORDER", "order"]),
+        (
+            "how do I cancel my order",
+            "Cancel the ORDER, or an order.",
+            ["Cancel", "ORDER", "order"],
+        ),
         ("cancel", "cancels cancelled cancelling canceling", None),
         ("cancelled orders", "cancel an order", ["cancel", "order"]),
         ("cafe", "Café, cafe\u0301 and CAFÉS", ["Café", "cafe\u0301", "CAFÉS"]),

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -17,6 +18,7 @@ from edgeembed.cli.search.interactive import PassageScreen, SearchApp
 from edgeembed.cli.search.latest_query import LatestQuery
 from edgeembed.results.answers import answers_of
 from edgeembed.results.duplicates import fold
+from edgeembed.results.highlight import Highlight
 from edgeembed_runtime.errors import InputError, StorageError
 
 DEADLINE_S = 30
@@ -186,17 +188,24 @@ def test_nothing_found_and_nothing_that_fits_are_said():
 
 
 def test_the_choice_stays_when_better_highlights_come():
+    chosen = threading.Event()
+    better = [
+        replace(answer, highlight=Highlight(sentence=None, words=())) for answer in answers("c")
+    ]
+
     def twice(query):
         yield answers(query)
-        yield answers(query + " ")[:3]
+        chosen.wait(DEADLINE_S)
+        yield better
 
     async def steps(app, pilot):
         await pilot.press("c")
         await until(pilot, lambda: len(app.answers) == 3)
         await pilot.press("down")
         assert app.chosen().rank == 2
-        await pilot.pause(0.5)
-        assert app.chosen() is not None
+        chosen.set()
+        await until(pilot, lambda: app.answers == better)
+        assert app.chosen() == better[1]
 
     drive(steps, twice)
 
@@ -337,6 +346,14 @@ def test_what_cannot_be_opened_is_named(started, tmp_path, monkeypatch):
 def test_textual_is_not_imported_by_the_command_line():
     code = "import sys, edgeembed.cli.app; sys.exit('textual' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def test_without_textual_the_extra_is_named(fails, indexed, monkeypatch):
+    from edgeembed.cli.search import search
+
+    monkeypatch.setattr(search, "_is_terminal", lambda: True)
+    monkeypatch.setitem(sys.modules, "edgeembed.cli.search.interactive", None)
+    assert "pip install 'edgeembed[cli]'" in fails("search", "-i", indexed)
 
 
 def test_on_a_terminal_without_a_query_the_app_runs(run, indexed, monkeypatch):

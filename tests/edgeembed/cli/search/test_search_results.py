@@ -6,7 +6,8 @@ import json
 import pytest
 from rich.console import Console
 
-from edgeembed import Hit
+from edgeembed import Encoder, Hit
+from edgeembed.cli.search import demo
 from edgeembed.cli.search.show_answers import lines_of, print_blocks
 from edgeembed.results.answers import answers_of
 from edgeembed.results.duplicates import fold
@@ -14,7 +15,7 @@ from edgeembed.results.duplicates import fold
 EVIL = "cat \x1b[31mred \x1b]0;title\x07 \x9b31m \u202e and\r\nmore"
 
 
-def hit(key="k", document="The cat sat. A dog ran.", metadata=None, **fields):
+def hit(key="k", document: str | None = "The cat sat. A dog ran.", metadata=None, **fields):
     return Hit(key=key, score=0.5, document=document, metadata=metadata, **fields)
 
 
@@ -130,7 +131,7 @@ def test_neighbors_are_shown_on_request(run_json, run, tiny_path, tmp_path):
     for count in (1, 2, 5):
         for each in run_json("search", "a train leaves", "-k", 50, "--context", count)["hits"]:
             assert each["before"] + each["document"] + each["after"] in text
-            middle = 0 < each["metadata"]["start"] and each["metadata"]["end"] < len(text) - 1
+            middle = each["metadata"]["start"] > 0 and each["metadata"]["end"] < len(text) - 1
             assert not middle or (each["before"] and each["after"])
 
 
@@ -156,19 +157,14 @@ def test_without_a_query_and_a_terminal_the_query_is_asked_for(run, indexed, opt
     assert "expected words to search for, or --image FILE" in result.stderr
 
 
-def test_demo_answers_are_blocks(monkeypatch, capsys):
-    from edgeembed.cli.search import demo
-
-    class NoEncoder:
-        def encode_query(self, inputs):
-            raise AssertionError("one sentence needs no vectors")
-
+def test_demo_answers_are_blocks(capsys, tiny_path):
     found = hit("shutil.rmtree", "shutil.rmtree: Delete a directory tree.")
-    demo._show("delete a directory", [found], 1.5, NoEncoder())
+    with Encoder.load(tiny_path) as encoder:
+        demo._show("delete a directory", [found], 1.5, encoder)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1] == "delete a directory  1.5 ms"
-    assert lines[2].split() == ["1", "0.500", "shutil.rmtree"]
-    assert lines[3].strip() == "Delete a directory tree."
+    assert lines[0] == "delete a directory  1.5 ms"
+    assert lines[1].split() == ["1", "0.500", "shutil.rmtree"]
+    assert lines[2].strip() == "Delete a directory tree."
 
 
 def test_a_hit_is_json_whatever_its_text(run_json, run, tiny_path, tmp_path):
