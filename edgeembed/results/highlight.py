@@ -4,6 +4,7 @@ Sentences are compared by their vectors, all of the shown passages in one batch.
 near, or there is no encoder, the one with more words of the query wins.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -63,14 +64,19 @@ def highlight(
 
 
 def _split(words: QueryWords, number: int, text: str, found: Sequence[Span]) -> list[_Sentence]:
-    """The sentences that may be the best one: all, or those with most words of the query."""
+    """The sentences that may be the best one: all, or those with most words of the query.
+
+    A heading is none, unless there is nothing else: it says what an answer is about.
+    """
+    spans = list(_sentences(text[:_MAX_TEXT]))
+    spans = [span for span in spans if not _HEADING.match(text, *span)] or spans
     every = [
         _Sentence(
             text=number,
             span=(start, end),
             words=words.distinct(text, [s for s in found if start <= s[0] and s[1] <= end]),
         )
-        for start, end in _sentences(text[:_MAX_TEXT])
+        for start, end in spans
     ]
     return sorted(every, key=lambda s: (-s.words, s.span))[:_MAX_SENTENCES_OF_ONE]
 
@@ -113,10 +119,19 @@ def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return finite / np.maximum(np.linalg.norm(finite, axis=1, keepdims=True), 1e-12)
 
 
+# A paragraph, a list item, a row of a table and a heading end a sentence without a full stop.
+_BLOCK_END = re.compile(
+    r"\n[ \t]*(?=\n|[-*+][ \t]|[|>]|#{1,6}[ \t]|\d{1,3}[.)]\s|```)|^#{1,6}[ \t].*\n", re.MULTILINE
+)
+_HEADING = re.compile(r"#{1,6}[ \t]")
 _SENTENCE = re.compile(
-    r"\S.*?(?:(?<![.!?…])[.!?…]+[\"'”’)\]]*(?=\s|$)|[。！？]+|(?=\n\s*\n)|$)", re.DOTALL
+    r"(?:\d{1,3}[.)]\s+)?\S.*?(?:(?<![.!?…])[.!?…]+[\"'”’)\]]*(?=\s|$)|[。！？]+|\Z)", re.DOTALL
 )
 
 
 def _sentences(text: str) -> Iterator[Span]:
-    return (match.span() for match in _SENTENCE.finditer(text))
+    cuts = [0, *(match.end() for match in _BLOCK_END.finditer(text)), len(text)]
+    for start, end in itertools.pairwise(cuts):
+        block = text[start:end].rstrip()
+        for match in _SENTENCE.finditer(block):
+            yield start + match.start(), start + match.end()

@@ -77,6 +77,19 @@ def test_an_encoder_that_fails_leaves_it_to_the_words(encoder):
     assert best("the train", encoder=encoder) == "A train leaves at noon!"
 
 
+def test_headings_items_and_rows_are_sentences_of_their_own():
+    text = "# Pets\nThe cat is\nold\n\nA dog\n- a train\n- soup\n| a | cat |\n1. guitar"
+    for query, expected in [
+        ("pets", None),
+        ("old", "The cat is\nold"),
+        ("dog", "A dog"),
+        ("train", "- a train"),
+        ("guitar", "1. guitar"),
+    ]:
+        assert best(query, text) == expected
+    assert best("pets", "# Pets\n\n# Cats") == "# Pets"
+
+
 def test_no_text_and_no_query_are_no_error():
     assert highlight("cat", [], Topics()) == []
     assert best("", encoder=Topics()) is None
