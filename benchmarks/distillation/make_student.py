@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.common.minilm_weights import find_minilm
 from benchmarks.distillation.student_texts import gather, without
 from edgeembed import LossWeights, TrainingProgress, TrainingSettings, distill_student
-from edgeembed.demo.minilm import find_minilm
 from edgeembed_runtime.bundle import Bundle, write_bundle
 
 NAME = "all-MiniLM-L6-v2-3-layers"

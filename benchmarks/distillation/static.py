@@ -21,7 +21,7 @@ from benchmarks.common.results_file import write_results
 from edgeembed import Encoder
 from edgeembed.evaluate import evaluate, open_tasks
 from edgeembed.evaluate.models.function import FunctionModel
-from edgeembed_runtime.bundle.files import default_bundle
+from edgeembed_runtime.bundle.packaged import PACKAGED
 
 MODEL2VEC_DIM = WORDLLAMA_DIM = 256
 
@@ -107,7 +107,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         sides = [
             of_bundle("teacher", options.teacher or bundle(), "int8", "all-MiniLM-L6-v2, int8"),
-            of_bundle("static", default_bundle(), "int8", "the default bundle"),
+            of_bundle("static", PACKAGED["static"].path, "int8", "the static bundle"),
         ]
         if find_spec("model2vec") is not None:
             sides.append(model2vec(options.model2vec or Path(folder) / "model2vec"))

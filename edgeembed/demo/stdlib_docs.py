@@ -6,6 +6,7 @@ Sources are parsed, not imported: importing a module may have side effects.
 import ast
 import importlib
 import inspect
+import re
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ _C_MODULES = (
     "select", "sys", "time", "unicodedata", "zlib",
 )  # fmt: skip
 _FIRST_CHARACTERS = 400
+# Not the "S." of a signature in the docstrings of C: "S.strip() -> str. Return ...".
+_FIRST_SENTENCE = re.compile(r".{20,}?[.!?](?=\s|$)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +30,12 @@ class FunctionDoc:
     name: str
     text: str
     module: str
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of `text`: what the function is for, without the details."""
+        found = _FIRST_SENTENCE.match(self.text, len(self.name) + 2)
+        return self.text[: found.end()] if found else self.text
 
 
 def stdlib_functions() -> Iterator[FunctionDoc]:

@@ -20,9 +20,10 @@ def main() -> None:
         with Index.create(f"{folder}/light.index", encoder=encoder) as index:
             index.upsert(["a", "b"], documents=["first text", "second text"])
             assert index.search("first text", k=1)[0].key == "a"
-    with Encoder.load(verify="golden") as encoder:  # the bundle that is in the wheel
-        assert encoder.encode(["a text", "another"]).shape == (2, encoder.dim)
-    print("the light install encodes and searches, with the default bundle too")
+    for name in (None, "default", "static"):  # the bundles that are in the wheel
+        with Encoder.load(name, verify="golden") as encoder:
+            assert encoder.encode(["a text", "another"]).shape == (2, encoder.dim)
+    print("the light install encodes and searches, with the packaged bundles too")
 
 
 if __name__ == "__main__":

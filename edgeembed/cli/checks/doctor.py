@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from edgeembed.cli.shared.options import AsJson
+from edgeembed.cli.shared.options import AsJson, path_or_name
 from edgeembed.cli.shared.output import print_json, print_table, step_progress
 from edgeembed.doctor.bundle import bundle_findings
 from edgeembed.doctor.finding import Finding
@@ -18,7 +18,9 @@ _SIGNS = {"ok": "ok", "note": "note", "wrong": "WRONG"}
 
 
 def doctor(
-    bundle: Annotated[Path | None, typer.Argument(help="A bundle to check as well.")] = None,
+    bundle: Annotated[
+        Path | None, typer.Argument(parser=path_or_name, help="A bundle to check as well.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check this machine: processor, threads, providers, Annoy; and a bundle on it.

@@ -1,4 +1,4 @@
-"""`edgeembed inspect`: describe a bundle or an index."""
+"""`edgeembed inspect`: describe a bundle or an index, or list the bundles in the package."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -8,23 +8,73 @@ import typer
 
 from edgeembed import Index
 from edgeembed.cli.shared.opening import is_index
-from edgeembed.cli.shared.options import AsJson
+from edgeembed.cli.shared.options import AsJson, path_or_name
 from edgeembed.cli.shared.output import megabytes, print_facts, print_json, print_table
-from edgeembed_runtime.bundle import Bundle, ImageTower, TextTower
+from edgeembed_runtime.bundle import Bundle, ImageTower, Manifest, TextTower
 from edgeembed_runtime.bundle.manifest_json import manifest_to_json
+from edgeembed_runtime.bundle.packaged import PACKAGED
 
 
 def inspect(
-    path: Annotated[Path, typer.Argument(help="A bundle or an index.")], as_json: AsJson = False
+    path: Annotated[
+        Path | None,
+        typer.Argument(
+            parser=path_or_name, help="A bundle or an index; default: list what is in the package."
+        ),
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Describe a bundle or an index, without loading a model.
+    """Describe a bundle or an index, without loading a model; or list the bundles in the package.
 
-    Example: edgeembed inspect minilm.bundle
+    Examples: edgeembed inspect
+
+    edgeembed inspect minilm.bundle
     """
-    if is_index(path):
+    if path is None:
+        _list_packaged(as_json)
+    elif is_index(path):
         _inspect_index(path, as_json)
     else:
         _inspect_bundle(path, as_json)
+
+
+def _list_packaged(as_json: bool) -> None:
+    manifests = {name: Bundle.open(each.path).manifest for name, each in PACKAGED.items()}
+    if as_json:
+        bundles = [
+            {
+                "name": name,
+                "model": manifest.name,
+                "dim": manifest.dim,
+                "max_tokens": manifest.text_tower().max_tokens,
+                "bytes": _bytes(manifest),
+                "license": manifest.source.license,
+                "purpose": PACKAGED[name].purpose,
+                "space": manifest.space,
+                "path": PACKAGED[name].path,
+            }
+            for name, manifest in manifests.items()
+        ]
+        print_json({"bundles": bundles})
+        return
+    print_table(
+        ["name", "model", "#dim", "#size", "license", "for"],
+        [
+            (
+                name,
+                manifest.name,
+                manifest.dim,
+                megabytes(_bytes(manifest)),
+                manifest.source.license,
+                PACKAGED[name].purpose,
+            )
+            for name, manifest in manifests.items()
+        ],
+    )
+
+
+def _bytes(manifest: Manifest) -> int:
+    return sum(file.bytes for file in manifest.files.values())
 
 
 def _inspect_bundle(path: Path, as_json: bool) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from edgeembed import Encoder, Index
 from edgeembed.cli.shared.opening import is_index
-from edgeembed.cli.shared.options import AsJson, ModelPath
+from edgeembed.cli.shared.options import AsJson, ModelPath, path_or_name
 from edgeembed.cli.shared.output import out, print_json, print_table, show_problem
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.encoder.self_test import SelfTest
@@ -19,7 +19,7 @@ _NAMED = 5
 
 
 def verify(
-    path: Annotated[Path, typer.Argument(help="A bundle or an index.")],
+    path: Annotated[Path, typer.Argument(parser=path_or_name, help="A bundle or an index.")],
     repair: Annotated[
         Path | None,
         typer.Option(help="Rescue a damaged index into a new one at this path."),

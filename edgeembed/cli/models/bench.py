@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from edgeembed.bench.run import VariantSpeed, bench_variant
-from edgeembed.cli.shared.options import AsJson
+from edgeembed.cli.shared.options import AsJson, path_or_name
 from edgeembed.cli.shared.output import print_json, print_table, step_progress
 from edgeembed_runtime.bundle import Bundle, Modality, Tower, Variant
 from edgeembed_runtime.engine.cpu import available_cpus, cpu_features
@@ -17,7 +17,7 @@ from edgeembed_runtime.errors import InputError
 
 
 def bench(
-    bundle: Annotated[Path, typer.Argument(help="The bundle to measure.")],
+    bundle: Annotated[Path, typer.Argument(parser=path_or_name, help="The bundle to measure.")],
     variants: Annotated[
         list[str] | None,
         typer.Option(

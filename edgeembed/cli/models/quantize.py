@@ -16,6 +16,7 @@ from edgeembed.cli.shared.options import (
     RetrievalOverlap,
     Variants,
     budget_of,
+    path_or_name,
 )
 from edgeembed.cli.shared.output import err, megabytes, print_json, print_table, step_progress
 from edgeembed.ingest.texts import read_texts
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 
 
 def quantize(
-    bundle: Annotated[Path, typer.Argument(help="A bundle with an fp32 variant.")],
+    bundle: Annotated[
+        Path, typer.Argument(parser=path_or_name, help="A bundle with an fp32 variant.")
+    ],
     output: BundleOutput,
     quantize: Variants = None,
     mean_cosine: MeanCosine = None,

@@ -14,18 +14,14 @@ import typer
 from rich.text import Text
 
 from edgeembed import Encoder, Hit, Index
-from edgeembed.cli.models.convert import show_report
-from edgeembed.cli.search.index import bundle_info
 from edgeembed.cli.search.show_answers import print_blocks
-from edgeembed.cli.shared.opening import is_index
+from edgeembed.cli.shared.opening import bundle_info, is_index
 from edgeembed.cli.shared.options import AsJson
-from edgeembed.cli.shared.output import bar_progress, out, print_json, step_progress
-from edgeembed.demo.minilm import MODEL_ID, find_minilm
+from edgeembed.cli.shared.output import bar_progress, out, print_json
 from edgeembed.demo.stdlib_docs import stdlib_functions
 from edgeembed.results.answers import answers_of
 from edgeembed.results.duplicates import fold
-from edgeembed_runtime.bundle import MANIFEST_NAME
-from edgeembed_runtime.errors import BundleError, SearchIndexError
+from edgeembed_runtime.errors import SearchIndexError
 from edgeembed_runtime.storage import storage_errors
 
 QUESTIONS = (
@@ -35,7 +31,6 @@ QUESTIONS = (
     "remove spaces around a string",
     "run a shell command and get its output",
 )
-_NAME = MODEL_ID.rpartition("/")[2]
 _BATCH = 256
 
 
@@ -47,12 +42,6 @@ def demo(
         ),
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="Results per question.")] = 3,
-    convert: Annotated[
-        bool,
-        typer.Option(
-            "--convert", help="Convert all-MiniLM-L6-v2 and use that (needs the extra 'demo')."
-        ),
-    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Index the functions of Python's standard library, and ask questions about them.
@@ -60,18 +49,12 @@ def demo(
     Needs no network: the model comes with the package, the texts with Python. The index is kept, so
     a second run goes straight to the questions.
 
-    Examples: edgeembed demo
-
-    edgeembed demo --convert
+    Example: edgeembed demo
     """
     root = folder or Path(platformdirs.user_cache_dir("edgeembed", appauthor=False))
     with storage_errors("create", root):
         root.mkdir(parents=True, exist_ok=True)
-    if convert:
-        bundle, name = _bundle(root / f"{_NAME}.bundle", quiet=as_json), f"stdlib-{_NAME}.index"
-    else:
-        bundle, name = None, "stdlib.index"
-    with Encoder.load(bundle) as encoder, _index(root / name, encoder) as index:
+    with Encoder.load() as encoder, _index(root / "stdlib.index", encoder) as index:
         index.search(QUESTIONS[0])  # the first search reads the index from disk
         answers = [_ask(index, question, k) for question in QUESTIONS]
         times = statistics.median(milliseconds for _, milliseconds in answers)
@@ -87,38 +70,11 @@ def demo(
         )
         _converse(index, k, encoder)
         out.print(
-            "\nTry your own files:\n  edgeembed index FOLDER"
-            f"{f' --model {bundle}' if bundle else ''}\n"
-            '  edgeembed search "your question"',
+            '\nTry your own files:\n  edgeembed index FOLDER\n  edgeembed search "your question"',
             markup=False,
             highlight=False,
             soft_wrap=True,
         )
-
-
-def _bundle(path: Path, *, quiet: bool) -> Path:
-    try:
-        Encoder.load(path, verify="golden").close()
-    except BundleError:
-        pass
-    else:
-        return path
-    import edgeembed
-
-    source = find_minilm()
-    with step_progress() as progress:
-        task = progress.add_task("Starting")
-        report = edgeembed.convert(
-            source,
-            path,
-            quantize="int8",
-            name=_NAME,
-            overwrite=(path / MANIFEST_NAME).is_file(),
-            on_step=lambda step: progress.update(task, description=f"{_NAME}: {step}"),
-        )
-    if not quiet:
-        show_report(report)
-    return path
 
 
 def _index(path: Path, encoder: Encoder) -> Index:
@@ -139,7 +95,7 @@ def _index(path: Path, encoder: Encoder) -> Index:
             batch = docs[start : start + _BATCH]
             index.upsert(
                 [doc.name for doc in batch],
-                documents=[doc.text for doc in batch],
+                documents=[doc.summary for doc in batch],
                 metadatas=[{"module": doc.module} for doc in batch],
             )
             progress.advance(task, len(batch))

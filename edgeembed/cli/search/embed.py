@@ -13,7 +13,7 @@ import typer
 from numpy.typing import NDArray
 
 from edgeembed.cli.shared.opening import load_model
-from edgeembed.cli.shared.options import MODEL_VARIABLE, TextField, VariantName
+from edgeembed.cli.shared.options import MODEL_VARIABLE, TextField, VariantName, path_or_name
 from edgeembed.cli.shared.output import bar_progress, err, json_text, print_json
 from edgeembed.ingest.files import IMAGE_SUFFIXES
 from edgeembed.ingest.texts import TextFormat, read_texts, texts_in
@@ -29,7 +29,11 @@ _Record = tuple[str, NDArray[np.float32]]
 def embed(
     model: Annotated[
         Path | None,
-        typer.Argument(help="The bundle to encode with; default: the one in the package."),
+        typer.Argument(
+            parser=path_or_name,
+            help="The bundle to encode with: a path, or default or static, which are in the "
+            "package.",
+        ),
     ] = None,
     files: Annotated[
         list[Path] | None,

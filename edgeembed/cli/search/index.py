@@ -9,7 +9,7 @@ from edgeembed import Encoder, Index
 from edgeembed.cli.search.index_images import ImageRuns
 from edgeembed.cli.search.index_texts import TextRuns
 from edgeembed.cli.search.index_watch import Runs, follow
-from edgeembed.cli.shared.opening import bundle_path, is_index
+from edgeembed.cli.shared.opening import bundle_info, bundle_path, is_index, remembered_bundle
 from edgeembed.cli.shared.options import (
     DEFAULT_INDEX,
     AsJson,
@@ -22,7 +22,6 @@ from edgeembed.ingest.files import scan
 from edgeembed.ingest.passages import ChunkSettings, PassageReader
 from edgeembed.ingest.watch import watched_folders
 from edgeembed_runtime.bundle import Bundle
-from edgeembed_runtime.bundle.files import default_bundle
 
 _USUAL_OVERLAP = 32
 
@@ -117,7 +116,7 @@ def _open(path: Path, model: Path | None, variant: str) -> _Opened:
         encoder = _load(model, None, variant)
         return _Opened(Index.create(path, encoder=encoder, info=bundle_info(encoder)), encoder)
     with Index.open(path) as existing:
-        hint = existing.info.get("bundle")
+        hint = remembered_bundle(existing)
     encoder = _load(model, hint, variant)
     return _Opened(Index.open(path, encoder=encoder, mode="rw"), encoder)
 
@@ -127,10 +126,3 @@ def _load(model: Path | None, hint: str | None, variant: str) -> Encoder:
     chosen = bundle_path(model, hint)
     modalities = Bundle.open(chosen).manifest.modalities
     return Encoder.load(chosen, variant=variant, modalities=modalities[-1:])
-
-
-def bundle_info(encoder: Encoder) -> dict[str, str]:
-    """What an index remembers of the bundle that made it."""
-    # The default bundle may be elsewhere tomorrow, in another installation.
-    default = encoder.path == default_bundle()
-    return {"bundle": "" if default else str(encoder.path.absolute())}

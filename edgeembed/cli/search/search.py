@@ -13,7 +13,7 @@ import typer
 from edgeembed import Encoder, Index
 from edgeembed.cli.search.search_settings import SearchSettings
 from edgeembed.cli.search.show_answers import lines_of, print_blocks
-from edgeembed.cli.shared.opening import load_model
+from edgeembed.cli.shared.opening import load_model, remembered_bundle
 from edgeembed.cli.shared.options import DEFAULT_INDEX, AsJson, IndexPath, ModelPath, VariantName
 from edgeembed.cli.shared.output import err, out, print_json
 from edgeembed.results.answers import Answer, answers_of
@@ -87,7 +87,7 @@ def search(
         context=max(context, 1) if as_one_types else context,
     )
     with Index.open(index_path) as opened:
-        hint = opened.info.get("bundle")
+        hint = remembered_bundle(opened)
     with (
         load_model(model, hint, variant, "text" if image is None else "image") as encoder,
         Index.open(index_path, encoder=encoder) as opened,

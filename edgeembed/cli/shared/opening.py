@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from edgeembed import Encoder
+from edgeembed import Encoder, Index
 from edgeembed_runtime.bundle import Bundle, Modality
-from edgeembed_runtime.bundle.files import default_bundle
+from edgeembed_runtime.bundle.packaged import PACKAGED, bundle_directory, packaged_name
 from edgeembed_runtime.index.base.layout import CATALOG
 
 
@@ -36,4 +36,25 @@ def load_model(
 
 def bundle_path(model: Path | None, hint: str | None) -> Path:
     """The named bundle, or else the one that the index remembers, or the default."""
-    return model or (Path(hint) if hint else default_bundle())
+    return model or bundle_directory(hint or None)
+
+
+def bundle_info(encoder: Encoder) -> dict[str, str]:
+    """What an index remembers of the bundle that made it: its path, or its name in the package."""
+    # What is in the package may be elsewhere tomorrow, in another installation.
+    return {"bundle": packaged_name(encoder.path) or str(encoder.path.absolute())}
+
+
+def remembered_bundle(index: Index) -> str | None:
+    """The bundle that an index remembers, as a path; None if it remembers none.
+
+    Of those in the package, the one of the index's space: earlier versions had another default,
+    which they remembered as "".
+    """
+    hint = index.info.get("bundle")
+    if hint and hint not in PACKAGED:
+        return hint
+    for packaged in PACKAGED.values():
+        if Bundle.open(packaged.path).manifest.space == index.space:
+            return str(packaged.path)
+    return None

@@ -5,8 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgeembed_runtime.bundle.packaged import bundle_directory
+
 if TYPE_CHECKING:
     from edgeembed import Budget
+
+
+def path_or_name(bundle: str) -> Path:
+    """The directory of a bundle, from what is typed: "static" is in the package, "./static" not."""
+    return bundle_directory(bundle)
+
 
 DEFAULT_INDEX = Path("edgeembed.index")
 MODEL_VARIABLE = "EDGEEMBED_MODEL"
@@ -22,7 +30,8 @@ ModelPath = Annotated[
         "--model",
         "-m",
         envvar=MODEL_VARIABLE,
-        help="The bundle to encode with; default: the one in the package.",
+        parser=path_or_name,
+        help="The bundle to encode with: a path, or default or static, which are in the package.",
     ),
 ]
 VariantName = Annotated[

@@ -6,11 +6,15 @@ from collections.abc import Callable, Mapping
 import typer
 import typer.main
 
+from edgeembed_runtime.bundle.packaged import DEFAULT
+
 # "max_tokens: expected ..." at the start, perhaps after the group that it belongs to, as in
 # "budget: mean_cosine: expected ...".
 _LEADING = re.compile(r"(\w+): (?:(\w+): )?")
 # "overwrite=True", "exporter='optimum'".
 _ASSIGNED = re.compile(r"(?<![\w./=-])(\w+)=(True|False|None|'[^']*'|\"[^\"]*\")")
+# 'Encoder.load("static")': a bundle, which commands take by its name or path.
+_LOADED = re.compile(r'Encoder\.load\((?:"([^"]*)")?\)')
 
 
 def option_names(command: Callable[..., object]) -> dict[str, str]:
@@ -29,7 +33,9 @@ def in_options(message: str, options: Mapping[str, str]) -> str:
     """The message with every parameter of `options` called by its option.
 
     "overwrite=True" becomes "--overwrite", "exporter='optimum'" becomes "--exporter optimum", and
-    a leading "max_tokens: " becomes "--max-tokens: ". All other words stay as they are.
+    a leading "max_tokens: " becomes "--max-tokens: ". A bundle is called by the name or path that
+    commands take: 'Encoder.load("static")' becomes "static", and "Encoder.load()" "default". All
+    other words stay as they are.
     """
     if leading := _LEADING.match(message):
         for group in (2, 1):
@@ -50,4 +56,5 @@ def in_options(message: str, options: Mapping[str, str]) -> str:
             case quoted:
                 return f"{option} {quoted[1:-1]}"
 
+    message = _LOADED.sub(lambda found: found[1] or DEFAULT.name, message)
     return _ASSIGNED.sub(as_option, message)

@@ -9,6 +9,7 @@ from edgeembed import Encoder
 from edgeembed.evaluate.models.model import ComparesVectors, Role, Vectors
 from edgeembed.evaluate.models.registry import register_model
 from edgeembed_runtime.bundle import MANIFEST_NAME, Bundle
+from edgeembed_runtime.bundle.packaged import bundle_directory
 from edgeembed_runtime.engine.providers import CPU
 from edgeembed_runtime.engine.variants import suits
 from edgeembed_runtime.errors import InputError
@@ -99,10 +100,12 @@ class BundleModel(ComparesVectors):
 @register_model("a bundle")
 def open_bundle(name: str) -> list[BundleModel] | None:
     """Open "path@variant", or every variant of the bundle at "path" that runs on this CPU."""
-    path, _, variant = name.rpartition("@")
-    if path and (Path(path) / MANIFEST_NAME).is_file():
-        return [BundleModel(Path(path), variant)]
-    if not (Path(name) / MANIFEST_NAME).is_file():
+    before, _, variant = name.rpartition("@")
+    path = bundle_directory(before)
+    if before and (path / MANIFEST_NAME).is_file():
+        return [BundleModel(path, variant)]
+    path = bundle_directory(name)
+    if not (path / MANIFEST_NAME).is_file():
         return None
-    variants = Bundle.open(name).manifest.text_tower().variants
-    return [BundleModel(Path(name), each.name) for each in variants if suits(each, CPU)]
+    variants = Bundle.open(path).manifest.text_tower().variants
+    return [BundleModel(path, each.name) for each in variants if suits(each, CPU)]

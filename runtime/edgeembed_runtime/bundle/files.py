@@ -1,6 +1,7 @@
 """A bundle on disk: verified reads, synced writes."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from edgeembed_runtime.bundle.manifest_json import (
     manifest_from_json,
     manifest_to_json,
 )
+from edgeembed_runtime.bundle.packaged import DEFAULT, PACKAGED, bundle_directory
 from edgeembed_runtime.bundle.validation import check_name
 from edgeembed_runtime.errors import (
     BundleCorruptError,
@@ -26,6 +28,7 @@ from edgeembed_runtime.errors import (
 
 MANIFEST_NAME = "edgeembed.json"
 Check = Literal["size", "hash"]
+_MODEL_NAME = re.compile(r"(\w[\w.-]*/)?\w[\w.-]*(?<!\.bundle)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +42,8 @@ class Bundle:
     def open(cls, path: str | os.PathLike[str]) -> "Bundle":
         """Read and validate the manifest in directory `path`; no other file is opened.
 
+        `path` may be the name of a bundle in the package: see `bundle_directory`.
+
         Raises:
             InputError: `path` is not a path.
             BundleNotFoundError: there is no directory at `path`, or no manifest in it.
@@ -48,12 +53,9 @@ class Bundle:
         """
         if not isinstance(cast(object, path), str | os.PathLike):
             raise InputError(f"path: expected a bundle's directory, got {path!r}")
-        root = Path(path)
+        root = bundle_directory(path)
         if not root.is_dir():
-            found = "a file" if root.exists() else "nothing"
-            raise BundleNotFoundError(
-                f"bundle {root}: expected a directory, got {found}; check the path"
-            )
+            raise BundleNotFoundError(_not_a_directory(root))
         if not os.path.lexists(root / MANIFEST_NAME):
             raise BundleNotFoundError(_not_a_bundle(root))
         data = _read_regular_file(root, MANIFEST_NAME, MAX_MANIFEST_BYTES)
@@ -103,15 +105,6 @@ class Bundle:
             if name not in listed
         ]
         return problems
-
-
-def default_bundle() -> Path:
-    """The directory of the bundle that ships inside the package: a small static text encoder.
-
-    Distilled from all-MiniLM-L6-v2 by make_default_bundle.py of benchmarks/; its README.md has the
-    details.
-    """
-    return Path(__file__).parent / "default"
 
 
 def write_bundle(stage: Path, manifest: Manifest, files: Mapping[str, bytes | Path]) -> Bundle:
@@ -171,6 +164,31 @@ def _names_in(root: Path) -> list[str]:
         for path in root.rglob("*")
         if path.is_symlink() or not path.is_dir()
     )
+
+
+def _not_a_directory(root: Path) -> str:
+    shown = f"./{root}" if str(root) in PACKAGED else root.as_posix()
+    found = "a file" if root.exists() else "nothing"
+    message = f"bundle {shown}: expected a directory, got {found}; "
+    if found == "a file" or not _looks_like_a_model_name(root):
+        return f"{message}check the path"
+    packaged = "inside the package: Encoder.load() and " + " and ".join(
+        f'Encoder.load("{name}")' for name in PACKAGED if name != DEFAULT.name
+    )
+    if root.name in PACKAGED:
+        return f"{message}check the path; {packaged}"
+    if root.name.lower() == DEFAULT.path.name.lower():
+        return f"{message}this model comes with edgeembed as Encoder.load(); {packaged}"
+    return (
+        f"{message}check the path, or make a bundle of the model by `edgeembed convert {shown} "
+        f'OUT` and use Encoder.load("OUT"); {packaged}'
+    )
+
+
+def _looks_like_a_model_name(path: Path) -> bool:
+    """Whether it may be "name" or "owner/name" of a model hub, not a mistyped path."""
+    in_a_folder = path.parent != Path() and path.parent.is_dir()
+    return not in_a_folder and _MODEL_NAME.fullmatch(path.as_posix()) is not None
 
 
 def _not_a_bundle(root: Path) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgeembed_runtime import vectors as vec
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle import Bundle, Modality
-from edgeembed_runtime.bundle.files import default_bundle
+from edgeembed_runtime.bundle.packaged import DEFAULT
 from edgeembed_runtime.bundle.signature import TOKEN_EMBEDDINGS
 from edgeembed_runtime.encoder.base import EncoderBase
 from edgeembed_runtime.encoder.cache import EmbeddingCache
@@ -70,10 +70,13 @@ class Encoder(EncoderBase):
         verify: Verify = "hash",
         cache: EmbeddingCache | None = None,
     ) -> "Encoder":
-        """Load the bundle in directory `path`, or the small one that ships with the package.
+        """Load the bundle in directory `path`, or one of those inside the package.
 
         Args:
-            path: a directory written by `edgeembed convert`; None for the default bundle.
+            path: a directory written by `edgeembed convert`, or the name of a bundle inside the
+                package: "default" (and None), which is all-MiniLM-L6-v2 as int8, or "static", a
+                table of token vectors, far faster and less good. A string that is such a name
+                always means the packaged bundle; a folder of that name is "./static".
             variant: a name from the manifest ("fp32", "int8"), or "auto" for the best one for this
                 CPU or provider. With two towers, each picks its own; a tower without a variant of
                 that name uses its first.
@@ -105,7 +108,7 @@ class Encoder(EncoderBase):
             verify=verify,
             cache=cache,
         )
-        return cls(Bundle.open(default_bundle() if path is None else path), options)
+        return cls(Bundle.open(DEFAULT.path if path is None else path), options)
 
     # -- encoding -----------------------------------------------------------------------------
 

@@ -32,7 +32,7 @@ def find_minilm() -> Path:
             directory = Path(location) / folder
             if (directory / "model.safetensors").is_file():
                 return _checked(directory)
-    raise MissingExtraError.for_extra("the demo", "demo")
+    raise MissingExtraError.for_extra("finding all-MiniLM-L6-v2", "test")
 
 
 def _checked(directory: Path) -> Path:

