@@ -17,7 +17,7 @@ from pathlib import Path
 
 from textual.widgets import Input
 
-from benchmarks.common.model_and_texts import bundle, passages
+from benchmarks.common.model_and_texts import passages
 from benchmarks.common.results_file import write_results
 from edgeembed import Encoder, Index
 from edgeembed.cli.search.interactive import Found, SearchApp
@@ -101,14 +101,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--passages", type=int, default=10_000)
     parser.add_argument("--pause", type=float, default=0.15, help="seconds between two keys")
-    parser.add_argument("--sides", nargs="+", default=["default", "all-MiniLM-L6-v2"])
+    parser.add_argument("--sides", nargs="+", default=["default", "static"])
     options = parser.parse_args()
     # The texts repeat after some thousands; with a number, none is a copy of another.
     texts = [f"{number}. {text}" for number, text in enumerate(passages(options.passages))]
     figures = {}
     for side in options.sides:
-        path = None if side == "default" else bundle()
-        with tempfile.TemporaryDirectory() as folder, Encoder.load(path) as encoder:
+        name = None if side == "default" else side
+        with tempfile.TemporaryDirectory() as folder, Encoder.load(name) as encoder:
             figures[side] = measure(encoder, texts, Path(folder) / "index", options.pause)
         print(side, {name: round(value, 1) for name, value in figures[side].items()})
     print(write_results("as-you-type", {"passages": options.passages, "sides": figures}))
