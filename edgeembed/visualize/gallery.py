@@ -42,7 +42,7 @@ def write_gallery(path: Path, title: str, rows: Sequence[Row]) -> None:
     try:
         from jinja2 import Environment, StrictUndefined
     except ModuleNotFoundError as error:
-        raise MissingExtraError.for_extra("an HTML page", "eval") from error
+        raise MissingExtraError.for_extra("an HTML page", "cli") from error
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     page = template.render(title=title, rows=list(_filled(rows)))

@@ -5,17 +5,22 @@ import shutil
 import statistics
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import platformdirs
 import typer
+from rich.text import Text
 
 from edgeembed import Encoder, Hit, Index
+from edgeembed.cli.search.show_answers import print_blocks
 from edgeembed.cli.shared.opening import bundle_info, is_index
 from edgeembed.cli.shared.options import AsJson
-from edgeembed.cli.shared.output import bar_progress, out, print_json, print_table
+from edgeembed.cli.shared.output import bar_progress, out, print_json
 from edgeembed.demo.stdlib_docs import stdlib_functions
+from edgeembed.results.answers import answers_of
+from edgeembed.results.duplicates import fold
 from edgeembed_runtime.errors import SearchIndexError
 from edgeembed_runtime.storage import storage_errors
 
@@ -57,13 +62,13 @@ def demo(
             print_json(_summary(encoder.path, index, answers, times))
             return
         for question, (hits, milliseconds) in zip(QUESTIONS, answers, strict=True):
-            _show(question, hits, milliseconds)
+            _show(question, hits, milliseconds, encoder)
         out.print(
             f"{len(index)} functions; {times:.1f} ms per question, encoding included, "
             f"with {encoder.variant} on {encoder.threads} threads",
             highlight=False,
         )
-        _converse(index, k)
+        _converse(index, k, encoder)
         out.print(
             '\nTry your own files:\n  edgeembed index FOLDER\n  edgeembed search "your question"',
             markup=False,
@@ -107,20 +112,17 @@ def _ask(index: Index, question: str, k: int) -> tuple[list[Hit], float]:
     return hits, (time.perf_counter() - began) * 1000
 
 
-def _show(question: str, hits: list[Hit], milliseconds: float) -> None:
-    print_table(
-        ["#score", "function", "what it does"],
-        [(f"{hit.score:.3f}", hit.key, _shortened(hit)) for hit in hits],
-        title=f"\n{question}  ({milliseconds:.1f} ms)",
-    )
+def _show(question: str, hits: list[Hit], milliseconds: float, encoder: Encoder) -> None:
+    named = [replace(hit, document=_without_name(hit)) for hit in hits]
+    out.print(Text.assemble((question, "bold"), (f"  {milliseconds:.1f} ms", "dim")))
+    print_blocks(out, answers_of(question, fold(named), encoder))
 
 
-def _shortened(hit: Hit) -> str:
-    text = (hit.document or "").removeprefix(f"{hit.key}: ")
-    return text if len(text) <= 90 else f"{text[:87]}..."
+def _without_name(hit: Hit) -> str:
+    return (hit.document or "").removeprefix(f"{hit.key}: ")
 
 
-def _converse(index: Index, k: int) -> None:
+def _converse(index: Index, k: int, encoder: Encoder) -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return
     out.print("\nAsk your own question; an empty line ends.")
@@ -131,7 +133,7 @@ def _converse(index: Index, k: int) -> None:
             return
         if not question:
             return
-        _show(question, *_ask(index, question, k))
+        _show(question, *_ask(index, question, k), encoder)
 
 
 def _summary(

@@ -1,6 +1,7 @@
 """`edgeembed search`: the passages nearest in meaning to a query."""
 
 import json
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -9,14 +10,19 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from edgeembed import Hit, Index
+from edgeembed import Encoder, Index
+from edgeembed.cli.search.search_settings import SearchSettings
+from edgeembed.cli.search.show_answers import lines_of, print_blocks
 from edgeembed.cli.shared.opening import load_model, remembered_bundle
 from edgeembed.cli.shared.options import DEFAULT_INDEX, AsJson, IndexPath, ModelPath, VariantName
-from edgeembed.cli.shared.output import err, print_json, print_table
+from edgeembed.cli.shared.output import err, out, print_json
+from edgeembed.results.answers import Answer, answers_of
+from edgeembed.results.confidence import nothing_fits
+from edgeembed.results.page import write_page
 from edgeembed.visualize.gallery import Row, Shown, write_gallery
-from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.errors import InputError, MissingExtraError
 
-_EXCERPT = 160
+_MAX_CONTEXT = 5
 
 
 def search(
@@ -39,74 +45,118 @@ def search(
         bool, typer.Option("--exact", help="Find the true neighbors, even in a large index.")
     ] = False,
     html: Annotated[
-        Path | None, typer.Option(help="Write the images found to this HTML page.")
+        Path | None, typer.Option(help="Write what was found to this HTML page.")
     ] = None,
+    context: Annotated[
+        int,
+        typer.Option(
+            min=0, max=_MAX_CONTEXT, help="Show so many passages before and after each result."
+        ),
+    ] = 0,
     full: Annotated[bool, typer.Option("--full", help="Show whole passages.")] = False,
     variant: VariantName = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Search an index that `edgeembed index` made.
+    """Search an index that `edgeembed index` made; without a query, as you type.
+
+    On a terminal every result is a block of text; elsewhere it is one line: place, score and text,
+    with tabs between.
 
     Examples: edgeembed search "how do I cancel my order" -k 5
 
-    edgeembed search "a dog on a beach" -i photos.index --html found.html
+    edgeembed search
+
+    edgeembed search "winter tires" --context 1 --html found.html
 
     edgeembed search --image dog.jpg -i photos.index
     """
-    if (query is None) == (image is None):
-        raise InputError("query: expected words to search for, or --image FILE, and not both")
     if mode not in ("dense", "keyword", "hybrid"):
         raise InputError(f"mode: expected dense, keyword or hybrid, got {mode!r}")
-    condition = _condition(where)
+    if query is not None and image is not None:
+        raise _no_query()
+    as_one_types = query is None and image is None
+    if as_one_types and (as_json or html is not None or not _is_terminal()):
+        raise _no_query()
+    settings = SearchSettings(
+        k=k,
+        mode=mode,
+        where=_condition(where),
+        exact=exact,
+        min_score=min_score,
+        per_file=per_file,
+        context=max(context, 1) if as_one_types else context,
+    )
     with Index.open(index_path) as opened:
         hint = remembered_bundle(opened)
     with (
         load_model(model, hint, variant, "text" if image is None else "image") as encoder,
         Index.open(index_path, encoder=encoder) as opened,
     ):
+        if as_one_types:
+            _search_as_one_types(opened, encoder, settings)
+            return
         began = time.perf_counter()
-        hits = opened.search(
-            (query or "") if image is None else encoder.encode_image(image),
-            k,
-            where=condition,
-            mode=mode,
-            exact=exact,
-            min_score=min_score,
-            distinct="source" if per_file else None,
-        )
+        wanted = (query or "") if image is None else encoder.encode_image(image)
+        folded = settings.run(opened, wanted)
         milliseconds = (time.perf_counter() - began) * 1000
+        answers = answers_of(query, folded, encoder if image is None else None)
         count = len(opened)
-    asked = query if image is None else str(image)
+    asked = str(image) if query is None else query
+    remark = f"{len(answers)} of {count} in {milliseconds:.1f} ms"
     if html is not None:
-        shown = (Shown(path=Path(hit.key), note=f"{hit.score:.3f}") for hit in hits)
-        write_gallery(html, asked or "", [Row(title="", images=tuple(shown))])
+        _write_html(html, asked, answers, remark)
     if as_json:
-        print_json({"query": asked, "ms": milliseconds, "hits": [asdict(hit) for hit in hits]})
+        print_json(_tree(asked, answers, milliseconds))
         return
-    show_hits(hits, full=full)
-    err.print(f"{len(hits)} of {count} in {milliseconds:.1f} ms", highlight=False)
+    if out.is_terminal:
+        print_blocks(out, answers, full=full or context > 0)
+    else:
+        for line in lines_of(answers, full=full or context > 0):
+            typer.echo(line)
+    err.print(remark, highlight=False)
 
 
-def show_hits(hits: Sequence[Hit], *, full: bool = False) -> None:
-    """Print results as a table: score, location, text."""
-    print_table(
-        ["#score", "where", "text"],
-        [(f"{hit.score:.3f}", _location(hit), _excerpt(hit.document or "", full)) for hit in hits],
-    )
+def _no_query() -> InputError:
+    return InputError("query: expected words to search for, or --image FILE, and not both")
 
 
-def _location(hit: Hit) -> str:
-    metadata = hit.metadata or {}
-    if "source" in metadata and "line" in metadata:
-        return f"{metadata['source']}:{metadata['line']}"
-    return hit.key
+def _is_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _excerpt(text: str, full: bool) -> str:
-    if full:
-        return text
-    line = " ".join(text.split())
-    return line if len(line) <= _EXCERPT else f"{line[: _EXCERPT - 3]}..."
+def _search_as_one_types(index: Index, encoder: Encoder, settings: SearchSettings) -> None:
+    try:
+        from edgeembed.cli.search.interactive import run_interactive
+    except ModuleNotFoundError as error:
+        raise MissingExtraError.for_extra("a search without a query", "cli") from error
+    settings.run(index, "anything")  # the first search reads the index from disk
+    run_interactive(lambda query: settings.answer(index, query, encoder), len(index))
+
+
+def _write_html(path: Path, query: str, answers: Sequence[Answer], remark: str) -> None:
+    """A page of texts; or of images, where what was found has no text."""
+    if any(answer.text for answer in answers) or not answers:
+        write_page(path, query, answers, remark)
+        return
+    hits = [answer.hit for answer in answers]
+    shown = tuple(Shown(path=Path(hit.key), note=f"{hit.score:.3f}") for hit in hits)
+    write_gallery(path, query, [Row(title="", images=shown)])
+
+
+def _tree(query: str, answers: Sequence[Answer], milliseconds: float) -> dict[str, object]:
+    return {
+        "query": query,
+        "ms": milliseconds,
+        "nothing_fits": nothing_fits([answer.hit for answer in answers]),
+        "hits": [
+            {
+                **asdict(answer.hit),
+                "best_sentence": answer.best_sentence,
+                "also_in": [{"key": other.key, "location": other.name} for other in answer.also_in],
+            }
+            for answer in answers
+        ],
+    }
 
 
 def _condition(where: str | None) -> dict[str, Any] | None:

@@ -33,7 +33,7 @@ ONLY_HERE = {
     "distill static": set(),
     "embed": {"output", "jsonl", "field", "query"},
     "index": {"index", "model", "field", "all", "watch"},
-    "search": {"index", "model", "image", "per-file", "html", "full"},
+    "search": {"index", "model", "image", "per-file", "html", "full", "context"},
 }
 # What only Python has: live objects, callbacks, and what no command has needed so far.
 ONLY_IN_PYTHON = {

@@ -1,0 +1,79 @@
+"""A page of text results in one HTML file: no network, no scripts, no other files."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from edgeembed.results.answers import Answer, Segment
+from edgeembed.results.confidence import BLOCKS, confidence_word, filled_blocks, nothing_fits
+from edgeembed.results.location import Location
+from edgeembed.results.printable import one_line, printable, unwrapped
+from edgeembed_runtime.errors import MissingExtraError
+from edgeembed_runtime.storage import staged_file
+
+_TEMPLATE = Path(__file__).with_name("page.html.jinja")
+# Of a passage and of each neighbor; more is read in the file itself.
+_MAX_CHARACTERS = 4000
+
+
+def write_page(path: Path, query: str, answers: Sequence[Answer], remark: str) -> None:
+    """Write the page.
+
+    Args:
+        path: the file to write.
+        query: the heading.
+        answers: the results, best first.
+        remark: a line under the heading, such as how many were searched.
+
+    Raises:
+        MissingExtraError: jinja2 is not installed.
+        StorageError: the file cannot be written.
+    """
+    try:
+        from jinja2 import Environment, StrictUndefined
+    except ModuleNotFoundError as error:
+        raise MissingExtraError.for_extra("an HTML page", "cli") from error
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
+    page = template.render(
+        query=one_line(query),
+        remark=remark,
+        answers=list(map(_shown, answers)),
+        nothing_fits=nothing_fits([answer.hit for answer in answers]),
+        blocks=BLOCKS,
+    )
+    with staged_file(path) as file:
+        file.write(page.encode(errors="backslashreplace"))
+
+
+def _shown(answer: Answer) -> dict[str, object]:
+    hit, probability = answer.hit, answer.hit.probability
+    return {
+        "rank": answer.rank,
+        "score": f"{hit.score:.3f}",
+        "word": None if probability is None else confidence_word(probability),
+        "filled": 0 if probability is None else filled_blocks(probability),
+        "percent": "" if probability is None else f"{100 * probability:.0f} %",
+        "place": _linked(answer.location),
+        "headings": [one_line(heading) for heading in answer.location.headings],
+        "segments": list(_trimmed(answer.segments(_MAX_CHARACTERS))),
+        "before": printable(unwrapped(hit.before[-_MAX_CHARACTERS:])).strip(),
+        "after": printable(unwrapped(hit.after[:_MAX_CHARACTERS])).strip(),
+        "also_in": list(map(_linked, answer.also_in)),
+    }
+
+
+def _linked(location: Location) -> dict[str, str]:
+    file = location.file()
+    return {"name": one_line(location.name), "uri": "" if file is None else file.as_uri()}
+
+
+def _trimmed(segments: Iterator[Segment]) -> Iterator[Segment]:
+    """The segments from the first with a visible character on: white space is shown as it is."""
+    visible = False
+    for segment in segments:
+        if visible or segment.text.strip():
+            text = segment.text if visible else segment.text.lstrip()
+            yield Segment(text=text, best=segment.best, word=segment.word)
+            visible = True

@@ -1,0 +1,108 @@
+"""The words of a query in a text: whatever the case, the accents, and a plain English ending."""
+
+import functools
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+
+from edgeembed.results.printable import without_marks
+
+Span = tuple[int, int]
+
+# Too common to tell anything, unless a query has no other words.
+_COMMON = (
+    "a about an and any are as at be been but by can could did do does for from had has have how i "
+    "if in into is it its me my no not of on or our so than that the their them then there these "
+    "they this to was we were what when where which who why will with would you your"
+)
+_STOP_WORDS = frozenset(_COMMON.split())
+_ENDINGS = ("s", "es", "d", "ed", "ing", "'s", "’s")
+_ENDINGS_AFTER_DOUBLING = ("ed", "ing")
+_LEAST_STEM = 3
+# Scripts without spaces between words: Thai, Lao, Burmese, Khmer, kana, Han. A word of these is
+# recognized by pairs of characters.
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+)
+_UNSPACED_RUN = re.compile(f"[{_UNSPACED}]+")
+_EXCLUDED = re.compile(r"(?<!\S)-\w+")
+
+
+class QueryWords:
+    """The words of one query, ready to be found in texts."""
+
+    def __init__(self, query: str) -> None:
+        """Take the query apart; a `-word` is one that the results must not have."""
+        query = _EXCLUDED.sub(" ", query)
+        words = {without_marks(query[a:b]) for a, b in _spaced_words(query)} - {""}
+        words = words - _STOP_WORDS or words
+        self._forms = {form for word in words for form in _forms(word)}
+        runs = _UNSPACED_RUN.findall(query)
+        self._pairs = {run[i : i + 2] for run in runs for i in range(max(1, len(run) - 1))}
+
+    def find(self, text: str) -> list[Span]:
+        """The (start, end) of every matching word in the text, in order, without overlaps."""
+        spans = [(a, b) for a, b in _spaced_words(text) if without_marks(text[a:b]) in self._forms]
+        if self._pairs:
+            spans += self._find_pairs(text)
+        return sorted(spans)
+
+    def distinct(self, text: str, spans: Iterable[Span]) -> int:
+        """How many different words the spans hold."""
+        return len({without_marks(text[start:end]) for start, end in spans})
+
+    def _find_pairs(self, text: str) -> Iterator[Span]:
+        for run in _UNSPACED_RUN.finditer(text):
+            start = end = run.start()
+            for at in range(run.start(), run.end()):
+                size = next((n for n in (2, 1) if text[at : at + n] in self._pairs), 0)
+                if not size:
+                    continue
+                if at > end and end > start:
+                    yield start, end
+                if at > end or end == start:
+                    start = at
+                end = min(at + size, run.end())
+            if end > start:
+                yield start, end
+
+
+def _forms(word: str) -> Iterator[str]:
+    """The word, with and without each plain English ending: cancel, cancels, cancelled, ..."""
+    yield word
+    if len(word) < _LEAST_STEM:
+        return
+    yield from (word + ending for ending in _ENDINGS)
+    yield from (word + word[-1] + ending for ending in _ENDINGS_AFTER_DOUBLING)
+    for ending in _ENDINGS:
+        stem = word.removesuffix(ending)
+        if stem != word and len(stem) >= _LEAST_STEM:
+            yield stem
+            if ending in _ENDINGS_AFTER_DOUBLING and stem[-1] == stem[-2]:
+                yield stem[:-1]
+
+
+def _spaced_words(text: str) -> Iterator[Span]:
+    return (match.span() for match in _word_pattern().finditer(text))
+
+
+@functools.cache
+def _word_pattern() -> re.Pattern[str]:
+    """Letters and digits with the marks on them, which the `word class` of re leaves out."""
+    return re.compile(rf"(?:(?![{_UNSPACED}])\w[{_marks()}]*)+")
+
+
+def _marks() -> str:
+    """The combining marks of the basic plane, as ranges of a character class."""
+    codes = [c for c in range(0x300, 0x10000) if unicodedata.category(chr(c)).startswith("M")]
+    return "".join(f"{chr(first)}-{chr(last)}" for first, last in _ranges(codes))
+
+
+def _ranges(codes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    first = last = codes[0]
+    for code in codes[1:]:
+        if code > last + 1:
+            yield first, last
+            first = code
+        last = code
+    yield first, last
