@@ -72,5 +72,6 @@ def auc(present: Sequence[float], absent: Sequence[float]) -> float:
     """The probability that a query with an answer scores above one without; ties count half."""
     if not present or not absent:
         return float("nan")
-    difference = np.subtract.outer(np.array(present), np.array(absent))
-    return float((difference > 0).mean() + 0.5 * (difference == 0).mean())
+    higher = np.greater.outer(np.array(present), np.array(absent))
+    equal = np.equal.outer(np.array(present), np.array(absent))
+    return float(higher.mean() + 0.5 * equal.mean())

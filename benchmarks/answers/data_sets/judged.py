@@ -8,10 +8,6 @@ from benchmarks.answers.data_sets.data_set import DataSet, passage
 from edgeembed.evaluate.datasets.judgments import read_beir
 from edgeembed.ingest.texts import read_records
 
-# Cranfield's codes, as its readme has them: 1 to 4 from a complete answer to one of some interest,
-# -1 (5 in the copy for trec_eval) for none. What is of minimal interest answers nothing.
-_CRANFIELD_RELEVANT = frozenset({1, 2, 3})
-
 
 def scifact(folder: Path) -> DataSet:
     """SciFact in BEIR's form (https://github.com/beir-cellar/beir): 300 claims, 5,183 abstracts."""
@@ -37,20 +33,26 @@ def scifact(folder: Path) -> DataSet:
 def cranfield(folder: Path) -> DataSet:
     """The Cranfield collection: 225 questions, 1,400 abstracts on aerodynamics.
 
-    Judgments name questions by their place, not by the numbers in cran.qry.
+    Judgments name questions by their place, not by the numbers in cran.qry. They are the copy for
+    trec_eval, where a higher grade is a better answer: gains of 1 to 5, one 5 for each question.
     """
     texts = _fields((folder / "cran.all.1400").read_text(encoding="utf-8"))
     questions = _fields((folder / "cran.qry").read_text(encoding="utf-8"))
+    documents = tuple(
+        passage(key, fields["W"], fields["T"]) for key, fields in texts if fields["W"]
+    )
+    # Two documents are empty; nobody can find them.
+    known = {document.key for document in documents}
     gains: dict[str, dict[str, float]] = defaultdict(dict)
-    for line in (folder / "cranqrel").read_text(encoding="utf-8").splitlines():
-        query, document, code = line.split()
-        if int(code) in _CRANFIELD_RELEVANT:
-            gains[query][document] = 1.0
+    for line in (folder / "QRelsCorrectedforTRECeval").read_text(encoding="utf-8").splitlines():
+        query, _, document, grade = line.split()
+        if document in known:
+            gains[query][document] = float(grade)
     queries = {str(place): fields["W"] for place, (_, fields) in enumerate(questions, 1)}
     return DataSet(
         name="Cranfield",
         kind="passages",
-        documents=tuple(passage(key, fields["W"]) for key, fields in texts if fields["W"]),
+        documents=documents,
         queries={query: queries[query] for query in gains},
         gains=gains,
     )
