@@ -13,7 +13,7 @@ from benchmarks.answers.data_sets.documentation import documentation
 from benchmarks.answers.data_sets.judged import cosqa, cranfield, scifact
 from benchmarks.answers.data_sets.laptop import laptop
 from benchmarks.answers.data_sets.long_notes import long_notes
-from benchmarks.answers.measure import measure, nothing_there
+from benchmarks.answers.measure import indexing_speed, measure, nothing_there
 from benchmarks.answers.metrics import auc, is_right_place, scores
 from benchmarks.answers.report import figures_of, summary, table_of
 from benchmarks.answers.systems.edgeembed_index import EdgeEmbed, Setup, SharedIndex
@@ -339,6 +339,12 @@ class Oracle:
         self.indexed.append(data)
         return len(data.documents)
 
+    def time_indexing(self, data):
+        return 1.0, len(data.documents)
+
+    def close(self):
+        """Nothing to close."""
+
     def search(self, query, k):
         texts = {document.key for document in self.indexed[-1].documents}
         return [hit(key) for key in self.answers.get(query, ())[:k] if key in texts]
@@ -346,8 +352,10 @@ class Oracle:
 
 def test_a_run_ranks_over_all_documents_and_then_asks_for_what_is_gone():
     data = judged(60, 20)
-    right = {text: sorted(data.gains[q], key=data.gains[q].get, reverse=True) for q, text in
-             data.queries.items()}  # fmt: skip
+    right = {
+        text: sorted(data.gains[query], key=lambda key, query=query: -data.gains[query][key])
+        for query, text in data.queries.items()
+    }
     oracle = Oracle(right)
     found = measure(data, [oracle], lambda _: None)["oracle"]
     assert (found.ranking.ndcg, found.ranking.place_first) == (1.0, 1.0)
@@ -360,6 +368,11 @@ def test_a_run_ranks_over_all_documents_and_then_asks_for_what_is_gone():
     assert len({line.count("|") for line in lines[2:]}) == 1
     assert figures_of(data, {"oracle": found})["systems"]["oracle"]["ndcg"] == 1.0
     assert "| oracle | 100.0 |" in summary({"judged": {"oracle": found}}, {"judged": "passages"})
+
+
+def test_indexing_is_timed_once_for_all_ways_to_search_an_index():
+    sides = [Oracle({}), Oracle({})]
+    assert indexing_speed(judged(60, 2), sides, documents=50, rounds=3) == {"oracle": 20.0}
 
 
 def test_only_encoders_of_many_languages_are_asked_in_many_languages():

@@ -12,7 +12,6 @@ anew. See docs/notes/answers.md.
 
 import argparse
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.answers.data_sets.bilingual import bilingual
@@ -24,7 +23,7 @@ from benchmarks.answers.data_sets.long_notes import long_notes
 from benchmarks.answers.measure import Measured, indexing_speed, measure
 from benchmarks.answers.report import figures_of, speed_table, summary, table_of
 from benchmarks.answers.systems.edgeembed_index import MODES, EdgeEmbed, Setup, SharedIndex
-from benchmarks.answers.systems.peers import PEERS, open_peer
+from benchmarks.answers.systems.peers import PEERS, open_peer, peer_versions
 from benchmarks.answers.systems.system import System
 from benchmarks.common.results_file import write_results
 
@@ -39,7 +38,6 @@ DATA_SETS: dict[str, tuple[str, Callable[[Path], DataSet]]] = {
     "laptop": (".", lambda _: laptop()),
     "bilingual": (".", lambda _: bilingual()),
 }
-_PEER_PACKAGES = ("bm25s", "PyStemmer", "model2vec", "wordllama")
 
 
 def data_sets(folder: Path, names: list[str]) -> Iterator[DataSet]:
@@ -116,8 +114,7 @@ def main() -> None:
         side.close()
     print(f"{summary(results, kinds)}\n\n{speed_table(speeds)}\n")
     tree = {"sets": figures, "seconds per 1,000 passages": speeds}
-    peers = {package: version(package) for package in _PEER_PACKAGES if options.peers}
-    print("written:", write_results("answers", tree, peers).name)
+    print("written:", write_results("answers", tree, peer_versions()).name)
 
 
 if __name__ == "__main__":

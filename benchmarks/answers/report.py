@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 from benchmarks.answers.data_sets.data_set import DataSet
 from benchmarks.answers.measure import Measured
@@ -54,7 +55,7 @@ def speed_table(speeds: Mapping[str, float]) -> str:
     return "\n".join([*lines, *(_line(name, f"{each:.2f}") for name, each in speeds.items())])
 
 
-def figures_of(data: DataSet, measured: Mapping[str, Measured]) -> dict[str, object]:
+def figures_of(data: DataSet, measured: Mapping[str, Measured]) -> dict[str, Any]:
     """One data set for JSON."""
     return {
         "kind": data.kind,

@@ -3,6 +3,8 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -187,23 +189,32 @@ def wordllama_peer(work: Path) -> System:
     return DensePeer("WordLlama", wordllama().encode, paragraphs, work)
 
 
-# The name, the packages it needs, and how it is made.
-PEERS: dict[str, tuple[tuple[str, ...], Callable[[Path], System]]] = {
-    "bm25s": (("bm25s", "Stemmer"), lambda _: Bm25s()),
-    "Chroma-like": (("sentence_transformers",), chroma_like),
-    "model2vec": (("model2vec",), model2vec_peer),
-    "WordLlama": (("wordllama",), wordllama_peer),
+# By name: the modules and what to install for them, and how it is made.
+PEERS: dict[str, tuple[dict[str, str], Callable[[Path], System]]] = {
+    "bm25s": ({"bm25s": "bm25s", "Stemmer": "PyStemmer"}, lambda _: Bm25s()),
+    "Chroma-like": ({"sentence_transformers": "sentence-transformers"}, chroma_like),
+    "model2vec": (dict.fromkeys(("model2vec", "skeletoken"), "model2vec[distill]"), model2vec_peer),
+    "WordLlama": ({"wordllama": "wordllama"}, wordllama_peer),
 }
 
 
 def open_peer(name: str, work: Path) -> System | None:
     """A peer by name; None, and a line that says so, if a package of it is missing."""
-    packages, make = PEERS[name]
-    missing = [package for package in packages if find_spec(package) is None]
+    modules, make = PEERS[name]
+    missing = {package for module, package in modules.items() if find_spec(module) is None}
     if missing:
-        print(f"{name} is left out: pip install {' '.join(missing)}", flush=True)
+        print(f"{name} is left out: pip install {' '.join(sorted(missing))}", flush=True)
         return None
     return make(work)
+
+
+def peer_versions() -> dict[str, str]:
+    """The versions of the peers' packages that are installed."""
+    installed = {}
+    for package in ("bm25s", "PyStemmer", "model2vec", "wordllama"):
+        with suppress(PackageNotFoundError):
+            installed[package] = version(package)
+    return installed
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
