@@ -51,16 +51,15 @@ def data_sets(folder: Path, names: list[str]) -> Iterator[DataSet]:
 
 def setups(options: argparse.Namespace) -> Iterator[Setup]:
     """The default encoder, then every bundle, each also with every other size of passages."""
-    # THE PLACE for Encoder.load("static") once the default is another encoder.
-    bundles: dict[str, Path | None] = {"edgeembed": None}
+    bundles: dict[str, str | None] = {"edgeembed": None}
     for pair in options.bundle:
-        name, _, path = pair.partition("=")
-        bundles[name] = Path(path)
-    for name, path in bundles.items():
+        name, _, bundle = pair.partition("=")
+        bundles[name] = bundle
+    for name, bundle in bundles.items():
         for size in (None, *options.chunk_tokens):
             yield Setup(
                 name=name if size is None else f"{name} {size} tokens",
-                bundle=path,
+                bundle=bundle,
                 max_tokens=size,
                 multilingual=name in options.multilingual,
             )
@@ -82,7 +81,7 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("data", type=Path, metavar="DATA", help="the folder of judged collections")
     parser.add_argument("--work", type=Path, required=True, help="a folder to keep vectors in")
-    parser.add_argument("--bundle", action="append", default=[], metavar="NAME=DIR")
+    parser.add_argument("--bundle", action="append", default=[], metavar="NAME=BUNDLE")
     parser.add_argument("--multilingual", nargs="*", default=[], metavar="NAME")
     parser.add_argument("--chunk-tokens", nargs="*", type=int, default=[], metavar="N")
     parser.add_argument("--modes", nargs="*", choices=MODES, default=list(MODES))

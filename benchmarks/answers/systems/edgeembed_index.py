@@ -24,17 +24,18 @@ _USUAL_OVERLAP = 32
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """How an index is made: a bundle (None: the default), and tokens per passage of a file."""
+    """How an index is made: by which bundle, and with how many tokens per passage of a file.
+
+    None is the default of each; a bundle is what Encoder.load takes, a directory or a name.
+    """
 
     name: str
-    bundle: Path | None = None
+    bundle: str | None = None
     max_tokens: int | None = None
     multilingual: bool = False
 
     def load(self, cache: EmbeddingCache | None = None) -> Encoder:
-        return Encoder.load(cache=cache) if self.bundle is None else Encoder.load(
-            self.bundle, cache=cache
-        )  # fmt: skip
+        return Encoder.load(self.bundle, cache=cache)
 
 
 class SharedIndex:

@@ -1,6 +1,7 @@
 """The peers: bm25s, a Chroma-like stack, model2vec and WordLlama, as their users build them."""
 
 import hashlib
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -98,6 +99,7 @@ class Bm25s:
     def _made(self, data: DataSet) -> tuple[_Passages, Any]:
         import bm25s
 
+        logging.getLogger("bm25s").setLevel(logging.WARNING)
         passages = _Passages(data, paragraphs)
         ranker = bm25s.BM25()
         ranker.index(self._tokens(passages.texts), show_progress=False)
