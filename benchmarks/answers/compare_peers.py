@@ -11,8 +11,10 @@ anew. See docs/notes/answers.md.
 """
 
 import argparse
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from benchmarks.answers.data_sets.bilingual import bilingual
 from benchmarks.answers.data_sets.data_set import DataSet
@@ -20,12 +22,12 @@ from benchmarks.answers.data_sets.documentation import documentation
 from benchmarks.answers.data_sets.judged import cosqa, cranfield, scifact
 from benchmarks.answers.data_sets.laptop import laptop
 from benchmarks.answers.data_sets.long_notes import long_notes
-from benchmarks.answers.measure import Measured, indexing_speed, measure
+from benchmarks.answers.measure import indexing_speed, measure
 from benchmarks.answers.report import figures_of, speed_table, summary, table_of
 from benchmarks.answers.systems.edgeembed_index import MODES, EdgeEmbed, Setup, SharedIndex
 from benchmarks.answers.systems.peers import PEERS, open_peer, peer_versions
 from benchmarks.answers.systems.system import System
-from benchmarks.common.results_file import write_results
+from benchmarks.common.results_file import RESULTS, write_results
 
 # By name: the folder that it needs, and how it is made.
 DATA_SETS: dict[str, tuple[str, Callable[[Path], DataSet]]] = {
@@ -88,6 +90,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--peers", nargs="*", choices=list(PEERS), default=list(PEERS))
     parser.add_argument("--sets", nargs="+", choices=list(DATA_SETS), default=list(DATA_SETS))
     parser.add_argument("--sample", type=int, default=100, help="documents to time indexing with")
+    parser.add_argument("--keep", action="store_true", help="keep the results of other sets")
     parser.add_argument("--rounds", type=int, default=3)
     return parser.parse_args()
 
@@ -95,25 +98,23 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     options = parse()
     options.work.mkdir(parents=True, exist_ok=True)
+    tree: dict[str, dict[str, Any]] = {"sets": {}, "seconds per 1,000 passages": {}}
+    if options.keep:
+        earlier = json.loads((RESULTS / "answers.json").read_text(encoding="utf-8"))
+        tree = {part: earlier[part] for part in tree}
     sides = list(systems(options))
-    results: dict[str, dict[str, Measured]] = {}
-    kinds: dict[str, str] = {}
-    figures: dict[str, object] = {}
-    speeds: dict[str, float] = {}
-    for data in data_sets(options.data, options.sets):
-        found = measure(data, sides, lambda step: print(step, flush=True))
-        if not found:
-            continue
-        results[data.name], kinds[data.name] = found, data.kind
-        figures[data.name] = figures_of(data, found)
-        print(f"\n{table_of(data, found)}\n", flush=True)
-        if not speeds:
+    for number, data in enumerate(data_sets(options.data, options.sets)):
+        if found := measure(data, sides, lambda step: print(step, flush=True)):
+            print(f"\n{table_of(data, found)}\n", flush=True)
+            tree["sets"][data.name] = figures_of(data, found)
+        if number == 0:
             speeds = indexing_speed(data, sides, options.sample, options.rounds)
+            tree["seconds per 1,000 passages"].update(speeds)
+        path = write_results("answers", tree, peer_versions())
+        print("written:", path.name, flush=True)
     for side in sides:
         side.close()
-    print(f"{summary(results, kinds)}\n\n{speed_table(speeds)}\n")
-    tree = {"sets": figures, "seconds per 1,000 passages": speeds}
-    print("written:", write_results("answers", tree, peer_versions()).name)
+    print(f"\n{summary(tree['sets'])}\n\n{speed_table(tree['seconds per 1,000 passages'])}")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ _COLUMNS = {
     "cold_ms": "ms cold",
     "warm_ms": "ms warm",
 }
+_MAIN = {"passages": "ndcg", "files": "place_first"}
 _MILLISECONDS = frozenset({"cold_ms", "warm_ms"})
 
 
@@ -31,21 +32,17 @@ def table_of(data: DataSet, measured: Mapping[str, Measured]) -> str:
     return "\n".join([head, "", *lines])
 
 
-def summary(results: Mapping[str, Mapping[str, Measured]], kinds: Mapping[str, str]) -> str:
-    """All data sets: nDCG@10 where documents are passages, right place first in files."""
-    names = list(dict.fromkeys(name for measured in results.values() for name in measured))
-    heads = [
-        f"{data}, {'nDCG@10' if kinds[data] == 'passages' else 'place first'}" for data in results
-    ]
+def summary(sets: Mapping[str, Any]) -> str:
+    """All data sets of `figures_of`: nDCG@10 of passages, right place first in files."""
+    columns = {name: _MAIN[each["kind"]] for name, each in sets.items()}
+    heads = [f"{name}, {_COLUMNS[column]}" for name, column in columns.items()]
     lines = [_line("", *heads), _line(*["---"] * (1 + len(heads)))]
-    for name in names:
-        cells = []
-        for data, measured in results.items():
-            column = "ndcg" if kinds[data] == "passages" else "place_first"
-            cells.append(
-                _shown(column, _values(measured[name])[column]) if name in measured else ""
-            )
-        lines.append(_line(name, *cells))
+    for system in dict.fromkeys(name for each in sets.values() for name in each["systems"]):
+        values = [
+            sets[name]["systems"].get(system, {}).get(column) for name, column in columns.items()
+        ]
+        cells = [_shown(column, v) for column, v in zip(columns.values(), values, strict=True)]
+        lines.append(_line(system, *cells))
     return "\n".join(lines)
 
 
