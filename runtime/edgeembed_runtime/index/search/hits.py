@@ -98,34 +98,35 @@ def _in_context(connection: sqlite3.Connection, generation: int, hit: Hit, conte
     docids = docids_of(connection, [f"{source}#{n}" for n in around], generation)
     documents = read_documents(connection, docids.values())
     texts = {n: documents[docids[key]] for n in around if (key := f"{source}#{n}") in docids}
-    here = StoredDocument(key=hit.key, document=hit.document, metadata=hit.metadata)
+    start, end = _span(hit) or (None, None)
+    before = [texts[n] for n in range(around.start, number) if n in texts]
+    after = [texts[n] for n in range(number + 1, around.stop) if n in texts]
     return dataclasses.replace(
         hit,
-        before=_joined([texts[n] for n in range(around.start, number) if n in texts], here),
-        after=_joined([texts[n] for n in range(number + 1, around.stop) if n in texts], here),
+        before=_joined(before, covered=None, until=start),
+        after=_joined(after, covered=end, until=None),
     )
 
 
-def _joined(passages: Sequence[StoredDocument], hit: StoredDocument) -> str:
-    """Their texts, without what the hit or the one before repeats."""
-    start, end = _span(hit)
+def _joined(passages: Sequence[StoredDocument], *, covered: int | None, until: int | None) -> str:
+    """Their texts, each without what comes before `covered`, was in another, or is from `until`."""
     parts: list[str] = []
     for passage in passages:
-        text = passage.document or ""
-        first, last = _span(passage)
-        if first is not None and last is not None and start is not None and end is not None:
-            if first < start < last:
-                text = text[: start - first]
-            elif start <= first < end:
-                text = text[end - first :]
-                end = max(end, last)
+        text, span = passage.document or "", _span(passage)
+        if span is not None:
+            first, last = span
+            end = last if until is None else min(last, until)
+            start = first if covered is None else max(first, covered)
+            text = text[start - first : max(end, start) - first]
+            covered = max(end, covered or 0)
         parts.append(text)
     return "\n".join(part.strip("\n") for part in parts if part.strip())
 
 
-def _span(passage: StoredDocument) -> tuple[int | None, int | None]:
+def _span(passage: StoredDocument | Hit) -> tuple[int, int] | None:
+    """Where a passage stands in its source, in characters; None if nobody has said so."""
     metadata = passage.metadata or {}
     start, end = metadata.get("start"), metadata.get("end")
-    if isinstance(start, int) and isinstance(end, int):
+    if isinstance(start, int) and isinstance(end, int) and 0 <= start <= end:
         return start, end
-    return None, None
+    return None
