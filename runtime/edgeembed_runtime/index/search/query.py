@@ -190,8 +190,9 @@ def check_likelihood(options: SearchOptions, profile: SearchProfile) -> None:
         return
     calibration = profile.calibration
     if options.rerank is not None:
-        is_encoder = isinstance(options.rerank, EncoderReranker)
-        calibration = profile_of(options.rerank.encoder).calibration if is_encoder else None
+        calibration = None
+        if isinstance(options.rerank, EncoderReranker):
+            calibration = profile_of(options.rerank.encoder).calibration
     elif options.mode == "keyword":
         calibration = None
     if calibration is None:

@@ -30,11 +30,10 @@ class _Table(dict[int, str | None]):
 
     def __missing__(self, code: int) -> str | None:
         letter = chr(code)
-        category = unicodedata.category(letter)
         folded: str | None = letter
-        if category == "Cf":  # soft hyphens, joiners, directions
+        if unicodedata.category(letter) == "Cf":  # soft hyphens, joiners, directions
             folded = None
-        elif category == "Nd":
+        elif letter.isdecimal():
             folded = str(unicodedata.decimal(letter))
         elif any(first <= code <= last for first, last in _LEFT_OUT):
             folded = None

@@ -18,8 +18,8 @@ from edgeembed_runtime.index.terms.fold import EMOJI, MARKS, UNSPACED, composed,
 
 TERMS_VERSION = 1
 """Raise it when the terms of a text change; an index knows which its keyword table has."""
-# Characters of the longest term, and of the longest run that terms are found in; the rest of a longer
-# one is left out.
+# Characters of the longest term, and of the longest run that terms are found in; the rest of a
+# longer one is left out.
 _MAX_TERM = 128
 _MAX_RUN = 4096
 # Parts of the longest name; the rest of a longer one is another.

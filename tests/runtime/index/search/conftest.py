@@ -13,7 +13,7 @@ PROFILE = SearchProfile(weight=0.5, calibration=Calibration(slope=10, intercept=
 
 @dataclass
 class WordsEncoder:
-    """The sum of a vector for each word that it knows, and of half another for each letter."""
+    """The sum of a vector for each word that it knows, and one and the same for all others."""
 
     dim: int = 16
     space: str = "words-1"
@@ -25,9 +25,9 @@ class WordsEncoder:
         return [any(word in KNOWN for word in text.lower().split()) for text in texts]
 
     def _one(self, text):
-        # What an encoder does that does not know a word: the same for all.
         seeds = [KNOWN.index(w) for w in text.lower().split() if w in KNOWN] or [99]
-        return sum(np.random.default_rng(s).normal(size=self.dim) for s in seeds).astype("f4")
+        rows = [np.random.default_rng(seed).normal(size=self.dim) for seed in seeds]
+        return np.sum(rows, axis=0).astype(np.float32)
 
     def encode_query(self, inputs):
         return self._one(inputs) if isinstance(inputs, str) else self.encode_document(inputs)

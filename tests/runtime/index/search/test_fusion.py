@@ -13,9 +13,9 @@ def _ranking(scores):
     return sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
-RANKINGS = st.dictionaries(
-    st.integers(0, 30), st.floats(0.015625, 50, width=32), max_size=20
-).map(_ranking)
+RANKINGS = st.dictionaries(st.integers(0, 30), st.floats(0.015625, 50, width=32), max_size=20).map(
+    _ranking
+)
 
 
 def _words(ranking):

@@ -92,9 +92,7 @@ def test_c_and_its_children_are_three_languages(tmp_path, vectors):
 def test_stop_words_alone_find_the_text_that_is_made_of_them(tmp_path, vectors):
     texts = [*FILLER * 40, "to be or not to be that is the question of the thing"]
     with Index.create(tmp_path / "i", dim=16) as index:
-        index.upsert(
-            [str(n) for n in range(1201)], documents=texts, vectors=vectors(1201)
-        )
+        index.upsert([str(n) for n in range(1201)], documents=texts, vectors=vectors(1201))
         assert _keys(index.search("to be or not to be", 1, mode="keyword")) == ["1200"]
         assert len(index.search("the of thing", 5, mode="keyword")) == 5
 

@@ -121,7 +121,7 @@ def test_scores_that_cannot_be_used_are_named(index, result, message):
 
 
 def test_a_reranker_that_raises_is_named(index):
-    with pytest.raises(RerankError, match="Raising raised ZeroDivisionError: by the model$"):
+    with pytest.raises(RerankError, match=r"Raising raised ZeroDivisionError: by the model$"):
         index.search("cat", rerank=Raising())
     assert index.search("cat")
 

@@ -43,7 +43,9 @@ def test_what_people_leave_out_does_not_matter(written, folded):
     assert fold(written) == folded
 
 
-@pytest.mark.parametrize(("left", "right"), [("कि", "का"), ("か", "が"), ("ไม่", "ไม้"), ("가", "까")])
+@pytest.mark.parametrize(
+    ("left", "right"), [("कि", "का"), ("か", "が"), ("ไม่", "ไม้"), ("가", "까")]
+)
 def test_marks_that_make_another_letter_stay(left, right):
     assert fold(left) != fold(right)
     assert all(fold(each) == each for each in (left, right))

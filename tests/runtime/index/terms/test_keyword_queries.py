@@ -8,7 +8,24 @@ from hypothesis import strategies as st
 from edgeembed_runtime.index.catalog.fts import FTS_SCHEMA, insert_terms
 from edgeembed_runtime.index.terms.query import read_query
 
-SYNTAX = ["AND", "OR", "NOT", "NEAR(", ")", '"', "“", "”", "*", "^", "-fox", ":", "{", "+", "a b", "'"]
+SYNTAX = [
+    "AND",
+    "OR",
+    "NOT",
+    "NEAR(",
+    ")",
+    '"',
+    "“",
+    "”",
+    "*",
+    "^",
+    "-fox",
+    ":",
+    "{",
+    "+",
+    "a b",
+    "'",
+]
 
 
 @pytest.fixture(scope="module")
