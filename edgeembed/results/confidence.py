@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Literal
 
 from edgeembed_runtime.index.base.types import Hit
+from edgeembed_runtime.index.search.query import LIKELIHOODS
 
 Word = Literal["likely", "possible", "unlikely"]
-
-# The least probability of each word. Below `possible` a result is not called one that fits.
-LIKELY = 0.5
-POSSIBLE = 0.2
+# Below `possible` a result is not called one that fits.
+LIKELY = LIKELIHOODS["likely"]
+POSSIBLE = LIKELIHOODS["possible"]
 BLOCKS = 5
 
 NOTHING_FITS = "Nothing that fits: no passage is likely to be what you mean."

@@ -1,5 +1,7 @@
 """`edgeembed search`: the passages nearest in meaning to a query."""
 
+import contextlib
+import dataclasses
 import json
 import sys
 import time
@@ -10,17 +12,22 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from edgeembed import Encoder, Index
+from edgeembed import Index
 from edgeembed.cli.search.search_settings import SearchSettings
 from edgeembed.cli.search.show_answers import lines_of, print_blocks
 from edgeembed.cli.shared.opening import load_model, remembered_bundle
 from edgeembed.cli.shared.options import DEFAULT_INDEX, AsJson, IndexPath, ModelPath, VariantName
 from edgeembed.cli.shared.output import err, out, print_json
+from edgeembed.ingest.second_stage import DEPTH, SecondStage, second_stage_bundle
 from edgeembed.results.answers import Answer, answers_of
 from edgeembed.results.confidence import nothing_fits
 from edgeembed.results.page import write_page
 from edgeembed.visualize.gallery import Row, Shown, write_gallery
+from edgeembed_runtime.bundle import Modality
+from edgeembed_runtime.bundle.packaged import bundle_directory
 from edgeembed_runtime.errors import InputError, MissingExtraError
+from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder
+from edgeembed_runtime.index.search.query import LIKELIHOODS, SEARCH_MODES, Likelihood
 
 _MAX_CONTEXT = 5
 
@@ -33,11 +40,23 @@ def search(
     index_path: IndexPath = DEFAULT_INDEX,
     model: ModelPath = None,
     k: Annotated[int, typer.Option("-k", min=1, help="Number of results.")] = 10,
-    mode: Annotated[str, typer.Option(help="dense, keyword or hybrid.")] = "dense",
+    mode: Annotated[
+        str | None,
+        typer.Option(help="dense, keyword or hybrid; default: hybrid, and dense for an image."),
+    ] = None,
+    weight: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="The share of meaning in hybrid, 0 to 1; default: the model's."
+        ),
+    ] = None,
     where: Annotated[
         str | None, typer.Option(help='Metadata filter as JSON: \'{"source": "a.md"}\'.')
     ] = None,
-    min_score: Annotated[float | None, typer.Option(help="Drop results below this score.")] = None,
+    min_score: Annotated[
+        str | None,
+        typer.Option(help="Drop results below this score, or below likely or possible."),
+    ] = None,
     per_file: Annotated[
         bool, typer.Option("--per-file", help="Show only the best passage of each file.")
     ] = False,
@@ -70,7 +89,7 @@ def search(
 
     edgeembed search --image dog.jpg -i photos.index
     """
-    if mode not in ("dense", "keyword", "hybrid"):
+    if mode is not None and mode not in SEARCH_MODES:
         raise InputError(f"mode: expected dense, keyword or hybrid, got {mode!r}")
     if query is not None and image is not None:
         raise _no_query()
@@ -81,25 +100,31 @@ def search(
         k=k,
         mode=mode,
         where=_condition(where),
+        weight=weight,
         exact=exact,
-        min_score=min_score,
+        min_score=_min_score(min_score),
         per_file=per_file,
         context=max(context, 1) if as_one_types else context,
     )
     with Index.open(index_path) as opened:
-        hint = remembered_bundle(opened)
-    with (
-        load_model(model, hint, variant, "text" if image is None else "image") as encoder,
-        Index.open(index_path, encoder=encoder) as opened,
-    ):
+        hint, second = remembered_bundle(opened), second_stage_bundle(opened)
+    with contextlib.ExitStack() as opening:
+        only: Modality = "text" if image is None else "image"
+        encoder = opening.enter_context(load_model(model, hint, variant, only))
+        opened = opening.enter_context(Index.open(index_path, encoder=encoder))
+        judge: IndexEncoder = encoder
+        if second is not None and image is None and mode != "keyword":
+            stage = SecondStage(index_path, bundle_directory(second))
+            judge = opening.enter_context(stage)
+            settings = dataclasses.replace(settings, rerank=judge, depth=DEPTH)
         if as_one_types:
-            _search_as_one_types(opened, encoder, settings)
+            _search_as_one_types(opened, judge, settings)
             return
         began = time.perf_counter()
         wanted = (query or "") if image is None else encoder.encode_image(image)
         folded = settings.run(opened, wanted)
         milliseconds = (time.perf_counter() - began) * 1000
-        answers = answers_of(query, folded, encoder if image is None else None)
+        answers = answers_of(query, folded, judge if image is None else None)
         count = len(opened)
     asked = str(image) if query is None else query
     remark = f"{len(answers)} of {count} in {milliseconds:.1f} ms"
@@ -124,7 +149,7 @@ def _is_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _search_as_one_types(index: Index, encoder: Encoder, settings: SearchSettings) -> None:
+def _search_as_one_types(index: Index, encoder: IndexEncoder, settings: SearchSettings) -> None:
     try:
         from edgeembed.cli.search.interactive import run_interactive
     except ModuleNotFoundError as error:
@@ -157,6 +182,18 @@ def _tree(query: str, answers: Sequence[Answer], milliseconds: float) -> dict[st
             for answer in answers
         ],
     }
+
+
+def _min_score(text: str | None) -> float | Likelihood | None:
+    for name in LIKELIHOODS:
+        if text == name:
+            return name
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        raise InputError(
+            f"min_score: expected a number, {' or '.join(LIKELIHOODS)}, got {text!r:.100}"
+        ) from None
 
 
 def _condition(where: str | None) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ import re
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,35 +98,43 @@ def _in_context(connection: sqlite3.Connection, generation: int, hit: Hit, conte
     around = range(max(0, number - context), number + context + 1)
     docids = docids_of(connection, [f"{source}#{n}" for n in around], generation)
     documents = read_documents(connection, docids.values())
-    texts = {n: documents[docids[key]] for n in around if (key := f"{source}#{n}") in docids}
-    here = StoredDocument(key=hit.key, document=hit.document, metadata=hit.metadata)
+    passages = [(n, documents[docids[key]]) for n in around if (key := f"{source}#{n}") in docids]
+    first, last = _span(hit.metadata)
     return dataclasses.replace(
         hit,
-        before=_joined([texts[n] for n in range(around.start, number) if n in texts], here),
-        after=_joined([texts[n] for n in range(number + 1, around.stop) if n in texts], here),
+        before=_joined([p for n, p in passages if n < number], until=first),
+        after=_joined([p for n, p in passages if n > number], since=last),
     )
 
 
-def _joined(passages: Sequence[StoredDocument], hit: StoredDocument) -> str:
-    """Their texts, without what the hit or the one before repeats."""
-    start, end = _span(hit)
-    parts: list[str] = []
+def _joined(
+    passages: Sequence[StoredDocument], *, since: int | None = None, until: int | None = None
+) -> str:
+    """The texts in their order, each from where the one before ends, as far as places are known.
+
+    Args:
+        passages: neighbors in their source.
+        since: where the text in front of them ends; None: unknown, or nothing is.
+        until: where the text behind them starts.
+    """
+    text, end = "", since
     for passage in passages:
-        text = passage.document or ""
-        first, last = _span(passage)
-        if first is not None and last is not None and start is not None and end is not None:
-            if first < start < last:
-                text = text[: start - first]
-            elif start <= first < end:
-                text = text[end - first :]
-                end = max(end, last)
-        parts.append(text)
-    return "\n".join(part.strip("\n") for part in parts if part.strip())
+        part = passage.document or ""
+        first, last = _span(passage.metadata)
+        if first is not None and last is not None:
+            if until is not None:
+                part = part[: max(0, until - first)]
+            shared = 0 if end is None else end - first
+            part = part[shared:] if shared > 0 else f"\n{part}" if text else part
+            end = last
+        elif text:
+            part = f"\n{part}"
+        text += part
+    return text
 
 
-def _span(passage: StoredDocument) -> tuple[int | None, int | None]:
-    metadata = passage.metadata or {}
-    start, end = metadata.get("start"), metadata.get("end")
+def _span(metadata: Mapping[str, Any] | None) -> tuple[int | None, int | None]:
+    start, end = (metadata or {}).get("start"), (metadata or {}).get("end")
     if isinstance(start, int) and isinstance(end, int):
         return start, end
     return None, None
