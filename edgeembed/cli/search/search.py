@@ -19,8 +19,7 @@ from edgeembed.cli.shared.opening import load_model, remembered_bundle
 from edgeembed.cli.shared.options import DEFAULT_INDEX, AsJson, IndexPath, ModelPath, VariantName
 from edgeembed.cli.shared.output import err, out, print_json
 from edgeembed.ingest.second_stage import DEPTH, SecondStage, second_stage_bundle
-from edgeembed.results.answers import Answer, answers_of
-from edgeembed.results.confidence import nothing_fits
+from edgeembed.results.answers import Answer, answers_of, nothing_fits
 from edgeembed.results.page import write_page
 from edgeembed.visualize.gallery import Row, Shown, write_gallery
 from edgeembed_runtime.bundle import Modality
@@ -172,7 +171,7 @@ def _tree(query: str, answers: Sequence[Answer], milliseconds: float) -> dict[st
     return {
         "query": query,
         "ms": milliseconds,
-        "nothing_fits": nothing_fits([answer.hit for answer in answers]),
+        "nothing_fits": nothing_fits(answers),
         "hits": [
             {
                 **asdict(answer.hit),
