@@ -111,19 +111,17 @@ def search(
         only: Modality = "text" if image is None else "image"
         encoder = opening.enter_context(load_model(model, hint, variant, only))
         opened = opening.enter_context(Index.open(index_path, encoder=encoder))
-        judge: IndexEncoder = encoder
         if second is not None and image is None and mode != "keyword":
-            stage = SecondStage(index_path, bundle_directory(second))
-            judge = opening.enter_context(stage)
-            settings = dataclasses.replace(settings, rerank=judge, depth=DEPTH)
+            stage = opening.enter_context(SecondStage(index_path, bundle_directory(second)))
+            settings = dataclasses.replace(settings, rerank=stage, depth=DEPTH)
         if as_one_types:
-            _search_as_one_types(opened, judge, settings)
+            _search_as_one_types(opened, encoder, settings)
             return
         began = time.perf_counter()
         wanted = (query or "") if image is None else encoder.encode_image(image)
         folded = settings.run(opened, wanted)
         milliseconds = (time.perf_counter() - began) * 1000
-        answers = answers_of(query, folded, judge if image is None else None)
+        answers = answers_of(query, folded, encoder if image is None else None)
         count = len(opened)
     asked = str(image) if query is None else query
     remark = f"{len(answers)} of {count} in {milliseconds:.1f} ms"

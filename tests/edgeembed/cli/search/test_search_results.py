@@ -65,7 +65,7 @@ def test_a_probability_is_a_bar_and_a_word_in_place_of_the_score():
 
 
 def test_nothing_that_fits_is_said_first_and_the_nearest_is_dimmed():
-    lines = shown("cat", hit(probability=0.1), color=True).splitlines()
+    lines = shown("dog food", hit(probability=0.1), color=True).splitlines()
     assert "Nothing that fits" in lines[0]
     assert "\x1b[2" in "".join(lines[3:])
     assert "Nothing that fits" not in shown("cat", hit(probability=0.3))
