@@ -5,6 +5,7 @@ import dataclasses
 import json
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from edgeembed import Index
+from edgeembed import Encoder, Index
 from edgeembed.cli.search.search_settings import SearchSettings
 from edgeembed.cli.search.show_answers import lines_of, print_blocks
 from edgeembed.cli.shared.opening import load_model, remembered_bundle
@@ -24,7 +25,7 @@ from edgeembed.results.page import write_page
 from edgeembed.visualize.gallery import Row, Shown, write_gallery
 from edgeembed_runtime.bundle import Modality
 from edgeembed_runtime.bundle.packaged import bundle_directory
-from edgeembed_runtime.errors import InputError, MissingExtraError
+from edgeembed_runtime.errors import InputError, MissingExtraError, TruncationWarning
 from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder
 from edgeembed_runtime.index.search.query import LIKELIHOODS, SEARCH_MODES, Likelihood
 
@@ -105,24 +106,24 @@ def search(
         per_file=per_file,
         context=max(context, 1) if as_one_types else context,
     )
-    with Index.open(index_path) as opened:
-        hint, second = remembered_bundle(opened), second_stage_bundle(opened)
     with contextlib.ExitStack() as opening:
         only: Modality = "text" if image is None else "image"
-        encoder = opening.enter_context(load_model(model, hint, variant, only))
-        opened = opening.enter_context(Index.open(index_path, encoder=encoder))
-        if second is not None and image is None and mode != "keyword":
-            stage = opening.enter_context(SecondStage(index_path, bundle_directory(second)))
+        encoder, opened, stage = _open(opening, index_path, model, variant, only)
+        if stage is not None and mode != "keyword":
             settings = dataclasses.replace(settings, rerank=stage, depth=DEPTH)
         if as_one_types:
             _search_as_one_types(opened, encoder, settings)
             return
         began = time.perf_counter()
         wanted = (query or "") if image is None else encoder.encode_image(image)
-        folded = settings.run(opened, wanted)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", TruncationWarning)
+            folded = settings.run(opened, wanted)
         milliseconds = (time.perf_counter() - began) * 1000
         answers = answers_of(query, folded, encoder if image is None else None)
         count = len(opened)
+    for warning in caught[:1]:
+        err.print(f"Note: {warning.message}", highlight=False)
     asked = str(image) if query is None else query
     remark = f"{len(answers)} of {count} in {milliseconds:.1f} ms"
     if html is not None:
@@ -130,12 +131,34 @@ def search(
     if as_json:
         print_json(_tree(asked, answers, milliseconds))
         return
-    if out.is_terminal:
-        print_blocks(out, answers, full=full or context > 0)
-    else:
-        for line in lines_of(answers, full=full or context > 0):
-            typer.echo(line)
+    _print(answers, full=full or context > 0)
     err.print(remark, highlight=False)
+
+
+def _open(
+    opening: contextlib.ExitStack,
+    path: Path,
+    model: Path | None,
+    variant: str,
+    only: Modality,
+) -> tuple[Encoder, Index, SecondStage | None]:
+    """An index with its encoder and its second stage, which close with `opening`."""
+    with Index.open(path) as index:
+        hint, second = remembered_bundle(index), second_stage_bundle(index)
+    encoder = opening.enter_context(load_model(model, hint, variant, only))
+    index = opening.enter_context(Index.open(path, encoder=encoder))
+    if second is None or only == "image":
+        return encoder, index, None
+    stage = SecondStage(path, bundle_directory(second))
+    return encoder, index, opening.enter_context(stage)
+
+
+def _print(answers: Sequence[Answer], *, full: bool) -> None:
+    if out.is_terminal:
+        print_blocks(out, answers, full=full)
+        return
+    for line in lines_of(answers, full=full):
+        typer.echo(line)
 
 
 def _no_query() -> InputError:

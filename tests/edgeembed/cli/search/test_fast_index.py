@@ -84,9 +84,10 @@ def test_a_fast_index_stays_fast_when_it_is_brought_up_to_date(run_json, fast, l
     assert run_json("search", "violin", "-i", fast)["hits"][0]["key"].endswith("new.md#0")
 
 
-def test_keyword_search_needs_no_second_stage(run_json, fast, monkeypatch):
-    monkeypatch.setattr(SecondStage, "__init__", lambda *_: pytest.fail("loaded"))
-    assert run_json("search", "carrots", "-i", fast, "--mode", "keyword")["hits"]
+def test_keyword_search_scores_by_words_alone(run_json, fast, encoded):
+    (hit,) = run_json("search", "carrots", "-i", fast, "--mode", "keyword")["hits"]
+    assert hit["cosine"] is None
+    assert encoded == []
 
 
 def test_a_second_stage_that_is_gone_is_named(run, fast, tiny_path):
@@ -122,3 +123,9 @@ def test_fast_and_deepen_are_refused_where_they_mean_nothing(run, library, tiny_
 def test_the_second_stage_must_be_a_bundle(fast, tmp_path):
     with pytest.raises(BundleNotFoundError):
         SecondStage(fast, tmp_path / "nowhere")
+
+
+def test_a_query_longer_than_the_model_reads_is_said(run, fast):
+    result = run("search", "the cat sat on the mat " * 100, "-i", fast)
+    assert result.exit_code == 0
+    assert "Note: the query has" in result.stderr
