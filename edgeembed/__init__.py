@@ -28,11 +28,13 @@ from edgeembed_runtime.errors import (
     MissingExtraError,
     ParityError,
     ProviderError,
+    RerankError,
     SearchIndexError,
     SpaceMismatchError,
     StorageError,
     TrainingError,
     TruncationWarning,
+    UnknownTextWarning,
     UnsupportedModelError,
 )
 from edgeembed_runtime.version import __version__
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
     from edgeembed_converters.word_vectors.importing import import_word_vectors
     from edgeembed_runtime.bundle.manifest import FileEntry, Manifest, Source
     from edgeembed_runtime.bundle.preprocess import Preprocess
+    from edgeembed_runtime.bundle.search_profile import Calibration, SearchProfile
     from edgeembed_runtime.bundle.towers import (
         Fidelity,
         ImageTower,
@@ -93,6 +96,7 @@ if TYPE_CHECKING:
     from edgeembed_runtime.index.admin.repair import RepairReport
     from edgeembed_runtime.index.admin.scan import DocumentBatch
     from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder
+    from edgeembed_runtime.index.base.reranker import Reranker
     from edgeembed_runtime.index.base.settings import IndexSettings
     from edgeembed_runtime.index.base.types import (
         Hit,
@@ -102,7 +106,8 @@ if TYPE_CHECKING:
         VerifyReport,
     )
     from edgeembed_runtime.index.index import Index
-    from edgeembed_runtime.index.search.query import SearchMode
+    from edgeembed_runtime.index.search.fusion import Fusion
+    from edgeembed_runtime.index.search.query import Likelihood, SearchMode
     from edgeembed_runtime.inputs.image.open import ImageInput
     from edgeembed_runtime.inputs.text.chunking import Chunk
     from edgeembed_runtime.inputs.text.truncation import Truncation
@@ -134,10 +139,12 @@ __all__ = [  # noqa: RUF022 (grouped by purpose)
     "Token",
     "TokenVectors",
     # What a bundle says of itself
+    "Calibration",
     "Fidelity",
     "FileEntry",
     "ImageTower",
     "Manifest",
+    "SearchProfile",
     "Source",
     "Subwords",
     "TextTower",
@@ -146,8 +153,11 @@ __all__ = [  # noqa: RUF022 (grouped by purpose)
     "Words",
     # Searching
     "Index",
+    "Fusion",
     "IndexEncoder",
     "IndexSettings",
+    "Likelihood",
+    "Reranker",
     "SearchMode",
     # ... and what it gives
     "DocumentBatch",
@@ -205,6 +215,7 @@ __all__ = [  # noqa: RUF022 (grouped by purpose)
     "IndexLockedError",
     "IndexReadOnlyError",
     "SpaceMismatchError",
+    "RerankError",
     "ConversionError",
     "UnsupportedModelError",
     "ExportError",
@@ -213,6 +224,7 @@ __all__ = [  # noqa: RUF022 (grouped by purpose)
     "StorageError",
     "MissingExtraError",
     "TruncationWarning",
+    "UnknownTextWarning",
     "__version__",
 ]
 
@@ -238,10 +250,12 @@ _HOMES = {
     "SelfTest": "edgeembed_runtime.encoder.self_test",
     "Token": "edgeembed_runtime.encoder.token_vectors",
     "TokenVectors": "edgeembed_runtime.encoder.token_vectors",
+    "Calibration": "edgeembed_runtime.bundle.search_profile",
     "Fidelity": "edgeembed_runtime.bundle.towers",
     "FileEntry": "edgeembed_runtime.bundle.manifest",
     "ImageTower": "edgeembed_runtime.bundle.towers",
     "Manifest": "edgeembed_runtime.bundle.manifest",
+    "SearchProfile": "edgeembed_runtime.bundle.search_profile",
     "Source": "edgeembed_runtime.bundle.manifest",
     "Subwords": "edgeembed_runtime.bundle.words",
     "TextTower": "edgeembed_runtime.bundle.towers",
@@ -249,8 +263,11 @@ _HOMES = {
     "Variant": "edgeembed_runtime.bundle.towers",
     "Words": "edgeembed_runtime.bundle.words",
     "Index": "edgeembed_runtime.index.index",
+    "Fusion": "edgeembed_runtime.index.search.fusion",
     "IndexEncoder": "edgeembed_runtime.index.base.encoder_protocol",
     "IndexSettings": "edgeembed_runtime.index.base.settings",
+    "Likelihood": "edgeembed_runtime.index.search.query",
+    "Reranker": "edgeembed_runtime.index.base.reranker",
     "SearchMode": "edgeembed_runtime.index.search.query",
     "DocumentBatch": "edgeembed_runtime.index.admin.scan",
     "Hit": "edgeembed_runtime.index.base.types",

@@ -1,7 +1,7 @@
 """Make tests/runtime/golden/index-format-1. Run once, when format 1 was published.
 
 What it wrote is never written again: a later edgeembed must read the indexes that an earlier one
-made. A format 2 gets a script and a folder of its own. Needs Annoy and usearch.
+made. Format 2 has a script and a folder of its own. Needs Annoy and usearch.
 """
 
 import json

@@ -183,7 +183,11 @@ def test_a_damaged_index_of_keys_never_leads_to_another_document(path):
 @pytest.mark.parametrize(
     ("statement", "problem"),
     [
-        ("INSERT INTO fts(fts, rowid, text) VALUES ('delete', 8, 'text 7')", "keyword table"),
+        ("INSERT INTO fts(fts, rowid, words) VALUES ('delete', 8, 'text 7')", "keyword table"),
+        ("INSERT INTO fts(rowid, title) VALUES (8, 'extra')", "keyword table"),
+        ("INSERT INTO fts(rowid, words) VALUES (80000, 'text 7')", "keyword table"),
+        ("UPDATE doc SET title = 'another' WHERE key = '7'", "'7': damaged"),
+        ("UPDATE doc SET blank = 1 WHERE key = '7'", "length is not 0"),
         ("UPDATE meta SET v = v - 1 WHERE k = 'gen'", "generations that cannot be"),
         ("UPDATE doc SET born = 0, dead = 1 WHERE key = '3'", "dead document rows"),
     ],
@@ -200,8 +204,15 @@ def test_a_document_without_a_text_is_no_damage_of_the_keyword_table(path, vecto
         assert index.verify().ok
 
 
+def test_a_keyword_table_of_newer_terms_is_named_as_such(path):
+    _edit(path, "UPDATE meta SET v = v + 1 WHERE k = 'terms'")
+    for mode in ("r", "rw"):
+        with pytest.raises(IndexVersionError, match="keyword table made by a newer edgeembed"):
+            Index.open(path, mode=mode)
+
+
 def test_a_newer_format_is_named_as_such(path):
-    _edit(path, "PRAGMA user_version = 2")
+    _edit(path, "PRAGMA user_version = 3")
     with pytest.raises(IndexVersionError, match="newer edgeembed"):
         Index.open(path)
 

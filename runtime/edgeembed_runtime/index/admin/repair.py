@@ -14,7 +14,7 @@ from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder
 from edgeembed_runtime.index.base.encoding import encoded_documents, titled
 from edgeembed_runtime.index.base.validation import Batch
 from edgeembed_runtime.index.catalog.catalog import Catalog, meta_int
-from edgeembed_runtime.index.catalog.documents import DocumentRow, iterate_rows
+from edgeembed_runtime.index.catalog.documents import DocumentRow, blank_docids, iterate_rows
 from edgeembed_runtime.index.segments.segment import read_infos
 from edgeembed_runtime.index.segments.snapshot import sound_tail
 
@@ -82,12 +82,16 @@ def read_damaged(
             )
         )
         rows = iterate_rows(connection, generation)
+        blank = blank_docids(connection)
         while some := list(islice(rows, _BATCH)):
-            yield _repaired(some, [part for part in parts if part is not None], encoder)
+            yield _repaired(some, [part for part in parts if part is not None], blank, encoder)
 
 
 def _repaired(
-    rows: Sequence[DocumentRow], parts: Sequence[Salvaged], encoder: IndexEncoder | None
+    rows: Sequence[DocumentRow],
+    parts: Sequence[Salvaged],
+    blank: NDArray[np.int64],
+    encoder: IndexEncoder | None,
 ) -> Repaired:
     readable = [row for row in rows if row.is_sound()]
     docids = np.array([row.docid for row in readable], np.int64)
@@ -99,6 +103,8 @@ def _repaired(
         at = np.searchsorted(part.ids, docids[here])
         vectors[here] = part.vectors[at]
         exact[here], approximate[here] = part.exact[at], part.approximate[at]
+    without = np.isin(docids, blank)  # what has no vector has none to lose
+    vectors[without], exact[without], approximate[without] = 0, True, False
     encoded = _encode(readable, ~exact, encoder, vectors)
     kept = np.flatnonzero(exact | approximate | encoded)
     return Repaired(

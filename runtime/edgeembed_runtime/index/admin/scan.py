@@ -23,7 +23,7 @@ class DocumentBatch:
     documents: Sequence[StoredDocument]
     """n of them."""
     vectors: NDArray[np.float32]
-    """(n, dim), unit length."""
+    """(n, dim), unit length; zeros where the encoder knew no word of the document."""
 
 
 def read_batches(

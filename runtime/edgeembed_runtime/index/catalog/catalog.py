@@ -5,6 +5,7 @@ Every change of an index becomes durable when `Catalog.writing` ends, and not be
 
 import contextlib
 import json
+import logging
 import sqlite3
 import threading
 from collections.abc import Generator, Sequence
@@ -31,6 +32,7 @@ from edgeembed_runtime.index.catalog.schema import (
 )
 from edgeembed_runtime.index.terms.terms import TERMS_VERSION
 
+_LOG = logging.getLogger(__name__)
 MAX_DIM = 8192
 _PRAGMAS = (
     "PRAGMA trusted_schema = OFF",
@@ -61,6 +63,7 @@ class Catalog:
         self.path = directory / CATALOG
         self._lock = threading.RLock()
         self._closed = False
+        self._has_warned = False
         if not self.path.exists() and not self.path.is_symlink():
             raise IndexNotFoundError(f"{directory} is not an edgeembed index: {CATALOG} is missing")
         require_regular(self.path)
@@ -100,6 +103,16 @@ class Catalog:
                 f"version {TERMS_VERSION}, found {terms}; upgrade edgeembed"
             )
         return format_of(self._connection) == FORMAT_VERSION and terms == TERMS_VERSION
+
+    def warn_if_outdated(self) -> None:
+        """Log, once, that the keyword table is an older edgeembed's."""
+        if not self.is_current and not self._has_warned:
+            self._has_warned = True
+            _LOG.warning(
+                "%s: its keyword table was made by an older edgeembed, and finds less; opening the "
+                "index for writing renews it",
+                self.path,
+            )
 
     def renew(self) -> None:
         """Bring an index of an older edgeembed up to date, in one commit; see renew_schema.

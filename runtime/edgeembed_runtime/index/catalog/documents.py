@@ -189,6 +189,19 @@ def keys_at(connection: sqlite3.Connection, generation: int, prefix: str = "") -
     return [key for _, key in sorted(rows)]
 
 
+def visible_docids(
+    connection: sqlite3.Connection, docids: Iterable[int], generation: int
+) -> set[int]:
+    """Those of some rows that exist at a generation."""
+    found: set[int] = set()
+    for chunk in _chunks(docids):
+        marks = ", ".join("?" * len(chunk))
+        select = f"SELECT docid FROM doc WHERE docid IN ({marks}) AND {VISIBLE}"
+        rows = connection.execute(select, (*chunk, generation, generation))
+        found.update(docid for (docid,) in rows)
+    return found
+
+
 def blank_docids(
     connection: sqlite3.Connection, generation: int | None = None
 ) -> NDArray[np.int64]:

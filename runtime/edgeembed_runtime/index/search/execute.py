@@ -1,7 +1,6 @@
 """Runs a search at one generation: scope, rank by vectors and words, fuse, re-score, read hits."""
 
 import json
-import logging
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -24,11 +23,10 @@ from edgeembed_runtime.index.search.fusion import (
 )
 from edgeembed_runtime.index.search.hits import Ranked, cosines_of, read_hits
 from edgeembed_runtime.index.search.keyword import rank_by_words, rows_matching
-from edgeembed_runtime.index.search.query import Query, SearchOptions
+from edgeembed_runtime.index.search.query import Query, SearchOptions, check_likelihood
 from edgeembed_runtime.index.search.scope import Scope, read_scope
 from edgeembed_runtime.index.segments.snapshot import Snapshot
 
-_LOG = logging.getLogger(__name__)
 # How much deeper a `distinct` search looks, each time that too many hits share a value.
 _DISTINCT_GROWTH = 4
 _NO_WORDS = KeywordRanking(pairs=[], bound=0.0)
@@ -48,10 +46,12 @@ def search_snapshot(
         SnapshotPurgedError: that generation's rows are gone; use a newer snapshot.
         IndexCorruptError: a document that was found is damaged.
         RerankError: the reranker failed.
+        InputError: a probability as min_score, and nothing that tells probabilities.
         SearchIndexError: keyword search without FTS5.
     """
     if not queries:
         return []
+    check_likelihood(options, profile)
     search = Search(snapshot, catalog, queries, options, profile)
     # No more documents can be found than there are; a huge k must not cost memory.
     max_depth = max(1, snapshot.documents)
@@ -80,12 +80,8 @@ class Search:
         self._weight = profile.weight if options.weight is None else options.weight
         if not catalog.has_fts:
             queries = [self._without_words(query) for query in queries]
-        elif not catalog.is_current and any(query.words for query in queries):
-            _LOG.warning(
-                "%s: its keyword table was made by an older edgeembed, and finds less; opening the "
-                "index for writing renews it",
-                catalog.path,
-            )
+        elif any(query.words for query in queries):
+            catalog.warn_if_outdated()
         self._queries = queries
         by_vector = any(query.vector is not None for query in queries)
         with catalog.reading(snapshot.generation) as connection:
@@ -96,7 +92,9 @@ class Search:
 
     def hits(self, k: int) -> list[list[Hit]]:
         """The k best of each query."""
-        depth = max(k, self._options.depth) if self._options.rerank is not None else k
+        depth = k
+        if self._options.rerank is not None:
+            depth = max(k, min(self._options.depth, self._snapshot.documents))
         found = [
             self._finished(query, ranked, k)
             for query, ranked in zip(self._queries, self._fused(depth), strict=True)
@@ -209,7 +207,8 @@ class Search:
         if self._options.mode == "dense":
             weight = 1.0
         fused = fuse_scores(rescored, self._among(words, candidates), k, weight=weight)
-        return Ranked(ranking=fused, cosines=dict(rescored), calibration=profile.calibration)
+        known = {docid: cosine for docid, cosine in rescored if cosine != 0}
+        return Ranked(ranking=fused, cosines=known, calibration=profile.calibration)
 
     @staticmethod
     def _among(words: KeywordRanking, candidates: Sequence[int]) -> KeywordRanking:

@@ -48,12 +48,14 @@ def fuse_scores(dense: Ranking, keyword: KeywordRanking, k: int, *, weight: floa
     by_vector = _scaled(dense, floor=dense[-1][1] if dense else 0.0, least_best=0.0)
     # A short ranking has everything that matches at all, and its last is better than nothing.
     pairs = keyword.pairs
-    floor = pairs[-1][1] if len(pairs) >= _MIN_DEPTH else 0.0
+    floor = pairs[-1][1] if len(pairs) >= _MIN_DEPTH and pairs[-1][1] < pairs[0][1] else 0.0
     by_words = _scaled(pairs, floor=floor, least_best=_FULL_EVIDENCE * keyword.bound)
     scores = {
         docid: weight * by_vector.get(docid, 0.0) + (1 - weight) * by_words.get(docid, 0.0)
         for docid in (*by_vector, *by_words)
     }
+    if weight in (0, 1):  # the last of a ranking has 0, as have those that it lacks
+        return [(docid, scores[docid]) for docid in _united(dense, pairs, first=weight)][:k]
     return _best(scores, k)
 
 
@@ -70,6 +72,10 @@ def _scaled(ranking: Ranking, *, floor: float, least_best: float) -> dict[int, f
     """Scores from 0, at the floor, to 1, for the best if it is good enough."""
     width = max(ranking[0][1] - floor, least_best) if ranking else 0.0
     return {docid: (score - floor) / width if width > 0 else 1.0 for docid, score in ranking}
+
+
+def _united(dense: Ranking, keyword: Ranking, *, first: float) -> dict[int, float]:
+    return dict([*dense, *keyword] if first else [*keyword, *dense])
 
 
 def _best(scores: dict[int, float], k: int) -> Ranking:

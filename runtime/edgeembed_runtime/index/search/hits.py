@@ -5,7 +5,6 @@ import re
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,43 +97,36 @@ def _in_context(connection: sqlite3.Connection, generation: int, hit: Hit, conte
     around = range(max(0, number - context), number + context + 1)
     docids = docids_of(connection, [f"{source}#{n}" for n in around], generation)
     documents = read_documents(connection, docids.values())
-    passages = [(n, documents[docids[key]]) for n in around if (key := f"{source}#{n}") in docids]
-    first, last = _span(hit.metadata)
+    texts = {n: documents[docids[key]] for n in around if (key := f"{source}#{n}") in docids}
+    start, end = _span(hit) or (None, None)
+    before = [texts[n] for n in range(around.start, number) if n in texts]
+    after = [texts[n] for n in range(number + 1, around.stop) if n in texts]
     return dataclasses.replace(
         hit,
-        before=_joined([p for n, p in passages if n < number], until=first),
-        after=_joined([p for n, p in passages if n > number], since=last),
+        before=_joined(before, covered=None, until=start),
+        after=_joined(after, covered=end, until=None),
     )
 
 
-def _joined(
-    passages: Sequence[StoredDocument], *, since: int | None = None, until: int | None = None
-) -> str:
-    """The texts in their order, each from where the one before ends, as far as places are known.
-
-    Args:
-        passages: neighbors in their source.
-        since: where the text in front of them ends; None: unknown, or nothing is.
-        until: where the text behind them starts.
-    """
-    text, end = "", since
+def _joined(passages: Sequence[StoredDocument], *, covered: int | None, until: int | None) -> str:
+    """Their texts, each without what comes before `covered`, was in another, or is from `until`."""
+    parts: list[str] = []
     for passage in passages:
-        part = passage.document or ""
-        first, last = _span(passage.metadata)
-        if first is not None and last is not None:
-            if until is not None:
-                part = part[: max(0, until - first)]
-            shared = 0 if end is None else end - first
-            part = part[shared:] if shared > 0 else f"\n{part}" if text else part
-            end = last
-        elif text:
-            part = f"\n{part}"
-        text += part
-    return text
+        text, span = passage.document or "", _span(passage)
+        if span is not None:
+            first, last = span
+            end = last if until is None else min(last, until)
+            start = first if covered is None else max(first, covered)
+            text = text[start - first : max(end, start) - first]
+            covered = max(end, covered or 0)
+        parts.append(text)
+    return "\n".join(part.strip("\n") for part in parts if part.strip())
 
 
-def _span(metadata: Mapping[str, Any] | None) -> tuple[int | None, int | None]:
-    start, end = (metadata or {}).get("start"), (metadata or {}).get("end")
-    if isinstance(start, int) and isinstance(end, int):
+def _span(passage: StoredDocument | Hit) -> tuple[int, int] | None:
+    """Where a passage stands in its source, in characters; None if nobody has said so."""
+    metadata = passage.metadata or {}
+    start, end = metadata.get("start"), metadata.get("end")
+    if isinstance(start, int) and isinstance(end, int) and 0 <= start <= end:
         return start, end
-    return None, None
+    return None

@@ -8,10 +8,16 @@ from typing import Literal, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from edgeembed_runtime.bundle.search_profile import SearchProfile
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder
 from edgeembed_runtime.index.base.encoding import encoded_queries
-from edgeembed_runtime.index.base.reranker import Reranker, as_reranker, profile_of
+from edgeembed_runtime.index.base.reranker import (
+    EncoderReranker,
+    Reranker,
+    as_reranker,
+    profile_of,
+)
 from edgeembed_runtime.index.base.unit_vectors import unit_row, unit_rows
 from edgeembed_runtime.index.base.validation import check_k, check_keys, check_texts
 from edgeembed_runtime.index.catalog.filters import Condition, compile_where
@@ -168,7 +174,32 @@ def check_query(
     if not query.strip():
         raise InputError("query: expected words to search for, got an empty text")
     given = None if vector is None else unit_row(vector, dim=dim, what="vector")[None]
+    if given is not None and options.mode == "keyword":
+        raise InputError("vector: expected mode 'dense' or 'hybrid' with it, got mode 'keyword'")
     return check_queries([query], options, encoder, dim=dim, vectors=given)[0]
+
+
+def check_likelihood(options: SearchOptions, profile: SearchProfile) -> None:
+    """Make sure that a probability as `min_score` can be told of the hits.
+
+    Raises:
+        InputError: only keywords are searched, or nobody has measured what the cosines mean.
+    """
+    name = options.min_score
+    if not isinstance(name, str):
+        return
+    calibration = profile.calibration
+    if options.rerank is not None:
+        calibration = None
+        if isinstance(options.rerank, EncoderReranker):
+            calibration = profile_of(options.rerank.encoder).calibration
+    elif options.mode == "keyword":
+        calibration = None
+    if calibration is None:
+        raise InputError(
+            f"min_score: {name!r} expects an encoder with a calibration, which says what its "
+            f"cosines mean; this search has none, so pass a number"
+        )
 
 
 def dense_weight(options: SearchOptions, encoder: IndexEncoder | None) -> float:

@@ -21,11 +21,18 @@ def direction_between(
 ) -> NDArray[np.float32]:
     """The mean of (n, d) unit vectors minus the mean of (m, d) others: (d,), of any length.
 
+    Rows of zeros stand for no vector, and are left out.
+
     Raises:
-        InputError: nothing is liked, or the two means cancel out.
+        InputError: nothing with a vector is liked, or the two means cancel out.
     """
     if not len(liked):
         raise InputError("positive: expected at least one key, got none")
+    liked, disliked = liked[liked.any(axis=1)], disliked[disliked.any(axis=1)]
+    if not len(liked):
+        raise InputError(
+            "positive: expected a document with a vector; the model knew no word of these"
+        )
     direction = liked.mean(axis=0, dtype=np.float64)
     if len(disliked):
         direction -= disliked.mean(axis=0, dtype=np.float64)

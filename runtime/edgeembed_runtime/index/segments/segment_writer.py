@@ -78,8 +78,8 @@ def write_segment(
     ann = None
     if build_ann and ids.size >= settings.ann_min_rows and settings.backend != EXACT:
         truth = measure_exact(rows)
-        exact_ms = truth.median_ms
-        ann = choose_ann(folder, name, rows, truth, settings)
+        exact_ms = None if truth is None else truth.median_ms
+        ann = None if truth is None else choose_ann(folder, name, rows, truth, settings)
         if ann is not None:
             path = folder / f"{name}.{ann.suffix}"
             files[ann.suffix] = _entry(path, path.stat().st_size, storage.sha256_file(path))

@@ -5,7 +5,7 @@ marks that people leave out: accents of Latin, Greek and Cyrillic letters, Arabi
 Marks that make another letter stay: vowel signs of Indic scripts, Thai tones, Japanese voicing.
 """
 
-import sys
+import re
 import unicodedata
 from collections.abc import Iterator
 
@@ -25,20 +25,23 @@ _PLAIN = {
 _ARABIC = {"\u0649": "\u064a", "\u06cc": "\u064a", "\u06a9": "\u0643", "\u0629": "\u0647"}
 
 
-def _table() -> dict[int, str]:
-    table = {code: "" for first, last in _LEFT_OUT for code in range(first, last + 1)}
-    for code in range(0x80, sys.maxunicode + 1):
+class _Table(dict[int, str | None]):
+    """What becomes of each character: looked up once, when it first occurs."""
+
+    def __missing__(self, code: int) -> str | None:
         letter = chr(code)
-        category = unicodedata.category(letter)
-        if category == "Cf":  # soft hyphens, joiners, directions
-            table[code] = ""
-        elif category == "Nd":
-            table[code] = str(unicodedata.decimal(letter))
-    table.update({ord(letter): plain for letter, plain in (_PLAIN | _ARABIC).items()})
-    return table
+        folded: str | None = letter
+        if unicodedata.category(letter) == "Cf":  # soft hyphens, joiners, directions
+            folded = None
+        elif letter.isdecimal():
+            folded = str(unicodedata.decimal(letter))
+        elif any(first <= code <= last for first, last in _LEFT_OUT):
+            folded = None
+        self[code] = folded
+        return folded
 
 
-_TABLE = _table()
+_TABLE = _Table({ord(letter): plain for letter, plain in (_PLAIN | _ARABIC).items()})
 
 
 def fold(text: str) -> str:
@@ -49,11 +52,6 @@ def fold(text: str) -> str:
     for _ in range(2):
         text = unicodedata.normalize("NFKD", text).casefold().translate(_TABLE)
     return unicodedata.normalize("NFC", text)
-
-
-def composed(text: str) -> str:
-    """The text with its case, as one character per letter and width: what terms are found in."""
-    return text if text.isascii() else unicodedata.normalize("NFKC", text)
 
 
 def _ranges(*bounds: tuple[int, int]) -> Iterator[str]:
@@ -74,3 +72,35 @@ UNSPACED = "".join(
 """The inside of a character class of a regular expression."""
 EMOJI = "".join(_ranges((0x2600, 0x27BF), (0x2B05, 0x2B55), (0x1F000, 0x1FAFF)))
 """See UNSPACED; letters and digits are none of them."""
+MARKS = "".join(
+    _ranges(
+        # Combining marks, Cyrillic, Hebrew, Arabic, Syriac, Thaana, N'Ko, Arabic, and invisible.
+        (0x0300, 0x036F), (0x0483, 0x0489), (0x0591, 0x05BD), (0x05BF, 0x05BF), (0x05C1, 0x05C2),
+        (0x05C4, 0x05C5), (0x05C7, 0x05C7), (0x0610, 0x061A), (0x0640, 0x0640), (0x064B, 0x065F),
+        (0x0670, 0x0670), (0x06D6, 0x06DC), (0x06DF, 0x06E8), (0x06EA, 0x06ED), (0x0711, 0x0711),
+        (0x0730, 0x074A), (0x07A6, 0x07B0), (0x07EB, 0x07F3), (0x08CA, 0x08FF), (0x00AD, 0x00AD),
+        (0x200B, 0x200D),
+        # Scripts of India and Sri Lanka, without their full stops and signs.
+        (0x0900, 0x0963), (0x0966, 0x096F), (0x0971, 0x09F3), (0x09FE, 0x0A75), (0x0A81, 0x0AEF),
+        (0x0AF9, 0x0C76), (0x0C80, 0x0C83), (0x0C85, 0x0DF3),
+        # Tagalog, Mongolian, Limbu to Vedic, Saurashtra to Javanese, Meetei Mayek.
+        (0x1712, 0x1734), (0x1885, 0x1886), (0x18A9, 0x18A9), (0x1920, 0x193B), (0x1A17, 0x1A1B),
+        (0x1AB0, 0x1AFF), (0x1B00, 0x1B04), (0x1B34, 0x1B44), (0x1B80, 0x1B82), (0x1BA1, 0x1BAD),
+        (0x1BE6, 0x1BF3), (0x1C24, 0x1C37), (0x1CD0, 0x1CD2), (0x1CD4, 0x1CFA), (0x1DC0, 0x1DFF),
+        (0x20D0, 0x20F0), (0xA823, 0xA827), (0xA880, 0xA881), (0xA8B4, 0xA8C5), (0xA8E0, 0xA8F1),
+        (0xA926, 0xA92D), (0xA947, 0xA953), (0xA980, 0xA983), (0xA9B3, 0xA9C0), (0xABE3, 0xABED),
+        # Adlam, and the northern and southern scripts of the second plane.
+        (0x1E944, 0x1E94A), (0x11000, 0x11046), (0x11080, 0x110BA), (0x11100, 0x11134),
+    )
+)  # fmt: skip
+"""See UNSPACED; parts of words, but no letters to Python."""
+# Normalizing sorts the marks of a letter, which takes a minute for a megabyte of them. No letter
+# has more than 30 (Unicode Standard Annex 15, Stream-Safe Text Format).
+_MANY_MARKS = re.compile(rf"([^\w\0-\x7f{EMOJI}]{{30}})[^\w\0-\x7f{EMOJI}]++")
+
+
+def composed(text: str) -> str:
+    """The text with its case, as one character per letter and width: what terms are found in."""
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFKC", _MANY_MARKS.sub(r"\1", text))

@@ -13,8 +13,10 @@ from edgeembed_runtime.index.terms.terms import Term, terms
 
 _MAX_CHARACTERS = 10_000
 _MAX_TERMS = 64
-_PHRASE = re.compile(r'(?<!\S)["\u201c\u201e]([^"\u201c\u201d\u201e]+)["\u201d\u201c](?!\w)')
-_EXCLUDED = re.compile(r"(?<!\S)-([^\W\d_]{3,})(?!\S)")
+_OPERATOR = re.compile(
+    r'(?<!\S)["\u201c\u201e](?P<phrase>[^"\u201c\u201d\u201e]+)["\u201d\u201c](?!\w)'
+    r"|(?<!\S)-(?P<excluded>[^\W\d_]{3,})(?!\S)"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +29,8 @@ class KeywordQuery:
     """Expressions of single terms; a document has to match one of them, and more is better."""
     names: tuple[str, ...]
     """The same for names as a whole."""
-    neighbors: tuple[str, ...]
-    """Expressions of words that follow each other in the query."""
+    neighbors: tuple[tuple[str, str], ...]
+    """Words that follow each other in the query."""
     required: str
     """Matches the documents that have every quoted phrase."""
     forbidden: str
@@ -37,15 +39,17 @@ class KeywordQuery:
 
 def read_query(query: str) -> KeywordQuery:
     """Read a query; of a very long one, only the first 10,000 characters and 64 terms count."""
-    query = query[:_MAX_CHARACTERS]
-    phrases = [found for found in _PHRASE.findall(query) if terms(found)]
-    excluded = [found for found in _EXCLUDED.findall(query) if terms(found)]
-    text = _PHRASE.sub(r" \1 ", _EXCLUDED.sub(" ", query)) if phrases or excluded else query
-    if not terms(text):  # nothing to look for is left: the minus signs were no operators
-        text, excluded = query, []
+    query, rest = query[:_MAX_CHARACTERS], query[_MAX_CHARACTERS:]
+    operators = [each for each in _OPERATOR.finditer(query) if terms(each[each.lastindex or 0])]
+    phrases = [each["phrase"] for each in operators if each["phrase"]]
+    excluded = [each["excluded"] for each in operators if each["excluded"]]
+    text = _OPERATOR.sub(lambda each: f" {each['phrase'] or ''} ", query)
     found = terms(text)[:_MAX_TERMS]
+    if not found:  # nothing to look for is left: the minus signs were no operators
+        found, excluded = terms(query)[:_MAX_TERMS], []
+    is_plain = not (phrases or excluded)
     return KeywordQuery(
-        text=" ".join(text.split()) if phrases or excluded else text,
+        text=query + rest if is_plain else " ".join(text.split()) + rest,
         words=_distinct(word for term in found for word in _expressions(term)),
         names=_distinct(quoted(name) for term in found for name in term.names),
         neighbors=_neighbors(found),
@@ -66,17 +70,17 @@ def _expressions(term: Term) -> Iterable[str]:
     return (quoted(pair) for pair in term.parts) if term.parts else (f"{quoted(term.whole)} *",)
 
 
-def _neighbors(found: list[Term]) -> tuple[str, ...]:
+def _neighbors(found: list[Term]) -> tuple[tuple[str, str], ...]:
     words = [term.words for term in found if not term.unspaced]
     flat = [word for each in words for word in each]
-    return _distinct(quoted(first, second) for first, second in pairwise(flat))
+    return tuple(dict.fromkeys(pairwise(flat)))
 
 
 def _phrase(text: str) -> str:
     """Matches a text word by word; of names, that one itself if it is alone in the text."""
     found = terms(text)
     if len(found) == 1 and found[0].names:
-        return f"names : {quoted(found[0].names[0])}"
+        return quoted(found[0].names[0])
     words = [word for term in found for word in (term.parts or term.words)]
     if len(words) == 1 and found[0].unspaced:
         return f"{quoted(*words)} *"

@@ -10,29 +10,37 @@ the last character of a run stands alone too, so that any character is the begin
 """
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from edgeembed_runtime.index.terms.fold import EMOJI, UNSPACED, composed, fold
+from edgeembed_runtime.index.terms.fold import EMOJI, MARKS, UNSPACED, composed, fold
 
 TERMS_VERSION = 1
 """Raise it when the terms of a text change; an index knows which its keyword table has."""
-# Characters of the longest term; the rest of a longer run is left out of it.
+# Characters of the longest term, and of the longest run that terms are found in; the rest of a
+# longer one is left out.
 _MAX_TERM = 128
+_MAX_RUN = 4096
+# Parts of the longest name; the rest of a longer one is another.
+_MAX_PARTS = 64
 # Words occur again and again: the terms of this many are remembered, unless they are longer.
 _REMEMBERED = 1 << 16
 _MAX_REMEMBERED = 32
-# Marks that are parts of words; no letters to Python.
-_MARKS = "\u0300-\u036f\u0591-\u05c7\u0640\u064b-\u065f\u0670\u0900-\u0dff\u00ad\u200b-\u200d"
-_LETTERS = rf"(?:[^\W_{UNSPACED}]+[{_MARKS}]*)+"
+# Nothing here is tried twice (possessive quantifiers), so that any text takes linear time.
+_LETTERS = rf"(?:[^\W_{UNSPACED}]++[{MARKS}]*+)++"
 _CONNECTOR = r"(?:[-_./@:&'\u2019\u2010\u2011]|(?<=\d),(?=\d))"
+_END = r"(?:\+\+|\#(?!\w))?"
 _RUN = re.compile(
-    rf"_*{_LETTERS}(?:{_CONNECTOR}{{1,2}}{_LETTERS})*(?:\+\+|\#)?|[{UNSPACED}]+|[{EMOJI}]"
+    rf"(?<!_)_*+{_LETTERS}(?:{_CONNECTOR}{{1,2}}+{_LETTERS}){{0,{_MAX_PARTS - 1}}}+{_END}"
+    rf"|[{UNSPACED}]{{1,{_MAX_RUN}}}+|[{EMOJI}]"
 )
 _IS_UNSPACED = re.compile(f"[{UNSPACED}]")
 # The same where nothing but ASCII can occur, at a third of the time.
+_ASCII_CONNECTOR = r"(?:[-_./@:&']|(?<=\d),(?=\d))"
 _ASCII_RUN = re.compile(
-    r"_*[A-Za-z0-9]+(?:(?:[-_./@:&']|(?<=\d),(?=\d)){1,2}[A-Za-z0-9]+)*(?:\+\+|\#)?"
+    r"(?<!_)_*+[A-Za-z0-9]++"
+    rf"(?:{_ASCII_CONNECTOR}{{1,2}}+[A-Za-z0-9]++){{0,{_MAX_PARTS - 1}}}+{_END}"
 )
 _PARTS = re.compile(_LETTERS)
 # Where the case changes: camelCase, HTTPServer.
@@ -65,11 +73,7 @@ class Term(NamedTuple):
 
 def terms(text: str) -> list[Term]:
     """The folded terms of a text, in order."""
-    pattern = _ASCII_RUN if text.isascii() else _RUN
-    found: list[Term] = []
-    for run in pattern.findall(composed(text)):
-        found += _remembered(run) if len(run) <= _MAX_REMEMBERED else _terms_of(run)
-    return found
+    return list(_each_term(text))
 
 
 def table_row(text: str) -> tuple[str, str]:
@@ -78,11 +82,19 @@ def table_row(text: str) -> tuple[str, str]:
     Both are terms joined by spaces. Names are apart, so that they do not come between words that
     follow each other.
     """
-    found = terms(text)
-    return (
-        " ".join(word for term in found for word in term.words),
-        " ".join(name for term in found for name in term.names),
-    )
+    words: list[str] = []
+    names: list[str] = []
+    for term in _each_term(text):
+        words.append(" ".join(term.words))
+        names += term.names
+    return " ".join(words), " ".join(names)
+
+
+def _each_term(text: str) -> Iterator[Term]:
+    pattern = _ASCII_RUN if text.isascii() else _RUN
+    for match in pattern.finditer(composed(text)):
+        run = match[0]
+        yield from _remembered(run) if len(run) <= _MAX_REMEMBERED else _terms_of(run[:_MAX_RUN])
 
 
 def _terms_of(run: str) -> tuple[Term, ...]:

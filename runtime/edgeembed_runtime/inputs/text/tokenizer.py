@@ -10,6 +10,7 @@ from string import ascii_letters, digits
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
+from tokenizers.models import Unigram
 
 from edgeembed_runtime.errors import BundleCorruptError, InputError
 from edgeembed_runtime.inputs.text.tokenizer_threads import TOKENIZER_THREADS
@@ -28,6 +29,9 @@ _MARGIN_TOKENS = 64
 MAX_CHARACTERS = 1_000_000
 # Short enough for any tokenizer to split it.
 _ASCII_WORD = re.compile(r"(?<!\w)[A-Za-z0-9]{1,30}(?!\w)")
+# What tokens have in place of a space; one that is nothing else is no word.
+_SPACE_MARKS = "\u2581\u0120"
+_NO_CHARACTER = "\U0010ffff"
 # Where a text may be split: whitespace to every tokenizer. str.isspace() accepts more characters,
 # some of which BERT's tokenizer removes, joining the words around them.
 _SPACES = frozenset(" \t\r\n")
@@ -169,7 +173,11 @@ class TextTokenizer:
         part = next(_prefixes(text.strip(), _MIN_CHARACTERS))
         if self._knows_ascii and _ASCII_WORD.search(part):
             return True
-        return any(number != self.unknown_id for number in self._encode(part).ids)
+        encoding, unknown = self._encode(part), self.unknown_id
+        return any(
+            number != unknown and token.strip(_SPACE_MARKS)
+            for number, token in zip(encoding.ids, encoding.tokens, strict=True)
+        )
 
     @cached_property
     def _knows_ascii(self) -> bool:
@@ -207,8 +215,16 @@ class TextTokenizer:
     @property
     def unknown_id(self) -> int | None:
         """The id of the unknown token, or None if there is none."""
-        token = getattr(self.tokenizer.model, "unk_token", None)
-        return None if token is None else self.tokenizer.token_to_id(token)
+        model = self.tokenizer.model
+        if not isinstance(model, Unigram):
+            token = getattr(model, "unk_token", None)
+            return None if token is None else self.tokenizer.token_to_id(token)
+        # It does not say, but its only token for a character that is in no vocabulary is that one.
+        try:
+            tokens = model.tokenize(_NO_CHARACTER)
+        except Exception:  # it has no unknown token
+            return None
+        return tokens[0].id if len(tokens) == 1 else None
 
     def vocabulary(self) -> dict[str, int]:
         """Return the ids of all tokens except the special and unknown ones, ordered by id."""

@@ -23,6 +23,12 @@ def settings(backend):
     return IndexSettings(ann_min_rows=500, backend=backend)
 
 
+def _truth(block):
+    truth = measure_exact(block)
+    assert truth is not None
+    return truth
+
+
 @pytest.fixture(scope="module")
 def clustered():
     rng = np.random.default_rng(0)
@@ -181,7 +187,7 @@ def test_the_least_effort_ends_the_search_for_less(vectors, least):
             return np.argsort(-(rows @ vector))[: count if effort >= least else 0]
 
     found = measure_ann(
-        block, cast(Any, Nearest()), measure_exact(block), floor=0.9, first_effort=8, max_ms=1e9
+        block, cast(Any, Nearest()), _truth(block), floor=0.9, first_effort=8, max_ms=1e9
     )
     assert found.effort == least
 
@@ -198,7 +204,7 @@ def test_what_finds_its_own_rows_only_has_no_recall(vectors):
     found = measure_ann(
         block,
         cast(Any, KnowsItsRows()),
-        measure_exact(block),
+        _truth(block),
         floor=0.9,
         first_effort=8,
         max_ms=1e9,
@@ -251,7 +257,5 @@ def test_an_effort_that_is_clearly_enough_or_not_is_not_tried_on_all_queries(vec
             asked[effort] += 1
             return np.argsort(-(rows @ vector))[: count if effort >= 40 else 5]
 
-    measure_ann(
-        block, cast(Any, Nearest()), measure_exact(block), floor=0.9, first_effort=8, max_ms=1e9
-    )
+    measure_ann(block, cast(Any, Nearest()), _truth(block), floor=0.9, first_effort=8, max_ms=1e9)
     assert max(asked.values()) == 100

@@ -134,7 +134,7 @@ def test_a_database_of_somebody_else_is_left_alone(tmp_path):
 def test_a_damaged_or_newer_index_is_not_created_again(tmp_path):
     Index.create(tmp_path / "i", dim=4).close()
     connection = sqlite3.connect(tmp_path / "i" / "edgeembed.sqlite3", isolation_level=None)
-    connection.execute("PRAGMA user_version = 2")
+    connection.execute("PRAGMA user_version = 3")
     connection.close()
     with pytest.raises(IndexVersionError):
         Index.open(tmp_path / "i", mode="a", dim=4)

@@ -100,7 +100,7 @@ def test_keyword_search_ranks_by_bm25(tmp_path, vectors):
 
 @pytest.mark.parametrize(
     "text",
-    ['" OR *', "NEAR(" * 1000, "", "   ", "AND OR NOT", 'a"b"c', "fox*", "text:fox", "-fox", "^fox",
+    ['" OR *', "NEAR(" * 1000, "AND OR NOT", 'a"b"c', "fox*", "text:fox", "-fox", "^fox",
      "'; DROP TABLE doc; --", "\0", "_", "x " * 10_000, "{a b}: c", "日本語", "fox\0fox"],
 )  # fmt: skip
 def test_no_text_is_keyword_syntax(tmp_path, vectors, text):
@@ -110,19 +110,30 @@ def test_no_text_is_keyword_syntax(tmp_path, vectors, text):
         assert len(index) == 1
 
 
-def test_hybrid_is_reciprocal_rank_fusion(tmp_path, encoder):
+@pytest.mark.parametrize("text", ["", "   ", "\n\t", "\u2003"])
+@pytest.mark.parametrize("mode", [None, "dense", "keyword", "hybrid"])
+def test_a_query_without_any_text_is_refused(tmp_path, encoder, text, mode):
+    with Index.create(tmp_path / "i", encoder=encoder) as index:
+        index.upsert(["a"], documents=["a text"])
+        with pytest.raises(InputError, match="query: expected words to search for"):
+            index.search(text, mode=mode)
+        with pytest.raises(InputError, match=r"queries\[1\]: expected words to search for"):
+            index.search_many(["a", text], mode=mode)
+
+
+def test_hybrid_can_be_reciprocal_rank_fusion(tmp_path, encoder):
     with Index.create(tmp_path / "i", encoder=encoder) as index:
         texts = [f"thing {i}" for i in range(20)] + ["needle in a haystack"]
         index.upsert([str(i) for i in range(21)], documents=texts)
-        dense = [h.key for h in index.search("needle", 21)]
+        dense = [h.key for h in index.search("needle", 21, mode="dense")]
         words = [h.key for h in index.search("needle", 21, mode="keyword")]
         assert words == ["20"]
         expected = {key: 1 / (60 + rank) for rank, key in enumerate(dense, 1)}
         expected["20"] += 1 / 61
-        hits = index.search("needle", 21, mode="hybrid")
+        hits = index.search("needle", 21, fusion="rrf")
         assert {hit.key: pytest.approx(hit.score) for hit in hits} == expected
         assert [h.score for h in hits] == sorted((h.score for h in hits), reverse=True)
-        assert index.search_many(["needle"], 21, mode="hybrid")[0] == hits
+        assert index.search_many(["needle"], 21, fusion="rrf")[0] == hits
 
 
 def test_without_fts5_only_keyword_search_is_missing(tmp_path, vectors, monkeypatch):

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
+from tokenizers.models import Unigram
+from tokenizers.pre_tokenizers import Metaspace
 
 from edgeembed_runtime.errors import BundleCorruptError, InputError
 from edgeembed_runtime.inputs.text import tokenizer as module
@@ -244,3 +246,27 @@ def test_a_mutilated_tokenizer_file_raises_damage_or_works(data):
         assert len(made.encode("the cat sat").ids) <= 32
     except InputError:
         return
+
+
+def _unigram(*, byte_fallback=False):
+    pieces = [("<unk>", 0.0), ("\u2581", -2.0), ("\u2581cat", -3.0), ("c", -4.0), ("a", -4.0)]
+    pieces += [(f"<0x{number:02X}>", -9.0) for number in range(256)] if byte_fallback else []
+    made = Tokenizer(Unigram(pieces, unk_id=0, byte_fallback=byte_fallback))
+    made.pre_tokenizer = Metaspace()
+    return TextTokenizer.from_bytes(made.to_str().encode(), 16, "tokenizer.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "known"), [("cat", True), ("東京", False), ("東京 cat", True), ("東京 京都", False)]
+)
+def test_a_unigram_model_knows_what_is_more_than_spaces_and_the_unknown_token(text, known):
+    tokenizer = _unigram()
+    assert tokenizer.unknown_id == 0
+    assert "<unk>" not in tokenizer.vocabulary()
+    assert tokenizer.knows(text) is known
+
+
+def test_a_model_that_falls_back_to_bytes_knows_every_text():
+    tokenizer = _unigram(byte_fallback=True)
+    assert tokenizer.unknown_id is None
+    assert tokenizer.knows("東京")
