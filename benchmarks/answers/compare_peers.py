@@ -28,6 +28,7 @@ from benchmarks.answers.systems.edgeembed_index import MODES, EdgeEmbed, Setup, 
 from benchmarks.answers.systems.peers import PEERS, open_peer, peer_versions
 from benchmarks.answers.systems.system import System
 from benchmarks.common.results_file import RESULTS, write_results
+from edgeembed.ingest.second_stage import FIRST_STAGE
 
 # By name: the folder that it needs, and how it is made.
 DATA_SETS: dict[str, tuple[str, Callable[[Path], DataSet]]] = {
@@ -68,6 +69,8 @@ def setups(options: argparse.Namespace) -> Iterator[Setup]:
 
 
 def systems(options: argparse.Namespace) -> Iterator[System]:
+    fast = Setup(name="edgeembed --fast", bundle=FIRST_STAGE, second_stage="default")
+    yield EdgeEmbed(SharedIndex(fast, options.work), None)
     for setup in setups(options):
         shared = SharedIndex(setup, options.work)
         for mode in (None, *options.modes):

@@ -63,7 +63,7 @@ def fingerprints_of(reader: PassageReader) -> Fingerprints:
     encoder: Encoder = reader.encoder
     chunks = reader.chunks
     model = [encoder.space, encoder.variant]
-    cut = [chunks.max_tokens, chunks.overlap_tokens, encoder.max_tokens, reader.text_field]
+    cut = [chunks.tokens(encoder), chunks.overlap(encoder), encoder.max_tokens, reader.text_field]
     return Fingerprints(
         passages=_fingerprint([_CUT_VERSION, *cut, *model]), model=_fingerprint(model)
     )

@@ -15,7 +15,6 @@ from edgeembed_runtime.storage import storage_errors
 
 KEY_FIELDS = ("key", "id", "_id")
 _TITLE_FIELD = "title"
-_SENTENCE_TOKENS = 32
 _MAX_NUMBER = 10**9  # keys leave room for it
 
 
@@ -25,8 +24,8 @@ class Passage:
 
     `key` is "source#number", with numbers from 0 in each document. The metadata has the document's
     name as `source`, the first `line`, the characters from `start` to `end`, and, if there are any,
-    the `headings` above them. `title` is what the text is about beyond its words: folders, file
-    name and headings, or a record's own title.
+    the `headings` above them. `title` is what the text is about beyond its words: the
+    file's name and headings, or a record's own title.
     """
 
     key: str
@@ -41,20 +40,25 @@ class ChunkSettings:
     """How documents are chunked.
 
     Attributes:
-        max_tokens: tokens per passage, limited to what the model takes. The default is the best
-            that was measured; see docs/notes/search.md.
+        max_tokens: tokens per passage, limited to what the model takes. None: what was measured
+            to be best for the encoder, as its search profile says.
         overlap_tokens: up to how many tokens of whole sentences a passage repeats from the one
-            before. None: about one sentence, 32 tokens or a quarter of a passage if that is less.
+            before. None: what the profile says, or a quarter of a passage if that is less.
     """
 
-    max_tokens: int = 128
+    max_tokens: int | None = None
     overlap_tokens: int | None = None
 
+    def tokens(self, encoder: Encoder) -> int:
+        """The length of the passages of `encoder`."""
+        return self.max_tokens or min(encoder.search_profile.passage_tokens, encoder.max_tokens)
+
     def overlap(self, encoder: Encoder) -> int:
-        """The overlap for the passages of `encoder`."""
+        """The overlap of the passages of `encoder`."""
         if self.overlap_tokens is not None:
             return self.overlap_tokens
-        return min(_SENTENCE_TOKENS, self.max_tokens // 4, encoder.max_tokens // 4)
+        most = min(self.tokens(encoder), encoder.max_tokens) // 4
+        return min(encoder.search_profile.overlap_tokens, most)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,12 +88,12 @@ class PassageReader:
             yield from self.split(file.name, text, {}, file_title(file.name))
 
     def split(
-        self, name: str, text: str, metadata: dict[str, Any], title: tuple[str, ...] = ()
+        self, name: str, text: str, metadata: dict[str, Any], title: str = ""
     ) -> Iterator[Passage]:
         """Yield the passages of one document, whose own title is `title`."""
         chunks = self.encoder.chunk(
             text,
-            max_tokens=self.chunks.max_tokens,
+            max_tokens=self.chunks.tokens(self.encoder),
             overlap_tokens=self.chunks.overlap(self.encoder),
         )
         line, position = 1, 0
@@ -130,8 +134,8 @@ class PassageReader:
                 rest = {k: v for k, v in record.items() if k not in (*KEY_FIELDS, self.text_field)}
                 _check(f"{key}#{_MAX_NUMBER}", rest, f"{file.path}, line {number}")
                 title = record.get(_TITLE_FIELD)
-                parts = (title,) if isinstance(title, str) else ()
-                yield from self.split(str(key), text, rest, parts)
+                known = title if isinstance(title, str) else ""
+                yield from self.split(str(key), text, rest, known)
 
 
 def _check(key: str, metadata: dict[str, Any], place: str) -> None:

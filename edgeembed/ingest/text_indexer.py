@@ -42,6 +42,8 @@ class IndexingReport:
     passages_removed: int
     skipped: tuple[str, ...]
     """Names of files that are not text."""
+    unknown: int
+    """Passages of the whole index without a word that the model knows: found by keywords only."""
     failed: tuple[str, ...]
     """Messages on files that could not be read; their indexed passages stay."""
     seconds: float
@@ -117,7 +119,7 @@ class _Run:
         self._batch = batch
         self._everything = everything
         self._settings: Fingerprints = fingerprints_of(reader)
-        self._commit = PendingCommit(index, reader.encoder)
+        self._commit = PendingCommit(index)
         self._counts = _Counts()
         self._files = len(found.files)
         self._gone = gone_files(known, found)
@@ -173,6 +175,7 @@ class _Run:
             embedded=counts.embedded,
             passages_removed=counts.removed,
             skipped=skipped,
+            unknown=self._index.stats().blank,
             failed=tuple(counts.failed),
             seconds=seconds,
         )

@@ -1,13 +1,16 @@
 """The next commit to the index: passages, removals and file states, written atomically."""
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edgeembed import Encoder, Index
+from edgeembed import Index
 from edgeembed.ingest.file_state import FileState, as_notes
 from edgeembed.ingest.passages import Passage
+from edgeembed_runtime.errors import UnknownTextWarning
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,10 +24,9 @@ class Planned:
 class PendingCommit:
     """Collects changes to an index; write() applies them in one commit."""
 
-    def __init__(self, index: Index, encoder: Encoder) -> None:
-        """Start empty."""
+    def __init__(self, index: Index) -> None:
+        """Start empty; the index was opened with the encoder of its passages."""
         self._index = index
-        self._encoder = encoder
         self._planned: dict[str, Planned] = {}
         self._removed: dict[str, None] = {}
         self._files: dict[str, FileState | None] = {}
@@ -60,33 +62,39 @@ class PendingCommit:
         """
         changed = self._changed()
         passages = [each.passage for each in changed]
-        fresh = [i for i, each in enumerate(changed) if each.twin is None]
-        reused = [i for i, each in enumerate(changed) if each.twin is not None]
-        vectors = np.empty((len(changed), self._index.dim), np.float32)
-        if fresh:
-            vectors[fresh] = self._encoder.encode_document([passages[i].text for i in fresh])
-        if reused:
-            vectors[reused] = self._index.vectors([changed[i].twin or "" for i in reused])
-        self._index.upsert(
-            [passage.key for passage in passages],
-            documents=[passage.text for passage in passages],
-            vectors=vectors,
-            metadatas=[passage.metadata for passage in passages],
-            delete=list(self._removed),
-            notes=as_notes(self._files),
-        )
-        written = Written(embedded=len(fresh), removed=len(self._removed), files=self._files)
+        with warnings.catch_warnings():
+            # The run's report counts them.
+            warnings.simplefilter("ignore", UnknownTextWarning)
+            self._index.upsert(
+                [passage.key for passage in passages],
+                documents=[passage.text for passage in passages],
+                vectors=self._vectors(changed),
+                metadatas=[passage.metadata for passage in passages],
+                titles=[passage.title for passage in passages],
+                delete=list(self._removed),
+                notes=as_notes(self._files),
+            )
+        fresh = sum(each.twin is None for each in changed)
+        written = Written(embedded=fresh, removed=len(self._removed), files=self._files)
         self._planned, self._removed, self._files = {}, {}, {}
         return written
 
+    def _vectors(self, changed: list[Planned]) -> list[NDArray[np.float32] | None]:
+        """Vectors that are reused; None where the index is to encode, or has none."""
+        twins = [each.twin for each in changed if each.twin is not None]
+        stored = dict(zip(twins, self._index.vectors(twins), strict=True)) if twins else {}
+        found = [None if each.twin is None else stored[each.twin] for each in changed]
+        return [row if row is not None and row.any() else None for row in found]
+
     def _changed(self) -> list[Planned]:
-        """The passages that differ from the index; a twin is kept only if it has the same text."""
+        """The passages that differ from the index; a twin stays only if its vector would too."""
         twins = [each.twin for each in self._planned.values() if each.twin is not None]
         stored = {found.key: found for found in self._index.get(twins) if found is not None}
         changed: list[Planned] = []
         for each in self._planned.values():
             found = stored.get(each.twin or "")
-            if found is None or found.document != each.passage.text:
+            encoded = (each.passage.title, each.passage.text)
+            if found is None or (found.title or "", found.document) != encoded:
                 changed.append(Planned(passage=each.passage, twin=None))
             elif found.key != each.passage.key or found.metadata != each.passage.metadata:
                 changed.append(each)

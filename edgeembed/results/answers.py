@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from edgeembed.results.confidence import Word, confidence_word
 from edgeembed.results.duplicates import Folded
 from edgeembed.results.highlight import Highlight, highlight
 from edgeembed.results.location import Location, location_of
@@ -48,6 +49,13 @@ class Answer:
         """The text of the best sentence, if one stands out."""
         span = self.highlight.sentence
         return None if span is None else self.text[span[0] : span[1]]
+
+    @property
+    def confidence(self) -> Word | None:
+        """How sure the result is; None where nothing is known."""
+        if self.hit.probability is None:
+            return None
+        return confidence_word(self.hit.probability, has_every_word=self.highlight.complete)
 
     def segments(self, limit: int | None = None) -> Iterator[Segment]:
         """The passage in pieces of one look each.
@@ -118,6 +126,11 @@ def answers_of(
         )
         for rank, (each, found) in enumerate(zip(folded, highlights, strict=True), 1)
     ]
+
+
+def nothing_fits(answers: Sequence[Answer]) -> bool:
+    """Whether there are results, and every one of them is known not to fit."""
+    return bool(answers) and all(answer.confidence == "unlikely" for answer in answers)
 
 
 def _stands_out(text: str, sentence: Span) -> bool:

@@ -1,35 +1,30 @@
 """How sure a result is: a word and a bar for the probability that it is relevant."""
 
-from collections.abc import Sequence
 from typing import Literal
 
-from edgeembed_runtime.index.base.types import Hit
+from edgeembed_runtime.index.search.query import LIKELIHOODS
 
 Word = Literal["likely", "possible", "unlikely"]
-
-# The least probability of each word. Below `possible` a result is not called one that fits.
-LIKELY = 0.5
-POSSIBLE = 0.2
+# Below `possible` a result is not called one that fits.
+LIKELY = LIKELIHOODS["likely"]
+POSSIBLE = LIKELIHOODS["possible"]
 BLOCKS = 5
 
 NOTHING_FITS = "Nothing that fits: no passage is likely to be what you mean."
 NEAREST = "What comes nearest:"
 
 
-def confidence_word(probability: float) -> Word:
-    """The word for a probability from 0 to 1."""
+def confidence_word(probability: float, *, has_every_word: bool = False) -> Word:
+    """The word for a probability from 0 to 1.
+
+    With every word of the query a result is possible at least: a name or a code means nothing to a
+    model, and is found by its letters.
+    """
     if probability >= LIKELY:
         return "likely"
-    return "possible" if probability >= POSSIBLE else "unlikely"
+    return "possible" if probability >= POSSIBLE or has_every_word else "unlikely"
 
 
 def filled_blocks(probability: float) -> int:
     """How many of BLOCKS are filled: 0 only for less than a tenth, all only from nine tenths on."""
     return min(BLOCKS, max(0, int(probability * BLOCKS + 0.5)))
-
-
-def nothing_fits(hits: Sequence[Hit]) -> bool:
-    """Whether there are hits, and every one of them is known to be unlikely."""
-    return bool(hits) and all(
-        hit.probability is not None and hit.probability < POSSIBLE for hit in hits
-    )

@@ -32,6 +32,8 @@ class Highlight:
 
     sentence: Span | None
     words: tuple[Span, ...]
+    complete: bool = False
+    """Whether the text has every word of the query."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +60,10 @@ def highlight(
     sentences = [_split(words, n, text, found[n]) for n, text in enumerate(texts)]
     near = _cosines(query, texts, sentences, encoder)
     return [
-        Highlight(sentence=_best(own, near), words=tuple(spans))
-        for own, spans in zip(sentences, found, strict=True)
+        Highlight(
+            sentence=_best(own, near), words=tuple(spans), complete=words.all_in(text[:_MAX_TEXT])
+        )
+        for own, spans, text in zip(sentences, found, texts, strict=True)
     ]
 
 

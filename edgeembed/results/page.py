@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from edgeembed.results.answers import Answer, Segment
-from edgeembed.results.confidence import BLOCKS, confidence_word, filled_blocks, nothing_fits
+from edgeembed.results.answers import Answer, Segment, nothing_fits
+from edgeembed.results.confidence import BLOCKS, filled_blocks
 from edgeembed.results.location import Location
 from edgeembed.results.printable import one_line, printable, unwrapped
 from edgeembed_runtime.errors import MissingExtraError
@@ -40,7 +40,7 @@ def write_page(path: Path, query: str, answers: Sequence[Answer], remark: str) -
         query=one_line(query),
         remark=remark,
         answers=list(map(_shown, answers)),
-        nothing_fits=nothing_fits([answer.hit for answer in answers]),
+        nothing_fits=nothing_fits(answers),
         blocks=BLOCKS,
     )
     with staged_file(path) as file:
@@ -52,7 +52,7 @@ def _shown(answer: Answer) -> dict[str, object]:
     return {
         "rank": answer.rank,
         "score": f"{hit.score:.3f}",
-        "word": None if probability is None else confidence_word(probability),
+        "word": answer.confidence,
         "filled": 0 if probability is None else filled_blocks(probability),
         "percent": "" if probability is None else f"{100 * probability:.0f} %",
         "place": _linked(answer.location),

@@ -36,7 +36,8 @@ class QueryWords:
         query = _EXCLUDED.sub(" ", query)
         words = {without_marks(query[a:b]) for a, b in _spaced_words(query)} - {""}
         words = words - _STOP_WORDS or words
-        self._forms = {form for word in words for form in _forms(word)}
+        self._words = [frozenset(_forms(word)) for word in sorted(words)]
+        self._forms = frozenset().union(*self._words)
         runs = _UNSPACED_RUN.findall(query)
         self._pairs = {run[i : i + 2] for run in runs for i in range(max(1, len(run) - 1))}
 
@@ -46,6 +47,12 @@ class QueryWords:
         if self._pairs:
             spans += self._find_pairs(text)
         return sorted(spans)
+
+    def all_in(self, text: str) -> bool:
+        """Whether the text has every word of the query, and the query has some."""
+        found = {without_marks(text[a:b]) for a, b in _spaced_words(text)}
+        complete = all(forms & found for forms in self._words)
+        return complete and bool(self._words or self._pairs) and all(p in text for p in self._pairs)
 
     def distinct(self, text: str, spans: Iterable[Span]) -> int:
         """How many different words the spans hold."""

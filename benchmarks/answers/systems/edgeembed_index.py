@@ -3,34 +3,39 @@
 import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.answers.data_sets.data_set import DataSet
-from benchmarks.answers.systems.system import Found, with_title
+from benchmarks.answers.systems.system import Found
 from edgeembed import EmbeddingCache, Encoder, Hit, Index
 from edgeembed.ingest.files import scan
 from edgeembed.ingest.passages import ChunkSettings, PassageReader
+from edgeembed.ingest.second_stage import DEPTH, SecondStage
 from edgeembed.ingest.text_indexer import PassageIndexer
+from edgeembed.results.answers import answers_of, nothing_fits
+from edgeembed.results.duplicates import Folded
+from edgeembed_runtime.errors import TruncationWarning
 from edgeembed_runtime.index.search.query import SearchMode
 
 MODES: tuple[SearchMode, ...] = ("dense", "keyword", "hybrid")
 _BATCH = 1000
 _CACHE_MB = 4096
-# As `edgeembed index` has it.
-_USUAL_OVERLAP = 32
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
     """How an index is made: by which bundle, and with how many tokens per passage of a file.
 
-    None is the default of each; a bundle is what Encoder.load takes, a directory or a name.
+    None is the default of each; a bundle is what Encoder.load takes, a directory or a name. With a
+    second stage it is what `edgeembed index --fast` makes.
     """
 
     name: str
     bundle: str | None = None
+    second_stage: str | None = None
     max_tokens: int | None = None
     multilingual: bool = False
 
@@ -50,16 +55,18 @@ class SharedIndex:
         self._folder = Path(tempfile.mkdtemp(prefix="edgeembed-answers-"))
         self._data: DataSet | None = None
         self._index: Index | None = None
+        self.stage: SecondStage | None = None
 
     def hold(self, data: DataSet) -> int:
         """Index `data` unless that is what the index holds; the number of passages."""
         if self._data is not data:
-            if self._index is not None:
-                self._index.close()
+            self._let_go()
             place = self._folder / "index"
             shutil.rmtree(place, ignore_errors=True)
             make_index(place, data, self._cached_encoder, self.setup)
             self._index, self._data = Index.open(place, encoder=self._encoder), data
+            if self.setup.second_stage is not None:
+                self.stage = SecondStage(place, self.setup.second_stage)
         return len(self.index)
 
     @property
@@ -73,10 +80,16 @@ class SharedIndex:
             passages = make_index(Path(folder) / "index", data, self._encoder, self.setup)
             return time.perf_counter() - began, passages
 
-    def close(self) -> None:
+    def _let_go(self) -> None:
         if self._index is not None:
             self._index.close()
             self._index = None
+        if self.stage is not None:
+            self.stage.close()
+            self.stage = None
+
+    def close(self) -> None:
+        self._let_go()
         self._encoder.close()
         self._cached_encoder.close()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -99,12 +112,14 @@ class EdgeEmbed:
         return self._shared.time_indexing(data)
 
     def search(self, query: str, k: int) -> Sequence[Found]:
-        # THE PLACE for a second stage, rerank=...: a mode of its own beside MODES.
-        if self._mode is None:
-            hits = self._shared.index.search(query, k)
-        else:
-            hits = self._shared.index.search(query, k, mode=self._mode)
-        return [_found(hit) for hit in hits]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", TruncationWarning)
+            hits = self._shared.index.search(
+                query, k, mode=self._mode, rerank=self._shared.stage, depth=DEPTH
+            )
+        fits = not nothing_fits(answers_of(query, [Folded(hit=hit, others=()) for hit in hits]))
+        known = any(hit.probability is not None for hit in hits)
+        return [_found(hit, fits if known else None) for hit in hits]
 
     def close(self) -> None:
         self._shared.close()
@@ -118,11 +133,10 @@ def make_index(place: Path, data: DataSet, encoder: Encoder, setup: Setup) -> in
             return len(index)
         for start in range(0, len(data.documents), _BATCH):
             batch = data.documents[start : start + _BATCH]
-            # THE PLACE for titles=[document.title ...], with documents=[document.text ...]. Today
-            # the index has no place for titles, and they stand in front of the text.
             index.upsert(
                 [document.key for document in batch],
-                documents=[with_title(document) for document in batch],
+                documents=[document.text for document in batch],
+                titles=[document.title for document in batch],
                 metadatas=[{"source": d.key, "start": 0, "end": len(d.text)} for d in batch],
             )
         return len(index)
@@ -135,12 +149,7 @@ def _index_files(index: Index, data: DataSet, encoder: Encoder, setup: Setup) ->
             path = root / "files" / document.key
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(document.text.encode())
-        # THE PLACE for the default passages of `edgeembed index`: these are today's.
-        size = setup.max_tokens or encoder.max_tokens
-        chunks = ChunkSettings(
-            max_tokens=setup.max_tokens,
-            overlap_tokens=min(_USUAL_OVERLAP, size // 4, encoder.max_tokens // 4),
-        )
+        chunks = ChunkSettings(max_tokens=setup.max_tokens)
         report = PassageIndexer(index, PassageReader(encoder=encoder, chunks=chunks)).run(
             scan([root / "files"])
         )
@@ -148,9 +157,14 @@ def _index_files(index: Index, data: DataSet, encoder: Encoder, setup: Setup) ->
             raise RuntimeError(f"not indexed: {(*report.failed, *report.skipped)[:3]}")
 
 
-def _found(hit: Hit) -> Found:
+def _found(hit: Hit, fits: bool | None) -> Found:
     place = hit.metadata or {}
     # Files are named by their whole path, which has the folder "files" in it.
     key = str(place["source"]).rpartition("/files/")[2]
-    # THE PLACE for the default threshold: fits=..., once a hit says how probable it is.
-    return Found(document=key, start=place["start"], end=place["end"], score=hit.score)
+    return Found(
+        document=key,
+        start=place["start"],
+        end=place["end"],
+        score=hit.score if hit.probability is None else hit.probability,
+        fits=fits,
+    )

@@ -1,5 +1,6 @@
 """`edgeembed index`: index files, folders, JSON records and images."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,13 @@ from edgeembed import Encoder, Index
 from edgeembed.cli.search.index_images import ImageRuns
 from edgeembed.cli.search.index_texts import TextRuns
 from edgeembed.cli.search.index_watch import Runs, follow
-from edgeembed.cli.shared.opening import bundle_info, bundle_path, is_index, remembered_bundle
+from edgeembed.cli.shared.opening import (
+    bundle_info,
+    bundle_path,
+    is_index,
+    named,
+    remembered_bundle,
+)
 from edgeembed.cli.shared.options import (
     DEFAULT_INDEX,
     AsJson,
@@ -18,29 +25,50 @@ from edgeembed.cli.shared.options import (
     TextField,
     VariantName,
 )
+from edgeembed.cli.shared.output import bar_progress, err, print_json
 from edgeembed.ingest.files import scan
 from edgeembed.ingest.passages import ChunkSettings, PassageReader
+from edgeembed.ingest.second_stage import (
+    FIRST_STAGE,
+    SecondStage,
+    second_stage_bundle,
+    second_stage_info,
+)
 from edgeembed.ingest.watch import watched_folders
 from edgeembed_runtime.bundle import Bundle
+from edgeembed_runtime.bundle.packaged import bundle_directory
+from edgeembed_runtime.errors import InputError
 
 
 def index(
     sources: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(help="Files and folders; a .jsonl file has one document per line."),
-    ],
+    ] = None,
     model: ModelPath = None,
     index_path: IndexPath = DEFAULT_INDEX,
+    fast: Annotated[
+        bool,
+        typer.Option(
+            "--fast",
+            help="Index by the static table, in a fraction of the time; searches re-score the best "
+            "candidates by the model, and keep its vectors.",
+        ),
+    ] = False,
+    deepen: Annotated[
+        bool,
+        typer.Option("--deepen", help="Encode the rest of a fast index by the model, ahead."),
+    ] = False,
     max_tokens: Annotated[
-        int,
-        typer.Option(min=8, help="Tokens per passage, limited to what the model takes."),
-    ] = ChunkSettings.max_tokens,
+        int | None,
+        typer.Option(min=8, help="Tokens per passage; default: the model's best, at most 128."),
+    ] = None,
     overlap_tokens: Annotated[
         int | None,
         typer.Option(
             min=0,
-            help="Tokens of whole sentences that neighboring passages share at most; default: 32, "
-            "or a quarter of a short passage.",
+            help="Tokens of whole sentences that neighboring passages share at most; default: the "
+            "model's best, or a quarter of a short passage.",
         ),
     ] = None,
     field: TextField = "text",
@@ -59,6 +87,9 @@ def index(
     that are gone from a folder leave the index; JSON records with a key of their own stay. After
     Ctrl-C finished work is kept, and running the command again completes it.
 
+    With --fast, minutes become seconds; the first searches take a little longer, until the model's
+    vectors of what they find are kept, or --deepen has made them all.
+
     With an image bundle, images are indexed: their paths are their keys, and images that cannot be
     read are reported and skipped.
 
@@ -66,22 +97,72 @@ def index(
 
     edgeembed index ~/notes --watch
 
+    edgeembed index ~/library --fast
+
     edgeembed index ~/photos --model image.bundle -i photos.index --watch
     """
+    if not sources and (watch or not deepen):
+        raise InputError("sources: expected files or folders to index, got none")
+    if sources:
+        _index_sources(
+            sources,
+            index_path,
+            model,
+            variant,
+            _TextSettings(max_tokens=max_tokens, overlap_tokens=overlap_tokens, field=field),
+            fast=fast,
+            everything=everything,
+            watch=watch,
+            as_json=as_json,
+        )
+    if deepen:
+        _deepen(index_path, as_json=as_json)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _TextSettings:
+    """The options that say how texts become passages."""
+
+    max_tokens: int | None
+    overlap_tokens: int | None
+    field: str
+
+    def reader(self, encoder: Encoder) -> PassageReader:
+        """Reads files into passages for an encoder.
+
+        Raises:
+            InputError: an option cannot work with it.
+        """
+        chunks = ChunkSettings(max_tokens=self.max_tokens, overlap_tokens=self.overlap_tokens)
+        # Refuses what cannot work.
+        encoder.chunk(
+            "a", max_tokens=chunks.tokens(encoder), overlap_tokens=chunks.overlap(encoder)
+        )
+        return PassageReader(encoder=encoder, chunks=chunks, text_field=self.field)
+
+
+def _index_sources(
+    sources: list[Path],
+    index_path: Path,
+    model: Path | None,
+    variant: str,
+    texts: _TextSettings,
+    *,
+    fast: bool,
+    everything: bool,
+    watch: bool,
+    as_json: bool,
+) -> None:
     folders = watched_folders(sources) if watch else []
     found = None if watch else scan(sources)  # a watch starts with a scan
-    with _open(index_path, model, variant) as opened:
+    with _open(index_path, model, variant, fast=fast) as opened:
         runs: Runs
         if "image" in opened.encoder.modalities:
             runs = ImageRuns(
                 opened.index, opened.encoder, sources, everything=everything, as_json=as_json
             )
         else:
-            reader = PassageReader(
-                encoder=opened.encoder,
-                chunks=_chunk_settings(max_tokens, overlap_tokens, opened.encoder),
-                text_field=field,
-            )
+            reader = texts.reader(opened.encoder)
             runs = TextRuns(opened.index, reader, everything=everything, as_json=as_json)
         if found is None:
             follow(folders, opened.index.path, runs)
@@ -89,11 +170,21 @@ def index(
             raise typer.Exit(1)
 
 
-def _chunk_settings(size: int, overlap: int | None, encoder: Encoder) -> ChunkSettings:
-    settings = ChunkSettings(max_tokens=size, overlap_tokens=overlap)
-    # Refuses what cannot work.
-    encoder.chunk("a", max_tokens=size, overlap_tokens=settings.overlap(encoder))
-    return settings
+def _deepen(index_path: Path, *, as_json: bool) -> None:
+    with Index.open(index_path) as index:
+        bundle = second_stage_bundle(index)
+        if bundle is None:
+            raise InputError(
+                f"--deepen: expected an index that was made with --fast, and {index_path} was not: "
+                f"its vectors are the model's own already"
+            )
+        with SecondStage(index_path, bundle_directory(bundle)) as stage, bar_progress() as progress:
+            task = progress.add_task("Encoding passages", total=len(index))
+            count = stage.deepen(index, on_batch=lambda n: progress.advance(task, n))
+    if as_json:
+        print_json({"index": index_path, "deepened": count})
+    else:
+        err.print(f"{index_path}: {count} passages have the model's vectors", highlight=False)
 
 
 class _Opened:
@@ -111,13 +202,22 @@ class _Opened:
         self.encoder.close()
 
 
-def _open(path: Path, model: Path | None, variant: str) -> _Opened:
+def _open(path: Path, model: Path | None, variant: str, *, fast: bool) -> _Opened:
     if not is_index(path):
-        encoder = _load(model, None, variant)
-        return _Opened(Index.create(path, encoder=encoder, info=bundle_info(encoder)), encoder)
+        if fast:
+            info = second_stage_info(named(bundle_path(model, None)))
+            encoder = Encoder.load(FIRST_STAGE)
+        else:
+            info, encoder = {}, _load(model, None, variant)
+        made = Index.create(path, encoder=encoder, info=bundle_info(encoder) | info)
+        return _Opened(made, encoder)
     with Index.open(path) as existing:
-        hint = remembered_bundle(existing)
-    encoder = _load(model, hint, variant)
+        hint, is_fast = remembered_bundle(existing), second_stage_bundle(existing) is not None
+    if fast and not is_fast:
+        raise InputError(
+            f"--fast: {path} was made without it; name another --index, or leave --fast out"
+        )
+    encoder = Encoder.load(FIRST_STAGE) if is_fast else _load(model, hint, variant)
     return _Opened(Index.open(path, encoder=encoder, mode="rw"), encoder)
 
 

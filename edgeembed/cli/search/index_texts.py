@@ -66,6 +66,12 @@ def _show_report(report: IndexingReport, index: Index, head: str) -> None:
             f"Skipped, not text: {shown}{f' and {more} more' if more > 0 else ''}",
             highlight=False,
         )
+    if report.unknown:
+        err.print(
+            f"{report.unknown} passages have no word that the model knows: only their keywords are "
+            f"found; index them with a model of their language",
+            highlight=False,
+        )
     _show_failures(report)
 
 
@@ -85,6 +91,7 @@ def _print_report(report: IndexingReport, index: Index, *, one_line: bool) -> No
         "unchanged": report.unchanged,
         "removed": report.removed,
         "skipped": report.skipped,
+        "unknown": report.unknown,
         "failed": report.failed,
         "passages": report.passages,
         "embedded": report.embedded,

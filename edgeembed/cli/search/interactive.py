@@ -17,8 +17,8 @@ from textual.widgets.option_list import Option
 from edgeembed.cli.search.latest_query import LatestQuery
 from edgeembed.cli.search.open_file import open_file
 from edgeembed.cli.search.show_answers import answer_text
-from edgeembed.results.answers import Answer
-from edgeembed.results.confidence import NEAREST, NOTHING_FITS, nothing_fits
+from edgeembed.results.answers import Answer, nothing_fits
+from edgeembed.results.confidence import NEAREST, NOTHING_FITS
 from edgeembed.results.printable import one_line
 from edgeembed_runtime.errors import EdgeEmbedError, StorageError
 
@@ -205,7 +205,7 @@ class SearchApp(App[None]):
         self.query_one("#state", Static).update(state)
         if answers and answers == self.answers:
             return
-        far = nothing_fits([answer.hit for answer in answers])
+        far = nothing_fits(answers)
         self.answers = answers
         with self.batch_update():
             results.clear_options()
@@ -223,7 +223,7 @@ def _listed(answer: Answer, *, far: bool) -> Text:
 def _state(found: Found) -> str:
     if not found.answers:
         return "Nothing found."
-    if nothing_fits([answer.hit for answer in found.answers]):
+    if nothing_fits(found.answers):
         return f"{NOTHING_FITS} {NEAREST}"
     return f"{len(found.answers)} results in {found.milliseconds:.0f} ms"
 

@@ -1,8 +1,11 @@
 """`edgeembed search`: the passages nearest in meaning to a query."""
 
+import contextlib
+import dataclasses
 import json
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,11 +19,15 @@ from edgeembed.cli.search.show_answers import lines_of, print_blocks
 from edgeembed.cli.shared.opening import load_model, remembered_bundle
 from edgeembed.cli.shared.options import DEFAULT_INDEX, AsJson, IndexPath, ModelPath, VariantName
 from edgeembed.cli.shared.output import err, out, print_json
-from edgeembed.results.answers import Answer, answers_of
-from edgeembed.results.confidence import nothing_fits
+from edgeembed.ingest.second_stage import DEPTH, SecondStage, second_stage_bundle
+from edgeembed.results.answers import Answer, answers_of, nothing_fits
 from edgeembed.results.page import write_page
 from edgeembed.visualize.gallery import Row, Shown, write_gallery
-from edgeembed_runtime.errors import InputError, MissingExtraError
+from edgeembed_runtime.bundle import Modality
+from edgeembed_runtime.bundle.packaged import bundle_directory
+from edgeembed_runtime.errors import InputError, MissingExtraError, TruncationWarning
+from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder
+from edgeembed_runtime.index.search.query import LIKELIHOODS, SEARCH_MODES, Likelihood
 
 _MAX_CONTEXT = 5
 
@@ -33,11 +40,23 @@ def search(
     index_path: IndexPath = DEFAULT_INDEX,
     model: ModelPath = None,
     k: Annotated[int, typer.Option("-k", min=1, help="Number of results.")] = 10,
-    mode: Annotated[str, typer.Option(help="dense, keyword or hybrid.")] = "dense",
+    mode: Annotated[
+        str | None,
+        typer.Option(help="dense, keyword or hybrid; default: hybrid, and dense for an image."),
+    ] = None,
+    weight: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="The share of meaning in hybrid, 0 to 1; default: the model's."
+        ),
+    ] = None,
     where: Annotated[
         str | None, typer.Option(help='Metadata filter as JSON: \'{"source": "a.md"}\'.')
     ] = None,
-    min_score: Annotated[float | None, typer.Option(help="Drop results below this score.")] = None,
+    min_score: Annotated[
+        str | None,
+        typer.Option(help="Drop results below this score, or below likely or possible."),
+    ] = None,
     per_file: Annotated[
         bool, typer.Option("--per-file", help="Show only the best passage of each file.")
     ] = False,
@@ -70,7 +89,7 @@ def search(
 
     edgeembed search --image dog.jpg -i photos.index
     """
-    if mode not in ("dense", "keyword", "hybrid"):
+    if mode is not None and mode not in SEARCH_MODES:
         raise InputError(f"mode: expected dense, keyword or hybrid, got {mode!r}")
     if query is not None and image is not None:
         raise _no_query()
@@ -81,26 +100,30 @@ def search(
         k=k,
         mode=mode,
         where=_condition(where),
+        weight=weight,
         exact=exact,
-        min_score=min_score,
+        min_score=_min_score(min_score),
         per_file=per_file,
         context=max(context, 1) if as_one_types else context,
     )
-    with Index.open(index_path) as opened:
-        hint = remembered_bundle(opened)
-    with (
-        load_model(model, hint, variant, "text" if image is None else "image") as encoder,
-        Index.open(index_path, encoder=encoder) as opened,
-    ):
+    with contextlib.ExitStack() as opening:
+        only: Modality = "text" if image is None else "image"
+        encoder, opened, stage = _open(opening, index_path, model, variant, only)
+        if stage is not None and mode != "keyword":
+            settings = dataclasses.replace(settings, rerank=stage, depth=DEPTH)
         if as_one_types:
             _search_as_one_types(opened, encoder, settings)
             return
         began = time.perf_counter()
         wanted = (query or "") if image is None else encoder.encode_image(image)
-        folded = settings.run(opened, wanted)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", TruncationWarning)
+            folded = settings.run(opened, wanted)
         milliseconds = (time.perf_counter() - began) * 1000
         answers = answers_of(query, folded, encoder if image is None else None)
         count = len(opened)
+    for warning in caught[:1]:
+        err.print(f"Note: {warning.message}", highlight=False)
     asked = str(image) if query is None else query
     remark = f"{len(answers)} of {count} in {milliseconds:.1f} ms"
     if html is not None:
@@ -108,12 +131,34 @@ def search(
     if as_json:
         print_json(_tree(asked, answers, milliseconds))
         return
-    if out.is_terminal:
-        print_blocks(out, answers, full=full or context > 0)
-    else:
-        for line in lines_of(answers, full=full or context > 0):
-            typer.echo(line)
+    _print(answers, full=full or context > 0)
     err.print(remark, highlight=False)
+
+
+def _open(
+    opening: contextlib.ExitStack,
+    path: Path,
+    model: Path | None,
+    variant: str,
+    only: Modality,
+) -> tuple[Encoder, Index, SecondStage | None]:
+    """An index with its encoder and its second stage, which close with `opening`."""
+    with Index.open(path) as index:
+        hint, second = remembered_bundle(index), second_stage_bundle(index)
+    encoder = opening.enter_context(load_model(model, hint, variant, only))
+    index = opening.enter_context(Index.open(path, encoder=encoder))
+    if second is None or only == "image":
+        return encoder, index, None
+    stage = SecondStage(path, bundle_directory(second))
+    return encoder, index, opening.enter_context(stage)
+
+
+def _print(answers: Sequence[Answer], *, full: bool) -> None:
+    if out.is_terminal:
+        print_blocks(out, answers, full=full)
+        return
+    for line in lines_of(answers, full=full):
+        typer.echo(line)
 
 
 def _no_query() -> InputError:
@@ -124,7 +169,7 @@ def _is_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _search_as_one_types(index: Index, encoder: Encoder, settings: SearchSettings) -> None:
+def _search_as_one_types(index: Index, encoder: IndexEncoder, settings: SearchSettings) -> None:
     try:
         from edgeembed.cli.search.interactive import run_interactive
     except ModuleNotFoundError as error:
@@ -147,7 +192,7 @@ def _tree(query: str, answers: Sequence[Answer], milliseconds: float) -> dict[st
     return {
         "query": query,
         "ms": milliseconds,
-        "nothing_fits": nothing_fits([answer.hit for answer in answers]),
+        "nothing_fits": nothing_fits(answers),
         "hits": [
             {
                 **asdict(answer.hit),
@@ -157,6 +202,18 @@ def _tree(query: str, answers: Sequence[Answer], milliseconds: float) -> dict[st
             for answer in answers
         ],
     }
+
+
+def _min_score(text: str | None) -> float | Likelihood | None:
+    for name in LIKELIHOODS:
+        if text == name:
+            return name
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        raise InputError(
+            f"min_score: expected a number, {' or '.join(LIKELIHOODS)}, got {text!r:.100}"
+        ) from None
 
 
 def _condition(where: str | None) -> dict[str, Any] | None:

@@ -10,20 +10,22 @@ from numpy.typing import NDArray
 from edgeembed import Hit, Index
 from edgeembed.results.answers import Answer, answers_of
 from edgeembed.results.duplicates import Folded, search_folded
-from edgeembed.results.neighbors import with_neighbors
 from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder
-from edgeembed_runtime.index.search.query import SearchMode
+from edgeembed_runtime.index.search.query import Likelihood, SearchMode
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSettings:
-    """What Index.search takes besides the query; and `context`, passages around each result."""
+    """What Index.search takes besides the query."""
 
     k: int = 10
-    mode: SearchMode = "dense"
+    mode: SearchMode | None = None
     where: dict[str, Any] | None = None
+    weight: float | None = None
+    rerank: IndexEncoder | None = None
+    depth: int = 50
     exact: bool = False
-    min_score: float | None = None
+    min_score: float | Likelihood | None = None
     per_file: bool = False
     context: int = 0
 
@@ -40,14 +42,16 @@ class SearchSettings:
                 depth,
                 where=self.where,
                 mode=self.mode,
+                weight=self.weight,
+                rerank=self.rerank if isinstance(query, str) else None,
+                depth=self.depth,
                 exact=self.exact,
                 min_score=self.min_score,
                 distinct="source" if self.per_file else None,
+                context=self.context,
             )
 
-        folded = search_folded(find, self.k)
-        hits = with_neighbors(index, [each.hit for each in folded], self.context)
-        return [Folded(hit=hit, others=each.others) for hit, each in zip(hits, folded, strict=True)]
+        return search_folded(find, self.k)
 
     def answer(self, index: Index, query: str, encoder: IndexEncoder) -> Iterator[list[Answer]]:
         """The results at once, highlighted by words; then again, highlighted by meaning."""

@@ -7,14 +7,12 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from edgeembed.results.answers import Answer
+from edgeembed.results.answers import Answer, nothing_fits
 from edgeembed.results.confidence import (
     BLOCKS,
     NEAREST,
     NOTHING_FITS,
-    confidence_word,
     filled_blocks,
-    nothing_fits,
 )
 from edgeembed.results.printable import one_line, printable, unwrapped
 
@@ -35,7 +33,7 @@ def print_blocks(console: Console, answers: Sequence[Answer], *, full: bool = Fa
         answers: the results, best first.
         full: whole passages, not only what is around the best sentence.
     """
-    far = nothing_fits([answer.hit for answer in answers])
+    far = nothing_fits(answers)
     if far:
         console.print(Text(NOTHING_FITS, style="bold"))
         console.print(Text(f"{NEAREST}\n", style=_QUIET))
@@ -120,10 +118,10 @@ def _below(answer: Answer, *, limit: int | None, neighbors: bool, far: bool) -> 
 def headline(answer: Answer, *, ascii_only: bool = False) -> Text:
     """Rank, how sure, and where, on one line."""
     line = Text(f"{answer.rank:>2}  ")
-    if answer.hit.probability is None:
+    word = answer.confidence
+    if word is None or answer.hit.probability is None:
         line.append(f"{answer.hit.score:.3f}", style=_QUIET)
     else:
-        word = confidence_word(answer.hit.probability)
         filled = filled_blocks(answer.hit.probability)
         on, off = _ASCII_BAR if ascii_only else _UNICODE_BAR
         line.append(on * filled + off * (BLOCKS - filled), style=_COLORS[word])

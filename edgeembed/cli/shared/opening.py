@@ -41,8 +41,13 @@ def bundle_path(model: Path | None, hint: str | None) -> Path:
 
 def bundle_info(encoder: Encoder) -> dict[str, str]:
     """What an index remembers of the bundle that made it: its path, or its name in the package."""
+    return {"bundle": named(encoder.path)}
+
+
+def named(bundle: Path) -> str:
+    """What to remember of a bundle: its name in the package, or its absolute path."""
     # What is in the package may be elsewhere tomorrow, in another installation.
-    return {"bundle": packaged_name(encoder.path) or str(encoder.path.absolute())}
+    return packaged_name(bundle) or str(bundle.absolute())
 
 
 def remembered_bundle(index: Index) -> str | None:

@@ -88,7 +88,7 @@ def test_how_sure_a_result_is_stands_beside_it_and_nothing_that_fits_is_said_fir
     page = seen("cat", hit(probability=0.7), hit("b", "other", probability=0.05))
     assert "likely" in page.text and "unlikely" in page.text and "score" not in page.text
     assert "Nothing that fits" not in page.text
-    page = seen("cat", hit(probability=0.1))
+    page = seen("dog food", hit(probability=0.1))
     assert page.text.index("Nothing that fits") < page.text.index("The cat")
     assert "Nothing found" in seen("cat").text
 

@@ -1,14 +1,19 @@
 """Encodes documents and queries for an index; a text without a known word gets no vector."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed_runtime._internal.stack import callers_level
+from edgeembed_runtime.errors import TruncationWarning
 from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder
 from edgeembed_runtime.index.base.unit_vectors import unit_rows
 from edgeembed_runtime.index.base.validation import check_lengths
+
+_MAX_COUNTED = 100_000  # characters
 
 
 @runtime_checkable
@@ -17,6 +22,20 @@ class KnowsTexts(Protocol):
 
     def knows(self, texts: Sequence[str]) -> Sequence[bool]:
         """Whether each text has a token that the model knows."""
+        ...
+
+
+@runtime_checkable
+class CountsTokens(Protocol):
+    """An encoder that can tell how much of a text it reads; `Encoder` does."""
+
+    @property
+    def max_tokens(self) -> int:
+        """The maximum length of a text in tokens."""
+        ...
+
+    def count_tokens(self, texts: str) -> int:
+        """The tokens of a text, before truncation."""
         ...
 
 
@@ -48,7 +67,8 @@ def encoded_documents(
 def encoded_queries(
     encoder: IndexEncoder, texts: Sequence[str], *, dim: int
 ) -> NDArray[np.float32]:
-    """The same for queries."""
+    """The same for queries, with a TruncationWarning for one that the encoder reads in part."""
+    _warn_of_truncation(encoder, texts)
     known = _known(encoder, texts)
     vectors = np.zeros((len(texts), dim), np.float32)
     if known.any():
@@ -58,6 +78,24 @@ def encoded_queries(
         check_lengths(len(chosen), encoder=len(found))
         vectors[known] = found
     return vectors
+
+
+def _warn_of_truncation(encoder: IndexEncoder, texts: Sequence[str]) -> None:
+    if not isinstance(encoder, CountsTokens):
+        return
+    for text in texts:
+        # A token has a character at least.
+        if len(text) < encoder.max_tokens:
+            continue
+        count = encoder.count_tokens(text[:_MAX_COUNTED])
+        if count > encoder.max_tokens:
+            more = "at least " if len(text) > _MAX_COUNTED else ""
+            warnings.warn(
+                f"the query has {more}{count} tokens, and the model reads {encoder.max_tokens}: "
+                f"its vector is that of the beginning",
+                TruncationWarning,
+                stacklevel=callers_level(),
+            )
 
 
 def _known(encoder: IndexEncoder, texts: Sequence[str]) -> NDArray[np.bool_]:

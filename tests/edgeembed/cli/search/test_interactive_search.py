@@ -173,7 +173,8 @@ def test_a_bug_ends_the_app_and_is_handed_on(monkeypatch):
 
 def test_nothing_found_and_nothing_that_fits_are_said():
     def few(query):
-        yield answers(query, probability=0.1) if query == "c" else []
+        hits = [answer.hit for answer in answers("dogs", probability=0.1)]
+        yield answers_of("zebras", fold(hits)) if query == "c" else []
 
     async def steps(app, pilot):
         await pilot.press("c")

@@ -72,14 +72,21 @@ def test_metadata_that_changed_is_replaced_without_embedding(run_json, notes, se
     assert contents(settled)["ann#0"][1]["age"] == 31
 
 
-def test_a_renamed_file_and_a_moved_folder_keep_their_vectors(
+def test_a_moved_folder_keeps_its_vectors(run_json, notes, settled, embedded, tiny_path):
+    (notes / "deep").rename(notes / "deeper")
+    run_json("index", notes, "-i", settled)
+    assert embedded == []
+    run_json("index", notes, "-m", tiny_path, "-i", "fresh")
+    assert contents(settled) == contents("fresh")
+
+
+def test_a_renamed_file_is_embedded_under_its_new_name(
     run_json, notes, settled, embedded, tiny_path
 ):
     (notes / "cats.md").rename(notes / "felines.md")
-    (notes / "deep").rename(notes / "deeper")
     report = run_json("index", notes, "-i", settled)
-    assert counts(report) == (2, 4, 2, 0)
-    assert embedded == []
+    assert counts(report) == (1, 5, 1, 0)
+    assert all(text.startswith("felines") for text in embedded)
     run_json("index", notes, "-m", tiny_path, "-i", "fresh")
     assert contents(settled) == contents("fresh")
 
