@@ -51,3 +51,7 @@ class SearchProfile:
         tokens, overlap = self.passage_tokens, self.overlap_tokens
         expect(tokens >= 1, "search.passage_tokens", "a positive number", tokens)
         expect(0 <= overlap < tokens, "search.overlap_tokens", "fewer than a passage's", overlap)
+        curve = self.calibration
+        if curve is not None:
+            for name, value in (("slope", curve.slope), ("intercept", curve.intercept)):
+                expect(math.isfinite(value), f"search.calibration.{name}", "a finite number", value)

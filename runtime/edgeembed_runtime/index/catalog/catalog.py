@@ -52,6 +52,13 @@ class SnapshotPurgedError(SearchIndexError):
 class Catalog:
     """An open catalog. Threads share its connection, one transaction at a time."""
 
+    dim: int
+    space: str
+    has_fts: bool
+    info: dict[str, str]
+    is_current: bool
+    """Whether format and keyword table are those that this edgeembed writes."""
+
     def __init__(self, directory: Path, *, writable: bool, busy_timeout_s: float) -> None:
         """Open the catalog in `directory`; a crashed writer's journal is rolled back.
 
@@ -60,7 +67,7 @@ class Catalog:
             IndexCorruptError: it is damaged, or not ours.
             IndexVersionError: made by a newer edgeembed.
         """
-        self.path = directory / CATALOG
+        self.path: Path = directory / CATALOG
         self._lock = threading.RLock()
         self._closed = False
         self._has_warned = False
