@@ -5,9 +5,9 @@
 DATA is as for compare_peers.py, with STS benchmarks in sts/ (score, sentence, sentence). Profiles
 are fitted on SciFact's training claims, every other question of CoSQA and the development set of
 STSB. They are checked on what they never saw: SciFact's test claims, Cranfield, the rest of CoSQA,
-STSB's test set and STS15. With --multilingual, sets in other languages are added: a part of the
-questions in three languages and of STS17 to fit on, the rest to check. Without --write nothing is
-written but the results. Vectors are kept in the folder --work. See docs/notes/answers.md.
+STSB's test set and STS15. With --multilingual, they are sets in several languages: every other
+question of three languages, of STS17 in Spanish and in Arabic, and the development set of STSB; the
+rest and Cranfield to check. Without --write nothing is written but the results. Vectors are kept in the folder --work. See docs/notes/answers.md.
 """
 
 import argparse
@@ -59,19 +59,22 @@ def english(data: Path) -> tuple[Sets, Sets]:
     return fit, check
 
 
-def other_languages(data: Path) -> tuple[Sets, Sets]:
-    """The same in Spanish, Arabic, and from one language to another."""
+def many_languages(data: Path) -> tuple[Sets, Sets]:
+    """The same for encoders of many languages."""
     sts = data / "sts"
     sets = {
         "three languages": bilingual(),
         "STS17 es-es": sentences(sts / "STS17-es-es.tsv", "STS17 es-es"),
         "STS17 ar-ar": sentences(sts / "STS17-ar-ar.tsv", "STS17 ar-ar"),
     }
-    halves = [
+    fit, check = (
         {f"{name}, {part}": judgments_of(each, half=half) for name, each in sets.items()}
         for half, part in ((1, "odd"), (0, "even"))
-    ]
-    return halves[0], halves[1]
+    )
+    fit["STSB, dev"] = judgments_of(sentences(sts / "STSB-dev.tsv", "STSB, dev"))
+    check["STSB, test"] = judgments_of(sentences(sts / "STSB-test.tsv", "STSB, test"))
+    check["Cranfield"] = judgments_of(cranfield(data / "retrieval" / "cranfield"))
+    return fit, check
 
 
 def fit(
@@ -113,15 +116,12 @@ def main() -> None:
     parser.add_argument("data", type=Path, metavar="DATA", help="the folder of judged collections")
     parser.add_argument("bundles", nargs="+", metavar="BUNDLE", help="a path, default or static")
     parser.add_argument("--work", type=Path, required=True, help="a folder to keep vectors in")
-    parser.add_argument("--multilingual", action="store_true", help="add other languages")
+    parser.add_argument("--multilingual", action="store_true", help="sets in several languages")
     parser.add_argument("--write", action="store_true", help="write the profiles into the bundles")
     parser.add_argument("--name", default="search-profiles", help="the name of the results")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
-    fitted, checked = english(options.data)
-    if options.multilingual:
-        more = other_languages(options.data)
-        fitted, checked = fitted | more[0], checked | more[1]
+    fitted, checked = (many_languages if options.multilingual else english)(options.data)
     tree = {}
     for bundle in options.bundles:
         report = fit(bundle, fitted, checked, work=options.work, write=options.write)

@@ -58,8 +58,8 @@ def calibrate(
     """Measure how to search with a bundle: how much cosines count, and how likely a hit fits.
 
     Hybrid search gets the weight that is best on the data sets. Cosines get a calibration: the
-    probability that a hit is relevant, learned from the best hits of each query, and from those
-    that are left when its answers are taken away. Both are written into the bundle's manifest.
+    probability that a hit is relevant, learned from the best hit of each query, and from the one
+    that is left when its answers are taken away. Both are written into the bundle's manifest.
 
     Examples: edgeembed calibrate minilm.bundle scifact/ --check nfcorpus/
 

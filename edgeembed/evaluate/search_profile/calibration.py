@@ -1,10 +1,10 @@
-"""From cosine to probability: a logistic curve fitted to judged hits, and how good it is.
+"""From cosine to probability: a logistic curve fitted to best hits, and how good it is.
 
-The slope comes from all hits, which are many; the intercept from the best hit of each query, so
-that the curve is right on average about what people see first. That equals fitting with weights of
-the two classes (King and Zeng, 2001: Logistic Regression in Rare Events Data, section 4): they
-move the intercept alone. Every query counts twice, once with its answers and once without: half of
-what is asked has no answer.
+What a person sees first has to be called by its right name, so the curve is fitted to the best hit
+of each query, not to the ten best: among those, a relevant hit stands out from the nine beside it,
+which makes the curve too steep (measured: docs/notes/answers.md). A later hit is a little less
+likely than the curve says. Every query counts twice, once with its answers and once without: half
+of what is asked has no answer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,18 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed.evaluate.search_profile.judged_index import JudgedHits
+from edgeembed.evaluate.search_profile.judged_index import BestHit
 from edgeembed_runtime.bundle import Calibration
 from edgeembed_runtime.index.search.query import LIKELIHOODS
 
 FOLDS = 5
 _BINS = 10
-_MAX_LOGIT = 60.0
-_HALVINGS = 80
 
 Floats = NDArray[np.float64]
-JudgedSets = Mapping[str, Sequence[tuple[JudgedHits, JudgedHits]]]
-"""By data set, the hits of each query with its answers and without."""
+JudgedSets = Mapping[str, Sequence[tuple[BestHit, ...]]]
+"""By data set, the best hits of each query: with its answers, and without."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +56,8 @@ class Reliability:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BestHits:
-    """The best hit of each query: whether it is relevant, and whether the query has an answer."""
+class RatedHits:
+    """Best hits with their probabilities; (hits,) each."""
 
     probabilities: Floats
     relevant: NDArray[np.bool_]
@@ -70,8 +68,7 @@ def fit_calibration(sets: JudgedSets) -> Calibration | None:
     """Fit the curve; every data set counts the same. None if cosines say nothing of relevance."""
     from sklearn.linear_model import LogisticRegression
 
-    hits = {name: [each for both in pairs for each in both] for name, pairs in sets.items()}
-    cosines, relevant, shares = _pooled(hits, depth=None)
+    cosines, relevant, shares = _best_of(sets)
     if len(np.unique(relevant)) < 2 or np.ptp(cosines) == 0:
         return None
     mean, deviation = float(cosines.mean()), float(cosines.std())
@@ -80,10 +77,10 @@ def fit_calibration(sets: JudgedSets) -> Calibration | None:
     slope = float(model.coef_[0, 0]) / deviation
     if slope <= 0:
         return None
-    return Calibration(slope=slope, intercept=_intercept(slope, *_pooled(hits, depth=1)))
+    return Calibration(slope=slope, intercept=float(model.intercept_[0]) - slope * mean)
 
 
-def reliability(best: BestHits) -> Reliability:
+def reliability(best: RatedHits) -> Reliability:
     """How far these probabilities can be trusted."""
     p, true = best.probabilities, best.relevant.astype(np.float64)
     bins = np.minimum((p * _BINS).astype(np.intp), _BINS - 1)
@@ -103,37 +100,37 @@ def reliability(best: BestHits) -> Reliability:
     )
 
 
-def best_hits(pairs: Sequence[tuple[JudgedHits, JudgedHits]], calibration: Calibration) -> BestHits:
-    """The best hits of queries, with and without their answers, and their probabilities."""
-    found = [each for both in pairs for each in both if len(each.cosines)]
-    return BestHits(
-        probabilities=np.array([calibration.probability(float(h.cosines[0])) for h in found]),
-        relevant=np.array([hits.relevant[0] for hits in found], np.bool_),
-        has_answer=np.array([hits.has_answer for hits in found], np.bool_),
+def rated(queries: Sequence[tuple[BestHit, ...]], calibration: Calibration) -> RatedHits:
+    """The best hits of queries, and how likely each is relevant."""
+    hits = [hit for both in queries for hit in both]
+    return RatedHits(
+        probabilities=np.array([calibration.probability(hit.cosine) for hit in hits], np.float64),
+        relevant=np.array([hit.relevant for hit in hits], np.bool_),
+        has_answer=np.array([hit.has_answer for hit in hits], np.bool_),
     )
 
 
-def cross_validated(sets: JudgedSets, *, seed: int) -> dict[str, BestHits] | None:
+def cross_validated(sets: JudgedSets, *, seed: int) -> dict[str, RatedHits] | None:
     """For each data set its best hits, with probabilities fitted to the other queries.
 
     None if any of the fits fails.
     """
     rng = np.random.default_rng(seed)
-    folds = {name: rng.permutation(len(pairs)) % FOLDS for name, pairs in sets.items()}
-    found: dict[str, list[BestHits]] = {name: [] for name in sets}
+    folds = {name: rng.permutation(len(queries)) % FOLDS for name, queries in sets.items()}
+    found: dict[str, list[RatedHits]] = {name: [] for name in sets}
     for fold in range(FOLDS):
         fitted = fit_calibration(_chosen(sets, {n: each != fold for n, each in folds.items()}))
         if fitted is None:
             return None
         held_out = _chosen(sets, {n: each == fold for n, each in folds.items()})
-        for name, pairs in held_out.items():
-            found[name].append(best_hits(pairs, fitted))
+        for name, queries in held_out.items():
+            found[name].append(rated(queries, fitted))
     return {name: joined(parts) for name, parts in found.items()}
 
 
-def joined(parts: Sequence[BestHits]) -> BestHits:
+def joined(parts: Sequence[RatedHits]) -> RatedHits:
     """The best hits of all parts."""
-    return BestHits(
+    return RatedHits(
         probabilities=np.concatenate([part.probabilities for part in parts]),
         relevant=np.concatenate([part.relevant for part in parts]),
         has_answer=np.concatenate([part.has_answer for part in parts]),
@@ -142,42 +139,22 @@ def joined(parts: Sequence[BestHits]) -> BestHits:
 
 def _chosen(sets: JudgedSets, masks: Mapping[str, NDArray[np.bool_]]) -> JudgedSets:
     return {
-        name: [pairs[n] for n in np.flatnonzero(masks[name]).tolist()]
-        for name, pairs in sets.items()
+        name: [queries[n] for n in np.flatnonzero(masks[name]).tolist()]
+        for name, queries in sets.items()
     }
 
 
-def _pooled(
-    sets: Mapping[str, Sequence[JudgedHits]], *, depth: int | None
-) -> tuple[Floats, NDArray[np.bool_], Floats]:
-    """Cosines, relevance and weights of the first hits; all weights of a data set have one sum."""
-    parts = [
-        (
-            np.concatenate([each.cosines[:depth] for each in hits]),
-            np.concatenate([each.relevant[:depth] for each in hits]),
-        )
-        for hits in sets.values()
-        if any(len(each.cosines) for each in hits)
-    ]
-    if not parts:
-        return np.empty(0), np.empty(0, np.bool_), np.empty(0)
-    total = sum(len(cosines) for cosines, _ in parts)
-    shares = [np.full(len(c), total / len(parts) / len(c)) for c, _ in parts]
-    cosines, relevant = zip(*parts, strict=True)
-    return np.concatenate(cosines), np.concatenate(relevant), np.concatenate(shares)
-
-
-def _intercept(slope: float, cosines: Floats, relevant: NDArray[np.bool_], shares: Floats) -> float:
-    """Where the mean probability is the share of the relevant: the best fit for this slope."""
-    # One more of each kind, as Platt has it, so that it is finite.
-    target = (float(shares @ relevant) + 1) / (float(shares.sum()) + 2)
-    low, high = -_MAX_LOGIT - slope, _MAX_LOGIT + slope
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        logits = np.clip(slope * cosines + middle, -_MAX_LOGIT, _MAX_LOGIT)
-        mean = float(shares @ (1 / (1 + np.exp(-logits)))) / float(shares.sum())
-        low, high = (middle, high) if mean < target else (low, middle)
-    return (low + high) / 2
+def _best_of(sets: JudgedSets) -> tuple[Floats, NDArray[np.bool_], Floats]:
+    """Cosines, relevance and weights of best hits; all weights of a data set have one sum."""
+    parts = [[hit for both in queries for hit in both] for queries in sets.values()]
+    parts = [part for part in parts if part]
+    hits = [hit for part in parts for hit in part]
+    shares = [len(hits) / len(parts) / len(part) for part in parts for _ in part]
+    return (
+        np.array([hit.cosine for hit in hits], np.float64),
+        np.array([hit.relevant for hit in hits], np.bool_),
+        np.array(shares, np.float64),
+    )
 
 
 def _share(values: NDArray[np.bool_]) -> float:

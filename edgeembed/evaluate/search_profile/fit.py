@@ -10,12 +10,12 @@ from typing import Any
 from edgeembed import Encoder
 from edgeembed.evaluate.datasets.judgments import Judgments
 from edgeembed.evaluate.search_profile.calibration import (
-    BestHits,
+    RatedHits,
     Reliability,
-    best_hits,
     cross_validated,
     fit_calibration,
     joined,
+    rated,
     reliability,
 )
 from edgeembed.evaluate.search_profile.judged_index import JudgedIndex, judged_index
@@ -135,12 +135,12 @@ def _report(
     seed: int,
 ) -> SearchProfileReport:
     weight = profile.weight
-    hits = {each.name: each.judged_hits(weight) for each in fitted}
+    hits = {each.name: each.best_hits(weight) for each in fitted}
     calibration = fit_calibration(hits)
     validated = cross_validated(hits, seed=seed) if calibration else None
-    best: dict[str, BestHits] = dict(validated or {})
+    seen: dict[str, RatedHits] = dict(validated or {})
     if calibration is not None:
-        best |= {each.name: best_hits(each.judged_hits(weight), calibration) for each in checked}
+        seen |= {each.name: rated(each.best_hits(weight), calibration) for each in checked}
     names = {each.name for each in fitted}
     sets = tuple(
         SetReport(
@@ -150,7 +150,7 @@ def _report(
             fitted=each.name in names,
             ndcg=curve,
             gain=curve.gain(weight),
-            reliability=reliability(best[each.name]) if each.name in best else None,
+            reliability=reliability(seen[each.name]) if each.name in seen else None,
         )
         for each, curve in zip((*fitted, *checked), curves, strict=True)
     )

@@ -31,15 +31,11 @@ class JudgedQuery:
 
 
 @dataclass(frozen=True, kw_only=True)
-class JudgedHits:
-    """The best hits of one query, best first: cosines, and whether each is relevant; (hits,).
+class BestHit:
+    """The best hit of a query; `has_answer` is false where its relevant documents were left out."""
 
-    `has_answer` is false where the relevant documents were left out. Hits without a vector are not
-    in it.
-    """
-
-    cosines: NDArray[np.float64]
-    relevant: NDArray[np.bool_]
+    cosine: float
+    relevant: bool
     has_answer: bool
 
 
@@ -57,7 +53,10 @@ class JudgedIndex:
         scores = [
             ndcg(
                 np.array(
-                    [query.gains.get(hit.key, 0.0) for hit in self._hits(query, mode, weight)]
+                    [
+                        query.gains.get(hit.key, 0.0)
+                        for hit in self._hits(query, mode=mode, weight=weight)
+                    ]
                 ),
                 np.array(list(query.gains.values())),
                 DEPTH,
@@ -66,13 +65,16 @@ class JudgedIndex:
         ]
         return 100 * float(np.mean(scores))
 
-    def judged_hits(self, weight: float) -> list[tuple[JudgedHits, JudgedHits]]:
-        """For each query its ten best hits, and those when its relevant documents are left out."""
+    def best_hits(self, weight: float) -> list[tuple[BestHit, ...]]:
+        """For each query its best hit, and the one when its relevant documents are left out.
+
+        Nothing that was found by words alone, and has no vector, is among them.
+        """
         return [
             (
-                _judged(self._hits(query, "hybrid", weight), query, has_answer=True),
-                _judged(
-                    self._hits(query, "hybrid", weight, tuple(query.gains)),
+                *_best(self._hits(query, weight=weight, k=1), query, has_answer=True),
+                *_best(
+                    self._hits(query, weight=weight, k=1, exclude=tuple(query.gains)),
                     query,
                     has_answer=False,
                 ),
@@ -83,13 +85,15 @@ class JudgedIndex:
     def _hits(
         self,
         query: JudgedQuery,
-        mode: SearchMode,
-        weight: float | None,
+        *,
+        mode: SearchMode = "hybrid",
+        weight: float | None = None,
+        k: int = DEPTH,
         exclude: Sequence[str] = (),
     ) -> list[Hit]:
         return self.index.search(
             query.text,
-            DEPTH,
+            k,
             vector=query.vector,
             mode=mode,
             weight=weight,
@@ -154,10 +158,9 @@ def _queries(
     )
 
 
-def _judged(hits: Sequence[Hit], query: JudgedQuery, *, has_answer: bool) -> JudgedHits:
-    scored = [(hit.cosine, hit.key in query.gains) for hit in hits if hit.cosine is not None]
-    return JudgedHits(
-        cosines=np.array([cosine for cosine, _ in scored], np.float64),
-        relevant=np.array([relevant for _, relevant in scored], np.bool_),
-        has_answer=has_answer,
-    )
+def _best(hits: Sequence[Hit], query: JudgedQuery, *, has_answer: bool) -> list[BestHit]:
+    return [
+        BestHit(cosine=hit.cosine, relevant=hit.key in query.gains, has_answer=has_answer)
+        for hit in hits
+        if hit.cosine is not None
+    ]

@@ -28,21 +28,25 @@ def choose_weight(curves: Sequence[WeightCurve]) -> float:
     """The weight of the best mean over the data sets.
 
     Only weights that lose at most MAX_LOSS points on every set take part, if there are any.
+    Means are smoothed over the neighboring weights, because a few queries make a single one jump.
     Around the best, the middle of those that are as good is chosen: it is the safest one.
     """
     weights = sorted(curves[0].hybrid)
-    safe = [each for each in weights if all(curve.gain(each) >= -MAX_LOSS for curve in curves)]
-    means = {
-        each: sum(curve.hybrid[each] for curve in curves) / len(curves) for each in safe or weights
-    }
-    best = max(means, key=lambda each: means[each])
-    tied = {each for each in means if means[each] >= means[best] - _TIE}
-    at = weights.index(best)
-    first, last = at, at
-    while first > 0 and weights[first - 1] in tied:
+    means = _smoothed([sum(curve.hybrid[each] for curve in curves) for each in weights])
+    safe = [n for n, w in enumerate(weights) if all(c.gain(w) >= -MAX_LOSS for c in curves)]
+    candidates = safe or list(range(len(weights)))
+    best = max(candidates, key=lambda n: means[n])
+    tied = {n for n in candidates if means[n] >= means[best] - _TIE * len(curves)}
+    first, last = best, best
+    while first - 1 in tied:
         first -= 1
-    while last + 1 < len(weights) and weights[last + 1] in tied:
+    while last + 1 in tied:
         last += 1
     middle = (first + last) / 2
-    plateau = range(first, last + 1)
-    return weights[min(plateau, key=lambda n: (abs(n - middle), -means[weights[n]]))]
+    return weights[min(range(first, last + 1), key=lambda n: (abs(n - middle), -means[n]))]
+
+
+def _smoothed(values: Sequence[float]) -> list[float]:
+    """Each value with half of its weight on its neighbors; at the ends, on itself."""
+    padded = [values[0], *values, values[-1]]
+    return [(a + 2 * b + c) / 4 for a, b, c in zip(padded, padded[1:], padded[2:], strict=False)]

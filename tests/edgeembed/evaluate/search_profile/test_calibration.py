@@ -1,80 +1,76 @@
 """The curve from cosine to probability, on hits whose true probabilities are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from edgeembed.evaluate.search_profile.calibration import (
-    BestHits,
-    best_hits,
+    RatedHits,
     cross_validated,
     fit_calibration,
+    rated,
     reliability,
 )
-from edgeembed.evaluate.search_profile.judged_index import JudgedHits
+from edgeembed.evaluate.search_profile.judged_index import BestHit
 from edgeembed_runtime.bundle import Calibration
 
 TRUE = Calibration(slope=12.0, intercept=-6.0)
 
 
 def made_hits(n, *, seed=0, low=0.0, high=1.0):
-    """Queries of ten hits; the best is as likely to be relevant as TRUE says."""
+    """Queries whose best hit is as likely to be relevant as TRUE says, with an answer or not."""
     rng = np.random.default_rng(seed)
 
-    def hits(*, has_answer):
-        # Where there is an answer, the best hit is the nearer the likelier.
-        best = rng.uniform(low, high if has_answer else (low + high) / 2)
-        cosines = best * np.linspace(1.0, 0.5, 10)
-        chances = [TRUE.probability(each) for each in cosines]
-        relevant = rng.random(10) < chances if has_answer else np.zeros(10, np.bool_)
-        return JudgedHits(cosines=cosines, relevant=relevant, has_answer=has_answer)
+    def hit(*, has_answer):
+        # Where there is an answer, the best hit is nearer.
+        cosine = rng.uniform(low, high if has_answer else (low + high) / 2)
+        relevant = has_answer and rng.random() < TRUE.probability(cosine)
+        return BestHit(cosine=cosine, relevant=bool(relevant), has_answer=has_answer)
 
-    return [(hits(has_answer=True), hits(has_answer=False)) for _ in range(n)]
+    return [(hit(has_answer=True), hit(has_answer=False)) for _ in range(n)]
 
 
-def test_the_mean_probability_of_best_hits_is_the_share_of_relevant_ones():
+def with_cosines(queries, change):
+    return [tuple(replace(h, cosine=change(h.cosine)) for h in both) for both in queries]
+
+
+def test_the_mean_probability_is_the_share_of_relevant_hits():
     sets = {"a": made_hits(400)}
     curve = fit_calibration(sets)
     assert curve is not None
-    best = best_hits(sets["a"], curve)
-    assert best.probabilities.mean() == pytest.approx(best.relevant.mean(), abs=0.005)
-    assert best.has_answer.sum() == 400 == (~best.has_answer).sum()
+    found = rated(sets["a"], curve)
+    assert found.probabilities.mean() == pytest.approx(found.relevant.mean(), abs=0.005)
+    assert found.has_answer.sum() == 400 == (~found.has_answer).sum()
 
 
 def test_every_data_set_counts_the_same():
-    small, large = made_hits(100, seed=1, low=0.7), made_hits(1000, seed=2, high=0.5)
-    alike = fit_calibration({"small": small, "large": large[:100]})
-    uneven = fit_calibration({"small": small, "large": large})
-    lumped = fit_calibration({"all": small + large})
+    small, large = made_hits(100, seed=1), made_hits(100, seed=2, low=0.5)
+    alike = fit_calibration({"small": small, "large": large})
+    uneven = fit_calibration({"small": small, "large": large * 20})
+    lumped = fit_calibration({"all": small + large * 20})
     assert alike is not None and uneven is not None and lumped is not None
-    assert abs(uneven.cosine(0.2) - alike.cosine(0.2)) < abs(lumped.cosine(0.2) - alike.cosine(0.2))
+    assert uneven.cosine(0.2) == pytest.approx(alike.cosine(0.2), abs=0.01)
+    assert abs(lumped.cosine(0.2) - alike.cosine(0.2)) > 0.02
 
 
 def test_cosines_in_a_narrow_high_band_are_spread_out():
-    sets = {"a": [(_squeezed(a), _squeezed(b)) for a, b in made_hits(300)]}
-    curve = fit_calibration(sets)
-    assert curve is not None
-    assert curve.probability(0.9) - curve.probability(0.7) > 0.3
-
-
-def _squeezed(hits):
-    cosines = 0.7 + 0.2 * hits.cosines
-    return JudgedHits(cosines=cosines, relevant=hits.relevant, has_answer=hits.has_answer)
+    wide = fit_calibration({"a": made_hits(300)})
+    narrow = fit_calibration({"a": with_cosines(made_hits(300), lambda c: 0.7 + 0.2 * c)})
+    assert wide is not None and narrow is not None
+    assert narrow.slope == pytest.approx(5 * wide.slope)
+    assert narrow.probability(0.86) == pytest.approx(wide.probability(0.8))
 
 
 def test_cosines_that_say_nothing_give_no_curve():
     upside_down = [
-        (
-            JudgedHits(cosines=1 - a.cosines, relevant=a.relevant, has_answer=True),
-            JudgedHits(cosines=b.cosines, relevant=b.relevant, has_answer=False),
-        )
-        for a, b in made_hits(200)
+        (replace(a, cosine=1 - a.cosine), replace(b, cosine=1.0)) for a, b in made_hits(200)
     ]
     assert fit_calibration({"a": upside_down}) is None
     assert cross_validated({"a": upside_down}, seed=0) is None
-    none_relevant = [(b, b) for _, b in made_hits(50)]
-    assert fit_calibration({"a": none_relevant}) is None
-    nothing = JudgedHits(cosines=np.empty(0), relevant=np.empty(0, np.bool_), has_answer=True)
-    assert fit_calibration({"a": [(nothing, nothing)]}) is None
+    assert fit_calibration({"a": with_cosines(made_hits(50), lambda _: 0.5)}) is None
+    assert fit_calibration({"a": [(b, b) for _, b in made_hits(50)]}) is None
+    assert fit_calibration({"a": [(), ()]}) is None
 
 
 def test_held_out_probabilities_are_reliable_where_the_curve_is_right():
@@ -91,7 +87,7 @@ def test_held_out_probabilities_are_reliable_where_the_curve_is_right():
 
 def test_reliability_counts_what_users_see():
     trust = reliability(
-        BestHits(
+        RatedHits(
             probabilities=np.array([0.9, 0.3, 0.1, 0.6, 0.3]),
             relevant=np.array([True, True, False, False, False]),
             has_answer=np.array([True, True, True, False, False]),

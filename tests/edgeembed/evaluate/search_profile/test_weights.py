@@ -18,17 +18,19 @@ def curve(*hybrid, dense=0.0, keyword=0.0):
 
 def test_the_best_mean_of_the_sets_is_chosen():
     one = curve(0, 1, 2, 3, 4, 5, 6, 5, 4, 3, 2)
-    other = curve(9, 8, 9, 9, 9, 5, 0, 0, 0, 0, 0)
+    other = curve(0, 5, 9, 9, 9, 3, 0, 0, 0, 0, 0)
     assert choose_weight([one]) == 0.6
-    assert choose_weight([one, other]) == 0.4
+    assert choose_weight([one, other]) == 0.3
 
 
 def test_among_equals_the_middle_is_chosen():
-    assert choose_weight([curve(0, 1, 7, 7, 7, 7, 7, 1, 0, 0, 0)]) == 0.4
-    # 7.0 and 6.95 are equal; of two in the middle the better one.
-    assert choose_weight([curve(0, 1, 6.95, 7, 7.02, 6.99, 1, 1, 0, 0, 0)]) == 0.4
-    # The far end is as good, but not of the same plateau.
-    assert choose_weight([curve(0, 1, 7, 0, 0, 0, 0, 0, 0, 0, 7)]) == 0.2
+    assert choose_weight([curve(0, 1, 7, 7, 7, 7, 7, 7, 7, 0, 0)]) == 0.5
+    assert choose_weight([curve(0, 0, 0, 0, 0, 0, 0, 7, 7, 7, 7)]) == 0.9
+
+
+def test_a_single_weight_that_jumps_out_does_not_decide():
+    assert choose_weight([curve(0, 5, 6, 7, 6, 5, 0, 7.4, 0, 0, 0)]) == 0.3
+    assert choose_weight([curve(0, 1, 4, 6.9, 7.2, 6.8, 7.3, 6.8, 4, 3, 2)]) == 0.5
 
 
 def test_a_weight_that_loses_nowhere_goes_before_a_better_mean():
