@@ -146,6 +146,7 @@ def _parts(source: Bundle, outcomes: Outcomes) -> BundleParts:
         image=manifest.image and replace(manifest.image, variants=variants["image"]),
         logit_scale=manifest.logit_scale,
         logit_bias=manifest.logit_bias,
+        search=manifest.search,
         golden=golden,
         models=models,
         files={name: source.path / name for name in manifest.files if name not in replaced},

@@ -8,6 +8,7 @@ import typer
 from edgeembed.cli.checks import doctor, inspect, verify
 from edgeembed.cli.models import (
     bench,
+    calibrate,
     convert,
     distill_static,
     distill_student,
@@ -45,6 +46,7 @@ COMMANDS: Mapping[str, Mapping[str, Command]] = {
         "distill static": distill_static.static,
         "distill student": distill_student.student,
         "eval": eval.eval_,
+        "calibrate": calibrate.calibrate,
         "bench": bench.bench,
     },
     "Look inside": {

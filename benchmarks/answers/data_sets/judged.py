@@ -8,10 +8,16 @@ from benchmarks.answers.data_sets.data_set import DataSet, passage
 from edgeembed.evaluate.datasets.judgments import read_beir
 from edgeembed.ingest.texts import read_records
 
+# "The two sentences are mostly equivalent, but some unimportant details differ."
+_SAME_MEANING = 4.0
 
-def scifact(folder: Path) -> DataSet:
-    """SciFact in BEIR's form (https://github.com/beir-cellar/beir): 300 claims, 5,183 abstracts."""
-    judged = read_beir(folder)
+
+def scifact(folder: Path, split: str = "test") -> DataSet:
+    """SciFact in BEIR's form (https://github.com/beir-cellar/beir): 300 claims, 5,183 abstracts.
+
+    In the split "train" it is 809 claims about the same abstracts.
+    """
+    judged = read_beir(folder, (split,))
     with (folder / "corpus.jsonl").open("rb") as stream:
         documents = tuple(
             passage(str(record["_id"]), record["text"], record["title"])
@@ -73,6 +79,26 @@ def cosqa(folder: Path) -> DataSet:
         documents=documents,
         queries={str(place): query for place, (query, _) in enumerate(asked)},
         gains={str(place): {key: 1.0} for place, (_, key) in enumerate(asked)},
+    )
+
+
+def sentences(path: Path, name: str) -> DataSet:
+    """Pairs of an STS benchmark as questions and answers: those with a score of 4 to 5.
+
+    The second sentences of all pairs are the documents.
+    """
+    pairs = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+    keys = {text: str(place) for place, text in enumerate(dict.fromkeys(p[2] for p in pairs))}
+    gains: dict[str, dict[str, float]] = defaultdict(dict)
+    for score, asked, answer in pairs:
+        if float(score) >= _SAME_MEANING:
+            gains[asked][keys[answer]] = 1.0
+    return DataSet(
+        name=name,
+        kind="passages",
+        documents=tuple(passage(key, text) for text, key in keys.items()),
+        queries={query: query for query in gains},
+        gains=gains,
     )
 
 

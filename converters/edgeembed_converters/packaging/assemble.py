@@ -25,6 +25,7 @@ from edgeembed_runtime.bundle import (
     Golden,
     ImageTower,
     Manifest,
+    SearchProfile,
     Source,
     TextTower,
     Variant,
@@ -58,6 +59,7 @@ class BundleParts:
     image: ImageTower | None = None
     logit_scale: float | None = None
     logit_bias: float | None = None
+    search: SearchProfile | None = None
     golden: Golden
     models: Mapping[str, bytes | Path]
     files: Mapping[str, bytes | Path] = field(default_factory=dict[str, bytes | Path])
@@ -179,6 +181,7 @@ def _write(stage: Path, parts: BundleParts) -> Manifest:
         image=parts.image,
         logit_scale=parts.logit_scale,
         logit_bias=parts.logit_bias,
+        search=parts.search,
         golden=_GOLDEN,
         made_by=f"edgeembed {__version__}",
         files={},

@@ -10,9 +10,10 @@ from edgeembed import Index
 from edgeembed.cli.shared.opening import is_index
 from edgeembed.cli.shared.options import AsJson, path_or_name
 from edgeembed.cli.shared.output import megabytes, print_facts, print_json, print_table
-from edgeembed_runtime.bundle import Bundle, ImageTower, Manifest, TextTower
+from edgeembed_runtime.bundle import Bundle, ImageTower, Manifest, SearchProfile, TextTower
 from edgeembed_runtime.bundle.manifest_json import manifest_to_json
 from edgeembed_runtime.bundle.packaged import PACKAGED
+from edgeembed_runtime.index.search.query import LIKELIHOODS
 
 
 def inspect(
@@ -94,6 +95,7 @@ def _inspect_bundle(path: Path, as_json: bool) -> None:
             ),
             *_text_facts(manifest.text),
             *_image_facts(manifest.image),
+            *_search_facts(manifest),
             ("source", f"{source.id} (weights {source.weights_sha256[:16]}...)"),
             ("license", source.license or "not stated by the source"),
             ("made by", manifest.made_by),
@@ -126,6 +128,27 @@ def _text_facts(tower: TextTower | None) -> list[tuple[str, str]]:
         ("head", ", ".join(tower.head) or "none"),
         ("prompts", prompts or "none"),
     ]
+
+
+def _search_facts(manifest: Manifest) -> list[tuple[str, str]]:
+    if manifest.text is None:
+        return []
+    profile = manifest.search or SearchProfile()
+    facts = [
+        (
+            "search",
+            f"{profile.weight:.0%} cosine, {1 - profile.weight:.0%} keywords; passages of "
+            f"{profile.passage_tokens} tokens, overlapping by {profile.overlap_tokens}"
+            + ("" if manifest.search else " (not measured)"),
+        )
+    ]
+    if profile.calibration is None:
+        return [*facts, ("calibration", "none; `edgeembed calibrate` measures it")]
+    known = " and ".join(
+        f"{name} from a cosine of {profile.calibration.cosine(probability):.2f}"
+        for name, probability in LIKELIHOODS.items()
+    )
+    return [*facts, ("calibration", known)]
 
 
 def _image_facts(tower: ImageTower | None) -> list[tuple[str, str]]:

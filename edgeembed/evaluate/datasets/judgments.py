@@ -1,8 +1,8 @@
 """Relevance judgments: queries, documents, and which document answers which query."""
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,26 @@ from edgeembed.ingest.texts import read_records, text_of
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.storage import storage_errors
 
-_SPLITS = ("test", "dev", "train")
+TO_EVALUATE = ("test", "dev", "train")
+"""Splits in the order in which they are looked for; also `TO_FIT`."""
+TO_FIT = ("train", "dev", "test")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judgments:
-    """Queries and documents by id, and gains by query id and document id."""
+    """Queries and documents by id, and gains by query id and document id.
+
+    A document begins with its title, if `titles` has one for its id.
+    """
 
     queries: Mapping[str, str]
     documents: Mapping[str, str]
     gains: Mapping[str, Mapping[str, float]]
+    titles: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def body(self, document: str) -> str:
+        """A document without its title."""
+        return self.documents[document].removeprefix(self.titles.get(document, "")).lstrip()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,17 +47,29 @@ def is_beir(path: Path) -> bool:
     return (path / "corpus.jsonl").is_file()
 
 
-def read_beir(folder: Path) -> Judgments:
+def read_judgments(path: Path, splits: Sequence[str] = TO_EVALUATE) -> Judgments:
+    """Read a folder in BEIR's form, or a table of queries and documents.
+
+    Raises:
+        InputError: it is neither; see read_beir and read_judged_pairs.
+        StorageError: it cannot be read.
+    """
+    return read_beir(path, splits) if path.is_dir() else read_judged_pairs(path)
+
+
+def read_beir(folder: Path, splits: Sequence[str] = TO_EVALUATE) -> Judgments:
     """Read a folder in BEIR's form: corpus.jsonl, queries.jsonl, qrels/test.tsv (or dev, train).
 
     A document is its title, a space and its text, as in BEIR (https://github.com/beir-cellar/beir).
+    Of the splits, the first that exists is read.
 
     Raises:
         InputError: a file is missing, an id comes twice, or a judgment names an unknown id.
     """
-    documents = _texts_by_id(folder / "corpus.jsonl", title=True)
-    queries = _texts_by_id(folder / "queries.jsonl", title=False)
-    path = _qrels(folder)
+    titles: dict[str, str] = {}
+    documents = _texts_by_id(folder / "corpus.jsonl", titles)
+    queries = _texts_by_id(folder / "queries.jsonl")
+    path = _qrels(folder, splits)
     table = read_table(path).named("query-id", "corpus-id", "score")
     gains: dict[str, dict[str, float]] = defaultdict(dict)
     for row, gain in zip(table.rows, table.numbers("score"), strict=True):
@@ -56,7 +78,7 @@ def read_beir(folder: Path) -> Judgments:
             if found not in known:
                 raise InputError(f"{path}, line {row.line}: unknown {what} id {found!r}")
         gains[query][document] = gain
-    return Judgments(queries=queries, documents=documents, gains=gains)
+    return Judgments(queries=queries, documents=documents, gains=gains, titles=titles)
 
 
 def read_judged_pairs(path: Path) -> Judgments:
@@ -103,7 +125,8 @@ def read_ranked_queries(path: Path) -> tuple[RankedQuery, ...]:
     return tuple(queries)
 
 
-def _texts_by_id(path: Path, *, title: bool) -> dict[str, str]:
+def _texts_by_id(path: Path, titles: dict[str, str] | None = None) -> dict[str, str]:
+    """The texts by id; with `titles`, which are put there, behind their titles."""
     texts: dict[str, str] = {}
     with storage_errors("read", path), path.open("rb") as stream:
         for line, record in read_records(stream, str(path)):
@@ -111,8 +134,10 @@ def _texts_by_id(path: Path, *, title: bool) -> dict[str, str]:
             if key in texts:
                 raise InputError(f"{path}, line {line}: the id {key!r} comes twice")
             text = text_of(record, "text", str(path), line)
-            head = record.get("title") if title else None
+            head = None if titles is None else record.get("title")
             texts[key] = f"{head} {text}".strip() if isinstance(head, str) and head else text
+            if titles is not None and isinstance(head, str) and head.strip():
+                titles[key] = head.strip()
     if not texts:
         raise InputError(f"{path}: expected records, found none")
     return texts
@@ -125,8 +150,11 @@ def _id(record: dict[str, Any], path: Path, line: int) -> str:
     return str(key)
 
 
-def _qrels(folder: Path) -> Path:
-    for split in _SPLITS:
+def _qrels(folder: Path, splits: Sequence[str]) -> Path:
+    for split in splits:
         if (path := folder / "qrels" / f"{split}.tsv").is_file():
             return path
-    raise InputError(f"{folder / 'qrels'}: expected test.tsv, dev.tsv or train.tsv, found none")
+    expected = " or ".join(f"{split}.tsv" for split in splits).replace(
+        " or ", ", ", len(splits) - 2
+    )
+    raise InputError(f"{folder / 'qrels'}: expected {expected}, found none")

@@ -10,8 +10,7 @@ from edgeembed.evaluate.datasets.judgments import (
     Judgments,
     RankedQuery,
     is_beir,
-    read_beir,
-    read_judged_pairs,
+    read_judgments,
     read_ranked_queries,
 )
 from edgeembed.evaluate.datasets.table import Table
@@ -125,9 +124,7 @@ def _has_judged_pairs(table: Table) -> bool:
 @register_task("retrieval", matches_path=is_beir, matches_table=_has_judged_pairs)
 def open_retrieval(source: TaskSource) -> Retrieval:
     """Open a folder in BEIR's form, or a table of queries and documents."""
-    path = source.path
-    judgments = read_beir(path) if path.is_dir() else read_judged_pairs(path)
-    return Retrieval(name=path.stem, judgments=judgments)
+    return Retrieval(name=source.path.stem, judgments=read_judgments(source.path))
 
 
 def _has_ranked_queries(table: Table) -> bool:

@@ -1,6 +1,6 @@
 """The bundle: a trained encoder as a directory of plain files, described by a manifest."""
 
-from edgeembed_runtime.bundle.files import MANIFEST_NAME, Bundle, write_bundle
+from edgeembed_runtime.bundle.files import MANIFEST_NAME, Bundle, rewrite_manifest, write_bundle
 from edgeembed_runtime.bundle.golden import Golden
 from edgeembed_runtime.bundle.manifest import FileEntry, Manifest, Source
 from edgeembed_runtime.bundle.preprocess import Preprocess
@@ -34,5 +34,6 @@ __all__ = [
     "UnknownWord",
     "Variant",
     "Words",
+    "rewrite_manifest",
     "write_bundle",
 ]

@@ -131,6 +131,17 @@ def write_bundle(stage: Path, manifest: Manifest, files: Mapping[str, bytes | Pa
     return Bundle(path=stage, manifest=manifest)
 
 
+def rewrite_manifest(bundle: Bundle, manifest: Manifest) -> Bundle:
+    """Replace the manifest of a bundle in one step, and no other file.
+
+    Raises:
+        StorageError: the file system refused; the bundle is unchanged.
+    """
+    with storage.staged_file(bundle.path / MANIFEST_NAME) as file:
+        file.write(manifest_to_json(manifest))
+    return replace(bundle, manifest=manifest)
+
+
 def _read_regular_file(root: Path, name: str, limit: int) -> bytes:
     """Read up to `limit` + 1 bytes of `root/name`, following no links below `root`."""
     path = root / name

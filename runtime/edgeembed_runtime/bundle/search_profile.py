@@ -23,6 +23,10 @@ class Calibration:
         """The probability, 0 to 1, that belongs to a cosine."""
         return 1 / (1 + math.exp(-min(max(self.slope * cosine + self.intercept, -60), 60)))
 
+    def cosine(self, probability: float) -> float:
+        """The cosine that belongs to a probability above 0 and below 1."""
+        return (math.log(probability / (1 - probability)) - self.intercept) / self.slope
+
 
 @public
 @dataclass(frozen=True, kw_only=True)
@@ -53,5 +57,8 @@ class SearchProfile:
         expect(0 <= overlap < tokens, "search.overlap_tokens", "fewer than a passage's", overlap)
         curve = self.calibration
         if curve is not None:
-            for name, value in (("slope", curve.slope), ("intercept", curve.intercept)):
-                expect(math.isfinite(value), f"search.calibration.{name}", "a finite number", value)
+            slope, intercept = curve.slope, curve.intercept
+            is_good = math.isfinite(slope) and slope > 0
+            expect(is_good, "search.calibration.slope", "a positive number", slope)
+            is_good = math.isfinite(intercept)
+            expect(is_good, "search.calibration.intercept", "a number", intercept)

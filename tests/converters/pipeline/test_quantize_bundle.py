@@ -1,6 +1,7 @@
 """quantize(): from a bundle to one with smaller variants, or a refusal that says why."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 
 from edgeembed import Budget, convert, quantize
 from edgeembed_converters.quantization.recipes.dynamic_int8 import DynamicMaker
-from edgeembed_runtime.bundle import Bundle
+from edgeembed_runtime.bundle import Bundle, Calibration, SearchProfile, rewrite_manifest
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import (
     BundleNotFoundError,
@@ -16,6 +17,7 @@ from edgeembed_runtime.errors import (
     InputError,
     StorageError,
 )
+from helpers import tiny_bundle
 
 pytestmark = pytest.mark.slow
 
@@ -82,6 +84,14 @@ def test_a_variant_of_the_same_name_is_replaced(report, tmp_path):
     third = quantize(again.path, tmp_path / "third", budget=ANYTHING)
     assert [variant.name for variant in third.variants] == ["fp32", "int8-portable", "int8"]
     assert not Bundle.open(third.path).problems()
+
+
+def test_what_was_measured_of_search_stays(report, tmp_path):
+    measured = Bundle.open(tiny_bundle.copy_bundle(report.path, tmp_path / "measured"))
+    search = SearchProfile(weight=0.3, calibration=Calibration(slope=9.0, intercept=-4.0))
+    rewrite_manifest(measured, replace(measured.manifest, search=search))
+    again = quantize(measured.path, tmp_path / "out", quantize="int8-portable", budget=ANYTHING)
+    assert Bundle.open(again.path).manifest.search == search
 
 
 def test_an_unreachable_budget_is_an_error_and_leaves_nothing(bundle, tmp_path):
