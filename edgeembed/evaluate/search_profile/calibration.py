@@ -3,8 +3,8 @@
 What a person sees first has to be called by its right name, so the curve is fitted to the best hit
 of each query, not to the ten best: among those, a relevant hit stands out from the nine beside it,
 which makes the curve too steep (measured: docs/notes/answers.md). A later hit is a little less
-likely than the curve says. Every query counts twice, once with its answers and once without: half
-of what is asked has no answer.
+likely than the curve says. Beside every query stands one for which there is nothing; it is assumed
+that nine of ten questions that people ask of an index have an answer there.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +18,8 @@ from edgeembed_runtime.bundle import Calibration
 from edgeembed_runtime.index.search.query import LIKELIHOODS
 
 FOLDS = 5
+ANSWERED = 0.9
+"""The assumed share of queries that have an answer."""
 _BINS = 10
 
 Floats = NDArray[np.float64]
@@ -63,6 +65,11 @@ class RatedHits:
     relevant: NDArray[np.bool_]
     has_answer: NDArray[np.bool_]
 
+    @property
+    def weights(self) -> Floats:
+        """(hits,) how much each counts, with a sum of 1."""
+        return _weights(self.has_answer)
+
 
 def fit_calibration(sets: JudgedSets) -> Calibration | None:
     """Fit the curve; every data set counts the same. None if cosines say nothing of relevance."""
@@ -82,13 +89,14 @@ def fit_calibration(sets: JudgedSets) -> Calibration | None:
 
 def reliability(best: RatedHits) -> Reliability:
     """How far these probabilities can be trusted."""
-    p, true = best.probabilities, best.relevant.astype(np.float64)
+    p, true, weights = best.probabilities, best.relevant.astype(np.float64), best.weights
     bins = np.minimum((p * _BINS).astype(np.intp), _BINS - 1)
-    gaps = [abs(float((p - true)[bins == each].sum())) for each in range(_BINS)]
+    gaps = [abs(float((weights * (p - true))[bins == each].sum())) for each in range(_BINS)]
+    mean = float(weights @ true)
     return Reliability(
-        brier=float(((p - true) ** 2).mean()),
-        brier_of_mean=float(((true.mean() - true) ** 2).mean()),
-        calibration_error=sum(gaps) / len(p),
+        brier=float(weights @ (p - true) ** 2),
+        brier_of_mean=float(weights @ (mean - true) ** 2),
+        calibration_error=sum(gaps),
         errors=tuple(
             Errors(
                 at=at,
@@ -149,12 +157,22 @@ def _best_of(sets: JudgedSets) -> tuple[Floats, NDArray[np.bool_], Floats]:
     parts = [[hit for both in queries for hit in both] for queries in sets.values()]
     parts = [part for part in parts if part]
     hits = [hit for part in parts for hit in part]
-    shares = [len(hits) / len(parts) / len(part) for part in parts for _ in part]
+    shares = [
+        _weights(np.array([hit.has_answer for hit in part], np.bool_)) * len(hits) / len(parts)
+        for part in parts
+    ]
     return (
         np.array([hit.cosine for hit in hits], np.float64),
         np.array([hit.relevant for hit in hits], np.bool_),
-        np.array(shares, np.float64),
+        np.concatenate(shares) if shares else np.empty(0),
     )
+
+
+def _weights(has_answer: NDArray[np.bool_]) -> Floats:
+    """Weights of one sum, of which hits with an answer have the share ANSWERED."""
+    counts = np.where(has_answer, has_answer.sum(), (~has_answer).sum())
+    weights = np.where(has_answer, ANSWERED, 1 - ANSWERED) / np.maximum(counts, 1)
+    return weights / weights.sum() if len(weights) else weights
 
 
 def _share(values: NDArray[np.bool_]) -> float:

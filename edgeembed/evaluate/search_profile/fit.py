@@ -1,6 +1,7 @@
 """Fits the search profile of an encoder to judged data sets, and says how good it is."""
 
 import contextlib
+import itertools
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -18,7 +19,11 @@ from edgeembed.evaluate.search_profile.calibration import (
     rated,
     reliability,
 )
-from edgeembed.evaluate.search_profile.judged_index import JudgedIndex, judged_index
+from edgeembed.evaluate.search_profile.judged_index import (
+    JudgedIndex,
+    JudgedQuery,
+    judged_index,
+)
 from edgeembed.evaluate.search_profile.weights import (
     MAX_LOSS,
     WEIGHTS,
@@ -135,12 +140,15 @@ def _report(
     seed: int,
 ) -> SearchProfileReport:
     weight = profile.weight
-    hits = {each.name: each.best_hits(weight) for each in fitted}
+    every = (*fitted, *checked)
+    hits = {each.name: each.best_hits(weight, _strangers(each, every)) for each in fitted}
     calibration = fit_calibration(hits)
     validated = cross_validated(hits, seed=seed) if calibration else None
     seen: dict[str, RatedHits] = dict(validated or {})
     if calibration is not None:
-        seen |= {each.name: rated(each.best_hits(weight), calibration) for each in checked}
+        for each in checked:
+            best = each.best_hits(weight, _strangers(each, every))
+            seen[each.name] = rated(best, calibration)
     names = {each.name for each in fitted}
     sets = tuple(
         SetReport(
@@ -160,6 +168,17 @@ def _report(
         reliability=reliability(joined(list(validated.values()))) if validated else None,
         notes=_notes(sets, has_calibration=calibration is not None),
     )
+
+
+def _strangers(index: JudgedIndex, indexes: Sequence[JudgedIndex]) -> list[JudgedQuery]:
+    """Queries of the other data sets, of each in turn, unless they ask of the same documents."""
+    others = [
+        each.queries
+        for each in indexes
+        if each.documents != index.documents and each.name != index.name
+    ]
+    rounds = itertools.zip_longest(*others)
+    return [query for some in rounds for query in some if query is not None]
 
 
 def _notes(sets: Sequence[SetReport], *, has_calibration: bool) -> tuple[str, ...]:

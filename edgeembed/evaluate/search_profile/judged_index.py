@@ -32,7 +32,7 @@ class JudgedQuery:
 
 @dataclass(frozen=True, kw_only=True)
 class BestHit:
-    """The best hit of a query; `has_answer` is false where its relevant documents were left out."""
+    """The best hit of a query; `has_answer` is false where the index has nothing for it."""
 
     cosine: float
     relevant: bool
@@ -65,22 +65,32 @@ class JudgedIndex:
         ]
         return 100 * float(np.mean(scores))
 
-    def best_hits(self, weight: float) -> list[tuple[BestHit, ...]]:
-        """For each query its best hit, and the one when its relevant documents are left out.
+    def best_hits(
+        self, weight: float, strangers: Sequence[JudgedQuery] = ()
+    ) -> list[tuple[BestHit, ...]]:
+        """For each query its best hit, and that of a query for which there is nothing here.
 
-        Nothing that was found by words alone, and has no vector, is among them.
+        That is one of the strangers, in turn. Without any it is the same query, whose relevant
+        documents are left out: harder, because what remains is often about the same. Nothing that
+        was found by words alone, and has no vector, is among them.
+
+        Args:
+            weight: the share of the cosine in hybrid search.
+            strangers: queries of other data sets.
         """
-        return [
-            (
-                *_best(self._hits(query, weight=weight, k=1), query, has_answer=True),
-                *_best(
-                    self._hits(query, weight=weight, k=1, exclude=tuple(query.gains)),
-                    query,
-                    has_answer=False,
-                ),
+        found: list[tuple[BestHit, ...]] = []
+        for number, query in enumerate(self.queries):
+            if strangers:
+                without = self._hits(strangers[number % len(strangers)], weight=weight, k=1)
+            else:
+                without = self._hits(query, weight=weight, k=1, exclude=tuple(query.gains))
+            found.append(
+                (
+                    *_best(self._hits(query, weight=weight, k=1), query, has_answer=True),
+                    *_best(without, None, has_answer=False),
+                )
             )
-            for query in self.queries
-        ]
+        return found
 
     def _hits(
         self,
@@ -158,9 +168,10 @@ def _queries(
     )
 
 
-def _best(hits: Sequence[Hit], query: JudgedQuery, *, has_answer: bool) -> list[BestHit]:
+def _best(hits: Sequence[Hit], query: JudgedQuery | None, *, has_answer: bool) -> list[BestHit]:
+    gains = {} if query is None else query.gains
     return [
-        BestHit(cosine=hit.cosine, relevant=hit.key in query.gains, has_answer=has_answer)
+        BestHit(cosine=hit.cosine, relevant=hit.key in gains, has_answer=has_answer)
         for hit in hits
         if hit.cosine is not None
     ]
