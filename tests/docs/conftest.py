@@ -185,6 +185,11 @@ class StandIns:
         table = "\n".join(["text1\ttext2\tscore", *same, *other])
         Path(path).write_text(f"{table}\n", encoding="utf-8")
 
+    def judgments(self, path):
+        """A tab-separated file of query and document: a sentence, and the same one with its end."""
+        rows = [f"{text.rpartition(' ')[0]}\t{text}" for text in _sentences(40)]
+        Path(path).write_text("\n".join(["query\tdocument", *rows]) + "\n", encoding="utf-8")
+
 
 @pytest.fixture(scope="session")
 def stand_ins(tmp_path_factory):
