@@ -27,6 +27,7 @@ from benchmarks.common.results_file import write_results
 from edgeembed import EmbeddingCache, Encoder
 from edgeembed.evaluate.datasets.judgments import Judgments
 from edgeembed.evaluate.search_profile import SearchProfileReport, fit_search_profile
+from edgeembed.evaluate.search_profile.fit import MAX_QUERIES
 from edgeembed_runtime.bundle import Bundle, rewrite_manifest
 from edgeembed_runtime.bundle.packaged import bundle_directory
 
@@ -82,7 +83,14 @@ def many_languages(data: Path) -> tuple[Sets, Sets]:
 
 
 def fit(
-    bundle: str, fitted: Sets, checked: Sets, *, work: Path, write: bool
+    bundle: str,
+    fitted: Sets,
+    checked: Sets,
+    *,
+    weight: float | None,
+    max_queries: int,
+    work: Path,
+    write: bool,
 ) -> SearchProfileReport:
     """Fit the profile of one bundle, and with `write` put it into its manifest."""
     opened = Bundle.open(bundle_directory(bundle))
@@ -90,7 +98,14 @@ def fit(
     space = opened.manifest.space.removeprefix("sha256:")
     cache = EmbeddingCache(work / f"{space[:16]}.sqlite3", max_mb=_CACHE_MB)
     with Encoder.load(opened.path, cache=cache) as encoder:
-        report = fit_search_profile(encoder, fitted, held_out=checked, on_step=on_step)
+        report = fit_search_profile(
+            encoder,
+            fitted,
+            held_out=checked,
+            weight=weight,
+            max_queries=max_queries,
+            on_step=on_step,
+        )
     if write:
         rewrite_manifest(opened, replace(opened.manifest, search=report.profile))
     return report
@@ -120,6 +135,8 @@ def main() -> None:
     parser.add_argument("data", type=Path, metavar="DATA", help="the folder of judged collections")
     parser.add_argument("bundles", nargs="+", metavar="BUNDLE", help="a path, default or static")
     parser.add_argument("--work", type=Path, required=True, help="a folder to keep vectors in")
+    parser.add_argument("--max-queries", type=int, default=MAX_QUERIES, help="of each set")
+    parser.add_argument("--weight", type=float, help="keep this one, fit the calibration alone")
     parser.add_argument("--multilingual", action="store_true", help="sets in several languages")
     parser.add_argument("--write", action="store_true", help="write the profiles into the bundles")
     parser.add_argument("--name", default="search-profiles", help="the name of the results")
@@ -128,7 +145,15 @@ def main() -> None:
     fitted, checked = (many_languages if options.multilingual else english)(options.data)
     tree = {}
     for bundle in options.bundles:
-        report = fit(bundle, fitted, checked, work=options.work, write=options.write)
+        report = fit(
+            bundle,
+            fitted,
+            checked,
+            weight=options.weight,
+            max_queries=options.max_queries,
+            work=options.work,
+            write=options.write,
+        )
         print(f"\n{bundle}: {report.profile}\n\n{table_of(report)}\n", *report.notes, sep="\n")
         tree[Path(bundle).stem] = report.as_dict()
         print("written:", write_results(options.name, {"bundles": tree}).name, flush=True)

@@ -81,10 +81,11 @@ def fit_calibration(sets: JudgedSets) -> Calibration | None:
     mean, deviation = float(cosines.mean()), float(cosines.std())
     model = LogisticRegression()
     model.fit(((cosines - mean) / deviation)[:, None], relevant, sample_weight=shares)
-    slope = float(model.coef_[0, 0]) / deviation
+    slope = float(np.ravel(model.coef_)[0]) / deviation
     if slope <= 0:
         return None
-    return Calibration(slope=slope, intercept=float(model.intercept_[0]) - slope * mean)
+    intercept = float(np.ravel(model.intercept_)[0])
+    return Calibration(slope=slope, intercept=intercept - slope * mean)
 
 
 def reliability(best: RatedHits) -> Reliability:

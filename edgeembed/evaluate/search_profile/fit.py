@@ -78,6 +78,7 @@ def fit_search_profile(
     *,
     held_out: Mapping[str, Judgments] | None = None,
     profile: SearchProfile | None = None,
+    weight: float | None = None,
     max_queries: int = MAX_QUERIES,
     seed: int = 0,
     on_step: OnStep = lambda _: None,
@@ -92,6 +93,7 @@ def fit_search_profile(
         judgments: data sets by name; never those that the result will be judged by.
         held_out: data sets to measure the result on.
         profile: where the rest of the profile comes from; None: the encoder's own.
+        weight: keep this one, and fit the calibration alone.
         max_queries: of a data set; if it has more, they are drawn.
         seed: of that and of cross-validation.
         on_step: called with what is being done.
@@ -123,8 +125,9 @@ def fit_search_profile(
                 f"judgments: expected {MIN_QUERIES} queries with an answer or more in all, "
                 f"got {queries}"
             )
-        curves = [_curve(each, WEIGHTS, on_step) for each in fitted]
-        weight = choose_weight(curves)
+        tried = WEIGHTS if weight is None else (weight,)
+        curves = [_curve(each, tried, on_step) for each in fitted]
+        weight = choose_weight(curves) if weight is None else weight
         checked = opened(held_out, "check")
         curves += [_curve(each, (weight,), on_step) for each in checked]
         return _report(

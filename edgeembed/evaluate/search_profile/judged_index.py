@@ -104,7 +104,7 @@ class JudgedIndex:
         return self.index.search(
             query.text,
             k,
-            vector=query.vector,
+            vector=None if mode == "keyword" else query.vector,
             mode=mode,
             weight=weight,
             exact=True,

@@ -42,7 +42,7 @@ class SearchProfile:
 
     weight: float = 0.5
     passage_tokens: int = 128
-    overlap_tokens: int = 32
+    overlap_tokens: int = 16
     calibration: Calibration | None = None
 
     def check(self) -> None:
