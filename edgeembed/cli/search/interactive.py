@@ -63,9 +63,9 @@ class PassageScreen(Screen[None]):
 class SearchApp(App[None]):
     """A line to type in, and the results below it."""
 
-    TITLE = "edgeembed search"
-    ENABLE_COMMAND_PALETTE = False
-    CSS = """
+    TITLE: str | None = "edgeembed search"
+    ENABLE_COMMAND_PALETTE: ClassVar[bool] = False
+    CSS: ClassVar[str] = """
     #query { margin: 1 1 0 1; }
     #state { padding: 0 2; color: $text-muted; height: auto; }
     #results { border: none; padding: 0 1; height: 1fr; background: $background; }

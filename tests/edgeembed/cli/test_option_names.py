@@ -32,8 +32,8 @@ ONLY_HERE = {
     "distill student": set(),
     "distill static": set(),
     "embed": {"output", "jsonl", "field", "query"},
-    "index": {"index", "model", "field", "all", "watch"},
-    "search": {"index", "model", "image", "per-file", "html", "full", "context"},
+    "index": {"index", "model", "field", "all", "watch", "fast", "deepen"},
+    "search": {"index", "model", "image", "per-file", "html", "full"},
 }
 # What only Python has: live objects, callbacks, and what no command has needed so far.
 ONLY_IN_PYTHON = {
