@@ -89,7 +89,7 @@ def passages_of(setup: Setup, notes: Notes, encoder: Encoder) -> list[tuple[int,
     return [
         (number, passage)
         for number, text in enumerate(notes.files)
-        for passage in reader.split(f"notes {number}.md", text, {}, (f"notes {number}",))
+        for passage in reader.split(f"notes {number}.md", text, {}, f"notes {number}")
     ]
 
 
