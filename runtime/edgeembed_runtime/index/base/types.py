@@ -28,7 +28,8 @@ class Hit:
         key: the document's.
         score: what the results are ordered by. Mode dense: a cosine in [-1, 1]. Keyword: -bm25, of
             any size. Hybrid and re-scored: a mix in [0, 1], or a sum of reciprocal ranks; it says
-            which is better, not how good they are.
+            which is better, not how good they are. Hybrid where no document has a word of the
+            query: a cosine; where the encoder knows none of them: -bm25.
         document: its text.
         metadata: its metadata.
         title: what it was upserted under, "" without.

@@ -122,7 +122,7 @@ class Search:
         ]
 
     def _fuse(self, query: Query, dense: Ranking, words: KeywordRanking, k: int) -> Ranking:
-        if query.words is None:
+        if query.words is None or not words.pairs:
             return dense[:k]
         if query.vector is None:
             return words.pairs[:k]

@@ -32,6 +32,13 @@ def test_cosines_and_probabilities_are_true(index, words_encoder, options):
             assert hit.score == hit.cosine
 
 
+def test_where_no_document_has_a_word_of_the_query_scores_are_cosines(index, words_encoder):
+    vector = words_encoder.encode_query("cat river")
+    hits = index.search("zebras", vector=vector)
+    assert [hit.score for hit in hits] == [hit.cosine for hit in hits]
+    assert [hit.key for hit in hits] == [hit.key for hit in index.search(vector)]
+
+
 def test_keyword_search_alone_has_no_cosines(index):
     hits = index.search("cat", mode="keyword")
     assert hits
