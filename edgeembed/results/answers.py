@@ -55,7 +55,7 @@ class Answer:
         """How sure the result is; None where nothing is known."""
         if self.hit.probability is None:
             return None
-        return confidence_word(self.hit.probability, has_every_word=self.highlight.complete)
+        return confidence_word(self.hit.probability, has_most_words=self.highlight.most_words)
 
     def segments(self, limit: int | None = None) -> Iterator[Segment]:
         """The passage in pieces of one look each.

@@ -14,15 +14,15 @@ NOTHING_FITS = "Nothing that fits: no passage is likely to be what you mean."
 NEAREST = "What comes nearest:"
 
 
-def confidence_word(probability: float, *, has_every_word: bool = False) -> Word:
+def confidence_word(probability: float, *, has_most_words: bool = False) -> Word:
     """The word for a probability from 0 to 1.
 
-    With every word of the query a result is possible at least: a name or a code means nothing to a
+    With most words of the query a result is possible at least: a name or a code means nothing to a
     model, and is found by its letters.
     """
     if probability >= LIKELY:
         return "likely"
-    return "possible" if probability >= POSSIBLE or has_every_word else "unlikely"
+    return "possible" if probability >= POSSIBLE or has_most_words else "unlikely"
 
 
 def filled_blocks(probability: float) -> int:

@@ -32,8 +32,8 @@ class Highlight:
 
     sentence: Span | None
     words: tuple[Span, ...]
-    complete: bool = False
-    """Whether the text has every word of the query."""
+    most_words: bool = False
+    """Whether the text has more than half of the query's words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,9 @@ def highlight(
     near = _cosines(query, texts, sentences, encoder)
     return [
         Highlight(
-            sentence=_best(own, near), words=tuple(spans), complete=words.all_in(text[:_MAX_TEXT])
+            sentence=_best(own, near),
+            words=tuple(spans),
+            most_words=words.mostly_in(text[:_MAX_TEXT]),
         )
         for own, spans, text in zip(sentences, found, texts, strict=True)
     ]

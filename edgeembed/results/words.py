@@ -48,11 +48,12 @@ class QueryWords:
             spans += self._find_pairs(text)
         return sorted(spans)
 
-    def all_in(self, text: str) -> bool:
-        """Whether the text has every word of the query, and the query has some."""
+    def mostly_in(self, text: str) -> bool:
+        """Whether the text has more than half of the query's words."""
         found = {without_marks(text[a:b]) for a, b in _spaced_words(text)}
-        complete = all(forms & found for forms in self._words)
-        return complete and bool(self._words or self._pairs) and all(p in text for p in self._pairs)
+        matched = sum(bool(forms & found) for forms in self._words)
+        matched += sum(pair in text for pair in self._pairs)
+        return 2 * matched > len(self._words) + len(self._pairs)
 
     def distinct(self, text: str, spans: Iterable[Span]) -> int:
         """How many different words the spans hold."""

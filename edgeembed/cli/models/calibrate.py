@@ -13,6 +13,7 @@ from edgeembed.cli.shared.output import err, out, print_json, print_table, step_
 from edgeembed.evaluate.datasets.judgments import TO_EVALUATE, TO_FIT, Judgments, read_judgments
 from edgeembed_runtime.bundle import Bundle, SearchProfile, rewrite_manifest
 from edgeembed_runtime.errors import InputError, MissingExtraError
+from edgeembed_runtime.index.search.query import LIKELIHOODS
 
 if TYPE_CHECKING:
     from edgeembed.evaluate.search_profile import Reliability, SearchProfileReport
@@ -155,10 +156,9 @@ def _show(report: "SearchProfileReport") -> None:
     out.print(f"weight of the cosine: {profile.weight:g}")
     curve = profile.calibration
     if curve is not None:
-        out.print(
-            f"probability of a hit: 50 % at a cosine of {curve.cosine(0.5):.3f}, "
-            f"20 % at {curve.cosine(0.2):.3f}"
-        )
+        for name, probability in LIKELIHOODS.items():
+            at = curve.cosine(probability)
+            out.print(f"a hit is {name} ({probability:.0%}) from a cosine of {at:.3f}")
     for note in report.notes:
         err.print(note, highlight=False)
 

@@ -174,7 +174,7 @@ class IndexReader:
             exact: never search approximately: the hits are the true neighbors.
             exclude: keys to leave out.
             min_score: leave out hits below it: below a score (see Hit), or below a probability by
-                name, "likely" (0.5) or "possible" (0.2).
+                name, "likely" (0.5) or "possible" (0.15).
             distinct: a metadata field; of hits that share its value only the best stays, such as
                 the best passage of every file with distinct="source".
             context: how many passages before and behind a hit of the same source come with it.

@@ -21,8 +21,8 @@ def answers(probabilities, query="a question", text="something else"):
     [
         (0.0, "unlikely", 0),
         (0.09, "unlikely", 0),
-        (0.19, "unlikely", 1),
-        (0.2, "possible", 1),
+        (0.14, "unlikely", 1),
+        (0.15, "possible", 1),
         (0.49, "possible", 2),
         (0.5, "likely", 3),
         (0.89, "likely", 4),
@@ -46,11 +46,12 @@ def test_nothing_fits_only_where_every_hit_is_known_to_be_unlikely(probabilities
     [
         ("ERR_4032", "Then err_4032 was shown.", "possible"),
         ("ERR_4032 printer", "Then err_4032 was shown.", "unlikely"),
+        ("ERR_4032 shown on printer", "Then err_4032 was shown.", "possible"),
         ("東京", "昨日は東京に行った", "possible"),
         ("大阪", "昨日は東京に行った", "unlikely"),
     ],
 )
-def test_a_result_with_every_word_of_the_query_may_fit_whatever_the_model_says(query, text, word):
+def test_a_result_with_most_words_of_the_query_may_fit_whatever_the_model_says(query, text, word):
     (answer,) = answers([0.05], query, text)
     assert answer.confidence == word
     assert nothing_fits([answer]) is (word == "unlikely")

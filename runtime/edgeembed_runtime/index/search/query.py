@@ -27,7 +27,7 @@ from edgeembed_runtime.index.terms.query import KeywordQuery, read_query
 SearchMode = Literal["dense", "keyword", "hybrid"]
 SEARCH_MODES: tuple[SearchMode, ...] = ("dense", "keyword", "hybrid")
 Likelihood = Literal["likely", "possible"]
-LIKELIHOODS: dict[Likelihood, float] = {"likely": 0.5, "possible": 0.2}
+LIKELIHOODS: dict[Likelihood, float] = {"likely": 0.5, "possible": 0.15}
 """Names of probabilities, for `min_score` and for what people read."""
 _MAX_CONTEXT = 20
 

@@ -96,7 +96,7 @@ def test_reliability_counts_what_users_see():
         )
     )
     possible, likely = trust.errors
-    assert (possible.at, possible.false_alarms, possible.misses) == (0.2, 1, pytest.approx(1 / 3))
+    assert (possible.at, possible.false_alarms, possible.misses) == (0.15, 1, pytest.approx(1 / 3))
     assert (likely.at, likely.false_alarms, likely.misses) == (0.5, 0.5, pytest.approx(2 / 3))
     # Hits with an answer count 0.9 together, the others 0.1.
     assert trust.brier == pytest.approx(0.3 * (0.01 + 0.49 + 0.01) + 0.05 * (0.36 + 0.09))
