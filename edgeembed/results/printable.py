@@ -2,7 +2,6 @@
 
 import itertools
 import re
-import unicodedata
 
 _REPLACEMENT = "\ufffd"
 _LINE_ENDS = "\x0b\x0c\x85\u2028\u2029"
@@ -51,11 +50,3 @@ def unwrapped(text: str) -> str:
         goes_on = _TEXT_START.match(following) is not None
         parts += [" " if wrapped and goes_on and not code else "\n", following]
     return "".join(parts)
-
-
-def without_marks(text: str) -> str:
-    """The text in lower case, without accents and other marks, for comparing words."""
-    if text.isascii():
-        return text.lower()
-    apart = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(c for c in apart if not unicodedata.category(c).startswith("M")).casefold()

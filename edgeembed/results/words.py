@@ -1,11 +1,9 @@
 """The words of a query in a text: whatever the case, the accents, and a plain English ending."""
 
-import functools
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
-from edgeembed.results.printable import without_marks
+from edgeembed_runtime.index.terms.fold import MARKS, UNSPACED, fold
 
 Span = tuple[int, int]
 
@@ -19,12 +17,10 @@ _STOP_WORDS = frozenset(_COMMON.split())
 _ENDINGS = ("s", "es", "d", "ed", "ing", "'s", "’s")
 _ENDINGS_AFTER_DOUBLING = ("ed", "ing")
 _LEAST_STEM = 3
-# Scripts without spaces between words: Thai, Lao, Burmese, Khmer, kana, Han. A word of these is
-# recognized by pairs of characters.
-_UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-)
-_UNSPACED_RUN = re.compile(f"[{_UNSPACED}]+")
+# A word of a script without spaces is recognized by pairs of characters.
+_UNSPACED_RUN = re.compile(f"[{UNSPACED}]+")
+# Letters and digits with the marks on them, which the word class of re leaves out.
+_WORD = re.compile(rf"(?:(?![{UNSPACED}])\w[{MARKS}]*)+")
 _EXCLUDED = re.compile(r"(?<!\S)-\w+")
 
 
@@ -34,7 +30,7 @@ class QueryWords:
     def __init__(self, query: str) -> None:
         """Take the query apart; a `-word` is one that the results must not have."""
         query = _EXCLUDED.sub(" ", query)
-        words = {without_marks(query[a:b]) for a, b in _spaced_words(query)} - {""}
+        words = {fold(query[a:b]) for a, b in _spaced_words(query)} - {""}
         words = words - _STOP_WORDS or words
         self._words = [frozenset(_forms(word)) for word in sorted(words)]
         self._forms = frozenset().union(*self._words)
@@ -43,21 +39,21 @@ class QueryWords:
 
     def find(self, text: str) -> list[Span]:
         """The (start, end) of every matching word in the text, in order, without overlaps."""
-        spans = [(a, b) for a, b in _spaced_words(text) if without_marks(text[a:b]) in self._forms]
+        spans = [(a, b) for a, b in _spaced_words(text) if fold(text[a:b]) in self._forms]
         if self._pairs:
             spans += self._find_pairs(text)
         return sorted(spans)
 
     def mostly_in(self, text: str) -> bool:
         """Whether the text has more than half of the query's words."""
-        found = {without_marks(text[a:b]) for a, b in _spaced_words(text)}
+        found = {fold(text[a:b]) for a, b in _spaced_words(text)}
         matched = sum(bool(forms & found) for forms in self._words)
         matched += sum(pair in text for pair in self._pairs)
         return 2 * matched > len(self._words) + len(self._pairs)
 
     def distinct(self, text: str, spans: Iterable[Span]) -> int:
         """How many different words the spans hold."""
-        return len({without_marks(text[start:end]) for start, end in spans})
+        return len({fold(text[start:end]) for start, end in spans})
 
     def _find_pairs(self, text: str) -> Iterator[Span]:
         for run in _UNSPACED_RUN.finditer(text):
@@ -91,26 +87,4 @@ def _forms(word: str) -> Iterator[str]:
 
 
 def _spaced_words(text: str) -> Iterator[Span]:
-    return (match.span() for match in _word_pattern().finditer(text))
-
-
-@functools.cache
-def _word_pattern() -> re.Pattern[str]:
-    """Letters and digits with the marks on them, which the `word class` of re leaves out."""
-    return re.compile(rf"(?:(?![{_UNSPACED}])\w[{_marks()}]*)+")
-
-
-def _marks() -> str:
-    """The combining marks of the basic plane, as ranges of a character class."""
-    codes = [c for c in range(0x300, 0x10000) if unicodedata.category(chr(c)).startswith("M")]
-    return "".join(f"{chr(first)}-{chr(last)}" for first, last in _ranges(codes))
-
-
-def _ranges(codes: Sequence[int]) -> Iterator[tuple[int, int]]:
-    first = last = codes[0]
-    for code in codes[1:]:
-        if code > last + 1:
-            yield first, last
-            first = code
-        last = code
-    yield first, last
+    return (match.span() for match in _WORD.finditer(text))

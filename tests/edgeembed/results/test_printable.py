@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeembed.results.printable import one_line, printable, unwrapped, without_marks
+from edgeembed.results.printable import one_line, printable, unwrapped
 
 ANY_TEXT = st.text(st.characters())  # lone surrogates too
 
@@ -34,9 +34,3 @@ def test_wrapped_prose_flows_and_lists_tables_and_code_keep_their_lines():
         assert unwrapped(f"{line}\n{following}") == f"{line}\n{following}"
     assert unwrapped(f"```\n{line}\ncode\n```") == f"```\n{line}\ncode\n```"
     assert unwrapped("a short line\nand another") == "a short line\nand another"
-
-
-def test_words_are_compared_without_case_accents_and_points():
-    assert without_marks("Straße") == without_marks("STRASSE")
-    assert without_marks("café") == without_marks("cafe\u0301") == "cafe"
-    assert without_marks("שָׁלוֹם") == "שלום"
