@@ -20,7 +20,10 @@ _WORDS = tuple(_STORY.split())
 def texts_of(encoder: Encoder, tokens: int, count: int) -> list[str]:
     """`count` different texts of about `tokens` tokens, special tokens included, never more."""
     (special,) = encoder.count_tokens([""])
-    return [_text(encoder, number, max(1, tokens - special)) for number in range(count)]
+    most = max(tokens, special + 1)
+    costs = dict(zip(_WORDS, encoder.count_tokens(list(_WORDS)), strict=True))
+    costs = {word: cost - special for word, cost in costs.items()}
+    return [_text(encoder, number, most, costs) for number in range(count)]
 
 
 def images_of(count: int) -> list[bytes]:
@@ -39,8 +42,16 @@ def images_of(count: int) -> list[bytes]:
     return made
 
 
-def _text(encoder: Encoder, number: int, room: int) -> str:
+def _text(encoder: Encoder, number: int, most: int, costs: dict[str, int]) -> str:
     shift = number * 7 % len(_WORDS)
-    words = [*_WORDS[shift:], *_WORDS[:shift]]
-    long = " ".join([str(number), *(words * (1 + 2 * room // len(words)))])
-    return encoder.chunk(long, max_tokens=room)[0].text
+    story = [*_WORDS[shift:], *_WORDS[:shift]]
+    words = [str(number)]
+    room = most - encoder.count_tokens(words[0])
+    for word in story * (1 + most // len(story)):
+        if costs[word] <= room:
+            words.append(word)
+            room -= costs[word]
+    # Between others a word may have more tokens than alone.
+    while len(words) > 1 and encoder.count_tokens(" ".join(words)) > most:
+        words.pop()
+    return " ".join(words)
