@@ -84,12 +84,16 @@ class SecondStage:
         return self._encoder.knows(texts)
 
     def encode_query(self, inputs: str | Sequence[str]) -> NDArray[np.float32]:
-        """The vectors of queries, which are not kept: (d,) for a str, (n, d) for a list."""
-        return self._encoder.encode_query(inputs)
+        """The vectors of queries, which are not kept: (d,) for a str, (n, d) for a list.
+
+        As one types, every beginning of a query would be written to the file.
+        """
+        # Only what is truncated in silence is looked up and kept; see EmbeddingCache.
+        return self._encoder.encode_query(inputs, truncation="warn")
 
     def encode_document(self, inputs: str | Sequence[str]) -> NDArray[np.float32]:
         """The vectors of documents, as they were kept if they were."""
-        return self._encoder.encode_document(inputs, truncation="truncate")
+        return self._encoder.encode_document(inputs)
 
     def deepen(self, index: Index, on_batch: Callable[[int], None] = lambda _: None) -> int:
         """Encode every document of an index that has no vector here yet; returns how many it has.

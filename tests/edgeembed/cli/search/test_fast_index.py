@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgeembed import Encoder, Index
+from edgeembed import EmbeddingCache, Encoder, Index
 from edgeembed.ingest.second_stage import SecondStage
 from edgeembed_runtime.errors import BundleNotFoundError
 
@@ -65,6 +65,14 @@ def test_what_was_scored_once_is_not_encoded_again(run_json, fast, encoded):
     again = run_json("search", "the cat", "-i", fast)
     assert [hit["key"] for hit in again["hits"]] == [hit["key"] for hit in first["hits"]]
     assert sum(encoded) == 0
+
+
+def test_queries_are_not_kept(run_json, fast):
+    run_json("search", "the cat", "-i", fast)
+    run_json("search", "the dog", "-i", fast)
+    kept = EmbeddingCache(fast / "second-stage.sqlite3")
+    assert len(kept) == len(TEXTS)
+    kept.close()
 
 
 def test_deepen_encodes_the_rest_ahead(run, run_json, fast, encoded):
