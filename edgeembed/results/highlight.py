@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edgeembed.results.words import QueryWords, Span
 from edgeembed_runtime.errors import EdgeEmbedError
 from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder
+from edgeembed_runtime.inputs.text.sentences import sentence_starts
 
 # Bounds of what is encoded for one screen of results: it may take no longer than the search.
 _MAX_SENTENCES_OF_ONE = 12
@@ -63,7 +64,7 @@ def highlight(
         Highlight(
             sentence=_best(own, near),
             words=tuple(spans),
-            most_words=words.mostly_in(text[:_MAX_TEXT]),
+            most_words=words.mostly_in(text[:_MAX_TEXT], spans),
         )
         for own, spans, text in zip(sentences, found, texts, strict=True)
     ]
@@ -130,14 +131,15 @@ _BLOCK_END = re.compile(
     r"\n[ \t]*(?=\n|[-*+][ \t]|[|>]|#{1,6}[ \t]|\d{1,3}[.)]\s|```)|^#{1,6}[ \t].*\n", re.MULTILINE
 )
 _HEADING = re.compile(r"#{1,6}[ \t]")
-_SENTENCE = re.compile(
-    r"(?:\d{1,3}[.)]\s+)?\S.*?(?:(?<![.!?…])[.!?…]+[\"'”’)\]]*(?=\s|$)|[。！？]+|\Z)", re.DOTALL
-)
 
 
 def _sentences(text: str) -> Iterator[Span]:
     cuts = [0, *(match.end() for match in _BLOCK_END.finditer(text)), len(text)]
     for start, end in itertools.pairwise(cuts):
         block = text[start:end].rstrip()
-        for match in _SENTENCE.finditer(block):
-            yield start + match.start(), start + match.end()
+        starts = [0, *sentence_starts(block), len(block)]
+        for first, last in itertools.pairwise(starts):
+            sentence = block[first:last]
+            if sentence.strip():
+                skipped = len(sentence) - len(sentence.lstrip())
+                yield start + first + skipped, start + first + len(sentence.rstrip())

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from edgeembed_runtime.index.terms.fold import MARKS, UNSPACED, fold
+from edgeembed_runtime.index.terms.query import read_query
 
 Span = tuple[int, int]
 
@@ -21,15 +22,14 @@ _LEAST_STEM = 3
 _UNSPACED_RUN = re.compile(f"[{UNSPACED}]+")
 # Letters and digits with the marks on them, which the word class of re leaves out.
 _WORD = re.compile(rf"(?:(?![{UNSPACED}])\w[{MARKS}]*)+")
-_EXCLUDED = re.compile(r"(?<!\S)-\w+")
 
 
 class QueryWords:
     """The words of one query, ready to be found in texts."""
 
     def __init__(self, query: str) -> None:
-        """Take the query apart; a `-word` is one that the results must not have."""
-        query = _EXCLUDED.sub(" ", query)
+        """Take the query apart, without its operators, as keyword search reads them."""
+        query = read_query(query).text
         words = {fold(query[a:b]) for a, b in _spaced_words(query)} - {""}
         words = words - _STOP_WORDS or words
         self._words = [frozenset(_forms(word)) for word in sorted(words)]
@@ -44,9 +44,9 @@ class QueryWords:
             spans += self._find_pairs(text)
         return sorted(spans)
 
-    def mostly_in(self, text: str) -> bool:
-        """Whether the text has more than half of the query's words."""
-        found = {fold(text[a:b]) for a, b in _spaced_words(text)}
+    def mostly_in(self, text: str, spans: Iterable[Span]) -> bool:
+        """Whether the text, with these matching words, has more than half of the query's words."""
+        found = {fold(text[a:b]) for a, b in spans}
         matched = sum(bool(forms & found) for forms in self._words)
         matched += sum(pair in text for pair in self._pairs)
         return 2 * matched > len(self._words) + len(self._pairs)

@@ -1,7 +1,7 @@
 """Encodes documents and queries for an index; a text without a known word gets no vector."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -14,6 +14,7 @@ from edgeembed_runtime.index.base.unit_vectors import unit_rows
 from edgeembed_runtime.index.base.validation import check_lengths
 
 _MAX_COUNTED = 100_000  # characters
+Encode = Callable[[list[str]], NDArray[np.float32]]
 
 
 @runtime_checkable
@@ -54,14 +55,7 @@ def encoded_documents(
     Raises:
         InputError: the encoder's vectors cannot be used.
     """
-    known = _known(encoder, texts)
-    vectors = np.zeros((len(texts), dim), np.float32)
-    if known.any():
-        chosen = [text for text, is_known in zip(texts, known.tolist(), strict=True) if is_known]
-        found = unit_rows(encoder.encode_document(chosen), dim=dim, what="encoder")
-        check_lengths(len(chosen), encoder=len(found))
-        vectors[known] = found
-    return vectors
+    return _encoded(encoder, encoder.encode_document, texts, dim)
 
 
 def encoded_queries(
@@ -69,12 +63,24 @@ def encoded_queries(
 ) -> NDArray[np.float32]:
     """The same for queries, with a TruncationWarning for one that the encoder reads in part."""
     _warn_of_truncation(encoder, texts)
-    known = _known(encoder, texts)
+
+    def encode(known: list[str]) -> NDArray[np.float32]:
+        # One query by itself uses all cores.
+        return np.atleast_2d(encoder.encode_query(known[0] if len(known) == 1 else known))
+
+    return _encoded(encoder, encode, texts, dim)
+
+
+def _encoded(
+    encoder: IndexEncoder, encode: Encode, texts: Sequence[str], dim: int
+) -> NDArray[np.float32]:
+    known = np.ones(len(texts), np.bool_)
+    if isinstance(encoder, KnowsTexts):
+        known = np.array(encoder.knows(texts), np.bool_).reshape(len(texts))
     vectors = np.zeros((len(texts), dim), np.float32)
-    if known.any():
-        chosen = [text for text, is_known in zip(texts, known.tolist(), strict=True) if is_known]
-        found = encoder.encode_query(chosen[0] if len(chosen) == 1 else chosen)
-        found = unit_rows(np.atleast_2d(found), dim=dim, what="encoder")
+    chosen = [texts[i] for i in np.flatnonzero(known).tolist()]
+    if chosen:
+        found = unit_rows(encode(chosen), dim=dim, what="encoder")
         check_lengths(len(chosen), encoder=len(found))
         vectors[known] = found
     return vectors
@@ -96,9 +102,3 @@ def _warn_of_truncation(encoder: IndexEncoder, texts: Sequence[str]) -> None:
                 TruncationWarning,
                 stacklevel=callers_level(),
             )
-
-
-def _known(encoder: IndexEncoder, texts: Sequence[str]) -> NDArray[np.bool_]:
-    if not isinstance(encoder, KnowsTexts):
-        return np.ones(len(texts), np.bool_)
-    return np.array(encoder.knows(texts), np.bool_).reshape(len(texts))

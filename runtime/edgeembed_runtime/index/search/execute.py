@@ -86,9 +86,9 @@ class Search:
         by_vector = any(query.vector is not None for query in queries)
         with catalog.reading(snapshot.generation) as connection:
             scope = read_scope(connection, snapshot.generation, options, by_vector=by_vector)
-            self._blank = blank_docids(connection) if by_vector else _NO_ROWS
+            blank = blank_docids(connection) if by_vector else _NO_ROWS
         self._scope = scope
-        self._dense_scope = scope.narrowed(None, self._blank)
+        self._dense_scope = scope.narrowed(None, blank)
 
     def hits(self, k: int) -> list[list[Hit]]:
         """The k best of each query."""

@@ -202,11 +202,6 @@ def check_likelihood(options: SearchOptions, profile: SearchProfile) -> None:
         )
 
 
-def dense_weight(options: SearchOptions, encoder: IndexEncoder | None) -> float:
-    """The share of the cosine in hybrid search: as asked for, or as the encoder's bundle says."""
-    return profile_of(encoder).weight if options.weight is None else options.weight
-
-
 def _text_queries(
     texts: list[str],
     mode: SearchMode,
