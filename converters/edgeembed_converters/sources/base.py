@@ -26,8 +26,8 @@ class SourceOptions:
     """What the user says about a source; None leaves it to the model's own files.
 
     `preprocess` is a Preprocess or a torchvision transform. `tokenizer` and `example_inputs` are
-    for live modules, `revision` is for Hub ids. `ignore_settings` names keys of the model's
-    configuration that no library reads and that do not matter.
+    for live modules, `revision` is for Hub ids. `ignore` has words of settings that
+    no library reads, and of the libraries' warnings, that do not matter.
     """
 
     name: str | None = None
@@ -40,7 +40,7 @@ class SourceOptions:
     example_inputs: Sequence[Tensor] | None = None
     revision: str | None = None
     trust_remote_code: bool = False
-    ignore_settings: Sequence[str] = ()
+    ignore: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -69,9 +69,10 @@ def load_text_directory(directory: ModelDirectory, options: SourceOptions) -> Te
     model, warned = open_model(path, options)
     kept = _places(path, folders, model)
     transformer, notes = _check_first_modules(model, kept)
-    notes = (*notes, *warned, *_apply(options, model, plain=not entries))
+    unread = _unread(path, model, entries)
+    notes = (*notes, *_without_complaints(path, (*unread, *warned), options.ignore))
+    notes = (*notes, *_apply(options, model, plain=not entries))
     backbone = load_backbone(transformer, path / folders[0], options)
-    _refuse_unread(path, model, entries, options)
     head = _head(model, kept)
     prompts = {name: text for name, text in model.prompts.items() if text}
     default_prompt = model.default_prompt_name
@@ -197,30 +198,33 @@ def _similarity(model: "SentenceTransformer", path: Path) -> Similarity:
     )
 
 
-def _refuse_unread(
-    path: Path,
-    model: "SentenceTransformer",
-    entries: list[tuple[str, str]],
-    options: SourceOptions,
-) -> None:
+def _unread(
+    path: Path, model: "SentenceTransformer", entries: Sequence[tuple[str, str]]
+) -> tuple[str, ...]:
     transformer: Any = model[0]
-    found = unread_settings(
+    return unread_settings(
         path,
         config=transformer.auto_model.config,
         model_class=type(transformer.auto_model),
         tokenizer=transformer.tokenizer,
-        modules=[(folder, model[n]) for n, (_, folder) in enumerate(entries) if n < len(model)],
+        modules=[(folder, model[n]) for n, (_, folder) in enumerate(entries)],
     )
-    ignored = set(options.ignore_settings)
-    unread = [each for each in found if _setting_name(each) not in ignored]
-    if unread:
+
+
+def _without_complaints(
+    path: Path, complaints: Sequence[str], ignored: Sequence[str]
+) -> tuple[str, ...]:
+    """What the user wants to be ignored, as notes.
+
+    Raises:
+        UnsupportedModelError: there are other complaints.
+    """
+    known = {each for each in complaints if any(words in each for words in ignored)}
+    left = [each for each in complaints if each not in known]
+    if left:
         raise UnsupportedModelError(
-            f"{path}: settings that nothing reads: {'; '.join(unread)}: the model may be another "
-            "than its authors' in these versions of the libraries; pass their names as "
-            "ignore_settings if they do not matter"
+            f"{path}: nothing reads, or the libraries warn of: {'; '.join(left)}. The model may be "
+            "another than its authors' in these versions of the libraries; pass ignore with words "
+            "of what does not matter"
         )
-
-
-def _setting_name(setting: str) -> str:
-    """`key` of "file: key = value"."""
-    return setting.partition(": ")[2].partition(" = ")[0]
+    return tuple(f"ignored, as asked: {each}" for each in complaints)

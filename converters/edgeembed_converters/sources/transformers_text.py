@@ -81,7 +81,7 @@ def load_backbone(transformer: Any, directory: Path, options: SourceOptions) -> 
     model = exportable(original, directory)
     tokenizer = transformer.tokenizer
     positions = _positions(model, config)
-    longest = int(transformer.max_seq_length or _NO_LIMIT)
+    longest = _longest(transformer.max_seq_length, place)
     limit = min(positions, longest, processing.get("max_length", longest))
     if options.max_tokens is None and limit >= _NO_LIMIT:
         raise ConversionError(
@@ -98,6 +98,14 @@ def load_backbone(transformer: Any, directory: Path, options: SourceOptions) -> 
         truncation_side=cast(TruncationSide, tokenizer.truncation_side),
         notes=notes,
     )
+
+
+def _longest(limit: object, place: str) -> int:
+    if limit is None:
+        return _NO_LIMIT
+    if not isinstance(limit, int | float) or limit < 1:
+        raise ConversionError(f"{place}: max_seq_length: expected a positive number, got {limit!r}")
+    return min(int(limit), _NO_LIMIT)
 
 
 def _check_plain_text(transformer: Any, config: Any, place: str) -> None:
