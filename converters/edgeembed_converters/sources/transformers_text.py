@@ -53,14 +53,14 @@ class TokenVectors(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class Backbone:
-    """A transformers text encoder with its tokenizer; `notes` is what the user should know."""
+    """A text encoder with its tokenizer; `notes` is what the user should know."""
 
-    module: TokenVectors
+    module: nn.Module
     model_type: str
     tokenizer_json: bytes
     max_tokens: int
-    truncation_side: TruncationSide
-    notes: tuple[str, ...]
+    truncation_side: TruncationSide = "right"
+    notes: tuple[str, ...] = ()
 
 
 def load_backbone(transformer: Any, directory: Path, options: SourceOptions) -> Backbone:
