@@ -38,6 +38,14 @@ def read_fields(data: memoryview) -> Iterator[Field]:
         yield number, value
 
 
+def read_varints(data: memoryview) -> Iterator[int]:
+    """Yield the numbers of a packed field; raises like `read_fields`."""
+    position = 0
+    while position < len(data):
+        value, position = _read_varint(data, position)
+        yield value
+
+
 def as_message(value: int | memoryview) -> memoryview:
     """Return the bytes of a length-delimited field.
 

@@ -14,6 +14,7 @@ from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime._internal.ort import ort
 from edgeembed_runtime.engine.memory import trim_heap
 from edgeembed_runtime.engine.providers import CPU, Providers
+from edgeembed_runtime.engine.token_table import token_rows
 from edgeembed_runtime.errors import BundleCorruptError, InferenceError, ProviderError
 from edgeembed_runtime.storage import storage_errors
 
@@ -42,7 +43,10 @@ class SessionSettings:
 
 
 class Session:
-    """An onnxruntime session with types; no other module of the three packages makes one."""
+    """An onnxruntime session with types; no other module of the three packages makes one.
+
+    `token_rows` is how many token ids the graph knows; None if it does not say.
+    """
 
     def __init__(self, model: bytes, name: str, settings: SessionSettings) -> None:
         """Load the bytes of an ONNX model; `name` is for error messages.
@@ -52,6 +56,7 @@ class Session:
             ProviderError: a requested provider did not load.
             StorageError: a provider's cache directory cannot be created.
         """
+        self.token_rows = token_rows(model)
         self._io_binding = settings.io_binding
         for _, options in settings.providers:
             if folder := options.get("ModelCacheDirectory"):
