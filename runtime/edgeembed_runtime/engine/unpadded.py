@@ -114,4 +114,5 @@ class UnpaddedEngine:
         return self._pool.call(partial(self._single.run, inputs), output)
 
     def _session(self, threads: int) -> Session:
-        return self._open_session(SessionSettings(threads=threads, spin=self._spin and threads > 1))
+        spin = self._spin and threads > 1
+        return self._open_session(SessionSettings(threads=threads, spin=spin, unpadded=True))
