@@ -9,8 +9,10 @@ from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.errors import ConversionError, UnsupportedModelError
 
 # A name, after at most the model's own prefix, of what token vectors never pass.
-_PREFIX = r"(?:(?:model|transformer|backbone|encoder|module|[a-z0-9_]*(?:bert|deberta|electra|"
-_PREFIX += r"mpnet|gpt2|t5|albert|roberta|xlnet|rembert|convbert|funnel|deberta_v2))\.)?"
+_PREFIX = (
+    r"(?:(?:model|transformer|backbone|encoder|module|[a-z0-9_]*(?:bert|deberta|electra|mpnet|gpt2|"
+    r"t5|xlnet|funnel|deberta_v2))\.)?"
+)
 _WITHOUT_EFFECT: Mapping[str, str] = {
     _PREFIX + r"pooler\.": "vectors are pooled from the last hidden states",
     _PREFIX + r"(?:cls|lm_head|embed_out|mlm|mlm_head|pred_layer|lm_loss)[._]": "predicts words",
