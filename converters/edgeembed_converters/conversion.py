@@ -46,6 +46,7 @@ def convert(
     example_inputs: Sequence[Tensor] | None = None,
     revision: str | None = None,
     trust_remote_code: bool = False,
+    ignore_settings: Sequence[str] = (),
     overwrite: bool = False,
     on_step: OnStep | None = None,
 ) -> ConversionReport:
@@ -86,6 +87,8 @@ def convert(
             default, small made-up ids.
         revision: of a Hub id.
         trust_remote_code: run Python code that comes with the model. Off unless you trust it.
+        ignore_settings: names of settings in the model's files that no library reads and that do
+            not matter; without them, such a setting is refused, as it may change the model.
         overwrite: replace a bundle at `output`; anything else is never replaced.
         on_step: called with a few words as each step begins.
 
@@ -115,6 +118,7 @@ def convert(
         example_inputs=example_inputs,
         revision=revision,
         trust_remote_code=trust_remote_code,
+        ignore_settings=tuple(ignore_settings),
     )
     options = BuildOptions(
         exporter=exporter,
@@ -141,6 +145,7 @@ def convert(
         head=primary.head_names,
         exporter=exporter,
         truncations=built.truncations,
+        witness=built.golden.made_by,
         notes=built.notes,
         seconds=time.perf_counter() - start,
     )

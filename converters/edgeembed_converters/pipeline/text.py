@@ -1,6 +1,7 @@
 """From a text source to a proven text tower."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import onnx
 from torch import Tensor
@@ -14,14 +15,33 @@ from edgeembed_converters.quantization.trial.calibration import calibration_text
 from edgeembed_converters.quantization.variants import make_variants
 from edgeembed_converters.sources.base import TextSource
 from edgeembed_converters.validation import parity
+from edgeembed_converters.validation.padding import padding_effect
 from edgeembed_converters.validation.probe_texts import probe_texts
+from edgeembed_converters.validation.prompted import PromptedVectors, prompted_vectors
 from edgeembed_converters.validation.text_baseline import TextBaseline
 from edgeembed_runtime.bundle import Golden
 from edgeembed_runtime.bundle.signature import TEXT_INPUTS
-from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
+
+# In place of a witness, in golden.json, the report and the model card.
+NOT_WITNESSED = (
+    "not witnessed: no library loads this model by itself, so the reference is the PyTorch module"
+)
 
 
-def build_text_tower(source: TextSource, options: BuildOptions) -> tuple[BuiltTower, Golden]:
+@dataclass(frozen=True, kw_only=True)
+class ProvenText:
+    """A text tower with what it was proven on; `notes` is what the user should know of the proof.
+
+    `prompted` is what the witness returns for texts with prompts.
+    """
+
+    tower: BuiltTower
+    golden: Golden
+    prompted: PromptedVectors | None
+    notes: tuple[str, ...]
+
+
+def build_text_tower(source: TextSource, options: BuildOptions) -> ProvenText:
     """Export a text encoder, prove it on the probe texts, and quantize it.
 
     Raises:
@@ -31,7 +51,14 @@ def build_text_tower(source: TextSource, options: BuildOptions) -> tuple[BuiltTo
     """
     options.on_step("Running the original on the probe texts")
     texts = probe_texts(source.max_tokens)
-    golden = Golden(texts=texts, vectors=parity.reference_vectors(source, texts))
+    witness = source.witness
+    golden = Golden(
+        texts=texts,
+        vectors=parity.reference_vectors(source, texts),
+        made_by=NOT_WITNESSED if witness is None else witness.made_by,
+    )
+    prompted = None if witness is None else prompted_vectors(source.name, witness, texts)
+    padding = padding_effect(source, golden)
 
     options.on_step(f"Exporting with {options.exporter}")
     model = serialized(merge_linears(_export(source, options.exporter, options.examples)))
@@ -39,7 +66,7 @@ def build_text_tower(source: TextSource, options: BuildOptions) -> tuple[BuiltTo
     options.on_step("Comparing with the original")
     baseline = TextBaseline(
         model=model,
-        tokenizer=TextTokenizer.from_bytes(source.tokenizer_json, source.max_tokens, source.name),
+        tokenizer=source.tokenizer,
         golden=golden,
         calibration_texts=calibration_texts(),
     )
@@ -48,7 +75,13 @@ def build_text_tower(source: TextSource, options: BuildOptions) -> tuple[BuiltTo
 
     outcome = make_variants(baseline, options.quantize, options.budget, options.on_step)
     fp32 = fp32_model(model, options.exporter, fidelity)
-    return BuiltTower(fp32=fp32, outcome=outcome), golden
+    tower = BuiltTower(fp32=fp32, outcome=outcome)
+    return ProvenText(
+        tower=tower if padding.allowed else tower.unpadded(),
+        golden=golden,
+        prompted=prompted,
+        notes=padding.notes,
+    )
 
 
 def _export(source: TextSource, exporter: Exporter, examples: Sequence[Tensor]) -> onnx.ModelProto:

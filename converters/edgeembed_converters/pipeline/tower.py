@@ -1,7 +1,7 @@
 """One tower, exported and quantized: its ONNX models, each with what was measured of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgeembed_converters.quantization.trial.baseline import QuantizedModel
 from edgeembed_converters.quantization.variants import QuantizationOutcome
@@ -22,6 +22,13 @@ class BuiltTower:
     def models(self) -> Mapping[str, QuantizedModel]:
         """Every ONNX model by variant name, fp32 first."""
         return {BASE: self.fp32, **self.outcome.models}
+
+    def unpadded(self) -> "BuiltTower":
+        """The same, marked as giving other vectors to padded texts."""
+        models = {name: replace(m, padding=False) for name, m in self.outcome.models.items()}
+        return BuiltTower(
+            fp32=replace(self.fp32, padding=False), outcome=replace(self.outcome, models=models)
+        )
 
 
 def fp32_model(model: bytes, exporter: str, fidelity: Fidelity) -> QuantizedModel:
