@@ -7,9 +7,9 @@ from functools import reduce
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import numpy_helper
 
 from edgeembed_converters.graph.linears import weight_matrices
+from edgeembed_converters.graph.weights import array_of
 from edgeembed_converters.quantization.integer.activations import Activations
 from edgeembed_converters.quantization.integer.rounding import IntegerWeight, rounded_weight
 from edgeembed_converters.quantization.integer.smoothing import Smoothed
@@ -30,7 +30,7 @@ class WeightRounder:
     def integer_weights(self, copy: Smoothed, bits: Bits) -> dict[str, IntegerWeight]:
         """The weights of every linear layer, by name."""
         return {
-            name: self._rounded(name, numpy_helper.to_array(matrix.tensor), copy.scales, bits)
+            name: self._rounded(name, array_of(matrix.tensor), copy.scales, bits)
             for name, matrix in weight_matrices(copy.model.graph).items()
         }
 

@@ -8,6 +8,7 @@ import onnx
 
 from edgeembed_converters.graph.linears import linear_nodes, weight_matrices
 from edgeembed_converters.graph.strip_mask import unpadded
+from edgeembed_converters.graph.weights import one_file
 from edgeembed_converters.quantization.integer.activations import Activations, measured_activations
 from edgeembed_converters.quantization.integer.embedding_rows import quantize_embedding_rows
 from edgeembed_converters.quantization.integer.layers import with_integer_layers
@@ -66,7 +67,7 @@ class DynamicMaker:
         """Parse the fp32 model."""
         self._calibration = baseline.calibration
         self._rankings: dict[float | None, tuple[str, ...]] = {}
-        padded = load_unquantized(baseline.model)
+        padded = load_unquantized(baseline.fp32)
         with quantization_errors():
             tokens = baseline.max_tokens
             faster = None if tokens is None else unpadded(padded, tokens)
@@ -89,7 +90,7 @@ class DynamicMaker:
         with quantization_errors():
             weights = self._rounder.integer_weights(found, settings.bits)
             model = with_integer_layers(with_residual(found.model, two_pass), weights)
-            return model.SerializeToString()
+            return one_file(model)
 
     def _candidate(self, settings: DynamicSettings) -> Candidate:
         return Candidate(
