@@ -94,9 +94,7 @@ def test_it_is_an_error_if_every_variant_is_refused(source, whole, tiny, limited
         convert(source, tiny.new_path("bundle"), quantize="int8", budget=EVERYTHING)
 
 
-def test_a_recipe_that_needs_one_file_is_refused_by_name(
-    source, whole, tiny, limited, monkeypatch
-):
+def test_a_recipe_that_needs_one_file_is_refused_by_name(source, whole, tiny, limited, monkeypatch):
     class Copy:
         name = "copy"
         needs_calibration = False

@@ -14,8 +14,8 @@ from edgeembed_converters.quantization.half.convert import in_half
 from edgeembed_converters.quantization.half.types import value_types
 
 _LARGEST = float(np.finfo(np.float16).max)
-# Texts that were not measured may have larger activations. Between the built-in texts and others
-# the largest activation differs by far less than this.
+# Texts that were not measured may have larger activations: of MiniLM, over 450 abstracts and pieces
+# of code, 1.4 times those of the 185 built-in texts; sums over tokens 2.2 times.
 _MARGIN = 4
 # Rounding to fp16 loses at most 0.05% of a number, but more and more of those below 6e-5. Beyond
 # this share of a value's norm, too much of it is lost.

@@ -39,12 +39,12 @@ def half_precision(baseline: Baseline) -> Candidate:
         half = with_half_nodes(model, beyond | head)
         made = one_file(half)
     kept = len(beyond - head)
-    operators = "1 operator" if kept == 1 else f"{kept} operators"
     if len(made) > _MAX_SHARE * size:
         raise RefusedError(
-            f"fp16 cannot hold the values of {operators} of {len(model.graph.node)}; with these in "
-            f"fp32 it would take {len(made) / size:.0%} of fp32's size; use fp32 or int8"
+            f"values of {kept} of {len(model.graph.node)} operators are beyond it; with these in "
+            f"fp32 it would take {len(made) / size:.0%} of fp32's size: use fp32 or int8"
         )
+    operators = "1 operator" if kept == 1 else f"{kept} operators"
     description = f"float16, {operators} in float32" if kept else "float16"
     return Candidate(
         description=description, requires=_REQUIRES, make=lambda: made, emulated=emulated
