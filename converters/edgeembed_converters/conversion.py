@@ -63,7 +63,7 @@ def convert(
         quantize: variants to add to the fp32 one, by name or a list of names: "int8" for CPUs,
             "int8-faithful" (closer, slower), "int8-portable" (for x86 without VNNI too), "fp16"
             for GPUs and CoreML, or a registered recipe. Variants that miss their budget are left
-            out; the report's notes say so.
+            out; the report's notes say so. A model of more than 2 GB needs one: fp32 is left out.
         budget: what "int8" and "int8-portable" may lose.
         mobile: add files for phones: every variant in ORT format with the list of its operators,
             and a variant of fixed lengths (docs/reference/bundle-format.md).

@@ -1,6 +1,7 @@
 """Export by torch.onnx, which handles models of both transformers 4.57 and 5."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import onnx
@@ -11,6 +12,8 @@ from torch.overrides import TorchFunctionMode
 from edgeembed_converters._internal.quiet import quiet_export
 from edgeembed_converters.export.cause import export_failure
 from edgeembed_converters.graph.cleanup import clean_graph, name_axes, rename_output
+from edgeembed_converters.graph.weights import fits, load_with_weights_outside
+from edgeembed_runtime import storage
 from edgeembed_runtime.errors import ExportError
 
 # LayerNormalization is one operator since opset 17, Gelu since 20.
@@ -26,6 +29,7 @@ def export_module(
     outputs: Sequence[str],
     *,
     free_axes: int = 2,
+    scratch: Path | None = None,
 ) -> onnx.ModelProto:
     """Export a module from tensors to a tuple of tensors, with dynamic leading axes.
 
@@ -35,6 +39,8 @@ def export_module(
         input_names: names of the graph's inputs, in order.
         outputs: names of the graph's outputs, in order.
         free_axes: how many axes of each input are dynamic: two for texts, (n, t), one for images.
+        scratch: a folder for the weights of a model that one ONNX file cannot hold; without it,
+            they are inside the model all the same.
 
     Raises:
         ExportError: torch.onnx could not export it.
@@ -60,7 +66,7 @@ def export_module(
             "try exporter='optimum', or report the architecture"
         ) from error
     assert program is not None  # dynamo=True always returns one
-    model = clean_graph(program.model_proto)
+    model = clean_graph(_model(program, scratch))
     for name in outputs:
         rename_output(model, f"{_RAW}{name}", name)
     return name_axes(model)
@@ -86,15 +92,12 @@ class _IntegersSubtracted(TorchFunctionMode):
 _REVERSED = (Tensor.__rsub__, torch.rsub)
 
 
-def serialized(model: onnx.ModelProto) -> bytes:
-    """A model as the bytes of one file, weights inside.
-
-    Raises:
-        ExportError: it is larger than the 2 GB that one file can hold.
-    """
-    try:
-        return model.SerializeToString(deterministic=True)
-    except ValueError as error:
-        raise ExportError(
-            "the model is larger than the 2 GB that one ONNX file can hold; convert a smaller one"
-        ) from error
+def _model(program: torch.onnx.ONNXProgram, scratch: Path | None) -> onnx.ModelProto:
+    weights = (value.const_value for value in program.model.graph.initializers.values())
+    size = sum(weight.nbytes for weight in weights if weight is not None)
+    if scratch is None or fits(size):
+        return program.model_proto
+    file = scratch / "exported.onnx"
+    with storage.storage_errors("write", file):
+        program.save(file, external_data=True)
+    return load_with_weights_outside(file)

@@ -12,6 +12,7 @@ from onnx import helper, numpy_helper
 
 from edgeembed_converters.graph.editing import MICROSOFT, import_microsoft_operators, replace_nodes
 from edgeembed_converters.graph.intermediate_values import probe_values
+from edgeembed_converters.graph.weights import array_of
 from edgeembed_runtime.engine.base import feeds
 
 _HEADS_FIRST = [0, 2, 1, 3]
@@ -157,9 +158,9 @@ class _Graph:
         if node is None or node.op_type not in ("Mul", "Div"):
             return name, 1.0
         factor = self._constants.get(node.input[1])
-        if factor is None or numpy_helper.to_array(factor).size != 1:
+        if factor is None or array_of(factor).size != 1:
             return name, 1.0
-        number = float(numpy_helper.to_array(factor).item())
+        number = float(array_of(factor).item())
         return node.input[0], number if node.op_type == "Mul" else 1 / number
 
     def _side(self, name: str) -> _Side:

@@ -52,8 +52,21 @@ class Session:
     `token_rows` is how many token ids the graph knows; None if it does not say.
     """
 
-    def __init__(self, model: bytes, name: str, settings: SessionSettings) -> None:
-        """Load the bytes of an ONNX model; `name` is for error messages.
+    def __init__(
+        self,
+        model: bytes,
+        name: str,
+        settings: SessionSettings,
+        *,
+        outside: Mapping[str, NDArray[Any]] | None = None,
+    ) -> None:
+        """Load the bytes of an ONNX model.
+
+        Args:
+            model: all of it, or without the weights `outside`, which are marked as external.
+            name: for error messages.
+            settings: how it runs.
+            outside: weights by name; they must not change while the session lives.
 
         Raises:
             BundleCorruptError: onnxruntime cannot load the model.
@@ -68,10 +81,15 @@ class Session:
             if folder := options.get("ModelCacheDirectory"):
                 with storage_errors("make", Path(folder)):
                     Path(folder).mkdir(parents=True, exist_ok=True)
+        options = _options(settings)
+        # onnxruntime may look at the values for as long as the session lives.
+        self._outside = [
+            ort.OrtValue.ortvalue_from_numpy(each) for each in (outside or {}).values()
+        ]
+        if outside:
+            options.add_external_initializers(list(outside), self._outside)
         try:
-            self._session = ort.InferenceSession(
-                model, _options(settings), providers=list(settings.providers)
-            )
+            self._session = ort.InferenceSession(model, options, providers=list(settings.providers))
         except Exception as error:  # onnxruntime's error types have no common base
             first = settings.providers[0][0]
             if first != CPU:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from edgeembed_converters.graph.editing import copied, replace_nodes
+from edgeembed_converters.graph.weights import array_of
 
 # Smaller tables, such as token types, are not worth two more operators.
 _MIN_ROWS = 64
@@ -36,7 +37,7 @@ def quantize_embedding_rows(model: onnx.ModelProto) -> onnx.ModelProto:
     used = {name for node in graph.node for name in node.input}
     for name, table in tables.items():
         if f"{name}.rows" in used:
-            _add_rows(graph, name, numpy_helper.to_array(table))
+            _add_rows(graph, name, array_of(table))
             if name not in used:
                 graph.initializer.remove(table)
     return copy

@@ -9,6 +9,7 @@ import onnx
 from edgeembed_converters.graph.attention_blocks import WHOLE_TOKENS, attend_in_blocks
 from edgeembed_converters.graph.linears import linear_nodes, weight_matrices
 from edgeembed_converters.graph.strip_mask import unpadded
+from edgeembed_converters.graph.weights import one_file
 from edgeembed_converters.quantization.integer.activations import Activations, measured_activations
 from edgeembed_converters.quantization.integer.embedding_rows import quantize_embedding_rows
 from edgeembed_converters.quantization.integer.layers import with_integer_layers
@@ -68,7 +69,7 @@ class DynamicMaker:
         self._calibration = baseline.calibration
         self._max_tokens = baseline.max_tokens
         self._rankings: dict[float | None, tuple[str, ...]] = {}
-        padded = load_unquantized(baseline.model)
+        padded = load_unquantized(baseline.fp32)
         with quantization_errors():
             tokens = self._max_tokens
             faster = None if tokens is None else unpadded(padded, tokens)
@@ -93,7 +94,7 @@ class DynamicMaker:
             model = with_integer_layers(with_residual(found.model, two_pass), weights)
             if self._max_tokens is not None and self._max_tokens > WHOLE_TOKENS:
                 attend_in_blocks(model)
-            return model.SerializeToString()
+            return one_file(model)
 
     def _candidate(self, settings: DynamicSettings) -> Candidate:
         return Candidate(
