@@ -13,6 +13,7 @@ from edgeembed_converters.graph.unpadded_nodes import add_unpadded_nodes
 from edgeembed_converters.graph.weights import OnnxModel
 from edgeembed_converters.pipeline.options import BuildOptions
 from edgeembed_converters.pipeline.size import require_variant_that_fits
+from edgeembed_converters.pipeline.static import is_plain_table, table_tower
 from edgeembed_converters.pipeline.tower import BuiltTower, built_tower
 from edgeembed_converters.quantization.trial.calibration import calibration_texts
 from edgeembed_converters.quantization.variants import make_variants
@@ -69,6 +70,14 @@ def _built(source: TextSource, options: BuildOptions, scratch: Path) -> ProvenTe
     )
     prompted = None if witness is None else prompted_vectors(source.name, witness, texts)
     padding = padding_effect(source, golden)
+
+    if source.table is not None and is_plain_table(source):
+        return ProvenText(
+            tower=table_tower(source, source.table, golden, options),
+            golden=golden,
+            prompted=prompted,
+            notes=padding.notes,
+        )
 
     options.on_step(f"Exporting with {options.exporter}")
     exported = merge_linears(_export(source, options, scratch))
