@@ -80,16 +80,18 @@ def test_unknown_architecture(plain, model_type):
 
 
 def test_encoder_decoder(plain):
-    from transformers import T5Config
+    from transformers import BartConfig
 
-    T5Config(d_model=32, num_layers=1, num_heads=2, d_ff=64, vocab_size=100).save_pretrained(plain)
-    refused(plain, UnsupportedModelError, "plain-model", "t5", "expected a text encoder")
+    BartConfig(d_model=32, encoder_layers=1, decoder_layers=1, vocab_size=100).save_pretrained(
+        plain
+    )
+    refused(plain, UnsupportedModelError, "plain-model", "bart", "expected a text encoder")
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", ""])
 def test_config_that_is_no_json_object(plain, text):
     (plain / "config.json").write_text(text)
-    refused(plain, UnsupportedModelError, "plain-model")
+    refused(plain, ConversionError, "plain-model", "config.json")
 
 
 # -- the weights -----------------------------------------------------------------------------------
