@@ -46,7 +46,7 @@ def convert(
     example_inputs: Sequence[Tensor] | None = None,
     revision: str | None = None,
     trust_remote_code: bool = False,
-    ignore_settings: Sequence[str] = (),
+    ignore: Sequence[str] = (),
     overwrite: bool = False,
     on_step: OnStep | None = None,
 ) -> ConversionReport:
@@ -87,8 +87,9 @@ def convert(
             default, small made-up ids.
         revision: of a Hub id.
         trust_remote_code: run Python code that comes with the model. Off unless you trust it.
-        ignore_settings: names of settings in the model's files that no library reads and that do
-            not matter; without them, such a setting is refused, as it may change the model.
+        ignore: names of settings in the model's files that no library reads, and words of the
+            libraries' warnings, that do not matter; by default, such a model is refused, as it may
+            not be its authors'.
         overwrite: replace a bundle at `output`; anything else is never replaced.
         on_step: called with a few words as each step begins.
 
@@ -118,7 +119,7 @@ def convert(
         example_inputs=example_inputs,
         revision=revision,
         trust_remote_code=trust_remote_code,
-        ignore_settings=tuple(ignore_settings),
+        ignore=tuple(ignore),
     )
     options = BuildOptions(
         exporter=exporter,

@@ -9,6 +9,7 @@ from torch import Tensor
 from edgeembed_converters.export.encoders import TextEncoder
 from edgeembed_converters.export.torch import export_module, serialized
 from edgeembed_converters.graph.merge_linears import merge_linears
+from edgeembed_converters.graph.unpadded_nodes import add_unpadded_nodes
 from edgeembed_converters.pipeline.options import BuildOptions, Exporter
 from edgeembed_converters.pipeline.tower import BuiltTower, fp32_model
 from edgeembed_converters.quantization.trial.calibration import calibration_texts
@@ -61,7 +62,8 @@ def build_text_tower(source: TextSource, options: BuildOptions) -> ProvenText:
     padding = padding_effect(source, golden)
 
     options.on_step(f"Exporting with {options.exporter}")
-    model = serialized(merge_linears(_export(source, options.exporter, options.examples)))
+    exported = merge_linears(_export(source, options.exporter, options.examples))
+    model = serialized(add_unpadded_nodes(exported, source.max_tokens))
 
     options.on_step("Comparing with the original")
     baseline = TextBaseline(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import onnx
 
+from edgeembed_converters.graph.unpadded_nodes import drop_unpadded_nodes
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.errors import ConversionError, StorageError
 
@@ -49,6 +50,7 @@ def load_unquantized(model: bytes) -> onnx.ModelProto:
         parsed = onnx.load_from_string(model)
     if _QUANTIZED_OPS.intersection(node.op_type for node in parsed.graph.node):
         raise ConversionError("the model is quantized already; start from the fp32 model")
+    drop_unpadded_nodes(parsed)
     return parsed
 
 
