@@ -1,5 +1,6 @@
 """fp16: half the size, nearly the same vectors, and only for processors that gain from it."""
 
+import functools
 import re
 
 import numpy as np
@@ -77,8 +78,9 @@ class Scaled(torch.nn.Module):
         return torch.tanh(self.inner(x))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def convert_scaled(tiny, toy_tokenizer):
+    @functools.cache
     def run(**scales):
         torch.manual_seed(0)
         model = Scaled(toy_tokenizer.get_vocab_size(), **scales).eval()

@@ -23,8 +23,11 @@ _LARGEST = float(np.finfo(np.float16).max)
 
 def in_half(values: NDArray[np.float32]) -> NDArray[np.float16]:
     """Numbers in fp16; finite ones stay finite, as masks of -3.4e38 must."""
-    finite = np.where(np.isinf(values), values, np.clip(values, -_LARGEST, _LARGEST))
-    return finite.astype(np.float16)
+    with np.errstate(over="ignore"):
+        half = values.astype(np.float16)
+    overflowed = np.isinf(half) & np.isfinite(values)
+    half[overflowed] = np.copysign(_LARGEST, values[overflowed])
+    return half
 
 
 def with_half_nodes(model: onnx.ModelProto, kept: Collection[str]) -> onnx.ModelProto:

@@ -10,7 +10,6 @@ from onnx import TensorProto, helper, numpy_helper
 from edgeembed_converters.graph.editing import copied
 from edgeembed_converters.graph.intermediate_values import Feeds, probe_values
 from edgeembed_converters.graph.weights import array_of
-from edgeembed_converters.quantization.half.convert import in_half
 from edgeembed_converters.quantization.half.types import value_types
 
 _LARGEST = float(np.finfo(np.float16).max)
@@ -20,6 +19,8 @@ _MARGIN = 4
 # Rounding to fp16 loses at most 0.05% of a number, but more and more of those below 6e-5. Beyond
 # this share of a value's norm, too much of it is lost.
 _LOST = 0.01
+# Of the largest tables, copies would take much memory.
+_AT_ONCE = 1 << 20
 # Scores that masks hide; the probabilities after them are zero however they are rounded.
 _HIDDEN = -1e9
 # Operators that only move numbers.
@@ -62,11 +63,15 @@ def nodes_beyond_half(model: onnx.ModelProto, inputs: Sequence[Feeds]) -> frozen
 
 def _is_lost(weights: NDArray[np.float32]) -> bool:
     """Whether weights lose too much; those of masks may be anything."""
-    plain = np.where(weights > _HIDDEN, weights, 0)
-    if not np.isfinite(plain).all() or np.abs(plain).max(initial=0) > _LARGEST:
-        return True
-    lost = np.linalg.norm(plain - in_half(plain).astype(np.float32))
-    return bool(lost > _LOST * np.linalg.norm(plain))
+    flat, lost, total = weights.reshape(-1), 0.0, 0.0
+    for start in range(0, len(flat), _AT_ONCE):
+        part = flat[start : start + _AT_ONCE]
+        plain = np.where(part > _HIDDEN, part, 0).astype(np.float64)
+        if not np.abs(plain).max() <= _LARGEST:
+            return True
+        lost += float(np.square(plain - plain.astype(np.float16)).sum())
+        total += float(np.square(plain).sum())
+    return lost > _LOST**2 * total
 
 
 def _measured(model: onnx.ModelProto, names: Sequence[str], inputs: Iterable[Feeds]) -> set[str]:
