@@ -30,10 +30,10 @@ def export_failure(error: BaseException) -> str:
 
 def _sentence(error: BaseException) -> str:
     """The first line of an error, with the next one if it only announces that."""
-    first, *others = str(error).strip().splitlines() or [""]
-    if not first.endswith(":") or not others:
+    lines = [line.strip(" -") for line in str(error).splitlines() if line.strip(" -")]
+    if len(lines) < 2 or not lines[0].endswith(":"):
         return first_line(error)
-    return f"{first_line(error)} {others[0].strip(' -')}"[:_MAX_CHARACTERS]
+    return f"{lines[0]} {lines[1]}"[:_MAX_CHARACTERS]
 
 
 def _root(error: BaseException) -> BaseException:
