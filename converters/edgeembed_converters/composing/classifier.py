@@ -23,7 +23,7 @@ from edgeembed_converters.quantization.registry import Quantization, checked_qua
 from edgeembed_converters.quantization.trial.budget import Budget
 from edgeembed_converters.sources.base import ImageSource, SourceOptions
 from edgeembed_converters.sources.live_image import load_image_module
-from edgeembed_converters.sources.live_text import kept_modes, state_sha256
+from edgeembed_converters.sources.text.live_text import kept_modes, state_sha256
 from edgeembed_converters.sources.timm import is_timm_model, own_transform
 from edgeembed_converters.validation.pixels import ImageInputs
 from edgeembed_runtime import storage

@@ -6,7 +6,7 @@ from torch import nn
 
 from edgeembed_converters.sources.base import DualSource, SourceOptions
 from edgeembed_converters.sources.live_image import load_image_module
-from edgeembed_converters.sources.live_text import load_module
+from edgeembed_converters.sources.text.live_text import load_module
 from edgeembed_runtime import storage
 from edgeembed_runtime._internal.public import public
 

@@ -18,8 +18,8 @@ from edgeembed_converters.sources.base import (
     Witness,
 )
 from edgeembed_converters.sources.live_image import Features, preprocess_and_pixels, try_backbone
-from edgeembed_converters.sources.live_text import state_sha256
 from edgeembed_converters.sources.open_clip_tokenizer import LEFT_OUT, pad_id_of, tokenizer_of
+from edgeembed_converters.sources.text.live_text import state_sha256
 from edgeembed_converters.sources.timm import merged_branches
 from edgeembed_converters.sources.transformers_clip import logit_numbers
 from edgeembed_runtime.bundle import Source

@@ -26,12 +26,8 @@ from edgeembed_converters.sources.base import (
     TextVectors,
     Witness,
 )
-from edgeembed_converters.sources.transformers_text import (
-    load_config,
-    load_model,
-    load_tokenizer,
-    tokenizer_json,
-)
+from edgeembed_converters.sources.text.saved_tokenizer import load_tokenizer, tokenizer_json
+from edgeembed_converters.sources.text.transformers_text import load_config, load_model
 from edgeembed_runtime.bundle import Source
 from edgeembed_runtime.errors import UnsupportedModelError
 

@@ -18,11 +18,11 @@ from edgeembed_converters.modules.head import (
 )
 from edgeembed_converters.modules.pooling import Pooling
 from edgeembed_converters.sources.base import SourceOptions, TextSource
-from edgeembed_converters.sources.library_model import module_entries, open_model
-from edgeembed_converters.sources.library_witness import library_witness
-from edgeembed_converters.sources.overrides import apply_options, poolings
-from edgeembed_converters.sources.static_embedding import MeanOfRows, load_table
-from edgeembed_converters.sources.transformers_text import load_backbone, load_config
+from edgeembed_converters.sources.text.library_model import module_entries, open_model
+from edgeembed_converters.sources.text.library_witness import library_witness
+from edgeembed_converters.sources.text.overrides import apply_options, poolings
+from edgeembed_converters.sources.text.static_embedding import MeanOfRows, load_table
+from edgeembed_converters.sources.text.transformers_text import load_backbone, load_config
 from edgeembed_runtime.errors import UnsupportedModelError
 from edgeembed_runtime.vectors import SIMILARITIES, Similarity
 

@@ -13,7 +13,7 @@ import torch
 
 from edgeembed_converters.model_files.loading_errors import loading_error
 from edgeembed_converters.sources.base import SourceOptions
-from edgeembed_converters.sources.static_embedding import model2vec_model
+from edgeembed_converters.sources.text.static_embedding import model2vec_model
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.errors import ConversionError, EdgeEmbedError, MissingExtraError
 
