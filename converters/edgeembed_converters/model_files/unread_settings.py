@@ -278,8 +278,10 @@ def _tokenizer_settings(directory: Path, folder: Path, tokenizer: Any) -> Iterat
             if name not in read and tokenizer_setting_matters(name, value):
                 yield from _named(_name(directory, folder / file), {name: value})
     path = folder / "added_tokens.json"
-    for token, number in read_json(path).items():
-        if tokenizer is not None and tokenizer.convert_tokens_to_ids(token) != number:
+    added = read_json(path)
+    known: Mapping[str, int] = tokenizer.get_vocab() if added and tokenizer is not None else {}
+    for token, number in added.items():
+        if known.get(token) != number:
             yield from _named(_name(directory, path), {token: number})
     path = folder / "processor_config.json"
     yield from _named(
