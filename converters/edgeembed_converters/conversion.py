@@ -46,7 +46,7 @@ def convert(
     example_inputs: Sequence[Tensor] | None = None,
     revision: str | None = None,
     trust_remote_code: bool = False,
-    ignore_settings: Sequence[str] = (),
+    ignore: Sequence[str] = (),
     overwrite: bool = False,
     on_step: OnStep | None = None,
 ) -> ConversionReport:
@@ -63,7 +63,7 @@ def convert(
         quantize: variants to add to the fp32 one, by name or a list of names: "int8" for CPUs,
             "int8-faithful" (closer, slower), "int8-portable" (for x86 without VNNI too), "fp16"
             for GPUs and CoreML, or a registered recipe. Variants that miss their budget are left
-            out; the report's notes say so.
+            out; the report's notes say so. A model of more than 2 GB needs one: fp32 is left out.
         budget: what "int8" and "int8-portable" may lose.
         mobile: add files for phones: every variant in ORT format with the list of its operators,
             and a variant of fixed lengths (docs/reference/bundle-format.md).
@@ -87,8 +87,9 @@ def convert(
             default, small made-up ids.
         revision: of a Hub id.
         trust_remote_code: run Python code that comes with the model. Off unless you trust it.
-        ignore_settings: names of settings in the model's files that no library reads and that do
-            not matter; without them, such a setting is refused, as it may change the model.
+        ignore: names of settings in the model's files that no library reads, and words of the
+            libraries' warnings, that do not matter; by default, such a model is refused, as it may
+            not be its authors'.
         overwrite: replace a bundle at `output`; anything else is never replaced.
         on_step: called with a few words as each step begins.
 
@@ -118,7 +119,7 @@ def convert(
         example_inputs=example_inputs,
         revision=revision,
         trust_remote_code=trust_remote_code,
-        ignore_settings=tuple(ignore_settings),
+        ignore=tuple(ignore),
     )
     options = BuildOptions(
         exporter=exporter,

@@ -7,8 +7,9 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from edgeembed_converters.graph.editing import copied
-from edgeembed_runtime.engine.session import ALL_CORES, Session, SessionSettings
+from edgeembed_converters.graph.editing import copied, drop_unused
+from edgeembed_converters.graph.weights import OnnxModel
+from edgeembed_runtime.engine.session import ALL_CORES, SessionSettings
 
 # The inputs of one run, by name.
 Feeds = Mapping[str, NDArray[Any]]
@@ -25,9 +26,8 @@ def probe_values(
     del watched.graph.output[:]
     # Without types, which onnxruntime infers: masks may be booleans.
     watched.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
-    session = Session(
-        watched.SerializeToString(), "the probed graph", SessionSettings(threads=ALL_CORES)
-    )
+    drop_unused(watched.graph)  # the scores of a long text may not fit into memory
+    session = OnnxModel.of(watched).session("the probed graph", SessionSettings(threads=ALL_CORES))
     for each in inputs:
         found = session.run_unchecked(each, names)
         yield {

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
 
 from edgeembed_converters.graph.editing import drop_unused
 from edgeembed_converters.graph.linears import linear_nodes
+from edgeembed_converters.graph.weights import array_of, tensor_beside
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,15 +61,16 @@ def _merge(
     group: list[_Linear],
     name: str,
 ) -> None:
-    weights = [numpy_helper.to_array(initializers[linear.weight]) for linear in group]
-    biases = [numpy_helper.to_array(initializers[linear.bias]) for linear in group]
+    weights = [array_of(initializers[linear.weight]) for linear in group]
+    biases = [array_of(initializers[linear.bias]) for linear in group]
+    first = initializers[group[0].weight]
     sizes = np.array([weight.shape[1] for weight in weights], np.int64)
     for suffix, array in (
         ("weight", np.concatenate(weights, axis=1)),
         ("bias", np.concatenate(biases)),
         ("sizes", sizes),
     ):
-        graph.initializer.append(numpy_helper.from_array(array, f"{name}.{suffix}"))
+        graph.initializer.append(tensor_beside(first, array, f"{name}.{suffix}"))
     merged = [
         onnx.helper.make_node(
             "MatMul", [group[0].matmul.input[0], f"{name}.weight"], [f"{name}.product"], name

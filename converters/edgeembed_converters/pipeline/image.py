@@ -1,17 +1,21 @@
 """From an image source to a proven image tower."""
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from edgeembed_converters.export.encoders import ImageEncoder
-from edgeembed_converters.export.torch import export_module, serialized
+from edgeembed_converters.export.torch import export_module
 from edgeembed_converters.graph.merge_linears import merge_linears
+from edgeembed_converters.graph.weights import OnnxModel
 from edgeembed_converters.pipeline.options import BuildOptions
-from edgeembed_converters.pipeline.tower import BuiltTower, fp32_model
+from edgeembed_converters.pipeline.size import require_variant_that_fits
+from edgeembed_converters.pipeline.tower import BuiltTower, built_tower
 from edgeembed_converters.quantization.registry import needs_calibration
 from edgeembed_converters.quantization.variants import make_variants
 from edgeembed_converters.sources.base import ImageSource
@@ -47,20 +51,31 @@ def build_image_tower(
 
     Raises:
         MissingExtraError: Pillow is not installed.
+        UnsupportedModelError: nothing that was asked for fits into one ONNX file.
         ExportError: the exporter failed.
         ParityError: the exported model with the runtime's preprocessing is not the original.
         InputError: images to calibrate on cannot be read.
         ConversionError: the model cannot be quantized.
     """
     require_pillow()
+    require_variant_that_fits(source.name, ImageEncoder(source), options)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        return _built(source, options, Path(scratch))
+
+
+def _built(
+    source: ImageSource, options: BuildOptions, scratch: Path
+) -> tuple[BuiltTower, GoldenImages]:
     options.on_step("Running the original on the probe images")
     golden = _golden_images(source)
 
     options.on_step("Exporting the image tower with torch")
     noise = torch.rand(2, 3, *source.preprocess.size, generator=torch.Generator().manual_seed(1))
     encoder = ImageEncoder(source)
-    exported = export_module(encoder, [noise], (PIXEL_VALUES,), encoder.outputs, free_axes=1)
-    model = serialized(merge_linears(exported))
+    exported = export_module(
+        encoder, [noise], (PIXEL_VALUES,), encoder.outputs, free_axes=1, scratch=scratch
+    )
+    model = OnnxModel.of(merge_linears(exported))
 
     options.on_step("Comparing with the original")
     images = [runtime_pixels(file, source.preprocess) for file in golden.files.values()]
@@ -71,11 +86,10 @@ def build_image_tower(
     if needs_calibration(options.quantize):
         user_images = pixel_sets(options.calibration_images, source.preprocess)
     baseline = ImageBaseline(
-        model=model, images=images, reference=golden.vectors, user_images=user_images
+        fp32=model, images=images, reference=golden.vectors, user_images=user_images
     )
     outcome = make_variants(baseline, options.quantize, options.budget, options.on_step)
-    fp32 = fp32_model(model, options.exporter, fidelity)
-    return BuiltTower(fp32=fp32, outcome=outcome), golden
+    return built_tower(model, options.exporter, fidelity, outcome), golden
 
 
 def _golden_images(source: ImageSource) -> GoldenImages:

@@ -49,6 +49,8 @@ def mobile_files(models: Mapping[str, QuantizedModel], max_tokens: int) -> dict[
         files[f"{FOLDER}/{name}.ort"] = model
         files[f"{FOLDER}/{name}.required_operators.config"] = operators
     padded = [name for name, made in models.items() if made.padding]
+    if not padded:  # int8 of a model whose fp32 does not fit into a bundle
+        return files
     smallest = min(padded, key=lambda name: models[name].size)
     for length in sorted({min(length, max_tokens) for length in LENGTHS}):
         fixed = _with_fixed_length(models[smallest].model, length)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from edgeembed_converters._internal.steps import OnStep
+from edgeembed_converters.graph.weights import OnnxModel
 from edgeembed_converters.pipeline.tower import BASE
 from edgeembed_converters.quantization.registry import needs_calibration
 from edgeembed_converters.quantization.trial.budget import Budget
@@ -53,7 +54,7 @@ def requantize_text(
     base = base_variant(source, "text")
     golden = Golden.from_json(source.read(source.manifest.golden))
     baseline = TextBaseline(
-        model=source.read(base.file),
+        fp32=OnnxModel.in_one_file(source.read(base.file)),
         tokenizer=load_tokenizer(
             source.read(tower.tokenizer), tower, f"bundle {source.path}: {tower.tokenizer}"
         ),
@@ -83,7 +84,7 @@ def requantize_image(
     base = base_variant(source, "image")
     golden = Golden.from_json(source.read(source.manifest.golden))
     baseline = ImageBaseline(
-        model=source.read(base.file),
+        fp32=OnnxModel.in_one_file(source.read(base.file)),
         images=[runtime_pixels(source.read(name), preprocess) for name in golden.images],
         reference=golden.image_vectors,
         user_images=pixel_sets(images, preprocess) if needs_calibration(wanted) else PixelSets(),

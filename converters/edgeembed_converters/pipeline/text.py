@@ -1,16 +1,20 @@
 """From a text source to a proven text tower."""
 
-from collections.abc import Sequence
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import onnx
-from torch import Tensor
 
 from edgeembed_converters.export.encoders import TextEncoder
-from edgeembed_converters.export.torch import export_module, serialized
+from edgeembed_converters.export.torch import export_module
 from edgeembed_converters.graph.merge_linears import merge_linears
-from edgeembed_converters.pipeline.options import BuildOptions, Exporter
-from edgeembed_converters.pipeline.tower import BuiltTower, fp32_model
+from edgeembed_converters.graph.unpadded_nodes import add_unpadded_nodes
+from edgeembed_converters.graph.weights import OnnxModel
+from edgeembed_converters.pipeline.options import BuildOptions
+from edgeembed_converters.pipeline.size import require_variant_that_fits
+from edgeembed_converters.pipeline.static import is_plain_table, table_tower
+from edgeembed_converters.pipeline.tower import BuiltTower, built_tower
 from edgeembed_converters.quantization.trial.calibration import calibration_texts
 from edgeembed_converters.quantization.variants import make_variants
 from edgeembed_converters.sources.base import TextSource
@@ -18,7 +22,7 @@ from edgeembed_converters.validation import parity
 from edgeembed_converters.validation.padding import padding_effect
 from edgeembed_converters.validation.probe_texts import probe_texts
 from edgeembed_converters.validation.prompted import PromptedVectors, prompted_vectors
-from edgeembed_converters.validation.text_baseline import TextBaseline
+from edgeembed_converters.validation.text_baseline import TextBaseline, measured_fidelity
 from edgeembed_runtime.bundle import Golden
 from edgeembed_runtime.bundle.signature import TEXT_INPUTS
 
@@ -45,10 +49,17 @@ def build_text_tower(source: TextSource, options: BuildOptions) -> ProvenText:
     """Export a text encoder, prove it on the probe texts, and quantize it.
 
     Raises:
+        UnsupportedModelError: nothing that was asked for fits into one ONNX file.
         ExportError: the exporter failed.
         ParityError: the exported model is not the original.
         ConversionError: the model cannot be quantized.
     """
+    require_variant_that_fits(source.name, TextEncoder(source), options)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        return _built(source, options, Path(scratch))
+
+
+def _built(source: TextSource, options: BuildOptions, scratch: Path) -> ProvenText:
     options.on_step("Running the original on the probe texts")
     texts = probe_texts(source.max_tokens)
     witness = source.witness
@@ -60,34 +71,41 @@ def build_text_tower(source: TextSource, options: BuildOptions) -> ProvenText:
     prompted = None if witness is None else prompted_vectors(source.name, witness, texts)
     padding = padding_effect(source, golden)
 
+    if source.table is not None and is_plain_table(source):
+        return ProvenText(
+            tower=table_tower(source, source.table, golden, options),
+            golden=golden,
+            prompted=prompted,
+            notes=padding.notes,
+        )
+
     options.on_step(f"Exporting with {options.exporter}")
-    model = serialized(merge_linears(_export(source, options.exporter, options.examples)))
+    exported = merge_linears(_export(source, options, scratch))
+    model = OnnxModel.of(add_unpadded_nodes(exported, source.max_tokens))
 
     options.on_step("Comparing with the original")
     baseline = TextBaseline(
-        model=model,
+        fp32=model,
         tokenizer=source.tokenizer,
         golden=golden,
         calibration_texts=calibration_texts(),
     )
-    fidelity = baseline.fidelity(model)
+    fidelity = measured_fidelity(model, baseline.tokenizer, golden)
     parity.require_parity(fidelity)
 
     outcome = make_variants(baseline, options.quantize, options.budget, options.on_step)
-    fp32 = fp32_model(model, options.exporter, fidelity)
-    tower = BuiltTower(fp32=fp32, outcome=outcome)
     return ProvenText(
-        tower=tower if padding.allowed else tower.unpadded(),
+        tower=built_tower(model, options.exporter, fidelity, outcome, padding=padding.allowed),
         golden=golden,
         prompted=prompted,
         notes=padding.notes,
     )
 
 
-def _export(source: TextSource, exporter: Exporter, examples: Sequence[Tensor]) -> onnx.ModelProto:
-    if exporter == "optimum":
+def _export(source: TextSource, options: BuildOptions, scratch: Path) -> onnx.ModelProto:
+    if options.exporter == "optimum":
         from edgeembed_converters.export.optimum import export_with_optimum
 
         return export_with_optimum(source)
     encoder = TextEncoder(source)
-    return export_module(encoder, examples, TEXT_INPUTS, encoder.outputs)
+    return export_module(encoder, options.examples, TEXT_INPUTS, encoder.outputs, scratch=scratch)

@@ -3,10 +3,9 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Literal, cast, get_args
+from typing import ClassVar, Literal, cast, get_args
 
-from edgeembed_converters.quantization.recipes.fp16 import REQUIRES, half_precision
+from edgeembed_converters.quantization.recipes.fp16 import half_precision
 from edgeembed_converters.quantization.search import Recipe, Search
 from edgeembed_converters.quantization.trial.bits import Bits, max_exact_bits
 from edgeembed_converters.quantization.trial.budget import FAITHFUL, Budget
@@ -29,6 +28,7 @@ class Int8:
     fixed_gate: Budget | None = None
     """A gate that replaces the user's budget."""
     needs_calibration: bool = True
+    least_share: ClassVar[float] = 1 / 4
 
     def gate(self, budget: Budget) -> Budget:
         """The recipe's own gate, or the user's budget."""
@@ -45,15 +45,16 @@ class HalfPrecision:
 
     name: str = "fp16"
     needs_calibration: bool = False
+    least_share: ClassVar[float] = 1 / 2
 
-    def gate(self, budget: Budget) -> None:
-        """It is close enough for any budget."""
+    def gate(self, budget: Budget) -> Budget:
+        """Nearly the original's vectors, whatever the budget."""
         del budget
+        return FAITHFUL
 
     def fastest(self, search: Search) -> Sequence[Candidate]:
         """The only candidate."""
-        make = partial(half_precision, search.baseline.model)
-        return [Candidate(description="float16", requires=REQUIRES, make=make)]
+        return [half_precision(search.baseline)]
 
 
 _BUILT_IN: tuple[Recipe, ...] = (
@@ -111,6 +112,12 @@ def checked_quantizations(
         if name not in known:
             raise InputError(f"quantize: expected {', '.join(known)} or None, got {name!r}")
     return tuple(dict.fromkeys(names))
+
+
+def least_share(name: str) -> float:
+    """The share of fp32's bytes that a recipe's models take at least; 0 if that is unknown."""
+    recipe = recipe_named(name)
+    return recipe.least_share if isinstance(recipe, Int8 | HalfPrecision) else 0
 
 
 def needs_calibration(names: Sequence[str]) -> bool:

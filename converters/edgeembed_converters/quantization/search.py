@@ -8,6 +8,7 @@ from typing import Protocol, cast
 
 from edgeembed_converters._internal.steps import OnStep
 from edgeembed_converters.graph.linears import linear_nodes
+from edgeembed_converters.graph.weights import TooLargeError
 from edgeembed_converters.quantization.recipes.dynamic_int8 import DynamicMaker
 from edgeembed_converters.quantization.recipes.static_int8 import StaticMaker
 from edgeembed_converters.quantization.trial.baseline import (
@@ -18,8 +19,13 @@ from edgeembed_converters.quantization.trial.baseline import (
 )
 from edgeembed_converters.quantization.trial.bits import Bits
 from edgeembed_converters.quantization.trial.budget import Budget
-from edgeembed_converters.quantization.trial.candidate import Candidate, load_unquantized
+from edgeembed_converters.quantization.trial.candidate import (
+    Candidate,
+    RefusedError,
+    load_unquantized,
+)
 from edgeembed_runtime._internal.messages import first_line
+from edgeembed_runtime.bundle import Fidelity
 from edgeembed_runtime.errors import BundleCorruptError, ConversionError, EdgeEmbedError
 
 
@@ -82,7 +88,7 @@ class Search:
     @cached_property
     def int8(self) -> Int8Maker:
         """Shared by all int8 recipes: static for convolutional networks, dynamic for others."""
-        graph = load_unquantized(self.baseline.model).graph
+        graph = load_unquantized(self.baseline.fp32).graph
         convolutions = sum(node.op_type == "Conv" for node in graph.node)
         if convolutions > len(linear_nodes(graph)):
             return StaticMaker(self.baseline)
@@ -96,8 +102,11 @@ class Search:
         """
         with _recipe_errors(recipe.name):
             gate = _checked_gate(recipe, budget)
-            fastest = _checked_candidates(recipe, self)
-            tried = [self._trial(candidate) for candidate in fastest]
+            try:
+                fastest = _checked_candidates(recipe, self)
+                tried = [self._trial(candidate) for candidate in fastest]
+            except (RefusedError, TooLargeError) as error:
+                return Refusal(reason=str(error))
             best = max(fastest, key=lambda each: self._trial(each).fidelity.mean_cosine)
             for candidate in _from(best):
                 trial = self._trial(candidate)
@@ -116,11 +125,16 @@ class Search:
                 size=len(model),
                 requires=candidate.requires,
                 padding=candidate.padding,
-                fidelity=self.baseline.fidelity(model),
+                fidelity=self._fidelity(candidate, model),
                 speedup=self.baseline.speedup(model),
                 left_in_fp32=left_in_fp32(model),
             )
         return self._trials[candidate.description]
+
+    def _fidelity(self, candidate: Candidate, model: bytes) -> Fidelity:
+        if candidate.emulated is None:
+            return self.baseline.fidelity(model)
+        return self.baseline.fidelity(candidate.emulated(model), padded=True)
 
     def _model(self, candidate: Candidate) -> bytes:
         if self._last[0] != candidate.description:

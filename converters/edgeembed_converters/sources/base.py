@@ -26,8 +26,8 @@ class SourceOptions:
     """What the user says about a source; None leaves it to the model's own files.
 
     `preprocess` is a Preprocess or a torchvision transform. `tokenizer` and `example_inputs` are
-    for live modules, `revision` is for Hub ids. `ignore_settings` names keys of the model's
-    configuration that no library reads and that do not matter.
+    for live modules, `revision` is for Hub ids. `ignore` has words of settings that
+    no library reads, and of the libraries' warnings, that do not matter.
     """
 
     name: str | None = None
@@ -40,7 +40,7 @@ class SourceOptions:
     example_inputs: Sequence[Tensor] | None = None
     revision: str | None = None
     trust_remote_code: bool = False
-    ignore_settings: Sequence[str] = ()
+    ignore: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,8 @@ class TextSource:
 
     `backbone(input_ids, attention_mask)` returns token vectors (n, t, h), or sentence vectors
     (n, h) if `pooling` is empty. The modules of `head` then map (n, h) to (n, d), in order.
-    Texts are cut to `max_tokens` at `truncation_side`. `witness` is None where no library loads
+    `table` is that of a static model, (ids, d) float32, whose backbone averages its rows. Texts are
+    cut to `max_tokens` at `truncation_side`. `witness` is None where no library loads
     the model, as for a live module. `notes` tells the user what was assumed. `card_files` are
     license texts to copy into the bundle.
     """
@@ -93,6 +94,7 @@ class TextSource:
     pooling: tuple[Pooling, ...]
     head: nn.Sequential
     normalized: bool
+    table: NDArray[np.float32] | None = None
     witness: Witness | None = None
     similarity: Similarity = "cosine"
     prompts: Mapping[str, str] = field(default_factory=dict)
@@ -104,12 +106,13 @@ class TextSource:
     @property
     def tokenizer(self) -> TextTokenizer:
         """The runtime's tokenizer of the bundle to be."""
-        return TextTokenizer.from_bytes(
+        tokenizer = TextTokenizer.from_bytes(
             self.tokenizer_json,
             self.max_tokens,
             self.name,
             truncation_side=self.truncation_side,
         )
+        return tokenizer if self.table is None else tokenizer.taking_empty_texts()
 
     @property
     def head_names(self) -> tuple[str, ...]:

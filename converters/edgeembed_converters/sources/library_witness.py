@@ -1,5 +1,6 @@
 """sentence-transformers as the witness: its own `encode` says what a bundle must return."""
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,8 @@ def library_witness(model: "SentenceTransformer", max_tokens: int) -> Witness:
     The limit is set as the position table has it: sentence-transformers would crash on longer
     texts of models that count positions from the padding token's.
     """
-    model.max_seq_length = max_tokens
+    if model.max_seq_length is not None and math.isfinite(model.max_seq_length):
+        model.max_seq_length = max_tokens
     names = [name for name in _DOCUMENT_PROMPTS if model.prompts.get(name)]
     document: dict[str, Any] = {"prompt_name": names[0]} if names else {}
     return Witness(

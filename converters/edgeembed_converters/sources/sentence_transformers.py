@@ -20,7 +20,8 @@ from edgeembed_converters.modules.pooling import Pooling
 from edgeembed_converters.sources.base import SourceOptions, TextSource
 from edgeembed_converters.sources.library_model import module_entries, open_model
 from edgeembed_converters.sources.library_witness import library_witness
-from edgeembed_converters.sources.transformers_text import load_backbone, load_config
+from edgeembed_converters.sources.static_embedding import MeanOfRows, table_tokenizer
+from edgeembed_converters.sources.transformers_text import Backbone, load_backbone, load_config
 from edgeembed_runtime.errors import UnsupportedModelError
 from edgeembed_runtime.vectors import SIMILARITIES, Similarity
 
@@ -36,6 +37,7 @@ POOLING_NAMES: Mapping[Pooling, str] = {
     "mean_sqrt_len": "mean_sqrt_len_tokens",
     "weightedmean": "weightedmean",
 }
+_STATIC = "StaticEmbedding"
 _FIRST = ("Transformer", "Pooling")
 _OURS: Mapping[str, Pooling] = {theirs: ours for ours, theirs in POOLING_NAMES.items()}
 
@@ -64,15 +66,24 @@ def load_text_directory(directory: ModelDirectory, options: SourceOptions) -> Te
         pooling_given=options.pooling is not None,
     )
     folders = [folder for _, folder in entries] or ["."]
-    if (path / folders[0] / "config.json").is_file():
+    settings = read_json(path / folders[0] / "config.json")
+    if settings and settings.get("model_type") != "model2vec":
         load_config(path / folders[0], options.trust_remote_code)
     model, warned = open_model(path, options)
-    kept = _places(path, folders, model)
-    transformer, notes = _check_first_modules(model, kept)
-    notes = (*notes, *warned, *_apply(options, model, plain=not entries))
-    backbone = load_backbone(transformer, path / folders[0], options)
-    _refuse_unread(path, model, entries, options)
-    head = _head(model, kept)
+    from sentence_transformers.sentence_transformer import modules as library
+
+    places = _places(path, folders, model)
+    static = isinstance(model[0], library.StaticEmbedding)
+    head_from = 1 if static else len(_FIRST)
+    notes = () if static else _check_first_modules(model, places)
+    unread = () if static else _unread(path, model, entries)
+    notes = (*notes, *_without_complaints(path, (*unread, *warned), options.ignore))
+    notes = (*notes, *_apply(options, model, head_from, plain=not entries))
+    if static:
+        backbone = _table_backbone(model[0], options)
+    else:
+        backbone = load_backbone(model[0], path / folders[0], options)
+    head = _head(model, head_from, places)
     prompts = {name: text for name, text in model.prompts.items() if text}
     default_prompt = model.default_prompt_name
     return TextSource(
@@ -83,16 +94,27 @@ def load_text_directory(directory: ModelDirectory, options: SourceOptions) -> Te
         tokenizer_json=backbone.tokenizer_json,
         max_tokens=backbone.max_tokens,
         truncation_side=backbone.truncation_side,
-        pooling=_pooling(model[1], kept[1]),
+        pooling=() if static else _pooling(model[1], places[1]),
         head=head,
         normalized=len(head) > 0 and isinstance(head[-1], Normalize),
+        table=backbone.module.rows() if isinstance(backbone.module, MeanOfRows) else None,
         witness=library_witness(model, backbone.max_tokens),
         similarity=_similarity(model, path),
         prompts=prompts,
         default_prompt_name=default_prompt if default_prompt in prompts else None,
-        directory=path / folders[0],
+        directory=None if static else path / folders[0],
         notes=(*notes, *backbone.notes),
         card_files=card_files(path),
+    )
+
+
+def _table_backbone(embedding: Any, options: SourceOptions) -> Backbone:
+    tokenizer_json, limit = table_tokenizer(embedding)
+    return Backbone(
+        module=MeanOfRows(embedding.embedding.weight.detach().float()).eval(),
+        model_type="static",
+        tokenizer_json=tokenizer_json,
+        max_tokens=min(options.max_tokens or limit, limit),
     )
 
 
@@ -110,14 +132,13 @@ def _check_kinds(path: Path, entries: Sequence[tuple[str, str]]) -> None:
     """Refuse modules of the library's own that cannot be converted, before they are loaded."""
     own = "sentence_transformers."
     kinds = [kind.rpartition(".")[2] if kind.startswith(own) else kind for kind, _ in entries]
-    known = {*HEAD_KINDS, *_FIRST, *(kind for kind in kinds if "." in kind)}
-    if entries and (len(entries) < len(_FIRST) or not known.issuperset(kinds)):
+    known = {*HEAD_KINDS, *_FIRST, _STATIC, *(kind for kind in kinds if "." in kind)}
+    alone = len(kinds) == 1 and kinds != [_STATIC]
+    if alone or not known.issuperset(kinds):
         raise unsupported_modules(str(path), kinds)
 
 
-def _check_first_modules(
-    model: "SentenceTransformer", places: list[str]
-) -> tuple[Any, tuple[str, ...]]:
+def _check_first_modules(model: "SentenceTransformer", places: list[str]) -> tuple[str, ...]:
     from sentence_transformers.sentence_transformer import modules as library
 
     kinds = [f"{type(module).__module__}.{type(module).__name__}" for module in model]
@@ -125,31 +146,20 @@ def _check_first_modules(
     if len(model) < 2 or not all(isinstance(model[n], kind) for n, kind in enumerate(expected)):
         raise unsupported_modules(places[0], kinds)
     own = [kind for kind in kinds if not kind.startswith("sentence_transformers.")]
-    notes = tuple(
+    return tuple(
         f"{kind}, code of the model's own, was taken for the module of sentence-transformers that "
         "it derives from: the vectors agree on the probe texts"
         for kind in own
     )
-    return model[0], notes
 
 
-def _apply(options: SourceOptions, model: "SentenceTransformer", plain: bool) -> tuple[str, ...]:
+def _apply(
+    options: SourceOptions, model: "SentenceTransformer", head_from: int, plain: bool
+) -> tuple[str, ...]:
     """Set what the user asked for on the model itself; what there is to say of it."""
     from sentence_transformers.sentence_transformer import modules as library
 
-    notes: tuple[str, ...] = ()
-    pooling: Any = model[1]
-    own = "+".join(_pooling(pooling, "")) if options.pooling or plain else ""
-    if options.pooling is not None:
-        if not plain and own != options.pooling:
-            notes = (f"pooling {options.pooling}, as asked, instead of the model's own {own}",)
-        width = int(pooling.pooling_output_dimension) // len(_modes(pooling))
-        model[1] = library.Pooling(width, cast(Any, POOLING_NAMES[options.pooling]))
-    elif plain:
-        notes = (
-            f"the model names no pooling: {own} was assumed, as sentence-transformers does; pass "
-            "pooling to change it",
-        )
+    notes = _apply_pooling(options, model, plain) if head_from == len(_FIRST) else ()
     last = isinstance(model[-1], library.Normalize)
     if options.normalize is True and not last:
         model.append(library.Normalize())
@@ -160,6 +170,29 @@ def _apply(options: SourceOptions, model: "SentenceTransformer", plain: bool) ->
     if model.default_prompt_name not in model.prompts:
         model.default_prompt_name = None
     return notes
+
+
+def _apply_pooling(
+    options: SourceOptions, model: "SentenceTransformer", plain: bool
+) -> tuple[str, ...]:
+    from sentence_transformers.sentence_transformer import modules as library
+
+    pooling: Any = model[1]
+    own = "+".join(_OURS[mode] for mode in _modes(pooling))
+    if options.pooling is None:
+        return (
+            ()
+            if not plain
+            else (
+                f"the model names no pooling: {own} was assumed, as sentence-transformers does; pass "
+                "pooling to change it",
+            )
+        )
+    width = int(pooling.pooling_output_dimension) // len(_modes(pooling))
+    model[1] = library.Pooling(width, cast(Any, POOLING_NAMES[options.pooling]))
+    if plain or own == options.pooling:
+        return ()
+    return (f"pooling {options.pooling}, as asked, instead of the model's own {own}",)
 
 
 def _modes(pooling: Any) -> list[str]:
@@ -175,10 +208,10 @@ def _pooling(pooling: Any, place: str) -> tuple[Pooling, ...]:
     return tuple(_OURS[mode] for mode in _modes(pooling))
 
 
-def _head(model: "SentenceTransformer", places: list[str]) -> nn.Sequential:
+def _head(model: "SentenceTransformer", start: int, places: list[str]) -> nn.Sequential:
     # A Normalize that was asked for has no folder.
     places = [*places, *[""] * (len(model) - len(places))]
-    found = [head_module(model[n], places[n]) for n in range(2, len(model))]
+    found = [head_module(model[n], places[n]) for n in range(start, len(model))]
     head = [module for module in found if module is not None]
     if model.truncate_dim is not None:
         head.append(Truncate(int(model.truncate_dim)))
@@ -197,30 +230,33 @@ def _similarity(model: "SentenceTransformer", path: Path) -> Similarity:
     )
 
 
-def _refuse_unread(
-    path: Path,
-    model: "SentenceTransformer",
-    entries: list[tuple[str, str]],
-    options: SourceOptions,
-) -> None:
+def _unread(
+    path: Path, model: "SentenceTransformer", entries: Sequence[tuple[str, str]]
+) -> tuple[str, ...]:
     transformer: Any = model[0]
-    found = unread_settings(
+    return unread_settings(
         path,
         config=transformer.auto_model.config,
         model_class=type(transformer.auto_model),
         tokenizer=transformer.tokenizer,
-        modules=[(folder, model[n]) for n, (_, folder) in enumerate(entries) if n < len(model)],
+        modules=[(folder, model[n]) for n, (_, folder) in enumerate(entries)],
     )
-    ignored = set(options.ignore_settings)
-    unread = [each for each in found if _setting_name(each) not in ignored]
-    if unread:
+
+
+def _without_complaints(
+    path: Path, complaints: Sequence[str], ignored: Sequence[str]
+) -> tuple[str, ...]:
+    """What the user wants to be ignored, as notes.
+
+    Raises:
+        UnsupportedModelError: there are other complaints.
+    """
+    known = {each for each in complaints if any(words in each for words in ignored)}
+    left = [each for each in complaints if each not in known]
+    if left:
         raise UnsupportedModelError(
-            f"{path}: settings that nothing reads: {'; '.join(unread)}: the model may be another "
-            "than its authors' in these versions of the libraries; pass their names as "
-            "ignore_settings if they do not matter"
+            f"{path}: nothing reads, or the libraries warn of: {'; '.join(left)}. The model may be "
+            "another than its authors' in these versions of the libraries; pass ignore with words "
+            "of what does not matter"
         )
-
-
-def _setting_name(setting: str) -> str:
-    """`key` of "file: key = value"."""
-    return setting.partition(": ")[2].partition(" = ")[0]
+    return tuple(f"ignored, as asked: {each}" for each in complaints)

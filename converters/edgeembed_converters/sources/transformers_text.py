@@ -53,14 +53,14 @@ class TokenVectors(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class Backbone:
-    """A transformers text encoder with its tokenizer; `notes` is what the user should know."""
+    """A text encoder with its tokenizer; `notes` is what the user should know."""
 
-    module: TokenVectors
+    module: nn.Module
     model_type: str
     tokenizer_json: bytes
     max_tokens: int
-    truncation_side: TruncationSide
-    notes: tuple[str, ...]
+    truncation_side: TruncationSide = "right"
+    notes: tuple[str, ...] = ()
 
 
 def load_backbone(transformer: Any, directory: Path, options: SourceOptions) -> Backbone:
@@ -81,7 +81,7 @@ def load_backbone(transformer: Any, directory: Path, options: SourceOptions) -> 
     model = exportable(original, directory)
     tokenizer = transformer.tokenizer
     positions = _positions(model, config)
-    longest = int(transformer.max_seq_length or _NO_LIMIT)
+    longest = _longest(transformer.max_seq_length, place)
     limit = min(positions, longest, processing.get("max_length", longest))
     if options.max_tokens is None and limit >= _NO_LIMIT:
         raise ConversionError(
@@ -98,6 +98,14 @@ def load_backbone(transformer: Any, directory: Path, options: SourceOptions) -> 
         truncation_side=cast(TruncationSide, tokenizer.truncation_side),
         notes=notes,
     )
+
+
+def _longest(limit: object, place: str) -> int:
+    if limit is None:
+        return _NO_LIMIT
+    if not isinstance(limit, int | float) or limit < 1:
+        raise ConversionError(f"{place}: max_seq_length: expected a positive number, got {limit!r}")
+    return min(int(limit), _NO_LIMIT)
 
 
 def _check_plain_text(transformer: Any, config: Any, place: str) -> None:

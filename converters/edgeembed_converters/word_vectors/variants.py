@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from edgeembed_converters._internal.steps import OnStep
 from edgeembed_converters.export.table import Rows, table_fits, table_graph
+from edgeembed_converters.graph.weights import OnnxModel
 from edgeembed_converters.quantization.trial.baseline import QuantizedModel
 from edgeembed_converters.quantization.trial.budget import Budget
 from edgeembed_converters.validation import parity
@@ -65,10 +66,10 @@ def table_variants(
     kinds = fitting(table.shape, wanted)
     notes = [f"{rows} was left out: it is more than 2 GB" for rows in wanted if rows not in kinds]
     models: dict[str, QuantizedModel] = {}
-    base: bytes | None = None
+    base: OnnxModel | None = None
     for rows in kinds:
         on_step(f"Writing and measuring {rows} rows")
-        model = table_graph(table, rows, normalize=normalize)
+        model = OnnxModel.in_one_file(table_graph(table, rows, normalize=normalize))
         fidelity = measured_fidelity(model, tokenizer, golden)
         if rows == "fp32":
             parity.require_parity(fidelity)
@@ -79,12 +80,12 @@ def table_variants(
         base = base or model
         models[rows] = QuantizedModel(
             recipe=_RECIPES[rows],
-            size=len(model),
+            size=model.size,
             requires=(),
             padding=True,
             fidelity=fidelity,
             speedup=speed,
-            model=model,
+            model=model.file,
         )
     if not models:
         raise ConversionError(f"nothing was made of the word vectors: {'; '.join(notes)}")

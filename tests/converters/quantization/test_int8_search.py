@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
+from edgeembed_converters.graph.weights import OnnxModel
 from edgeembed_converters.quantization.integer.residual import with_residual
 from edgeembed_converters.quantization.integer.sensitivity import most_sensitive_first, rounded
 from edgeembed_converters.quantization.recipes.dynamic_int8 import DynamicMaker, DynamicSettings
@@ -87,6 +88,10 @@ class ChainBaseline:
     model: bytes
     max_tokens = 16
     calibration = FEEDS
+
+    @property
+    def fp32(self):
+        return OnnxModel.in_one_file(self.model)
 
     def fidelity(self, model):
         expected, found = outputs(self.model), outputs(model)

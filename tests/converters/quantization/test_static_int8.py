@@ -9,6 +9,7 @@ import torch
 import transformers
 
 from edgeembed_converters._internal.quiet import quiet_export
+from edgeembed_converters.graph.weights import OnnxModel
 from edgeembed_converters.quantization.integer.bias_correction import bias_corrected
 from edgeembed_converters.quantization.recipes.static_int8 import StaticMaker, StaticSettings
 from edgeembed_converters.quantization.registry import Int8
@@ -76,6 +77,10 @@ class NetworkBaseline:
     reference: np.ndarray
     calibration: list
     max_tokens = None
+
+    @property
+    def fp32(self):
+        return OnnxModel.in_one_file(self.model)
 
     def fidelity(self, model):
         cosines = rowwise_cosine(self.reference, vectors(model))

@@ -12,6 +12,8 @@ from edgeembed_converters.graph.linears import weight_matrices
 
 # One product of many rows takes a quarter of the time of many small ones.
 _ROWS_AT_A_TIME = 512
+# Rounding needs five matrices of this size squared, in float64: 6 GB.
+_MAX_CHANNELS = 12_288
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,11 +21,11 @@ class Activations:
     """Statistics of a layer's input x over all tokens of all calibration inputs.
 
     `maxima` holds the largest absolute value of each channel, (channels,); `gram` is the sum of
-    x x^T, (channels, channels).
+    x x^T, (channels, channels); None for layers of more channels than a machine has memory for.
     """
 
     maxima: NDArray[np.float32]
-    gram: NDArray[np.float32]
+    gram: NDArray[np.float32] | None
 
 
 def measured_activations(model: onnx.ModelProto, inputs: Sequence[Feeds]) -> dict[str, Activations]:
@@ -54,8 +56,16 @@ def _accumulate(
             continue
         x = np.concatenate(rows)
         rows.clear()
-        maxima, gram = np.abs(x).max(axis=0), x.T @ x
+        maxima = np.abs(x).max(axis=0)
+        gram = x.T @ x if x.shape[1] <= _MAX_CHANNELS else None
         if name in found:
             maxima = np.maximum(maxima, found[name].maxima)
-            gram += found[name].gram
+            gram = added(gram, found[name].gram)
         found[name] = Activations(maxima=maxima, gram=gram)
+
+
+def added(
+    first: NDArray[np.float32] | None, second: NDArray[np.float32] | None
+) -> NDArray[np.float32] | None:
+    """The sum of two matrices; None if either is."""
+    return None if first is None or second is None else first + second

@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from edgeembed_converters.graph.editing import copied, replace_nodes
+from edgeembed_converters.graph.weights import array_of
 
 # Smaller tables, such as token types, are not worth two more operators.
 _MIN_ROWS = 64
 _LEVELS = 127
+# Rows; copies of the largest tables would take much memory.
+_AT_ONCE = 8192
 
 
 def quantize_embedding_rows(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -36,7 +39,7 @@ def quantize_embedding_rows(model: onnx.ModelProto) -> onnx.ModelProto:
     used = {name for node in graph.node for name in node.input}
     for name, table in tables.items():
         if f"{name}.rows" in used:
-            _add_rows(graph, name, numpy_helper.to_array(table))
+            _add_rows(graph, name, array_of(table))
             if name not in used:
                 graph.initializer.remove(table)
     return copy
@@ -59,9 +62,14 @@ def rows_with_scales(
     table: NDArray[np.float32],
 ) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """A (rows, width) table as int8, and the scale of each row: (rows, 1)."""
-    largest = np.abs(table).max(axis=1, keepdims=True)
-    scales = np.where(largest > 0, largest / _LEVELS, 1).astype(np.float32)
-    return np.round(table / scales).astype(np.int8), scales
+    levels = np.empty(table.shape, np.int8)
+    scales = np.empty((len(table), 1), np.float32)
+    for start in range(0, len(table), _AT_ONCE):
+        rows = slice(start, start + _AT_ONCE)
+        largest = np.abs(table[rows]).max(axis=1, keepdims=True)
+        scales[rows] = np.where(largest > 0, largest / _LEVELS, 1)
+        levels[rows] = np.round(table[rows] / scales[rows])
+    return levels, scales
 
 
 def _add_rows(graph: onnx.GraphProto, name: str, table: NDArray[np.float32]) -> None:

@@ -3,9 +3,9 @@
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import numpy_helper
 
 from edgeembed_converters.graph.editing import count_uses
+from edgeembed_converters.graph.weights import array_of, tensor_beside
 
 
 class ScaleFolder:
@@ -25,9 +25,9 @@ class ScaleFolder:
         """
         targets = self._targets(name, slice(0, len(factors)))
         for tensor, columns in targets:
-            values = numpy_helper.to_array(tensor).copy()
+            values = array_of(tensor).copy()
             values[..., columns] *= factors
-            tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+            tensor.CopyFrom(tensor_beside(tensor, values, tensor.name))
         return bool(targets)
 
     def _targets(self, name: str, columns: slice) -> list[tuple[onnx.TensorProto, slice]]:
@@ -40,7 +40,7 @@ class ScaleFolder:
             case "MultiHeadAttention":
                 return self._targets(node.input[2], columns)
             case "Split" if node.input[1] in self._weights:
-                sizes = numpy_helper.to_array(self._weights[node.input[1]])
+                sizes = array_of(self._weights[node.input[1]])
                 start = int(sizes[: list(node.output).index(name)].sum())
                 return self._targets(node.input[0], slice(start, start + columns.stop))
             case "Add" if len(weights) == 1:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
 
 from edgeembed_converters.graph.editing import count_uses
+from edgeembed_converters.graph.weights import array_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,5 +69,5 @@ def _splits_in_three(split: onnx.NodeProto, constants: dict[str, onnx.TensorProt
     """Whether a node splits its input into three equal parts."""
     if split.op_type != "Split" or len(split.input) != 2 or split.input[1] not in constants:
         return False
-    sizes = numpy_helper.to_array(constants[split.input[1]])
+    sizes = array_of(constants[split.input[1]])
     return len(sizes) == 3 and bool(np.all(sizes == sizes[0]))

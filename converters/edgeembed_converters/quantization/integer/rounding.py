@@ -40,14 +40,25 @@ def rounded_weight(
     scales = (np.where(largest > 0, largest, max_level) / max_level).astype(np.float32)
     # The scale of a column of denormal weights would round to zero.
     scales = np.maximum(scales, np.finfo(np.float32).tiny)
-    wanted = weight.astype(np.float64) / scales
     if gram is None or not np.trace(gram) > 0:
-        levels = np.round(wanted)
-    else:
-        levels = _compensated(wanted, gram.astype(np.float64), max_level)
+        return IntegerWeight(levels=_nearest(weight, scales, max_level), scales=scales)
+    wanted = weight.astype(np.float64) / scales
+    levels = _compensated(wanted, gram.astype(np.float64), max_level)
     return IntegerWeight(
         levels=np.clip(levels, -max_level, max_level).astype(np.int8), scales=scales
     )
+
+
+def _nearest(
+    weight: NDArray[np.float32], scales: NDArray[np.float32], max_level: int
+) -> NDArray[np.int8]:
+    """The nearest levels, a few rows at a time: these matrices may be the largest of all."""
+    levels = np.empty(weight.shape, np.int8)
+    for start in range(0, len(weight), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        wanted = np.round(weight[rows].astype(np.float64) / scales)
+        levels[rows] = np.clip(wanted, -max_level, max_level)
+    return levels
 
 
 def _compensated(

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import numpy_helper
 
 from edgeembed_converters.graph.intermediate_values import Feeds, probe_values
 from edgeembed_converters.graph.linears import linear_nodes
+from edgeembed_converters.graph.weights import array_of
 
 _LEVELS = 255
 
@@ -20,7 +20,7 @@ def most_sensitive_first(model: onnx.ModelProto, inputs: Sequence[Feeds]) -> tup
     onnxruntime's dynamic quantization, summed over `inputs`.
     """
     layers = {
-        node.output[0]: (node.input[0], numpy_helper.to_array(weight))
+        node.output[0]: (node.input[0], array_of(weight))
         for node, weight in linear_nodes(model.graph)
     }
     errors = dict.fromkeys(layers, 0.0)

@@ -16,6 +16,7 @@ from onnx import numpy_helper
 
 from edgeembed_converters.graph.editing import copied, replace_nodes
 from edgeembed_converters.graph.linears import linear_nodes
+from edgeembed_converters.graph.weights import array_of, tensor_beside
 from edgeembed_converters.quantization.integer.fold_scale import ScaleFolder
 
 # Bounds the scale of channels that were silent on the calibration texts.
@@ -54,11 +55,11 @@ def smoothed(
         strength = strengths.get(node.output[0])
         if strength is None:
             continue
-        values = numpy_helper.to_array(weight)
+        values = array_of(weight)
         scale = _scale(maxima[node.input[0]], np.abs(values).max(axis=1), strength)
         scales[weight.name] = scale
         inverse = np.reciprocal(scale)
-        weight.CopyFrom(numpy_helper.from_array(values * scale[:, None], weight.name))
+        weight.CopyFrom(tensor_beside(weight, values * scale[:, None], weight.name))
         if not folder.fold(node.input[0], inverse):
             divided, factor = f"{weight.name}.input", f"{weight.name}.smoothing"
             copy.graph.initializer.append(numpy_helper.from_array(inverse, factor))

@@ -7,10 +7,10 @@ from functools import reduce
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import numpy_helper
 
 from edgeembed_converters.graph.linears import weight_matrices
-from edgeembed_converters.quantization.integer.activations import Activations
+from edgeembed_converters.graph.weights import array_of
+from edgeembed_converters.quantization.integer.activations import Activations, added
 from edgeembed_converters.quantization.integer.rounding import IntegerWeight, rounded_weight
 from edgeembed_converters.quantization.integer.smoothing import Smoothed
 from edgeembed_converters.quantization.trial.bits import Bits
@@ -22,7 +22,7 @@ class WeightRounder:
     def __init__(self, model: onnx.ModelProto, activations: Mapping[str, Activations]) -> None:
         """`activations` were measured on `model`."""
         self._grams = {
-            name: reduce(np.add, (activations[each].gram for each in matrix.inputs))
+            name: reduce(added, (activations[each].gram for each in matrix.inputs))
             for name, matrix in weight_matrices(model.graph).items()
         }
         self._done: dict[tuple[str, Bits, bytes], IntegerWeight] = {}
@@ -30,7 +30,7 @@ class WeightRounder:
     def integer_weights(self, copy: Smoothed, bits: Bits) -> dict[str, IntegerWeight]:
         """The weights of every linear layer, by name."""
         return {
-            name: self._rounded(name, numpy_helper.to_array(matrix.tensor), copy.scales, bits)
+            name: self._rounded(name, array_of(matrix.tensor), copy.scales, bits)
             for name, matrix in weight_matrices(copy.model.graph).items()
         }
 
@@ -44,7 +44,7 @@ class WeightRounder:
         key = (name, bits, hashlib.sha256(values.tobytes()).digest())
         if key not in self._done:
             gram = self._grams[name]
-            if name in scales:
+            if gram is not None and name in scales:
                 gram = gram / np.outer(scales[name], scales[name])
             self._done[key] = rounded_weight(values, gram, bits)
         return self._done[key]

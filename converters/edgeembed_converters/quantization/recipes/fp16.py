@@ -2,61 +2,64 @@
 
 import onnx
 
-from edgeembed_converters.graph.cleanup import clean_graph
-from edgeembed_runtime._internal.messages import first_line
+from edgeembed_converters.graph.weights import TooLargeError, fits, one_file
+from edgeembed_converters.quantization.half.convert import with_half_nodes
+from edgeembed_converters.quantization.half.emulate import emulated
+from edgeembed_converters.quantization.half.ranges import nodes_beyond_half
+from edgeembed_converters.quantization.trial.baseline import Baseline
+from edgeembed_converters.quantization.trial.candidate import (
+    Candidate,
+    RefusedError,
+    load_unquantized,
+    quantization_errors,
+)
 from edgeembed_runtime.bundle.signature import TOKEN_EMBEDDINGS
-from edgeembed_runtime.errors import ConversionError
 
 # onnxruntime has no fast half-precision kernels for CPUs: there it gains nothing.
-REQUIRES = ("cuda", "coreml")
+_REQUIRES = ("cuda", "coreml")
+# A model that stays larger than this share of fp32 is not worth the digits that it loses.
+_MAX_SHARE = 0.75
 
 
-def half_precision(fp32: bytes) -> bytes:
-    """Convert an ONNX model to fp16; its inputs and outputs keep their types.
+def half_precision(baseline: Baseline) -> Candidate:
+    """An fp16 model whose inputs and outputs are fp32; what fp16 cannot hold stays in fp32.
 
     Raises:
-        ConversionError: onnxruntime's converter failed on this graph.
+        RefusedError: too much of it has to stay in fp32.
+        TooLargeError: half of the model does not fit into one file.
+        ConversionError: it is not an ONNX model, or it is quantized already.
     """
-    from onnxruntime.transformers.float16 import (  # noqa: TID251 (a tool)
-        convert_float_to_float16,
+    size = baseline.fp32.size
+    if not fits(size / 2):
+        raise TooLargeError.of("the model in fp16", size / 2)
+    model = load_unquantized(baseline.fp32)
+    with quantization_errors():
+        beyond = nodes_beyond_half(model, [*baseline.calibration, *baseline.golden_inputs])
+        head = _pooling_and_head(model.graph)
+        half = with_half_nodes(model, beyond | head)
+        made = one_file(half)
+    kept = len(beyond - head)
+    if len(made) > _MAX_SHARE * size:
+        raise RefusedError(
+            f"values of {kept} of {len(model.graph.node)} operators are beyond it; with these in "
+            f"fp32 it would take {len(made) / size:.0%} of fp32's size: use fp32 or int8"
+        )
+    operators = "1 operator" if kept == 1 else f"{kept} operators"
+    description = f"float16, {operators} in float32" if kept else "float16"
+    return Candidate(
+        description=description, requires=_REQUIRES, make=lambda: made, emulated=emulated
     )
 
-    try:
-        graph = onnx.load_from_string(fp32)
-        converted = convert_float_to_float16(
-            graph, keep_io_types=True, node_block_list=_pooling_and_head(graph.graph)
-        )
-        _skip_casts_to_half(converted.graph)
-        return clean_graph(converted).SerializeToString(deterministic=True)
-    except Exception as error:  # whatever the converter raises on an unusual graph
-        raise ConversionError(
-            f"onnxruntime could not convert the model to fp16: {first_line(error)}; "
-            "convert without it"
-        ) from error
 
-
-def _pooling_and_head(graph: onnx.GraphProto) -> list[str]:
-    """The names of all nodes downstream of the token vectors.
+def _pooling_and_head(graph: onnx.GraphProto) -> frozenset[str]:
+    """All nodes downstream of the token vectors, by their first outputs.
 
     Sums over many tokens and normalization would lose precision in fp16, and cost little.
     """
     reached = {TOKEN_EMBEDDINGS}
-    names: list[str] = []
-    for number, node in enumerate(graph.node):  # in topological order
+    found: set[str] = set()
+    for node in graph.node:  # in topological order
         if reached.intersection(node.input):
-            node.name = node.name or f"behind_tokens_{number}"
-            names.append(node.name)
+            found.add(node.output[0])
             reached.update(node.output)
-    return names
-
-
-def _skip_casts_to_half(graph: onnx.GraphProto) -> None:
-    """Bypass pairs of casts from fp32 to fp16 and back, which would only lose digits."""
-    casts = {
-        node.output[0]: node.input[0]
-        for node in graph.node
-        if node.op_type == "Cast" and node.attribute[0].i == onnx.TensorProto.FLOAT16
-    }
-    for node in graph.node:
-        if node.op_type == "Cast" and node.attribute[0].i == onnx.TensorProto.FLOAT:
-            node.input[0] = casts.get(node.input[0], node.input[0])
+    return frozenset(found)

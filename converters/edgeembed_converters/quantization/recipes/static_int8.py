@@ -16,6 +16,7 @@ import onnx
 
 from edgeembed_converters._internal.quiet import quiet_logging
 from edgeembed_converters.graph.intermediate_values import Feeds
+from edgeembed_converters.graph.weights import OnnxModel
 from edgeembed_converters.quantization.integer.bias_correction import bias_corrected
 from edgeembed_converters.quantization.trial.baseline import Baseline
 from edgeembed_converters.quantization.trial.bits import Bits, required_features
@@ -53,7 +54,7 @@ class StaticMaker:
             ConversionError: it is not an ONNX model, or it is quantized already.
         """
         self._calibration = baseline.calibration
-        self._graph = load_unquantized(baseline.model)
+        self._graph = load_unquantized(OnnxModel.in_one_file(baseline.model))
 
     def fastest(self, bits: Bits) -> Sequence[Candidate]:
         """One candidate for each way to measure ranges."""

@@ -9,6 +9,7 @@ import onnx
 from onnx import TensorProto
 
 from edgeembed_converters.graph.intermediate_values import Feeds
+from edgeembed_converters.graph.weights import OnnxModel
 from edgeembed_runtime.bundle import Fidelity
 
 _LAYERS = frozenset(("Conv", "ConvTranspose", "Gemm", "MatMul"))
@@ -18,8 +19,17 @@ class Baseline(Protocol):
     """The fp32 model to quantize; `validation/` has one for texts and one for images."""
 
     @property
+    def fp32(self) -> OnnxModel:
+        """The fp32 model, whose weights may lie outside."""
+        ...
+
+    @property
     def model(self) -> bytes:
-        """The fp32 ONNX model."""
+        """The fp32 model as one ONNX file.
+
+        Raises:
+            TooLargeError: one file cannot hold it; a recipe that needs it so is refused.
+        """
         ...
 
     @property
@@ -28,12 +38,17 @@ class Baseline(Protocol):
         ...
 
     @property
+    def golden_inputs(self) -> Sequence[Feeds]:
+        """The inputs that fidelity is measured on."""
+        ...
+
+    @property
     def calibration(self) -> Sequence[Feeds]:
         """Inputs to calibrate on; nothing is measured on them."""
         ...
 
-    def fidelity(self, model: bytes) -> Fidelity:
-        """How close an ONNX model is to the original."""
+    def fidelity(self, model: bytes, *, padded: bool = False) -> Fidelity:
+        """How close an ONNX model is to the original; texts one by one, or in padded batches."""
         ...
 
     def speedup(self, model: bytes) -> float:

@@ -17,8 +17,8 @@ from edgeembed_runtime.errors import BundleCorruptError, InputError
 from edgeembed_runtime.inputs.text.tokenizer_threads import TOKENIZER_THREADS
 
 MAX_TOKENIZER_BYTES = 64 << 20
-# Only a part of this many characters per token is tokenized at first, at the side that is kept, so a
-# 10 MB text costs no more than a long one. Real text has 2 to 6; texts that need more are retried
+# Only a part of this many characters per token is tokenized at first, at the side that is kept, so
+# a 10 MB text costs no more than a long one. Real text has 2 to 6; texts that need more are retried
 # with a longer part.
 _CHARACTERS_PER_TOKEN = 16
 # What a known token of English has, with the space before it.

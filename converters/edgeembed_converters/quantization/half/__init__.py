@@ -1,0 +1,1 @@
+"""The parts of the fp16 recipe: what half precision cannot hold, conversion, emulation."""
