@@ -10,10 +10,10 @@ from edgeembed_converters.matryoshka.truncated_dims import TruncationReport, mat
 from edgeembed_converters.packaging.model_card import model_card
 from edgeembed_converters.packaging.space_fingerprint import space_of
 from edgeembed_converters.pipeline.build import BuiltModel
-from edgeembed_converters.pipeline.static import is_plain_table
+from edgeembed_converters.pipeline.table import is_plain_table
 from edgeembed_converters.pipeline.tower import BASE
 from edgeembed_converters.quantization.trial.baseline import QuantizedModel, Trial
-from edgeembed_converters.sources.base import (
+from edgeembed_converters.sources.base.encoders import (
     DualSource,
     TextSource,
     image_of,

@@ -13,11 +13,11 @@ from edgeembed_converters.graph.unpadded_nodes import add_unpadded_nodes
 from edgeembed_converters.graph.weights import OnnxModel
 from edgeembed_converters.pipeline.options import BuildOptions
 from edgeembed_converters.pipeline.size import require_variant_that_fits
-from edgeembed_converters.pipeline.static import is_plain_table, table_tower
+from edgeembed_converters.pipeline.table import is_plain_table, table_tower
 from edgeembed_converters.pipeline.tower import BuiltTower, built_tower
 from edgeembed_converters.quantization.trial.calibration import calibration_texts
 from edgeembed_converters.quantization.variants import make_variants
-from edgeembed_converters.sources.base import TextSource
+from edgeembed_converters.sources.base.encoders import TextSource
 from edgeembed_converters.validation import parity
 from edgeembed_converters.validation.padding import padding_effect
 from edgeembed_converters.validation.probe_texts import probe_texts

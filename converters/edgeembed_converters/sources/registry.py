@@ -12,7 +12,8 @@ from torch import nn
 from edgeembed_converters.model_files.files import ModelDirectory, read_json
 from edgeembed_converters.model_files.hub import download_model, is_hub_id
 from edgeembed_converters.model_files.image_processors import has_processor
-from edgeembed_converters.sources.base import AnySource, SourceOptions
+from edgeembed_converters.sources.base.encoders import AnySource
+from edgeembed_converters.sources.base.options import SourceOptions
 from edgeembed_converters.sources.live_image import load_image_module
 from edgeembed_converters.sources.live_pair import ModulePair, load_pair
 from edgeembed_converters.sources.open_clip import is_open_clip_model, load_open_clip

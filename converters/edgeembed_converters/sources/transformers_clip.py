@@ -18,14 +18,9 @@ from edgeembed_converters.model_files.image_processors import (
 )
 from edgeembed_converters.modules.fixed_length import PaddedTo
 from edgeembed_converters.modules.head import Normalize
-from edgeembed_converters.sources.base import (
-    DualSource,
-    ImageSource,
-    SourceOptions,
-    TextSource,
-    TextVectors,
-    Witness,
-)
+from edgeembed_converters.sources.base.encoders import DualSource, ImageSource, TextSource
+from edgeembed_converters.sources.base.options import SourceOptions
+from edgeembed_converters.sources.base.witness import TextVectors, Witness
 from edgeembed_converters.sources.text.saved_tokenizer import load_tokenizer, tokenizer_json
 from edgeembed_converters.sources.text.transformers_text import load_config, load_model
 from edgeembed_runtime.bundle import Source

@@ -14,7 +14,8 @@ from edgeembed_converters.model_files.image_processors import (
 )
 from edgeembed_converters.model_files.torchvision_transforms import preprocess_of
 from edgeembed_converters.modules.head import Normalize
-from edgeembed_converters.sources.base import ImageSource, SourceOptions
+from edgeembed_converters.sources.base.encoders import ImageSource
+from edgeembed_converters.sources.base.options import SourceOptions
 from edgeembed_converters.sources.text.transformers_text import LoadedModel, load_config, load_model
 from edgeembed_runtime.bundle import Preprocess
 from edgeembed_runtime.errors import InputError, UnsupportedModelError

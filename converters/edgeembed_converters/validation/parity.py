@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from edgeembed_converters.export.encoders import ImageEncoder, TextEncoder
-from edgeembed_converters.sources.base import ImageSource, TextSource, TextVectors
+from edgeembed_converters.sources.base.encoders import ImageSource, TextSource
+from edgeembed_converters.sources.base.witness import TextVectors
 from edgeembed_converters.validation.pixels import original_pixels
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.bundle import Fidelity

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from edgeembed_converters.model_files.loading_errors import loading_error
-from edgeembed_converters.sources.base import SourceOptions
+from edgeembed_converters.sources.base.options import SourceOptions
 from edgeembed_converters.sources.text.static_embedding import model2vec_model
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.errors import ConversionError, EdgeEmbedError, MissingExtraError

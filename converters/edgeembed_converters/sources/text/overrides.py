@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from edgeembed_converters.modules.pooling import Pooling
-from edgeembed_converters.sources.base import SourceOptions
+from edgeembed_converters.sources.base.options import SourceOptions
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

@@ -17,7 +17,8 @@ from edgeembed_converters.modules.head import (
     unsupported_modules,
 )
 from edgeembed_converters.modules.pooling import Pooling
-from edgeembed_converters.sources.base import SourceOptions, TextSource
+from edgeembed_converters.sources.base.encoders import TextSource
+from edgeembed_converters.sources.base.options import SourceOptions
 from edgeembed_converters.sources.text.library_model import module_entries, open_model
 from edgeembed_converters.sources.text.library_witness import library_witness
 from edgeembed_converters.sources.text.overrides import apply_options, poolings

@@ -11,7 +11,8 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from edgeembed_converters.model_files.files import read_json
-from edgeembed_converters.sources.base import Backbone, SourceOptions
+from edgeembed_converters.sources.base.encoders import Backbone
+from edgeembed_converters.sources.base.options import SourceOptions
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from edgeembed_converters.model_files.loading_errors import loading_error
 from edgeembed_converters.model_files.loading_info import refuse_loading_info
-from edgeembed_converters.sources.base import Backbone, SourceOptions
+from edgeembed_converters.sources.base.encoders import Backbone
+from edgeembed_converters.sources.base.options import SourceOptions
 from edgeembed_converters.sources.text.library_model import heard_warnings
 from edgeembed_converters.sources.text.saved_tokenizer import (
     tokenizer_json,

@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 from edgeembed_converters.export.table import ROWS, Rows
 from edgeembed_converters.modules.head import Normalize
 from edgeembed_converters.pipeline.options import BuildOptions
+from edgeembed_converters.pipeline.table_variants import table_variants
 from edgeembed_converters.pipeline.tower import BuiltTower
 from edgeembed_converters.quantization.variants import QuantizationOutcome
-from edgeembed_converters.sources.base import TextSource
-from edgeembed_converters.word_vectors.variants import table_variants
+from edgeembed_converters.sources.base.encoders import TextSource
 from edgeembed_runtime.bundle import Golden
 from edgeembed_runtime.errors import InputError
 
