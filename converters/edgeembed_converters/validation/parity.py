@@ -19,7 +19,12 @@ from edgeembed_runtime.engine.base import Engine
 from edgeembed_runtime.engine.schedule import schedule_for
 from edgeembed_runtime.engine.session import Session
 from edgeembed_runtime.engine.unpadded import UnpaddedEngine
-from edgeembed_runtime.errors import ConversionError, InputError, ParityError
+from edgeembed_runtime.errors import (
+    ConversionError,
+    InputError,
+    ParityError,
+    UnsupportedModelError,
+)
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 from edgeembed_runtime.inputs.text.truncation import ignore_truncation
 
@@ -40,11 +45,21 @@ def reference_vectors(source: TextSource, texts: Sequence[str]) -> NDArray[np.fl
     Raises:
         InputError: `max_tokens` leaves no room after the special tokens.
         ConversionError: the model fails on its tokenizer's output.
+        UnsupportedModelError: a text's vector depends on the texts before it.
     """
     _require_room(source)
     with original_errors(source.name):
         encode = _module_vectors(source) if source.witness is None else source.witness.encode
-        return np.concatenate([encode([text]) for text in texts])
+        # A model may change for good at a short text, as BigBird's sparse attention does.
+        longest_first = sorted(range(len(texts)), key=lambda place: -len(texts[place]))
+        found = {place: encode([texts[place]]) for place in longest_first}
+        again = encode([texts[longest_first[0]]])
+    if not rowwise_cosine(found[longest_first[0]], again)[0] >= FP32_COSINE:
+        raise UnsupportedModelError(
+            f"{source.name}: the original's vector of a text depends on the texts that it encoded "
+            "before: nothing can equal it; look for settings of its attention in config.json"
+        )
+    return np.concatenate([found[place] for place in range(len(texts))])
 
 
 def module_vectors(
@@ -68,9 +83,11 @@ def original_errors(name: str) -> Generator[None]:
     try:
         yield
     except Exception as error:
+        # What a table says of an id that it has no row for.
+        hint = "; do tokenizer and model belong together?" if isinstance(error, IndexError) else ""
         raise ConversionError(
-            f"{name}: the original could not be run on its own tokenizer's output: "
-            f"{type(error).__name__}: {first_line(error)}; do tokenizer and model belong together?"
+            f"{name}: the original itself fails on the probe texts: {type(error).__name__}: "
+            f"{first_line(error)}{hint}"
         ) from error
 
 

@@ -148,7 +148,7 @@ def _unread(
         config=config,
         model_class=type(first.auto_model),
         tokenizer=first.tokenizer,
-        modules=[(folder, model[n]) for n, (_, folder) in enumerate(entries)],
+        modules=[(folder, module) for (_, folder), module in zip(entries, model, strict=False)],
     )
 
 

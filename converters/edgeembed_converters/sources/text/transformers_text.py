@@ -164,6 +164,7 @@ def exportable(original: nn.Module, directory: Path) -> nn.Module:
         raise loading_error(directory, error) from error
     refuse_loading_info(directory, info)
     model.load_state_dict(copy.state_dict(), assign=True)
+    copy.config.use_cache = False  # keys and values of a text are of no use to the next
     return copy.eval()
 
 
