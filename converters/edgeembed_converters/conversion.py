@@ -46,6 +46,7 @@ def convert(
     example_inputs: Sequence[Tensor] | None = None,
     revision: str | None = None,
     trust_remote_code: bool = False,
+    ignore: Sequence[str] = (),
     overwrite: bool = False,
     on_step: OnStep | None = None,
 ) -> ConversionReport:
@@ -86,6 +87,9 @@ def convert(
             default, small made-up ids.
         revision: of a Hub id.
         trust_remote_code: run Python code that comes with the model. Off unless you trust it.
+        ignore: names of settings in the model's files that no library reads, and words of the
+            libraries' warnings, that do not matter; by default, such a model is refused, as it may
+            not be its authors'.
         overwrite: replace a bundle at `output`; anything else is never replaced.
         on_step: called with a few words as each step begins.
 
@@ -115,6 +119,7 @@ def convert(
         example_inputs=example_inputs,
         revision=revision,
         trust_remote_code=trust_remote_code,
+        ignore=tuple(ignore),
     )
     options = BuildOptions(
         exporter=exporter,
@@ -141,6 +146,7 @@ def convert(
         head=primary.head_names,
         exporter=exporter,
         truncations=built.truncations,
+        witness=built.golden.made_by,
         notes=built.notes,
         seconds=time.perf_counter() - start,
     )

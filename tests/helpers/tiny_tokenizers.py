@@ -67,5 +67,6 @@ def saved(kind):
     return KINDS[kind]().to_str()
 
 
-def ours(kind, max_tokens=tiny_bundle.MAX_TOKENS):
-    return TextTokenizer.from_bytes(saved(kind).encode(), max_tokens, "t.json")
+def ours(kind, max_tokens=tiny_bundle.MAX_TOKENS, side="right"):
+    data = saved(kind).encode()
+    return TextTokenizer.from_bytes(data, max_tokens, "t.json", truncation_side=side)

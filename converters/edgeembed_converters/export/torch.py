@@ -1,17 +1,19 @@
 """Export by torch.onnx, which handles models of both transformers 4.57 and 5."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from edgeembed_converters._internal.quiet import quiet_export
+from edgeembed_converters.export.cause import export_failure
 from edgeembed_converters.graph.cleanup import clean_graph, name_axes, rename_output
 from edgeembed_converters.graph.weights import fits, load_with_weights_outside
 from edgeembed_runtime import storage
-from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.errors import ExportError
 
 # LayerNormalization is one operator since opset 17, Gelu since 20.
@@ -44,7 +46,7 @@ def export_module(
         ExportError: torch.onnx could not export it.
     """
     try:
-        with quiet_export(), torch.no_grad():
+        with quiet_export(), torch.no_grad(), _IntegersSubtracted():
             program = torch.onnx.export(
                 module,
                 tuple(example_inputs),
@@ -60,7 +62,7 @@ def export_module(
             )
     except Exception as error:  # torch.export raises anything that the model's own code raises
         raise ExportError(
-            f"torch.onnx could not export the model: {first_line(error)}; "
+            f"torch.onnx could not export the model: {export_failure(error)}; "
             "try exporter='optimum', or report the architecture"
         ) from error
     assert program is not None  # dynamo=True always returns one
@@ -79,3 +81,23 @@ def _model(program: torch.onnx.ONNXProgram, scratch: Path | None) -> onnx.ModelP
     with storage.storage_errors("write", file):
         program.save(file, external_data=True)
     return load_with_weights_outside(file)
+
+
+class _IntegersSubtracted(TorchFunctionMode):
+    """Writes `1.0 - mask` as `-mask + 1.0`: torch.onnx 2.13 fails on the former for integers."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Call a function of torch."""
+        del types
+        if func in _REVERSED and not kwargs and not args[0].is_floating_point():
+            return -args[0] + args[1]
+        return func(*args, **(kwargs or {}))
+
+
+_REVERSED = (Tensor.__rsub__, torch.rsub)

@@ -1,7 +1,7 @@
 """Edits that every rewrite of a graph is made of: copy, replace, rewire, prune."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import onnx
 
@@ -37,7 +37,7 @@ def drop_unused(graph: onnx.GraphProto) -> None:
     kept: list[onnx.NodeProto] = []
     for node in reversed(graph.node):  # nodes are in topological order
         if needed.intersection(node.output):
-            needed.update(node.input)
+            needed.update(_read(node))
             kept.append(node)
     replace_nodes(graph, kept[::-1])
     weights = [tensor for tensor in graph.initializer if tensor.name in needed]
@@ -47,9 +47,27 @@ def drop_unused(graph: onnx.GraphProto) -> None:
 
 def count_uses(graph: onnx.GraphProto) -> Counter[str]:
     """How often each value is read, by name: as an input of a node or an output of the graph."""
-    uses = Counter(name for node in graph.node for name in node.input)
+    uses = Counter(name for node in graph.node for name in _read(node))
     uses.update(value.name for value in graph.output)
     return uses
+
+
+def made_of(graph: onnx.GraphProto, source: str) -> set[str]:
+    """The names of values that depend on the numbers in `source`, not just on their count."""
+    found = {source}
+    for node in graph.node:  # in topological order
+        if node.op_type != "Shape" and found.intersection(node.input):
+            found.update(node.output)
+    return found
+
+
+def _read(node: onnx.NodeProto) -> Iterator[str]:
+    """The names of what a node reads, and the nodes of the graphs inside it."""
+    yield from node.input
+    for attribute in node.attribute:
+        if attribute.type == onnx.AttributeProto.GRAPH:
+            for inner in attribute.g.node:
+                yield from _read(inner)
 
 
 def import_microsoft_operators(model: onnx.ModelProto) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from edgeembed_converters.graph.editing import copied
+from edgeembed_converters.graph.editing import copied, drop_unused
 from edgeembed_converters.graph.weights import OnnxModel
 from edgeembed_runtime.engine.session import ALL_CORES, SessionSettings
 
@@ -26,6 +26,7 @@ def probe_values(
     del watched.graph.output[:]
     # Without types, which onnxruntime infers: masks may be booleans.
     watched.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
+    drop_unused(watched.graph)  # the scores of a long text may not fit into memory
     session = OnnxModel.of(watched).session("the probed graph", SessionSettings(threads=ALL_CORES))
     for each in inputs:
         found = session.run_unchecked(each, names)

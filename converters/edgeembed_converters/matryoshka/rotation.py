@@ -17,7 +17,7 @@ from edgeembed_converters.matryoshka.rotation_fit import learned_rotation, pca_r
 from edgeembed_converters.modules.head import Normalize
 from edgeembed_converters.quantization.trial.calibration import calibration_texts
 from edgeembed_converters.sources.base import AnySource, TextSource
-from edgeembed_converters.validation.parity import reference_vectors
+from edgeembed_converters.validation.parity import module_vectors
 from edgeembed_runtime.errors import InputError, UnsupportedModelError
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
@@ -64,10 +64,9 @@ def rotated(source: AnySource, kind: RotationKind, texts: Sequence[str] | None) 
         raise UnsupportedModelError(
             f"{source.name}: a rotation changes manhattan distances; leave rotate out"
         )
-    tokenizer = TextTokenizer.from_bytes(source.tokenizer_json, source.max_tokens, source.name)
-    chosen = fit_texts(tokenizer) if texts is None else _distinct(texts)
+    chosen = fit_texts(source.tokenizer) if texts is None else _distinct(texts)
     # Sorted by length, to waste little on padding.
-    vectors = reference_vectors(source, sorted(chosen, key=len), _TEXTS_AT_ONCE)
+    vectors = module_vectors(source, sorted(chosen, key=len), _TEXTS_AT_ONCE)
     fit = pca_rotation if kind == "pca" else learned_rotation
     rotation = Rotate(fit(vectors), kind)
     modules = list(source.head)
@@ -75,7 +74,12 @@ def rotated(source: AnySource, kind: RotationKind, texts: Sequence[str] | None) 
     place = len(modules) - 1 if modules and isinstance(modules[-1], Normalize) else len(modules)
     modules.insert(place, rotation)
     note = f"rotated by {kind}, fitted on {len(chosen)} texts"
-    return replace(source, head=nn.Sequential(*modules), notes=(*source.notes, note))
+    return replace(
+        source,
+        head=nn.Sequential(*modules),
+        witness=source.witness and source.witness.then(rotation),
+        notes=(*source.notes, note),
+    )
 
 
 def check_rotation(kind: str | None, texts: Sequence[str] | None) -> None:

@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from edgeembed_runtime import storage
+from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.bundle import Source
 from edgeembed_runtime.errors import ConversionError
 
@@ -62,13 +63,36 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     if not path.exists():
         return {}
-    try:
-        tree = json.loads(path.read_bytes())
-    except (ValueError, OSError) as error:
-        raise ConversionError(f"{path}: expected JSON: {error}") from error
+    tree = read_json_tree(path)
     if not isinstance(tree, dict):
         raise ConversionError(f"{path}: expected a JSON object, got {type(tree).__name__}")
-    return tree
+    return cast(dict[str, Any], tree)
+
+
+def read_json_tree(path: Path) -> object:
+    """Whatever stands in the JSON file `path`, which must be UTF-8.
+
+    Raises:
+        ConversionError: the file is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ConversionError(f"{path}: expected JSON, got one nested too deeply") from error
+    except (ValueError, OSError) as error:
+        raise ConversionError(f"{path}: expected JSON: {first_line(error)}") from error
+
+
+def leads_outside(directory: Path, path: Path) -> bool:
+    """Whether `path` is a link, or lies behind one, to what is not of the model in `directory`.
+
+    A snapshot in the Hub's cache is made of links to the blobs beside it: these are the model.
+    """
+    root, target = directory.resolve(), path.resolve()
+    if target.is_relative_to(root):
+        return False
+    blobs = root.parent.parent / "blobs"
+    return root.parent.name != "snapshots" or target.parent != blobs
 
 
 def weights_sha256(directory: Path, folders: tuple[str, ...] = ()) -> str:
@@ -109,5 +133,9 @@ def license_of(directory: Path) -> str | None:
 
 
 def card_files(directory: Path) -> Mapping[str, Path]:
-    """License and notice files, which must go wherever the weights go."""
-    return {name: directory / name for name in _CARD_FILES if (directory / name).is_file()}
+    """License and notice files, which must go wherever the weights go; links to others are none."""
+    return {
+        name: path
+        for name in _CARD_FILES
+        if (path := directory / name).is_file() and not leads_outside(directory, path)
+    }

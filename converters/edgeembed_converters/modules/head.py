@@ -1,6 +1,6 @@
-"""The modules after pooling in a sentence-transformers model: Dense and Normalize."""
+"""The modules after pooling in a sentence-transformers model, as parts of the graph."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,13 +8,13 @@ from torch import Tensor, nn
 
 from edgeembed_runtime.errors import UnsupportedModelError
 
-_ACTIVATIONS: dict[str, type[nn.Module]] = {
-    activation.__name__: activation
-    for activation in (
-        nn.ELU, nn.GELU, nn.Hardtanh, nn.Identity, nn.LeakyReLU, nn.Mish, nn.ReLU, nn.ReLU6,
-        nn.SELU, nn.Sigmoid, nn.SiLU, nn.Softplus, nn.Tanh,
-    )
-}  # fmt: skip
+_ACTIVATIONS = (
+    nn.ELU, nn.GELU, nn.Hardtanh, nn.Identity, nn.LeakyReLU, nn.Mish, nn.ReLU, nn.ReLU6,
+    nn.SELU, nn.Sigmoid, nn.SiLU, nn.Softplus, nn.Tanh,
+)  # fmt: skip
+# sentence-transformers' modules that may follow pooling.
+HEAD_KINDS = ("Dense", "LayerNorm", "Dropout", "Normalize")
+_VECTOR = "sentence_embedding"
 
 
 class Normalize(nn.Module):
@@ -54,47 +54,93 @@ class Dense(nn.Module):
         return f"Dense {width} {type(self.activation).__name__}{plus}"
 
 
-def dense_from_config(config: Mapping[str, Any], weights: Mapping[str, Tensor], name: str) -> Dense:
-    """Build a sentence-transformers Dense module from its config.json and its state dict.
+class LayerNorm(nn.Module):
+    """Layer normalization of the vectors."""
+
+    def __init__(self, norm: nn.LayerNorm) -> None:
+        """`norm` has weights of its own."""
+        super().__init__()
+        self.norm = norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, d) to (n, d)."""
+        return self.norm(x)
+
+    def __str__(self) -> str:
+        """The name that model cards use."""
+        return f"LayerNorm {self.norm.normalized_shape[0]}"
+
+
+class Truncate(nn.Module):
+    """Keeps the first components: sentence-transformers' `truncate_dim`."""
+
+    def __init__(self, dim: int) -> None:
+        """Keep `dim` components."""
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, d) to (n, dim)."""
+        return x[:, : self.dim]
+
+    def __str__(self) -> str:
+        """The name that model cards use."""
+        return f"Truncate {self.dim}"
+
+
+def head_module(module: Any, place: str) -> nn.Module | None:
+    """A live module of sentence-transformers as one of ours; None if it leaves vectors alone.
+
+    `place` is its folder, for messages.
 
     Raises:
-        UnsupportedModelError: the activation or the input is not supported.
+        UnsupportedModelError: it is of another kind, or works on tokens.
     """
-    for key in ("module_input_name", "module_output_name"):
-        if config.get(key) not in (None, "sentence_embedding"):
-            raise UnsupportedModelError(
-                f"{name}: Dense with {key}={config[key]!r}: expected sentence_embedding; "
-                "token-level Dense layers cannot be converted"
-            )
-    width_in, width_out = int(config["in_features"]), int(config["out_features"])
-    bias = bool(config.get("bias", True))
-    linear = nn.Linear(width_in, width_out, bias=bias)
-    parts = {"weight": weights["linear.weight"].float()}
-    if bias:
-        parts["bias"] = weights["linear.bias"].float()
-    linear.load_state_dict(parts)
-    return Dense(linear, _activation(config, name), _residual(config, weights, linear))
+    from sentence_transformers.sentence_transformer import modules as library
 
-
-def _activation(config: Mapping[str, Any], name: str) -> nn.Module:
-    wanted = str(config.get("activation_function") or "torch.nn.Tanh")
-    short = wanted.rpartition(".")[2]
-    if not wanted.startswith("torch.nn.") or short not in _ACTIVATIONS:
-        raise UnsupportedModelError(
-            f"{name}: Dense activation {wanted!r}: expected one of torch.nn's "
-            f"{', '.join(_ACTIVATIONS)}"
-        )
-    return _ACTIVATIONS[short]()
-
-
-def _residual(
-    config: Mapping[str, Any], weights: Mapping[str, Tensor], linear: nn.Linear
-) -> nn.Module | None:
-    if not config.get("use_residual"):
+    if isinstance(module, library.Dropout):
         return None
-    if linear.in_features == linear.out_features:
-        return nn.Identity()
-    residual = nn.Linear(linear.in_features, linear.out_features, bias=False)
-    with torch.no_grad():
-        residual.weight.copy_(weights["residual.weight"].float())
-    return residual
+    reads = getattr(module, "module_input_name", _VECTOR)
+    writes = getattr(module, "module_output_name", _VECTOR)
+    if isinstance(module, library.Normalize):
+        if _VECTOR in (reads, writes) and reads != writes:
+            raise _on_tokens(module, place)
+        # Token vectors are no longer read after pooling.
+        return Normalize() if reads == _VECTOR else None
+    if isinstance(module, library.LayerNorm):
+        return LayerNorm(module.norm)
+    if isinstance(module, library.Dense):
+        if not reads == writes == _VECTOR:
+            raise _on_tokens(module, place)
+        return _dense(module, place)
+    raise unsupported_modules(place, [f"{type(module).__module__}.{type(module).__name__}"])
+
+
+def unsupported_modules(place: str, found: Sequence[str]) -> UnsupportedModelError:
+    """The error about modules of other kinds, or in another order."""
+    return UnsupportedModelError(
+        f"{place}: expected the modules Transformer, Pooling, then {', '.join(HEAD_KINDS)}; "
+        f"found {', '.join(found)}"
+    )
+
+
+def _on_tokens(module: Any, place: str) -> UnsupportedModelError:
+    return UnsupportedModelError(
+        f"{place}: {type(module).__name__} with module_input_name={module.module_input_name!r}, "
+        f"module_output_name={module.module_output_name!r}: expected sentence_embedding; modules "
+        "on token vectors cannot be converted"
+    )
+
+
+def _dense(module: Any, place: str) -> Dense:
+    activation = module.activation_function
+    if type(activation) not in _ACTIVATIONS:
+        known = ", ".join(kind.__name__ for kind in _ACTIVATIONS)
+        raise UnsupportedModelError(
+            f"{place}: Dense activation {type(activation).__name__!r}: expected one of torch.nn's "
+            f"{known}"
+        )
+    residual: nn.Module | None = None
+    if getattr(module, "use_residual", False):
+        residual = getattr(module, "residual", None) or nn.Identity()
+    return Dense(module.linear, activation, residual)

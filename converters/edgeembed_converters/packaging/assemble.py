@@ -10,6 +10,7 @@ from edgeembed_converters.matryoshka.truncated_dims import TruncationReport, mat
 from edgeembed_converters.packaging.model_card import model_card
 from edgeembed_converters.packaging.space_fingerprint import space_of
 from edgeembed_converters.pipeline.build import BuiltModel
+from edgeembed_converters.pipeline.tower import BASE
 from edgeembed_converters.quantization.trial.baseline import QuantizedModel, Trial
 from edgeembed_converters.sources.base import (
     DualSource,
@@ -18,6 +19,7 @@ from edgeembed_converters.sources.base import (
     primary_source,
     text_of,
 )
+from edgeembed_converters.validation.prompted import PromptedVectors
 from edgeembed_converters.validation.speed import this_machine
 from edgeembed_runtime import storage
 from edgeembed_runtime.bundle import (
@@ -61,6 +63,7 @@ class BundleParts:
     logit_bias: float | None = None
     search: SearchProfile | None = None
     golden: Golden
+    prompted: PromptedVectors | None = None
     models: Mapping[str, bytes | Path]
     files: Mapping[str, bytes | Path] = field(default_factory=dict[str, bytes | Path])
     truncations: Sequence[TruncationReport] = ()
@@ -81,6 +84,7 @@ def write_proven(
 
     Raises:
         BundleError: a variant does not reproduce the golden vectors.
+        ParityError: prompts are not put where the original puts them.
         StorageError: the disk is full, or `target` is taken.
     """
     on_step("Writing the bundle")
@@ -90,7 +94,9 @@ def write_proven(
         towers = manifest.towers.values()
         for name in dict.fromkeys(name for tower in towers for name in tower.variant_names):
             if only is None or name in only:
-                Encoder.load(stage, variant=name, verify="golden").close()
+                with Encoder.load(stage, variant=name, verify="golden") as encoder:
+                    if parts.prompted is not None and name == BASE:
+                        parts.prompted.check(encoder)
     return manifest
 
 
@@ -126,7 +132,7 @@ def parts_of(built: BuiltModel) -> BundleParts:
         files[TOKENIZER] = text.tokenizer_json
     return BundleParts(
         name=primary.name,
-        space=space_of(source),
+        space=space_of(source, built.golden),
         source=primary.source,
         normalized=primary.normalized,
         similarity=primary.similarity,
@@ -137,6 +143,7 @@ def parts_of(built: BuiltModel) -> BundleParts:
         logit_scale=source.logit_scale if isinstance(source, DualSource) else None,
         logit_bias=source.logit_bias if isinstance(source, DualSource) else None,
         golden=built.golden,
+        prompted=built.prompted,
         models=models,
         files=files,
         truncations=built.truncations,
@@ -190,7 +197,7 @@ def _write(stage: Path, parts: BundleParts) -> Manifest:
         name: model.stat().st_size if isinstance(model, Path) else len(model)
         for name, model in parts.models.items()
     }
-    card = model_card(manifest, sizes, parts.notes, parts.truncations)
+    card = model_card(manifest, sizes, parts.golden.made_by, parts.notes, parts.truncations)
     files = {
         **parts.models,
         **parts.files,
@@ -204,6 +211,7 @@ def _text_tower(source: TextSource, variants: tuple[Variant, ...]) -> TextTower:
     return TextTower(
         tokenizer=TOKENIZER,
         max_tokens=source.max_tokens,
+        truncation_side=source.truncation_side,
         prompts=source.prompts,
         default_prompt_name=source.default_prompt_name,
         pooling=source.pooling_name,

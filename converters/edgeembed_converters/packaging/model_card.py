@@ -11,10 +11,14 @@ _KINDS = {"text": "texts", "image": "images"}
 def model_card(
     manifest: Manifest,
     sizes: Mapping[str, int],
+    witness: str,
     notes: Sequence[str],
     truncations: Sequence[TruncationReport],
 ) -> str:
-    """The model card as Markdown; `sizes` is in bytes by the variants' files."""
+    """The model card as Markdown; `sizes` is in bytes by the variants' files.
+
+    `witness` names what made the vectors of texts that the variants are compared with, or is empty.
+    """
     source = manifest.source
     license_name = source.license or "not stated by the source: ask its authors"
     lines = [
@@ -39,6 +43,8 @@ def model_card(
         lines += ["", "Prompts:", ""]
         lines += [f"- `{name}`: `{prompt!r}`" for name, prompt in manifest.text.prompts.items()]
     lines += ["", "## Variants", ""]
+    if witness:
+        lines += [f"Texts compared with the vectors of: {witness}.", ""]
     for modality, tower in manifest.towers.items():
         lines += _variants(tower, _KINDS[modality], sizes)
     if truncations:

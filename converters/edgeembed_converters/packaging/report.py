@@ -73,7 +73,9 @@ class ConversionReport:
     `sizes` is in bytes by variant name. `variants`, `sizes` and `trials` are those of the text
     tower, or of the only tower; `image` is the image tower of a bundle with both. For images alone,
     `max_tokens` is None; for texts alone, `pixels` (height, width) is. `truncations` is what
-    shorter text vectors keep. `notes` is what was assumed, and what the user should know.
+    shorter text vectors keep. `witness` names what made the vectors of texts that the bundle was
+    proven to equal: the library that the model comes from; or says that there was none. `notes` is
+    what was assumed, and what the user should know.
     """
 
     path: Path
@@ -85,6 +87,7 @@ class ConversionReport:
     pooling: str
     head: tuple[str, ...]
     exporter: str
+    witness: str = ""
     variants: tuple[Variant, ...]
     sizes: dict[str, int]
     trials: tuple[TrialReport, ...] = ()
@@ -107,6 +110,7 @@ def conversion_report(
     pooling: str,
     head: tuple[str, ...],
     exporter: str,
+    witness: str = "",
     truncations: Sequence[TruncationReport] = (),
     notes: Sequence[str],
     seconds: float,
@@ -124,6 +128,7 @@ def conversion_report(
         pooling=pooling,
         head=head,
         exporter=exporter,
+        witness=witness,
         variants=towers[0].variants,
         sizes=towers[0].sizes,
         trials=towers[0].trials,

@@ -11,17 +11,22 @@ from edgeembed_converters.pipeline.text import build_text_tower
 from edgeembed_converters.pipeline.tower import BuiltTower
 from edgeembed_converters.quantization.registry import needs_calibration
 from edgeembed_converters.sources.base import AnySource, image_of, text_of
+from edgeembed_converters.validation.prompted import PromptedVectors
 from edgeembed_runtime.bundle import Golden, Modality
 from edgeembed_runtime.errors import InputError, UnsupportedModelError
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuiltModel:
-    """What goes into a bundle; `images` are the golden ones, `mobile` the files for phones."""
+    """What goes into a bundle; `images` are the golden ones, `mobile` the files for phones.
+
+    `prompted` is what the witness returns for texts with prompts.
+    """
 
     source: AnySource
     towers: Mapping[Modality, BuiltTower]
     golden: Golden
+    prompted: PromptedVectors | None
     images: Mapping[str, bytes]
     mobile: Mapping[str, bytes]
     notes: tuple[str, ...]
@@ -44,8 +49,12 @@ def build_model(source: AnySource, options: BuildOptions) -> BuiltModel:
         )
     towers: dict[Modality, BuiltTower] = {}
     golden, images, mobile = Golden(), {}, {}
+    prompted: PromptedVectors | None = None
+    notes: tuple[str, ...] = ()
     if text is not None:
-        towers["text"], golden = build_text_tower(text, options)
+        proven = build_text_tower(text, options)
+        towers["text"], golden, prompted = proven.tower, proven.golden, proven.prompted
+        notes = proven.notes
         if options.mobile:
             options.on_step("Converting for phones")
             mobile = mobile_files(towers["text"].models, text.max_tokens)
@@ -60,9 +69,10 @@ def build_model(source: AnySource, options: BuildOptions) -> BuiltModel:
         source=source,
         towers=towers,
         golden=golden,
+        prompted=prompted,
         images=images,
         mobile=mobile,
-        notes=_notes(source, towers, options),
+        notes=(*_notes(source, towers, options), *notes),
         truncations=measured_truncations(golden.vectors),
     )
 

@@ -1,6 +1,7 @@
 """From a text source to a proven text tower."""
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
@@ -8,6 +9,7 @@ import onnx
 from edgeembed_converters.export.encoders import TextEncoder
 from edgeembed_converters.export.torch import export_module
 from edgeembed_converters.graph.merge_linears import merge_linears
+from edgeembed_converters.graph.unpadded_nodes import add_unpadded_nodes
 from edgeembed_converters.graph.weights import OnnxModel
 from edgeembed_converters.pipeline.options import BuildOptions
 from edgeembed_converters.pipeline.size import require_variant_that_fits
@@ -16,14 +18,33 @@ from edgeembed_converters.quantization.trial.calibration import calibration_text
 from edgeembed_converters.quantization.variants import make_variants
 from edgeembed_converters.sources.base import TextSource
 from edgeembed_converters.validation import parity
+from edgeembed_converters.validation.padding import padding_effect
 from edgeembed_converters.validation.probe_texts import probe_texts
+from edgeembed_converters.validation.prompted import PromptedVectors, prompted_vectors
 from edgeembed_converters.validation.text_baseline import TextBaseline, measured_fidelity
 from edgeembed_runtime.bundle import Golden
 from edgeembed_runtime.bundle.signature import TEXT_INPUTS
-from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
+
+# In place of a witness, in golden.json, the report and the model card.
+NOT_WITNESSED = (
+    "not witnessed: no library loads this model by itself, so the reference is the PyTorch module"
+)
 
 
-def build_text_tower(source: TextSource, options: BuildOptions) -> tuple[BuiltTower, Golden]:
+@dataclass(frozen=True, kw_only=True)
+class ProvenText:
+    """A text tower with what it was proven on; `notes` is what the user should know of the proof.
+
+    `prompted` is what the witness returns for texts with prompts.
+    """
+
+    tower: BuiltTower
+    golden: Golden
+    prompted: PromptedVectors | None
+    notes: tuple[str, ...]
+
+
+def build_text_tower(source: TextSource, options: BuildOptions) -> ProvenText:
     """Export a text encoder, prove it on the probe texts, and quantize it.
 
     Raises:
@@ -37,18 +58,26 @@ def build_text_tower(source: TextSource, options: BuildOptions) -> tuple[BuiltTo
         return _built(source, options, Path(scratch))
 
 
-def _built(source: TextSource, options: BuildOptions, scratch: Path) -> tuple[BuiltTower, Golden]:
+def _built(source: TextSource, options: BuildOptions, scratch: Path) -> ProvenText:
     options.on_step("Running the original on the probe texts")
     texts = probe_texts(source.max_tokens)
-    golden = Golden(texts=texts, vectors=parity.reference_vectors(source, texts))
+    witness = source.witness
+    golden = Golden(
+        texts=texts,
+        vectors=parity.reference_vectors(source, texts),
+        made_by=NOT_WITNESSED if witness is None else witness.made_by,
+    )
+    prompted = None if witness is None else prompted_vectors(source.name, witness, texts)
+    padding = padding_effect(source, golden)
 
     options.on_step(f"Exporting with {options.exporter}")
-    model = OnnxModel.of(merge_linears(_export(source, options, scratch)))
+    exported = merge_linears(_export(source, options, scratch))
+    model = OnnxModel.of(add_unpadded_nodes(exported, source.max_tokens))
 
     options.on_step("Comparing with the original")
     baseline = TextBaseline(
         fp32=model,
-        tokenizer=TextTokenizer.from_bytes(source.tokenizer_json, source.max_tokens, source.name),
+        tokenizer=source.tokenizer,
         golden=golden,
         calibration_texts=calibration_texts(),
     )
@@ -56,7 +85,13 @@ def _built(source: TextSource, options: BuildOptions, scratch: Path) -> tuple[Bu
     parity.require_parity(fidelity)
 
     outcome = make_variants(baseline, options.quantize, options.budget, options.on_step)
-    return built_tower(model, options.exporter, fidelity, outcome), golden
+    tower = built_tower(model, options.exporter, fidelity, outcome)
+    return ProvenText(
+        tower=tower if padding.allowed else tower.unpadded(),
+        golden=golden,
+        prompted=prompted,
+        notes=padding.notes,
+    )
 
 
 def _export(source: TextSource, options: BuildOptions, scratch: Path) -> onnx.ModelProto:

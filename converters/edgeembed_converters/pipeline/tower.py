@@ -23,6 +23,13 @@ class BuiltTower:
     models: Mapping[str, QuantizedModel]
     outcome: QuantizationOutcome
 
+    def unpadded(self) -> "BuiltTower":
+        """The same, marked as giving other vectors to padded texts."""
+        return BuiltTower(
+            models=_unpadded(self.models),
+            outcome=replace(self.outcome, models=_unpadded(self.outcome.models)),
+        )
+
 
 def built_tower(
     fp32: OnnxModel, exporter: str, fidelity: Fidelity, outcome: QuantizationOutcome
@@ -48,3 +55,7 @@ def built_tower(
         reasons = "; ".join(f"{name}: {why}" for name, why in refused.items())
         raise ConversionError(f"expected a variant that fits into a bundle, got none: {reasons}")
     return BuiltTower(models=outcome.models, outcome=replace(outcome, refused=refused))
+
+
+def _unpadded(models: Mapping[str, QuantizedModel]) -> Mapping[str, QuantizedModel]:
+    return {name: replace(model, padding=False) for name, model in models.items()}

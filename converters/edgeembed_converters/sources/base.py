@@ -5,15 +5,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgeembed_converters.model_files.image_processors import OriginalPixels
 from edgeembed_converters.modules.pooling import Pooling
 from edgeembed_runtime.bundle import Preprocess, Source
+from edgeembed_runtime.bundle.towers import TruncationSide
+from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 from edgeembed_runtime.vectors import Similarity
 
-# A library's own way from texts to their (n, d) vectors.
-OriginalVectors = Callable[[list[str]], Tensor]
+# From texts, encoded at once, to their (n, d) float32 vectors.
+TextVectors = Callable[[list[str]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +26,8 @@ class SourceOptions:
     """What the user says about a source; None leaves it to the model's own files.
 
     `preprocess` is a Preprocess or a torchvision transform. `tokenizer` and `example_inputs` are
-    for live modules, `revision` is for Hub ids.
+    for live modules, `revision` is for Hub ids. `ignore` has words of settings that
+    no library reads, and of the libraries' warnings, that do not matter.
     """
 
     name: str | None = None
@@ -34,6 +40,36 @@ class SourceOptions:
     example_inputs: Sequence[Tensor] | None = None
     revision: str | None = None
     trust_remote_code: bool = False
+    ignore: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Witness:
+    """The library that a model comes from, encoding by itself: what a bundle must equal.
+
+    `encode` puts no prompt before the texts. `prompted` has the methods of an Encoder by name,
+    with the prompts that the library puts. `made_by` names the library and its version.
+    """
+
+    made_by: str
+    encode: TextVectors
+    prompted: Mapping[str, TextVectors] = field(default_factory=dict[str, TextVectors])
+
+    def then(self, module: nn.Module) -> "Witness":
+        """The same, with its vectors mapped by a module that edgeembed adds."""
+
+        def mapped(encode: TextVectors) -> TextVectors:
+            def encode_and_map(texts: list[str]) -> NDArray[np.float32]:
+                with torch.no_grad():
+                    return module(torch.from_numpy(encode(texts))).numpy()
+
+            return encode_and_map
+
+        return Witness(
+            made_by=self.made_by,
+            encode=mapped(self.encode),
+            prompted={name: mapped(encode) for name, encode in self.prompted.items()},
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +78,10 @@ class TextSource:
 
     `backbone(input_ids, attention_mask)` returns token vectors (n, t, h), or sentence vectors
     (n, h) if `pooling` is empty. The modules of `head` then map (n, h) to (n, d), in order.
-    `tokenizer_sha256` is that of the source's own files. `original_vectors` is set where the
-    original is more than the backbone on the output of `tokenizer_json`. `notes` tells the user
-    what was assumed. `card_files` are license texts to copy into the bundle.
+    `table` is that of a static model, (ids, d) float32, whose backbone averages its rows. Texts are
+    cut to `max_tokens` at `truncation_side`. `witness` is None where no library loads
+    the model, as for a live module. `notes` tells the user what was assumed. `card_files` are
+    license texts to copy into the bundle.
     """
 
     name: str
@@ -52,18 +89,30 @@ class TextSource:
     backbone: nn.Module
     model_type: str
     tokenizer_json: bytes
-    tokenizer_sha256: str
     max_tokens: int
+    truncation_side: TruncationSide = "right"
     pooling: tuple[Pooling, ...]
     head: nn.Sequential
     normalized: bool
-    original_vectors: OriginalVectors | None = None
+    table: NDArray[np.float32] | None = None
+    witness: Witness | None = None
     similarity: Similarity = "cosine"
     prompts: Mapping[str, str] = field(default_factory=dict)
     default_prompt_name: str | None = None
     directory: Path | None = None
     notes: tuple[str, ...] = ()
     card_files: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def tokenizer(self) -> TextTokenizer:
+        """The runtime's tokenizer of the bundle to be."""
+        tokenizer = TextTokenizer.from_bytes(
+            self.tokenizer_json,
+            self.max_tokens,
+            self.name,
+            truncation_side=self.truncation_side,
+        )
+        return tokenizer if self.table is None else tokenizer.taking_empty_texts()
 
     @property
     def head_names(self) -> tuple[str, ...]:

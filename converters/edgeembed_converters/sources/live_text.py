@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from edgeembed_converters.modules.head import Normalize
 from edgeembed_converters.modules.pooling import Pooling
 from edgeembed_converters.sources.base import SourceOptions, TextSource
-from edgeembed_runtime import storage
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.bundle import Source
 from edgeembed_runtime.errors import ConversionError, InputError, UnsupportedModelError
@@ -100,14 +99,12 @@ def load_module(module: nn.Module, options: SourceOptions) -> TextSource:
             notes = ("the module returns token vectors: mean pooling was assumed",)
     head = nn.Sequential(Normalize()) if options.normalize else nn.Sequential()
     name = options.name or type(module).__name__
-    tokenizer_json = _tokenizer_json(options.tokenizer)
     return TextSource(
         name=name,
         source=Source(id=name, weights_sha256=state_sha256(module)),
         backbone=backbone,
         model_type=type(module).__name__,
-        tokenizer_json=tokenizer_json,
-        tokenizer_sha256=storage.sha256_of(tokenizer_json),
+        tokenizer_json=_tokenizer_json(options.tokenizer),
         max_tokens=options.max_tokens,
         pooling=pooling,
         head=head,

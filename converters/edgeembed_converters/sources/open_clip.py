@@ -1,19 +1,27 @@
 """A live open_clip model with its tokenizer: CLIP, SigLIP, MobileCLIP and the like."""
 
+from importlib.metadata import version
 from typing import Any, TypeGuard, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgeembed_converters.modules.fixed_length import PaddedTo
 from edgeembed_converters.modules.head import Normalize
-from edgeembed_converters.sources.base import DualSource, ImageSource, SourceOptions, TextSource
+from edgeembed_converters.sources.base import (
+    DualSource,
+    ImageSource,
+    SourceOptions,
+    TextSource,
+    Witness,
+)
 from edgeembed_converters.sources.live_image import Features, preprocess_and_pixels, try_backbone
 from edgeembed_converters.sources.live_text import state_sha256
 from edgeembed_converters.sources.open_clip_tokenizer import LEFT_OUT, pad_id_of, tokenizer_of
 from edgeembed_converters.sources.timm import merged_branches
 from edgeembed_converters.sources.transformers_clip import logit_numbers
-from edgeembed_runtime import storage
 from edgeembed_runtime.bundle import Source
 from edgeembed_runtime.errors import InputError
 
@@ -95,10 +103,10 @@ def _text(module: nn.Module, options: SourceOptions, name: str, source: Source) 
     saved = tokenizer_of(tokenizer).to_str().encode()
     length = int(cast(Any, module).context_length)
 
-    def original(texts: list[str]) -> Tensor:
-        return cast(Any, module).encode_text(
-            tokenizer(texts, context_length=length), normalize=True
-        )
+    def encode(texts: list[str]) -> NDArray[np.float32]:
+        ids = tokenizer(texts, context_length=length)
+        with torch.no_grad():
+            return cast(Any, module).encode_text(ids, normalize=True).float().numpy()
 
     return TextSource(
         name=name,
@@ -106,12 +114,13 @@ def _text(module: nn.Module, options: SourceOptions, name: str, source: Source) 
         backbone=_text_backbone(module, length, pad_id_of(tokenizer)).eval(),
         model_type=type(module).__name__,
         tokenizer_json=saved,
-        tokenizer_sha256=storage.sha256_of(saved),
         max_tokens=min(options.max_tokens or length, length),
         pooling=(),
         head=nn.Sequential(Normalize()),
         normalized=True,
-        original_vectors=original if options.max_tokens is None else None,
+        witness=Witness(made_by=f"open_clip_torch {version('open_clip_torch')}", encode=encode)
+        if options.max_tokens is None
+        else None,
         prompts=dict(options.prompts or {}),
         notes=(LEFT_OUT,),
     )

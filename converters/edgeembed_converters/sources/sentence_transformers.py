@@ -1,230 +1,258 @@
-"""A text model directory, as saved by sentence-transformers or transformers."""
+"""A text model directory, as sentence-transformers opens it: saved by itself or by transformers."""
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from pickle import UnpicklingError
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-import torch
 from torch import nn
 
-from edgeembed_converters.model_files.files import (
-    ModelDirectory,
-    card_files,
-    read_json,
+from edgeembed_converters.model_files.before_loading import check_before_loading
+from edgeembed_converters.model_files.files import ModelDirectory, card_files, read_json
+from edgeembed_converters.model_files.unread_settings import unread_settings
+from edgeembed_converters.modules.head import (
+    HEAD_KINDS,
+    Normalize,
+    Truncate,
+    head_module,
+    unsupported_modules,
 )
-from edgeembed_converters.modules.head import Normalize, dense_from_config
 from edgeembed_converters.modules.pooling import Pooling
 from edgeembed_converters.sources.base import SourceOptions, TextSource
-from edgeembed_converters.sources.transformers_text import load_backbone
-from edgeembed_runtime._internal.messages import first_line
-from edgeembed_runtime.errors import ConversionError, UnsupportedModelError
+from edgeembed_converters.sources.library_model import module_entries, open_model
+from edgeembed_converters.sources.library_witness import library_witness
+from edgeembed_converters.sources.static_embedding import MeanOfRows, table_tokenizer
+from edgeembed_converters.sources.transformers_text import Backbone, load_backbone, load_config
+from edgeembed_runtime.errors import UnsupportedModelError
 from edgeembed_runtime.vectors import SIMILARITIES, Similarity
 
-_MODULES = "modules.json"
-_POOLING_FLAGS: Mapping[str, Pooling] = {  # in the order of concatenation
-    "pooling_mode_cls_token": "cls",
-    "pooling_mode_max_tokens": "max",
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len",
-    "pooling_mode_weightedmean_tokens": "weightedmean",
-    "pooling_mode_lasttoken": "last",
-}
-_POOLING_NAMES: Mapping[str, Pooling] = {
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+# sentence-transformers' names of ours.
+POOLING_NAMES: Mapping[Pooling, str] = {
     "cls": "cls",
-    "max": "max",
     "mean": "mean",
-    "mean_sqrt_len_tokens": "mean_sqrt_len",
+    "max": "max",
+    "last": "lasttoken",
+    "mean_sqrt_len": "mean_sqrt_len_tokens",
     "weightedmean": "weightedmean",
-    "lasttoken": "last",
 }
+_STATIC = "StaticEmbedding"
+_FIRST = ("Transformer", "Pooling")
+_OURS: Mapping[str, Pooling] = {theirs: ours for ours, theirs in POOLING_NAMES.items()}
 
 
 def load_text_directory(directory: ModelDirectory, options: SourceOptions) -> TextSource:
     """Read a sentence-transformers directory (modules.json) or a transformers one (config.json).
 
+    What the user asks for is set on sentence-transformers' own model, which then is the witness.
+
     Raises:
         UnsupportedModelError: it is neither, or has a part that cannot be converted.
         ConversionError: files are missing or damaged.
+        MissingExtraError: a package that the model needs is missing.
     """
     path = directory.path
-    if (path / _MODULES).is_file():
-        modules = _read_modules(path)
-    elif (path / "config.json").is_file():
-        modules = _Modules()
-    else:
+    if not (path / "modules.json").is_file() and not _has_config(path):
         raise UnsupportedModelError(
             f"{path}: expected modules.json (sentence-transformers) or config.json "
             "(transformers), found neither; pass the directory of a trained model"
         )
-    backbone = load_backbone(
-        path / modules.transformer,
-        max_tokens=options.max_tokens or modules.max_tokens,
-        lower_case=modules.lower_case,
+    entries = module_entries(path)
+    _check_kinds(path, entries)
+    check_before_loading(
+        path,
         trust_remote_code=options.trust_remote_code,
+        pooling_given=options.pooling is not None,
     )
-    pooling, notes = _choose_pooling(options.pooling, modules.pooling)
-    head = _with_normalize(modules.head, options.normalize)
-    settings = read_json(path / "config_sentence_transformers.json")
-    prompts = _prompts(settings, path) if options.prompts is None else options.prompts
-    prompts = {name: text for name, text in prompts.items() if text}
-    default_prompt = settings.get("default_prompt_name")
+    folders = [folder for _, folder in entries] or ["."]
+    settings = read_json(path / folders[0] / "config.json")
+    if settings and settings.get("model_type") != "model2vec":
+        load_config(path / folders[0], options.trust_remote_code)
+    model, warned = open_model(path, options)
+    from sentence_transformers.sentence_transformer import modules as library
+
+    places = _places(path, folders, model)
+    static = isinstance(model[0], library.StaticEmbedding)
+    head_from = 1 if static else len(_FIRST)
+    notes = () if static else _check_first_modules(model, places)
+    unread = () if static else _unread(path, model, entries)
+    notes = (*notes, *_without_complaints(path, (*unread, *warned), options.ignore))
+    notes = (*notes, *_apply(options, model, head_from, plain=not entries))
+    if static:
+        backbone = _table_backbone(model[0], options)
+    else:
+        backbone = load_backbone(model[0], path / folders[0], options)
+    head = _head(model, head_from, places)
+    prompts = {name: text for name, text in model.prompts.items() if text}
+    default_prompt = model.default_prompt_name
     return TextSource(
         name=options.name or directory.name,
-        source=directory.source((modules.transformer, *modules.dense_folders)),
+        source=directory.source(tuple(folders)),
         backbone=backbone.module,
         model_type=backbone.model_type,
         tokenizer_json=backbone.tokenizer_json,
-        tokenizer_sha256=backbone.tokenizer_sha256,
         max_tokens=backbone.max_tokens,
-        pooling=pooling,
+        truncation_side=backbone.truncation_side,
+        pooling=() if static else _pooling(model[1], places[1]),
         head=head,
         normalized=len(head) > 0 and isinstance(head[-1], Normalize),
-        similarity=_similarity(settings, path),
+        table=backbone.module.rows() if isinstance(backbone.module, MeanOfRows) else None,
+        witness=library_witness(model, backbone.max_tokens),
+        similarity=_similarity(model, path),
         prompts=prompts,
         default_prompt_name=default_prompt if default_prompt in prompts else None,
-        directory=path / modules.transformer,
-        notes=notes,
+        directory=None if static else path / folders[0],
+        notes=(*notes, *backbone.notes),
         card_files=card_files(path),
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Modules:
-    """The contents of modules.json and of the configurations beside it."""
-
-    transformer: str = "."
-    pooling: tuple[Pooling, ...] = ()
-    head: nn.Sequential = nn.Sequential()  # noqa: RUF009 (never changed)
-    dense_folders: tuple[str, ...] = ()
-    max_tokens: int | None = None
-    lower_case: bool = False
-
-
-def _read_modules(directory: Path) -> _Modules:
-    entries = _module_entries(directory)
-    kinds = [kind for kind, _ in entries]
-    if kinds[:2] != ["Transformer", "Pooling"] or set(kinds[2:]) - {"Dense", "Normalize"}:
-        raise UnsupportedModelError(
-            f"{directory}: expected the modules Transformer, Pooling, then Dense or Normalize; "
-            f"found {', '.join(kinds)}"
-        )
-    transformer, pooling, head = entries[0][1], entries[1][1], entries[2:]
-    settings = _transformer_settings(directory / transformer)
-    return _Modules(
-        transformer=transformer,
-        pooling=_read_pooling(directory / pooling),
-        head=nn.Sequential(*(_head_module(kind, directory / path) for kind, path in head)),
-        dense_folders=tuple(path for kind, path in head if kind == "Dense"),
-        max_tokens=settings.get("max_seq_length"),
-        lower_case=bool(settings.get("do_lower_case", False)),
+def _table_backbone(embedding: Any, options: SourceOptions) -> Backbone:
+    tokenizer_json, limit = table_tokenizer(embedding)
+    return Backbone(
+        module=MeanOfRows(embedding.embedding.weight.detach().float()).eval(),
+        model_type="static",
+        tokenizer_json=tokenizer_json,
+        max_tokens=min(options.max_tokens or limit, limit),
     )
 
 
-def _module_entries(directory: Path) -> list[tuple[str, str]]:
-    """(kind, folder) of each module, in order."""
-    path = directory / _MODULES
-    try:
-        entries = json.loads(path.read_bytes())
-        found = [(str(e["type"]).rpartition(".")[2], str(e["path"]) or ".") for e in entries]
-    except (ValueError, OSError, TypeError, KeyError) as error:
-        raise ConversionError(f"{path}: expected a list of modules: {error}") from error
-    for _, folder in found:
-        if Path(folder).is_absolute() or ".." in Path(folder).parts:
-            raise ConversionError(f"{path}: module folder {folder!r} leads outside the model")
-    return found
+def _has_config(path: Path) -> bool:
+    return (path / "config.json").is_file() or (path / "adapter_config.json").is_file()
 
 
-def _transformer_settings(directory: Path) -> dict[str, Any]:
-    for path in sorted(directory.glob("sentence_*_config.json")):
-        settings = read_json(path)
-        limit = settings.get("max_seq_length")
-        if limit is not None and (type(limit) is not int or limit < 1):
-            raise ConversionError(
-                f"{path}: max_seq_length: expected a positive number, got {limit!r:.80}"
-            )
-        return settings
-    return {}
+def _places(path: Path, folders: list[str], model: "SentenceTransformer") -> list[str]:
+    """Where each module comes from, for messages; sentence-transformers adds a default pooling."""
+    missing = len(model) - len(folders)
+    return [str(path / folder) for folder in folders] + [str(path)] * missing
 
 
-def _read_pooling(directory: Path) -> tuple[Pooling, ...]:
-    config = read_json(directory / "config.json")
-    if not config.get("include_prompt", True):
+def _check_kinds(path: Path, entries: Sequence[tuple[str, str]]) -> None:
+    """Refuse modules of the library's own that cannot be converted, before they are loaded."""
+    own = "sentence_transformers."
+    kinds = [kind.rpartition(".")[2] if kind.startswith(own) else kind for kind, _ in entries]
+    known = {*HEAD_KINDS, *_FIRST, _STATIC, *(kind for kind in kinds if "." in kind)}
+    alone = len(kinds) == 1 and kinds != [_STATIC]
+    if alone or not known.issuperset(kinds):
+        raise unsupported_modules(str(path), kinds)
+
+
+def _check_first_modules(model: "SentenceTransformer", places: list[str]) -> tuple[str, ...]:
+    from sentence_transformers.sentence_transformer import modules as library
+
+    kinds = [f"{type(module).__module__}.{type(module).__name__}" for module in model]
+    expected = (library.Transformer, library.Pooling)
+    if len(model) < 2 or not all(isinstance(model[n], kind) for n, kind in enumerate(expected)):
+        raise unsupported_modules(places[0], kinds)
+    own = [kind for kind in kinds if not kind.startswith("sentence_transformers.")]
+    return tuple(
+        f"{kind}, code of the model's own, was taken for the module of sentence-transformers that "
+        "it derives from: the vectors agree on the probe texts"
+        for kind in own
+    )
+
+
+def _apply(
+    options: SourceOptions, model: "SentenceTransformer", head_from: int, plain: bool
+) -> tuple[str, ...]:
+    """Set what the user asked for on the model itself; what there is to say of it."""
+    from sentence_transformers.sentence_transformer import modules as library
+
+    notes = _apply_pooling(options, model, plain) if head_from == len(_FIRST) else ()
+    last = isinstance(model[-1], library.Normalize)
+    if options.normalize is True and not last:
+        model.append(library.Normalize())
+    elif options.normalize is False and last:
+        del model[-1]
+    if options.prompts is not None:
+        cast(Any, model).prompts = {"query": "", "document": "", **options.prompts}
+    if model.default_prompt_name not in model.prompts:
+        model.default_prompt_name = None
+    return notes
+
+
+def _apply_pooling(
+    options: SourceOptions, model: "SentenceTransformer", plain: bool
+) -> tuple[str, ...]:
+    from sentence_transformers.sentence_transformer import modules as library
+
+    pooling: Any = model[1]
+    own = "+".join(_OURS[mode] for mode in _modes(pooling))
+    if options.pooling is None:
+        return () if not plain else (
+            f"the model names no pooling: {own} was assumed, as sentence-transformers does; pass "
+            "pooling to change it",
+        )
+    width = int(pooling.pooling_output_dimension) // len(_modes(pooling))
+    model[1] = library.Pooling(width, cast(Any, POOLING_NAMES[options.pooling]))
+    if plain or own == options.pooling:
+        return ()
+    return (f"pooling {options.pooling}, as asked, instead of the model's own {own}",)
+
+
+def _modes(pooling: Any) -> list[str]:
+    mode = pooling.pooling_mode
+    return [mode] if isinstance(mode, str) else list(mode)
+
+
+def _pooling(pooling: Any, place: str) -> tuple[Pooling, ...]:
+    if not pooling.include_prompt:
         raise UnsupportedModelError(
-            f"{directory}: include_prompt=false: pooling without the prompt cannot be converted"
+            f"{place}: include_prompt=false: pooling without the prompt cannot be converted"
         )
-    named = config.get("pooling_mode")
-    if named is not None:
-        names = [named] if isinstance(named, str) else list(named)
-        unknown = [name for name in names if name not in _POOLING_NAMES]
-        if unknown:
-            raise UnsupportedModelError(f"{directory}: unknown pooling {', '.join(unknown)}")
-        return tuple(_POOLING_NAMES[name] for name in names)
-    return tuple(kind for flag, kind in _POOLING_FLAGS.items() if config.get(flag)) or ("mean",)
+    return tuple(_OURS[mode] for mode in _modes(pooling))
 
 
-def _head_module(kind: str, directory: Path) -> nn.Module:
-    if kind == "Normalize":
-        return Normalize()
-    config, weights = read_json(directory / "config.json"), _load_weights(directory)
-    try:
-        return dense_from_config(config, weights, str(directory))
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ConversionError(
-            f"{directory}: expected a Dense layer's config.json and the weights that it describes, "
-            f"found others: {type(error).__name__}: {first_line(error)}"
-        ) from error
+def _head(model: "SentenceTransformer", start: int, places: list[str]) -> nn.Sequential:
+    # A Normalize that was asked for has no folder.
+    places = [*places, *[""] * (len(model) - len(places))]
+    found = [head_module(model[n], places[n]) for n in range(start, len(model))]
+    head = [module for module in found if module is not None]
+    if model.truncate_dim is not None:
+        head.append(Truncate(int(model.truncate_dim)))
+    return nn.Sequential(*head)
 
 
-def _load_weights(directory: Path) -> Mapping[str, torch.Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        if (directory / "model.safetensors").is_file():
-            return load_file(directory / "model.safetensors")
-        return torch.load(directory / "pytorch_model.bin", map_location="cpu", weights_only=True)
-    except (OSError, SafetensorError, RuntimeError, ValueError, EOFError, UnpicklingError) as error:
-        raise ConversionError(
-            f"{directory}: could not load the weights: {first_line(error)}"
-        ) from error
-
-
-def _choose_pooling(
-    asked: Pooling | None, found: tuple[Pooling, ...]
-) -> tuple[tuple[Pooling, ...], tuple[str, ...]]:
-    if asked is not None:
-        return (asked,), () if found in ((), (asked,)) else (
-            f"pooling {asked}, as asked, instead of the model's own {'+'.join(found)}",
-        )
-    if found:
-        return found, ()
-    return ("mean",), ("the model names no pooling: mean was assumed; pass pooling to change it",)
-
-
-def _with_normalize(head: nn.Sequential, asked: bool | None) -> nn.Sequential:
-    present = len(head) > 0 and isinstance(head[-1], Normalize)
-    if asked is None or asked == present:
-        return head
-    return nn.Sequential(*head, Normalize()) if asked else nn.Sequential(*list(head)[:-1])
-
-
-def _prompts(settings: Mapping[str, Any], directory: Path) -> Mapping[str, str]:
-    prompts = settings.get("prompts") or {}
-    if not isinstance(prompts, dict) or not all(
-        text is None or isinstance(text, str) for text in prompts.values()
-    ):
-        raise ConversionError(f"{directory}: prompts: expected texts by name, got {prompts!r:.80}")
-    return prompts
-
-
-def _similarity(settings: Mapping[str, Any], directory: Path) -> Similarity:
-    named = settings.get("similarity_fn_name") or "cosine"
+def _similarity(model: "SentenceTransformer", path: Path) -> Similarity:
+    # Of a name that it does not know, sentence-transformers makes the cosine.
+    settings = read_json(path / "config_sentence_transformers.json")
+    named = settings.get("similarity_fn_name") or model.similarity_fn_name
     for similarity in SIMILARITIES:
         if similarity == named:
             return similarity
     raise UnsupportedModelError(
-        f"{directory}: similarity {named!r}: expected one of {', '.join(SIMILARITIES)}"
+        f"{path}: similarity {named!r}: expected one of {', '.join(SIMILARITIES)}"
     )
+
+
+def _unread(
+    path: Path, model: "SentenceTransformer", entries: Sequence[tuple[str, str]]
+) -> tuple[str, ...]:
+    transformer: Any = model[0]
+    return unread_settings(
+        path,
+        config=transformer.auto_model.config,
+        model_class=type(transformer.auto_model),
+        tokenizer=transformer.tokenizer,
+        modules=[(folder, model[n]) for n, (_, folder) in enumerate(entries)],
+    )
+
+
+def _without_complaints(
+    path: Path, complaints: Sequence[str], ignored: Sequence[str]
+) -> tuple[str, ...]:
+    """What the user wants to be ignored, as notes.
+
+    Raises:
+        UnsupportedModelError: there are other complaints.
+    """
+    known = {each for each in complaints if any(words in each for words in ignored)}
+    left = [each for each in complaints if each not in known]
+    if left:
+        raise UnsupportedModelError(
+            f"{path}: nothing reads, or the libraries warn of: {'; '.join(left)}. The model may be "
+            "another than its authors' in these versions of the libraries; pass ignore with words "
+            "of what does not matter"
+        )
+    return tuple(f"ignored, as asked: {each}" for each in complaints)

@@ -1,9 +1,13 @@
 """A transformers directory with a text and an image tower: CLIP, SigLIP and the like."""
 
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgeembed_converters.model_files.files import ModelDirectory, card_files
@@ -17,16 +21,16 @@ from edgeembed_converters.modules.head import Normalize
 from edgeembed_converters.sources.base import (
     DualSource,
     ImageSource,
-    OriginalVectors,
     SourceOptions,
     TextSource,
+    TextVectors,
+    Witness,
 )
 from edgeembed_converters.sources.transformers_text import (
     load_config,
     load_model,
     load_tokenizer,
     tokenizer_json,
-    tokenizer_sha256,
 )
 from edgeembed_runtime.bundle import Source
 from edgeembed_runtime.errors import UnsupportedModelError
@@ -122,34 +126,36 @@ def _text(
         source=source,
         backbone=features.eval(),
         model_type=str(config.model_type),
-        tokenizer_json=tokenizer_json(tokenizer, False, directory),
-        tokenizer_sha256=tokenizer_sha256(directory, False),
+        tokenizer_json=tokenizer_json(tokenizer, directory),
         max_tokens=min(options.max_tokens or length, length),
         pooling=(),
         head=nn.Sequential(Normalize()),
         normalized=True,
-        original_vectors=_original_texts(model, tokenizer, length, padded)
-        if options.max_tokens is None
-        else None,
+        witness=Witness(
+            made_by=f"transformers {version('transformers')}",
+            encode=_own_vectors(
+                model, tokenizer, min(options.max_tokens or length, length), length if padded else 0
+            ),
+        ),
         prompts=dict(options.prompts or {}),
         directory=directory,
     )
 
 
-def _original_texts(model: nn.Module, tokenizer: Any, length: int, padded: bool) -> OriginalVectors:
-    def original(texts: list[str]) -> Tensor:
-        batch = tokenizer(
-            texts,
-            padding="max_length" if padded else True,
-            truncation=True,
-            max_length=length,
-            return_tensors="pt",
-        )
-        masks = {} if padded else {"attention_mask": batch["attention_mask"]}
-        found = cast(Any, model).get_text_features(input_ids=batch["input_ids"], **masks)
-        return nn.functional.normalize(_features(found), dim=-1)
+def _own_vectors(model: nn.Module, tokenizer: Any, limit: int, padded_to: int) -> TextVectors:
+    """The library's own features of texts cut at `limit`; 0 leaves them unpadded."""
 
-    return original
+    def encode(texts: list[str]) -> NDArray[np.float32]:
+        batch = tokenizer(texts, padding=True, truncation=True, max_length=limit)
+        if padded_to:
+            batch = tokenizer.pad(batch, padding="max_length", max_length=padded_to)
+        batch = batch.convert_to_tensors("pt")
+        masks = {} if padded_to else {"attention_mask": batch["attention_mask"]}
+        with torch.no_grad():
+            found = cast(Any, model).get_text_features(input_ids=batch["input_ids"], **masks)
+        return nn.functional.normalize(_features(found), dim=-1).numpy()
+
+    return encode
 
 
 def _image(

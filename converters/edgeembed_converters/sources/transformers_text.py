@@ -1,91 +1,192 @@
-"""Load a transformers backbone and its tokenizer, with transformers 4.57 or 5."""
+"""The transformers model and the tokenizer of a text encoder, ready to export."""
 
-import contextlib
-import hashlib
-from collections.abc import Generator
+import inspect
+import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from tokenizers import Tokenizer
-from tokenizers.normalizers import Lowercase
-from tokenizers.normalizers import Sequence as Normalizers
 from torch import Tensor, nn
 
-from edgeembed_runtime import storage
+from edgeembed_converters.model_files.loading_errors import loading_error
+from edgeembed_converters.model_files.loading_info import refuse_loading_info
+from edgeembed_converters.sources.base import SourceOptions
+from edgeembed_converters.sources.library_model import heard_warnings
 from edgeembed_runtime._internal.messages import first_line
+from edgeembed_runtime.bundle.towers import TruncationSide
 from edgeembed_runtime.errors import ConversionError, UnsupportedModelError
 
-# These count positions from pad_token_id + 1, which leaves that many fewer for tokens.
-_OFFSET_POSITIONS = frozenset({"roberta", "xlm-roberta", "mpnet", "camembert", "xlm-roberta-xl"})
-# tokenizer.json is complete; without it, one of these is needed, with its settings.
 _VOCABULARIES = (
-    "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", "tokenizer.model"
+    "tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model",
+    "spm.model", "sentencepiece.model", "tokenizer.model",
 )  # fmt: skip
-_SETTINGS = ("merges.txt", "tokenizer_config.json")
+# Files of a tokenizer that are no vocabulary by themselves.
+_NO_VOCABULARY = frozenset(("merges.txt", "tokenizer_config.json", "special_tokens_map.json"))
 # transformers reports at least this as the limit of a tokenizer that has none.
 _NO_LIMIT = 1_000_000
+_OUTPUT = "last_hidden_state"
+# Settings of a call of the tokenizer that say what it does anyway, one text at a time.
+_USUAL_PROCESSING: dict[str, tuple[object, ...]] = {
+    "padding": (True, False, "longest", "do_not_pad"),
+    "truncation": (True, "longest_first"),
+    "add_special_tokens": (True, False),
+}
 
 
 class TokenVectors(nn.Module):
     """A transformers model as a function from ids and mask to its last hidden state."""
 
     def __init__(self, model: nn.Module) -> None:
-        """Wrap `model`."""
+        """Wrap `model`; some, as FNet, take no mask."""
         super().__init__()
         self.model = model
+        forward: Any = model.forward
+        self.takes_mask = "attention_mask" in inspect.signature(forward).parameters
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """(n, t) int64 ids and mask to (n, t, h) float32 token vectors."""
-        output = self.model(input_ids=input_ids, attention_mask=attention_mask)
-        return output.last_hidden_state
+        mask = {"attention_mask": attention_mask} if self.takes_mask else {}
+        return self.model(input_ids=input_ids, **mask).last_hidden_state
 
 
 @dataclass(frozen=True, kw_only=True)
 class Backbone:
-    """A loaded transformers text encoder with its tokenizer."""
+    """A text encoder with its tokenizer; `notes` is what the user should know."""
 
-    module: TokenVectors
+    module: nn.Module
     model_type: str
-    hidden_size: int
     tokenizer_json: bytes
-    tokenizer_sha256: str
     max_tokens: int
+    truncation_side: TruncationSide = "right"
+    notes: tuple[str, ...] = ()
 
 
-def load_backbone(
-    directory: Path, *, max_tokens: int | None, lower_case: bool, trust_remote_code: bool
-) -> Backbone:
-    """Load the model and tokenizer of a transformers directory, in float32, on the CPU.
+def load_backbone(transformer: Any, directory: Path, options: SourceOptions) -> Backbone:
+    """Take the model and the tokenizer of sentence-transformers' module `Transformer`.
 
-    Reads local files only. `max_tokens` defaults to the smaller of the tokenizer's limit and the
-    model's number of positions.
+    The weights are loaded once more, for another implementation of attention, and shared with the
+    module. The limit is the least of what is asked for, the tokenizer's and the model's positions.
 
     Raises:
-        UnsupportedModelError: not a text encoder that transformers knows.
-        ConversionError: weights are missing or damaged, or there is no tokenizer.
+        UnsupportedModelError: not an encoder of plain texts, or a setting cannot be kept.
+        ConversionError: weights are missing, or nothing limits the length.
     """
-    config = load_config(directory, trust_remote_code)
-    if getattr(config, "is_encoder_decoder", False) or not hasattr(config, "vocab_size"):
-        raise UnsupportedModelError(
-            f"{directory}: expected a text encoder, got model type {config.model_type!r}"
-        )
-    model = load_model(directory, trust_remote_code).model
-    tokenizer = load_tokenizer(directory, trust_remote_code)
-    limit = min(_positions(config), int(tokenizer.model_max_length))
-    if max_tokens is None and limit >= _NO_LIMIT:
+    original: nn.Module = transformer.auto_model
+    config: Any = original.config
+    place = str(directory)
+    processing = _processing(transformer, place)
+    _check_plain_text(transformer, config, place)
+    model = exportable(original, directory)
+    tokenizer = transformer.tokenizer
+    positions = _positions(model, config)
+    longest = _longest(transformer.max_seq_length, place)
+    limit = min(positions, longest, processing.get("max_length", longest))
+    if options.max_tokens is None and limit >= _NO_LIMIT:
         raise ConversionError(
             f"{directory}: neither the model nor its tokenizer limits the length; pass max_tokens"
         )
+    saved, notes = _within_table(tokenizer_json(tokenizer, directory), model, place)
+    if processing.get("add_special_tokens") is False:
+        saved = _without_special_tokens(saved)
     return Backbone(
         module=TokenVectors(model).eval(),
         model_type=str(config.model_type),
-        hidden_size=int(config.hidden_size),
-        tokenizer_json=tokenizer_json(tokenizer, lower_case, directory),
-        tokenizer_sha256=tokenizer_sha256(directory, lower_case),
-        max_tokens=min(max_tokens or limit, _positions(config)),
+        tokenizer_json=saved,
+        max_tokens=min(options.max_tokens or limit, positions),
+        truncation_side=cast(TruncationSide, tokenizer.truncation_side),
+        notes=notes,
     )
+
+
+def _longest(limit: object, place: str) -> int:
+    if limit is None:
+        return _NO_LIMIT
+    if not isinstance(limit, int | float) or limit < 1:
+        raise ConversionError(f"{place}: max_seq_length: expected a positive number, got {limit!r}")
+    return min(int(limit), _NO_LIMIT)
+
+
+def _check_plain_text(transformer: Any, config: Any, place: str) -> None:
+    """Refuse what is more than a text through the tokenizer and the model.
+
+    Raises:
+        UnsupportedModelError: with the name of what it is.
+    """
+    modalities = transformer.modality_config
+    if "message" in modalities:
+        raise UnsupportedModelError(
+            f"{place}: the model puts texts into its chat template (modality 'message'), which a "
+            "bundle cannot do; if it was not trained so, remove the template and the modality from "
+            "sentence_bert_config.json"
+        )
+    found = modalities.get("text")
+    method = (found or {}).get("method"), (found or {}).get("method_output_name")
+    if method not in (("forward", _OUTPUT), ("forward", [_OUTPUT]), ("forward", (_OUTPUT,))):
+        raise UnsupportedModelError(
+            f"{place}: expected a text encoder that returns {_OUTPUT}, got model type "
+            f"{config.model_type!r} with {found or 'no texts'}"
+        )
+    for name in ("query_length", "document_length", "query_expansion"):
+        if getattr(transformer, name, None) is not None:
+            raise UnsupportedModelError(
+                f"{place}: {name}={getattr(transformer, name)!r}: queries and documents of "
+                "different lengths cannot be converted"
+            )
+
+
+def _processing(transformer: Any, place: str) -> dict[str, Any]:
+    """What the module changes in its calls of the tokenizer, of what can be kept."""
+    given: dict[str, Any] = transformer.processing_kwargs
+    texts = {**given.get("common", {}), **given.get("text", {})}
+    kept = {key: value for key, value in texts.items() if key != "return_tensors"}
+    for key, value in kept.items():
+        limit = key == "max_length" and type(value) is int and value > 0
+        if not limit and value not in _USUAL_PROCESSING.get(key, ()):
+            raise UnsupportedModelError(
+                f"{place}: processing_kwargs: {key}={value!r} cannot be kept in a bundle"
+            )
+    return kept
+
+
+def exportable(original: nn.Module, directory: Path) -> nn.Module:
+    """`original` with the attention that exports to the fewest operators, in evaluation mode.
+
+    Both share their weights from then on.
+
+    Raises:
+        ConversionError: weights are missing.
+        UnsupportedModelError: there are weights that the model does not read.
+    """
+    model: Any = original
+    if getattr(model, "_hf_peft_config_loaded", False):
+        _merge_adapters(model)
+        model.set_attn_implementation("eager")
+        return model.eval()
+    try:
+        with heard_warnings():
+            copy, info = type(model).from_pretrained(
+                directory,
+                config=model.config,
+                attn_implementation="eager",
+                dtype=torch.float32,
+                local_files_only=True,
+                output_loading_info=True,
+            )
+    except Exception as error:  # whatever transformers and the model's own code raise
+        raise loading_error(directory, error) from error
+    refuse_loading_info(directory, info)
+    model.load_state_dict(copy.state_dict(), assign=True)
+    return copy.eval()
+
+
+def _merge_adapters(model: nn.Module) -> None:
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    layers: list[Any] = [each for each in model.modules() if isinstance(each, BaseTunerLayer)]
+    for layer in layers:
+        layer.merge()
 
 
 def load_config(directory: Path, trust_remote_code: bool) -> Any:
@@ -100,7 +201,7 @@ def load_config(directory: Path, trust_remote_code: bool) -> Any:
         return AutoConfig.from_pretrained(
             directory, local_files_only=True, trust_remote_code=trust_remote_code
         )
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except Exception as error:  # the model's own code, too
         raise UnsupportedModelError(
             f"{directory}: expected a model that this transformers knows: {first_line(error)}"
         ) from error
@@ -119,12 +220,12 @@ def load_model(directory: Path, trust_remote_code: bool) -> LoadedModel:
 
     Raises:
         ConversionError: weights are missing or damaged.
+        UnsupportedModelError: there are weights that the model does not read.
     """
-    from safetensors import SafetensorError
     from transformers import AutoModel
 
     try:
-        with _no_progress_bar():
+        with heard_warnings():
             model, info = AutoModel.from_pretrained(
                 directory,
                 attn_implementation="eager",  # exports to the fewest operators
@@ -133,33 +234,10 @@ def load_model(directory: Path, trust_remote_code: bool) -> LoadedModel:
                 trust_remote_code=trust_remote_code,
                 output_loading_info=True,
             )
-    except (ValueError, KeyError, OSError, RuntimeError, SafetensorError) as error:
-        raise ConversionError(
-            f"{directory}: could not load the weights: {first_line(error)}"
-        ) from error
-    absent = sorted(map(str, info["missing_keys"]))
-    missing = [key for key in absent if "pooler" not in key]
-    if missing:
-        raise ConversionError(
-            f"{directory}: {len(missing)} weights are missing from its files, the first is "
-            f"{missing[0]}; a model with random layers is not converted"
-        )
-    return LoadedModel(model=model.eval(), has_pooler=len(missing) == len(absent))
-
-
-@contextlib.contextmanager
-def _no_progress_bar() -> Generator[None]:
-    from transformers.utils import logging
-
-    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if shown:
-            logging.enable_progress_bar()
+    except Exception as error:  # whatever transformers and the model's own code raise
+        raise loading_error(directory, error) from error
+    refuse_loading_info(directory, info)
+    return LoadedModel(model=model.eval(), has_pooler=not info["missing_keys"])
 
 
 def load_tokenizer(directory: Path, trust_remote_code: bool) -> Any:
@@ -170,11 +248,6 @@ def load_tokenizer(directory: Path, trust_remote_code: bool) -> Any:
     """
     from transformers import AutoTokenizer
 
-    # Without any file, transformers 5 makes up an empty tokenizer.
-    if not _tokenizer_files(directory):
-        raise ConversionError(
-            f"{directory}: expected tokenizer.json or {', '.join(_VOCABULARIES)}, found none"
-        )
     try:
         return AutoTokenizer.from_pretrained(
             directory, use_fast=True, local_files_only=True, trust_remote_code=trust_remote_code
@@ -185,11 +258,12 @@ def load_tokenizer(directory: Path, trust_remote_code: bool) -> Any:
         ) from error
 
 
-def tokenizer_json(tokenizer: Any, lower_case: bool, directory: Path) -> bytes:
+def tokenizer_json(tokenizer: Any, directory: Path) -> bytes:
     """The tokenizer.json of a fast tokenizer, without padding and truncation.
 
     Raises:
-        UnsupportedModelError: it is not from the tokenizers library.
+        ConversionError: there are no files of a vocabulary.
+        UnsupportedModelError: it is not from the tokenizers library, or splits special tokens.
     """
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if not isinstance(backend, Tokenizer):
@@ -197,10 +271,18 @@ def tokenizer_json(tokenizer: Any, lower_case: bool, directory: Path) -> bytes:
             f"{directory}: expected a tokenizer that the tokenizers library runs, "
             f"got {type(tokenizer).__name__}"
         )
+    # Without any file, transformers 5 makes up an empty tokenizer.
+    names = {"tokenizer.json", *tokenizer.vocab_files_names.values()} - _NO_VOCABULARY
+    if not any((directory / name).is_file() for name in names):
+        raise ConversionError(
+            f"{directory}: no tokenizer: expected {' or '.join(sorted(names))}, found none"
+        )
+    if getattr(tokenizer, "split_special_tokens", False):
+        raise UnsupportedModelError(
+            f"{directory}: split_special_tokens=true: expected special tokens in texts to be read "
+            "as one token; the tokenizers library cannot keep another setting in its file"
+        )
     copy = Tokenizer.from_str(backend.to_str())
-    if lower_case:
-        present = [] if copy.normalizer is None else [copy.normalizer]
-        copy.normalizer = Normalizers([Lowercase(), *present])
     copy.no_padding()
     copy.no_truncation()
     return copy.to_str().encode()
@@ -208,31 +290,49 @@ def tokenizer_json(tokenizer: Any, lower_case: bool, directory: Path) -> bytes:
 
 def has_tokenizer(directory: Path) -> bool:
     """Whether a transformers directory has a text vocabulary."""
-    return bool(_tokenizer_files(directory))
+    return any((directory / name).is_file() for name in _VOCABULARIES)
 
 
-def _tokenizer_files(directory: Path) -> list[Path]:
-    """The files that define the tokenizer; none if there is no vocabulary."""
-    whole = directory / "tokenizer.json"
-    if whole.is_file():
-        return [whole]
-    vocabularies = [p for name in _VOCABULARIES if (p := directory / name).is_file()]
-    settings = [p for name in _SETTINGS if (p := directory / name).is_file()]
-    return vocabularies + settings if vocabularies else []
+def _within_table(saved: bytes, model: Any, place: str) -> tuple[bytes, tuple[str, ...]]:
+    """A tokenizer.json without added tokens that the model's table has no row for, and a note.
+
+    The original fails on texts that have such a token; without it, they are plain text.
+    """
+    rows = int(model.get_input_embeddings().weight.shape[0])
+    vocabulary = Tokenizer.from_buffer(saved).get_vocab()
+    beyond = {token: number for token, number in vocabulary.items() if number >= rows}
+    if not beyond:
+        return saved, ()
+    tree = json.loads(saved)
+    added = {each["content"] for each in tree["added_tokens"] if each["id"] >= rows}
+    if unknown := sorted(set(beyond) - added):
+        raise ConversionError(
+            f"{place}: the tokenizer has {len(unknown)} tokens, {unknown[0]!r} with the id "
+            f"{beyond[unknown[0]]} among them, that the model's table of {rows} rows lacks: do "
+            "tokenizer and model belong together?"
+        )
+    tree["added_tokens"] = [each for each in tree["added_tokens"] if each["id"] < rows]
+    note = (
+        f"the added tokens {', '.join(sorted(added))} are read as plain text: the model's table "
+        "has no row for them"
+    )
+    return json.dumps(tree, ensure_ascii=False).encode(), (note,)
 
 
-def tokenizer_sha256(directory: Path, lower_case: bool) -> str:
-    """A hash of the tokenizer's own files, as transformers' JSON varies between versions."""
-    digest = hashlib.sha256(f"lower_case={lower_case}\n".encode())
-    for path in _tokenizer_files(directory):
-        digest.update(f"{path.name} {storage.sha256_file(path)}\n".encode())
-    return digest.hexdigest()
+def _without_special_tokens(saved: bytes) -> bytes:
+    tree = json.loads(saved)
+    tree["post_processor"] = None
+    return json.dumps(tree, ensure_ascii=False).encode()
 
 
-def _positions(config: Any) -> int:
+def _positions(model: nn.Module, config: Any) -> int:
+    """How many tokens the position table holds."""
     positions = int(getattr(config, "max_position_embeddings", -1) or -1)
     if positions < 1:
         return _NO_LIMIT
-    if config.model_type in _OFFSET_POSITIONS:
-        positions -= int(config.pad_token_id or 0) + 1
+    tables: list[tuple[str, Any]] = list(model.named_modules())
+    for name, table in tables:
+        # These count positions from the padding token's, as RoBERTa does.
+        if name.endswith("position_embeddings") and getattr(table, "padding_idx", None) is not None:
+            return min(positions, int(table.num_embeddings)) - int(table.padding_idx) - 1
     return positions

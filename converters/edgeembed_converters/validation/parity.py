@@ -1,6 +1,7 @@
 """Proof that an exported model is the original: the same inputs through both."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Generator, Sequence
 
 import numpy as np
 import torch
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from edgeembed_converters.export.encoders import ImageEncoder, TextEncoder
-from edgeembed_converters.sources.base import ImageSource, OriginalVectors, TextSource
+from edgeembed_converters.sources.base import ImageSource, TextSource, TextVectors
 from edgeembed_converters.validation.pixels import original_pixels
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.bundle import Fidelity
@@ -29,27 +30,45 @@ _NEIGHBORS = 10
 _BATCH = 8
 
 
-def reference_vectors(
-    source: TextSource, texts: Sequence[str], batch: int = _BATCH
-) -> NDArray[np.float32]:
-    """Vectors of the original PyTorch model, `batch` texts at once: (n, d) float32.
+def reference_vectors(source: TextSource, texts: Sequence[str]) -> NDArray[np.float32]:
+    """The original's vectors of texts without a prompt, one at a time: (n, d) float32.
 
-    Uses the tokenizers library's own truncation and padding in padded batches, unlike the runtime,
-    so that the comparison also validates the runtime.
+    By the source's witness; without one, by the PyTorch module on the tokenizers library's own
+    truncation, unlike the runtime's, so that the comparison also validates the runtime.
 
     Raises:
         InputError: `max_tokens` leaves no room after the special tokens.
         ConversionError: the model fails on its tokenizer's output.
     """
+    _require_room(source)
+    with original_errors(source.name):
+        encode = _module_vectors(source) if source.witness is None else source.witness.encode
+        return np.concatenate([encode([text]) for text in texts])
+
+
+def module_vectors(
+    source: TextSource, texts: Sequence[str], batch: int = _BATCH
+) -> NDArray[np.float32]:
+    """Vectors of the PyTorch module that is exported, `batch` texts at once: (n, d) float32.
+
+    Raises:
+        InputError, ConversionError: as `reference_vectors`.
+    """
+    _require_room(source)
+    with original_errors(source.name):
+        encode = _module_vectors(source)
+        starts = range(0, len(texts), batch)
+        return np.concatenate([encode(list(texts[start : start + batch])) for start in starts])
+
+
+@contextlib.contextmanager
+def original_errors(name: str) -> Generator[None]:
+    """Name the model in whatever its own code and the tokenizers library raise."""
     try:
-        if source.original_vectors is not None:
-            return _run_library(source.original_vectors, texts)
-        return _run_original(source, texts, batch)
-    except InputError:
-        raise
-    except Exception as error:  # whatever the model's own code and the tokenizers library raise
+        yield
+    except Exception as error:
         raise ConversionError(
-            f"{source.name}: the original could not be run on its own tokenizer's output: "
+            f"{name}: the original could not be run on its own tokenizer's output: "
             f"{type(error).__name__}: {first_line(error)}; do tokenizer and model belong together?"
         ) from error
 
@@ -77,32 +96,31 @@ def reference_image_vectors(source: ImageSource, files: Sequence[bytes]) -> NDAr
     return np.concatenate(rows)
 
 
-def _run_library(original: OriginalVectors, texts: Sequence[str]) -> NDArray[np.float32]:
-    batches = [list(texts[start : start + _BATCH]) for start in range(0, len(texts), _BATCH)]
-    with torch.no_grad():
-        return np.concatenate([original(batch).float().numpy() for batch in batches])
-
-
-def _run_original(source: TextSource, texts: Sequence[str], batch: int) -> NDArray[np.float32]:
-    tokenizer = Tokenizer.from_str(source.tokenizer_json.decode())
-    special = tokenizer.num_special_tokens_to_add(False)
+def _require_room(source: TextSource) -> None:
+    with original_errors(source.name):
+        special = Tokenizer.from_buffer(source.tokenizer_json).num_special_tokens_to_add(False)
     if source.max_tokens <= special:
         raise InputError(
             f"max_tokens: expected more than the {special} special tokens that the tokenizer adds, "
             f"got {source.max_tokens}"
         )
-    tokenizer.enable_truncation(source.max_tokens)
+
+
+def _module_vectors(source: TextSource) -> TextVectors:
+    tokenizer = Tokenizer.from_buffer(source.tokenizer_json)
+    tokenizer.enable_truncation(source.max_tokens, direction=source.truncation_side)
     pad = getattr(getattr(source.backbone, "model", None), "config", None)
     tokenizer.enable_padding(pad_id=getattr(pad, "pad_token_id", None) or 0)
     encoder = TextEncoder(source)
-    rows: list[NDArray[np.float32]] = []
-    with torch.no_grad():
-        for start in range(0, len(texts), batch):
-            encodings = tokenizer.encode_batch(list(texts[start : start + batch]))
-            ids = torch.tensor([encoding.ids for encoding in encodings])
-            mask = torch.tensor([encoding.attention_mask for encoding in encodings])
-            rows.append(encoder(ids, mask)[0].numpy())
-    return np.concatenate(rows)
+
+    def encode(texts: list[str]) -> NDArray[np.float32]:
+        encodings = tokenizer.encode_batch(texts)
+        ids = torch.tensor([encoding.ids for encoding in encodings])
+        mask = torch.tensor([encoding.attention_mask for encoding in encodings])
+        with torch.no_grad():
+            return encoder(ids, mask)[0].numpy()
+
+    return encode
 
 
 def engine_for(model: bytes, tokenizer: TextTokenizer) -> Engine:

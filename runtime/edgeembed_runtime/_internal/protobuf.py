@@ -4,7 +4,7 @@ The runtime reads and writes only a few fields of ONNX files, so it does without
 Source: https://protobuf.dev/programming-guides/encoding/
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 Field = tuple[int, int | memoryview]
 _MAX_VARINT_BITS = 63
@@ -38,6 +38,14 @@ def read_fields(data: memoryview) -> Iterator[Field]:
         yield number, value
 
 
+def read_varints(data: memoryview) -> Iterator[int]:
+    """Yield the numbers of a packed field; raises like `read_fields`."""
+    position = 0
+    while position < len(data):
+        value, position = _read_varint(data, position)
+        yield value
+
+
 def as_message(value: int | memoryview) -> memoryview:
     """Return the bytes of a length-delimited field.
 
@@ -60,6 +68,12 @@ def field(number: int, value: int | str | bytes) -> bytes:
         return _varint(number << 3) + _varint(value)
     data = value.encode() if isinstance(value, str) else value
     return _varint(number << 3 | 2) + _varint(len(data)) + data
+
+
+def length_delimited(number: int, chunks: Sequence[bytes | memoryview]) -> list[bytes | memoryview]:
+    """Encode one field whose value is all the chunks, without a copy of them."""
+    header = _varint(number << 3 | 2) + _varint(sum(map(len, chunks)))
+    return [header, *chunks]
 
 
 def _read_varint(data: memoryview, position: int) -> tuple[int, int]:

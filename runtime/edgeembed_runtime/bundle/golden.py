@@ -20,11 +20,13 @@ def _no_vectors() -> NDArray[np.float32]:
 class Golden:
     """Inputs and their reference vectors, (n, d) float32 for each modality.
 
-    `texts` are encoded without a prompt; `images` are names of files in the bundle.
+    `texts` are encoded without a prompt; `images` are names of files in the bundle. `made_by` says
+    what made the vectors of the texts: the library and its version.
     """
 
     texts: tuple[str, ...] = ()
     vectors: NDArray[np.float32] = field(default_factory=_no_vectors)
+    made_by: str = ""
     images: tuple[str, ...] = ()
     image_vectors: NDArray[np.float32] = field(default_factory=_no_vectors)
 
@@ -48,6 +50,8 @@ class Golden:
                 "dim": self.dim,
                 "vectors": _to_base64(self.vectors),
             }
+        if self.made_by:
+            tree["made_by"] = self.made_by
         if self.images:
             encoded = _to_base64(self.image_vectors)
             tree |= {"images": list(self.images), "dim": self.dim, "image_vectors": encoded}
@@ -64,13 +68,20 @@ class Golden:
             tree: Any = json.loads(data)
             texts, vectors = _read_inputs(tree, "texts", "vectors")
             images, image_vectors = _read_inputs(tree, "images", "image_vectors")
+            made_by = str(tree.get("made_by", ""))
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise BundleCorruptError(
                 f"golden.json: expected inputs and their vectors: {error}"
             ) from error
         if not texts and not images:
             raise BundleCorruptError("golden.json: expected texts or images, at least one")
-        return cls(texts=texts, vectors=vectors, images=images, image_vectors=image_vectors)
+        return cls(
+            texts=texts,
+            vectors=vectors,
+            made_by=made_by,
+            images=images,
+            image_vectors=image_vectors,
+        )
 
 
 def _to_base64(vectors: NDArray[np.float32]) -> str:

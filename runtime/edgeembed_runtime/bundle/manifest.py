@@ -11,7 +11,8 @@ from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.vectors import SIMILARITIES, Similarity
 
 KIND = "edgeembed-bundle"
-FORMAT_VERSION = 1
+# The highest that this package reads. A manifest has the lowest that says all of it.
+FORMAT_VERSION = 2
 _ARTICLE: Mapping[Modality, str] = {"text": "a", "image": "an"}
 
 
@@ -90,6 +91,14 @@ class Manifest:
             self.search.check()
         for name, entry in self.files.items():
             expect(entry.bytes >= 0, f"files.{name}.bytes", "0 or more", entry.bytes)
+
+    @property
+    def format_version(self) -> int:
+        """The lowest format version whose readers understand the manifest.
+
+        Those of version 1 would ignore a truncation side of "left", and return other vectors.
+        """
+        return 2 if self.text is not None and self.text.truncation_side == "left" else 1
 
     @property
     def towers(self) -> Mapping[Modality, Tower]:

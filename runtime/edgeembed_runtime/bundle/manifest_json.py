@@ -25,7 +25,7 @@ def manifest_to_json(manifest: Manifest) -> bytes:
     """Serialize as UTF-8 JSON with a trailing newline; equal manifests give equal bytes."""
     tree: dict[str, Any] = {
         "kind": KIND,
-        "format_version": FORMAT_VERSION,
+        "format_version": manifest.format_version,
         "name": manifest.name,
         "space": manifest.space,
         "dim": manifest.dim,
@@ -84,6 +84,11 @@ def manifest_from_json(data: bytes) -> Manifest:
         made_by=tree.get("made_by", str, ""),
         files=_files(tree.child("files")),
     )
+    if manifest.format_version > version:
+        raise BundleCorruptError(
+            f"manifest: format_version: expected {manifest.format_version} or more for the "
+            f"truncation side left, got {version}"
+        )
     used = [variant.file for tower in manifest.towers.values() for variant in tower.variants]
     if manifest.text is not None:
         used.append(manifest.text.tokenizer)

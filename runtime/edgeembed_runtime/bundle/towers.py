@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle.preprocess import Preprocess
@@ -13,6 +13,9 @@ from edgeembed_runtime.bundle.words import Words
 
 Modality = Literal["text", "image"]
 """The kind of input a tower encodes."""
+TruncationSide = Literal["right", "left"]
+"""Where tokens are dropped from a text that is too long."""
+TRUNCATION_SIDES: tuple[TruncationSide, ...] = get_args(TruncationSide)
 _MAX_TOKENS = (1 << 31) - 1
 
 
@@ -103,6 +106,7 @@ class TextTower(Tower):
     Attributes:
         tokenizer: the tokenizer's file name in the bundle.
         max_tokens: the maximum number of tokens, special tokens included.
+        truncation_side: where tokens are dropped from a text that has more; special tokens stay.
         prompts: prompt names and the text each puts before an input.
         default_prompt_name: the prompt used unless another is requested, or None.
         pooling: informational; pooling is part of the graph.
@@ -113,6 +117,7 @@ class TextTower(Tower):
 
     tokenizer: str
     max_tokens: int
+    truncation_side: TruncationSide = "right"
     prompts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     default_prompt_name: str | None = None
     pooling: str = ""
@@ -127,6 +132,18 @@ class TextTower(Tower):
             f"{where}.max_tokens",
             f"a number of 1 to {_MAX_TOKENS}",
             self.max_tokens,
+        )
+        expect(
+            self.truncation_side in TRUNCATION_SIDES,
+            f"{where}.truncation_side",
+            " or ".join(TRUNCATION_SIDES),
+            self.truncation_side,
+        )
+        expect(
+            self.words is None or self.truncation_side == "right",
+            f"{where}.truncation_side",
+            "right where tokens are words",
+            self.truncation_side,
         )
         expect(
             self.default_prompt_name is None or self.default_prompt_name in self.prompts,

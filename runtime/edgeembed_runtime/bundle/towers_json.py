@@ -11,8 +11,13 @@ from edgeembed_runtime.bundle.words import Subwords, Words
 
 
 def tower_to_tree(tower: Tower) -> dict[str, Any]:
-    """Convert a tower to plain JSON types: its own keys first, then outputs and variants."""
+    """Convert a tower to plain JSON types: its own keys first, then outputs and variants.
+
+    A truncation side of "right" is left out.
+    """
     tree = {f.name: _plain(getattr(tower, f.name)) for f in fields(tower)}
+    if tree.get("truncation_side") == "right":
+        del tree["truncation_side"]
     outputs, variants = tree.pop("outputs"), tree.pop("variants")
     return {**tree, "outputs": outputs, "variants": variants}
 
@@ -26,6 +31,7 @@ def text_tower(node: JsonNode) -> TextTower:
     return TextTower(
         tokenizer=node.get("tokenizer", str),
         max_tokens=node.get("max_tokens", int),
+        truncation_side=node.get("truncation_side", str, "right"),
         prompts=node.map_of("prompts", str),
         default_prompt_name=node.optional("default_prompt_name", str),
         pooling=node.get("pooling", str, ""),

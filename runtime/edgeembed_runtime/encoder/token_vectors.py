@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime._internal.public import public
+from edgeembed_runtime.bundle.towers import TruncationSide
 from edgeembed_runtime.engine.base import Engine
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.text.truncation import ignore_truncation
@@ -39,12 +40,14 @@ class TokenVectors:
         cut: whether the text was truncated.
         tokens: the t tokens the model saw, special tokens included.
         vectors: (t, width) float32, one row per token.
+        truncation_side: where a text that is too long is truncated.
     """
 
     text: str
     cut: bool
     tokens: tuple[Token, ...]
     vectors: NDArray[np.float32]
+    truncation_side: TruncationSide = "right"
 
     def span(self, start: int, end: int) -> NDArray[np.float32]:
         """Return the vector of text[start:end]: the mean over overlapping tokens, (width,) float32.
@@ -52,7 +55,7 @@ class TokenVectors:
         Raises:
             InputError: no token overlaps it, or it is beyond what the model saw.
         """
-        limit = max(token.end for token in self.tokens) if self.cut else len(self.text)
+        first, limit = self._seen
         if type(start) is not int or type(end) is not int:
             raise InputError(f"span: expected two integers, got {start!r} and {end!r}")
         rows = [
@@ -60,12 +63,22 @@ class TokenVectors:
             for row, token in enumerate(self.tokens)
             if token.start < min(end, token.end) and token.end > start
         ]
-        if not rows or not 0 <= start < end <= limit:
+        if not rows or not first <= start < end <= limit:
+            seen = f"the {limit} characters" if not first else f"the characters {first} to {limit}"
             raise InputError(
-                f"span: expected a range within the {limit} characters that the model saw, with a "
-                f"token in it, got {start} to {end}"
+                f"span: expected a range within {seen} that the model saw, with a token in it, got "
+                f"{start} to {end}"
             )
         return self.vectors[rows].mean(axis=0)
+
+    @property
+    def _seen(self) -> tuple[int, int]:
+        """The first character that the model saw, and one past the last."""
+        if not self.cut:
+            return 0, len(self.text)
+        if self.truncation_side == "left":
+            return min(token.start for token in self.tokens if token.end), len(self.text)
+        return 0, max(token.end for token in self.tokens)
 
     def word(self, word: str, occurrence: int = 0) -> NDArray[np.float32]:
         """Return the contextual vector of a word in the text: (width,) float32.
@@ -97,5 +110,16 @@ def compute_token_vectors(engine: Engine, text: str) -> TokenVectors:
     encoding = tokens.encoding
     assert encoding is not None  # whole words have no contextual vectors
     pairs = zip(encoding.tokens, encoding.offsets, strict=True)
-    token_list = tuple(Token(token=token, start=start, end=end) for token, (start, end) in pairs)
-    return TokenVectors(text=text, cut=tokens.truncated, tokens=token_list, vectors=vectors)
+    token_list = tuple(
+        Token(token=token, start=start + tokens.offset, end=end + tokens.offset)
+        if end
+        else Token(token=token, start=0, end=0)
+        for token, (start, end) in pairs
+    )
+    return TokenVectors(
+        text=text,
+        cut=tokens.truncated,
+        tokens=token_list,
+        vectors=vectors,
+        truncation_side=engine.tokenizer.truncation_side,
+    )

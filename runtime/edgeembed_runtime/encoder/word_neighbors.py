@@ -90,7 +90,9 @@ class WordNeighbors:
                 f"bundle {bundle.path}: expected a static model (word vectors, or distilled to a "
                 "table), got one with vectors for texts only; encode the words and search those"
             )
-        return self.encoder.engine.tokenizer.vocabulary()
+        engine = self.encoder.engine
+        ids, rows = engine.tokenizer.vocabulary(), engine.token_rows
+        return ids if rows is None else {word: n for word, n in ids.items() if n < rows}
 
     @cached_property
     def _unit(self) -> NDArray[np.float32]:

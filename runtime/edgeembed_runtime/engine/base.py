@@ -27,6 +27,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def token_rows(self) -> int | None:
+        """How many token ids the model knows: those of texts must be below it; None if unknown."""
+        ...
+
+    @property
     def threads(self) -> int:
         """The number of threads that encode a list of texts."""
         ...
@@ -81,12 +86,31 @@ class Engine(Protocol):
         ...
 
 
-def tokenize(tokenizer: TextTokenizer, text: str, on_truncation: OnTruncation) -> TokenizedText:
-    """Tokenize a text; call `on_truncation` if it is too long."""
+def tokenize(
+    tokenizer: TextTokenizer, text: str, on_truncation: OnTruncation, *, rows: int | None
+) -> TokenizedText:
+    """Tokenize a text for a model that knows ids below `rows`; call `on_truncation` if too long.
+
+    Raises:
+        InputError: the text is invalid.
+        InferenceError: it has a token that the model does not know.
+    """
     tokens = tokenizer.encode(text)
+    if rows is not None and tokens.ids.max() >= rows:
+        raise _unknown_to_the_model(tokens, rows)
     if tokens.truncated:
         on_truncation(text)
     return tokens
+
+
+def _unknown_to_the_model(tokens: TokenizedText, rows: int) -> InferenceError:
+    place = int(np.argmax(tokens.ids >= rows))
+    what = "" if tokens.encoding is None else f" ({tokens.encoding.tokens[place]!r:.80})"
+    return InferenceError(
+        f"text: expected token ids below {rows}, the rows of the model's table, got "
+        f"{tokens.ids[place]}{what} at token {place}; the tokenizer has a token that the model "
+        "lacks, remove it from the text"
+    )
 
 
 def feeds(

@@ -65,6 +65,7 @@ class PaddedEngine:
         self.window = 1 if fixed else _WINDOW
         self._lengths = bucket_lengths(tokenizer.max_tokens)
         self._first = self._session(self._lengths[0])
+        self.token_rows = self._first.token_rows
         self._pool = WorkerPool(schedule.threads, low_priority=schedule.low_priority)
 
     @property
@@ -74,7 +75,7 @@ class PaddedEngine:
 
     def encode_one(self, text: str, on_truncation: OnTruncation) -> NDArray[np.float32]:
         """See `Engine`."""
-        return self._run([tokenize(self.tokenizer, text, on_truncation)], EMBEDDING)[0]
+        return self._run([self._tokenize(text, on_truncation)], EMBEDDING)[0]
 
     def encode_many(
         self, texts: Iterable[NumberedText], on_truncation: OnTruncation
@@ -84,7 +85,7 @@ class PaddedEngine:
         def tokenize_item(item: NumberedText) -> _Numbered:
             position, text = item
             with at_position(position):
-                return position, tokenize(self.tokenizer, text, on_truncation)
+                return position, self._tokenize(text, on_truncation)
 
         # Tokenize the next window while one runs.
         ahead = self._pool.map(tokenize_item, texts, ahead=self.window)
@@ -95,7 +96,7 @@ class PaddedEngine:
         self, text: str, on_truncation: OnTruncation
     ) -> tuple[TokenizedText, NDArray[np.float32]]:
         """See `Engine`."""
-        tokens = tokenize(self.tokenizer, text, on_truncation)
+        tokens = self._tokenize(text, on_truncation)
         return tokens, self._run([tokens], TOKEN_EMBEDDINGS)[0][: len(tokens.ids)]
 
     def encode_ids(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -107,6 +108,9 @@ class PaddedEngine:
     def close(self) -> None:
         """See `Engine`."""
         self._pool.close()
+
+    def _tokenize(self, text: str, on_truncation: OnTruncation) -> TokenizedText:
+        return tokenize(self.tokenizer, text, on_truncation, rows=self.token_rows)
 
     def _run_window(self, window: Sequence[_Numbered]) -> Iterator[NDArray[np.float32]]:
         """Yield a window's vectors in order; on failure, those before the first failed text."""

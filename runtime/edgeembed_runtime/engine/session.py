@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime._internal.ort import ort
+from edgeembed_runtime.bundle.graph import check_graph
 from edgeembed_runtime.engine.memory import trim_heap
 from edgeembed_runtime.engine.providers import CPU, Providers
+from edgeembed_runtime.engine.token_table import token_rows
+from edgeembed_runtime.engine.unpadded_nodes import with_unpadded_nodes
 from edgeembed_runtime.errors import BundleCorruptError, InferenceError, ProviderError
 from edgeembed_runtime.storage import storage_errors
 
@@ -32,6 +35,7 @@ class SessionSettings:
         spin: whether threads spin between runs.
         sizes: fixes free axes of the inputs by name, for providers that compile per shape.
         io_binding: keep the output on the device until the run is over.
+        unpadded: inputs are never padded; uses the nodes that the graph has for such, if any.
     """
 
     providers: Providers = ((CPU, {}),)
@@ -39,10 +43,14 @@ class SessionSettings:
     spin: bool = False
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
     io_binding: bool = False
+    unpadded: bool = False
 
 
 class Session:
-    """An onnxruntime session with types; no other module of the three packages makes one."""
+    """An onnxruntime session with types; no other module of the three packages makes one.
+
+    `token_rows` is how many token ids the graph knows; None if it does not say.
+    """
 
     def __init__(
         self,
@@ -65,6 +73,9 @@ class Session:
             ProviderError: a requested provider did not load.
             StorageError: a provider's cache directory cannot be created.
         """
+        self.token_rows = token_rows(model)
+        if settings.unpadded:
+            model = _for_unpadded(model, name, check=not outside)
         self._io_binding = settings.io_binding
         for _, options in settings.providers:
             if folder := options.get("ModelCacheDirectory"):
@@ -164,6 +175,16 @@ class Session:
             binding.bind_output(name)
         self._session.run_with_iobinding(binding)
         return binding.copy_outputs_to_cpu()
+
+
+def _for_unpadded(model: bytes, name: str, *, check: bool) -> bytes:
+    try:
+        changed = with_unpadded_nodes(model)
+    except (ValueError, IndexError) as error:
+        raise BundleCorruptError(f"{name}: expected an ONNX model, got other bytes") from error
+    if check and changed is not model:
+        check_graph(changed, name)  # the nodes were hidden from the check of the file
+    return changed
 
 
 def _failed(error: Exception) -> InferenceError:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edgeembed_runtime._internal.batching import batched
 from edgeembed_runtime.bundle.signature import EMBEDDING
-from edgeembed_runtime.engine.base import NumberedText, OnTruncation, at_position, feeds, tokenize
+from edgeembed_runtime.engine.base import NumberedText, OnTruncation, at_position, feeds
 from edgeembed_runtime.engine.cpu import available_cpus
 from edgeembed_runtime.engine.schedule import Schedule
 from edgeembed_runtime.engine.session import OpenSession, Session
@@ -53,6 +53,8 @@ class StaticEngine(UnpaddedEngine):
             resident_before=resident_before,
         )
         vocabulary = tokenizer.tokenizer.get_vocab_size()
+        if self.token_rows is not None:
+            vocabulary = min(vocabulary, self.token_rows)
         session = self._session(1)
         self._batches = batching_is_bit_identical(session, vocabulary, tokenizer.max_tokens)
         # The tokenizers library uses all CPUs or one, regardless of `threads`.
@@ -96,20 +98,20 @@ class StaticEngine(UnpaddedEngine):
 
     def _tokenize_window(
         self, window: Sequence[NumberedText], on_truncation: OnTruncation
-    ) -> "tuple[list[_Tokens], InputError | None]":
+    ) -> "tuple[list[_Tokens], InputError | InferenceError | None]":
         """Tokenize texts up to the first invalid one; return the tokens, and its error if any."""
         texts = [text for _, text in window]
         known = self.tokenizer.plain_ids(texts) if self._parallel else [None] * len(texts)
         tokenized: list[_Tokens] = []
         try:
             for (position, text), ids in zip(window, known, strict=True):
-                if ids is not None:
+                if ids is not None and (self.token_rows is None or max(ids) < self.token_rows):
                     tokenized.append(_Tokens(ids, None))
                     continue
                 with at_position(position):
-                    tokens = tokenize(self.tokenizer, text, on_truncation)
+                    tokens = self._tokenize(text, on_truncation)
                 tokenized.append(_Tokens(tokens.ids, tokens.weights))
-        except InputError as error:
+        except (InputError, InferenceError) as error:
             return tokenized, error
         return tokenized, None
 

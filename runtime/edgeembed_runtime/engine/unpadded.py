@@ -52,6 +52,7 @@ class UnpaddedEngine:
         self._run_in_caller_thread = schedule.run_in_caller_thread
         self._open_session = opened_once(open_session)
         self._single = self._session(schedule.single_threads)
+        self.token_rows = self._single.token_rows
         self.threads = schedule.threads
         if schedule.max_memory_mb is not None:
             self.threads = threads_within(
@@ -72,7 +73,7 @@ class UnpaddedEngine:
 
     def encode_one(self, text: str, on_truncation: OnTruncation) -> NDArray[np.float32]:
         """See `Engine`."""
-        return self._single_run(tokenize(self.tokenizer, text, on_truncation), EMBEDDING)[0]
+        return self._single_run(self._tokenize(text, on_truncation), EMBEDDING)[0]
 
     def encode_many(
         self, texts: Iterable[NumberedText], on_truncation: OnTruncation
@@ -83,7 +84,7 @@ class UnpaddedEngine:
         def encode(item: NumberedText) -> NDArray[np.float32]:
             position, text = item
             with at_position(position):
-                tokens = tokenize(self.tokenizer, text, on_truncation)
+                tokens = self._tokenize(text, on_truncation)
                 return session.run(feeds_of(tokens), EMBEDDING)[0]
 
         return self._pool.map(encode, texts)
@@ -92,7 +93,7 @@ class UnpaddedEngine:
         self, text: str, on_truncation: OnTruncation
     ) -> tuple[TokenizedText, NDArray[np.float32]]:
         """See `Engine`."""
-        tokens = tokenize(self.tokenizer, text, on_truncation)
+        tokens = self._tokenize(text, on_truncation)
         return tokens, self._single_run(tokens, TOKEN_EMBEDDINGS)[0]
 
     def encode_ids(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -103,6 +104,9 @@ class UnpaddedEngine:
         """See `Engine`."""
         self._pool.close()
 
+    def _tokenize(self, text: str, on_truncation: OnTruncation) -> TokenizedText:
+        return tokenize(self.tokenizer, text, on_truncation, rows=self.token_rows)
+
     def _single_run(self, tokens: TokenizedText, output: str) -> NDArray[np.float32]:
         inputs = feeds_of(tokens)
         if self._run_in_caller_thread:
@@ -110,4 +114,5 @@ class UnpaddedEngine:
         return self._pool.call(partial(self._single.run, inputs), output)
 
     def _session(self, threads: int) -> Session:
-        return self._open_session(SessionSettings(threads=threads, spin=self._spin and threads > 1))
+        spin = self._spin and threads > 1
+        return self._open_session(SessionSettings(threads=threads, spin=spin, unpadded=True))

@@ -11,10 +11,10 @@ from edgeembed_runtime.errors import ConversionError, InputError, MissingExtraEr
 
 @pytest.fixture
 def offline(monkeypatch, tmp_path):
-    hub = pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed")
+    constants = pytest.importorskip("huggingface_hub.constants", reason="not installed")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.mark.parametrize("hub_id", ["somebody/no-such-model", "no-such-model"])

@@ -16,6 +16,7 @@ from edgeembed_runtime.bundle import (
     TextTower,
     Variant,
 )
+from edgeembed_runtime.bundle.manifest import FORMAT_VERSION
 from edgeembed_runtime.bundle.manifest_json import (
     MAX_MANIFEST_BYTES,
     manifest_from_json,
@@ -191,10 +192,37 @@ def test_keys_that_it_does_not_know_are_ignored(tree):
     assert load(tree) == before
 
 
-def test_a_newer_format_version_asks_for_a_newer_edgeembed(tree):
+def test_truncation_at_the_left_is_for_readers_of_format_2(tree):
+    assert b"truncation_side" not in manifest_to_json(load(tree))
     tree["format_version"] = 2
+    tree["towers"]["text"]["truncation_side"] = "left"
+    found = load(tree)
+    written = json.loads(manifest_to_json(found))
+    assert written["format_version"] == 2
+    assert manifest_from_json(json.dumps(written).encode()) == found
+
+
+@pytest.mark.parametrize(
+    ("version", "side", "message"),
+    [
+        (1, "left", "expected 2 or more"),
+        (2, "middle", "right or left"),
+        (2, None, "truncation_side"),
+    ],
+)
+def test_a_truncation_side_must_be_known_and_not_be_ignored_by_older_readers(
+    tree, version, side, message
+):
+    tree["format_version"] = version
+    tree["towers"]["text"]["truncation_side"] = side
+    with pytest.raises(BundleCorruptError, match=message):
+        load(tree)
+
+
+def test_a_newer_format_version_asks_for_a_newer_edgeembed(tree):
+    tree["format_version"] = FORMAT_VERSION + 1
     tree["towers"] = "as nobody knows it yet"
-    with pytest.raises(BundleVersionError, match=r"newer edgeembed.*format is 2.*up to 1.*upgrade"):
+    with pytest.raises(BundleVersionError, match=r"newer edgeembed.*format is 3.*up to 2.*upgrade"):
         load(tree)
 
 

@@ -154,6 +154,7 @@ def _as_source(
         name=name,
         backbone=TokenVectors(model).eval(),
         head=nn.Sequential(*head),
+        witness=None,
         directory=None,
         notes=(),
     )

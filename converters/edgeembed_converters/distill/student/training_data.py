@@ -46,7 +46,7 @@ def prepare(
     on_teacher: OnProgress | None,
 ) -> TrainingData:
     """Run the teacher on the texts; vectors computed before come from `folder`."""
-    tokenizer = TextTokenizer.from_bytes(source.tokenizer_json, source.max_tokens, source.name)
+    tokenizer = source.tokenizer
     prefix = source.prompts.get(source.default_prompt_name or "", "")
     pad_id = _pad_id(source)
     with open_teacher(teacher, folder, on_step=on_step) as opened:

@@ -6,6 +6,7 @@ from functools import cached_property, partial
 
 import onnx
 
+from edgeembed_converters.graph.attention_blocks import WHOLE_TOKENS, attend_in_blocks
 from edgeembed_converters.graph.linears import linear_nodes, weight_matrices
 from edgeembed_converters.graph.strip_mask import unpadded
 from edgeembed_converters.graph.weights import one_file
@@ -66,10 +67,11 @@ class DynamicMaker:
     def __init__(self, baseline: Baseline) -> None:
         """Parse the fp32 model."""
         self._calibration = baseline.calibration
+        self._max_tokens = baseline.max_tokens
         self._rankings: dict[float | None, tuple[str, ...]] = {}
         padded = load_unquantized(baseline.fp32)
         with quantization_errors():
-            tokens = baseline.max_tokens
+            tokens = self._max_tokens
             faster = None if tokens is None else unpadded(padded, tokens)
         self._padding = faster is None
         self._graph = faster or padded
@@ -90,6 +92,8 @@ class DynamicMaker:
         with quantization_errors():
             weights = self._rounder.integer_weights(found, settings.bits)
             model = with_integer_layers(with_residual(found.model, two_pass), weights)
+            if self._max_tokens is not None and self._max_tokens > WHOLE_TOKENS:
+                attend_in_blocks(model)
             return one_file(model)
 
     def _candidate(self, settings: DynamicSettings) -> Candidate:

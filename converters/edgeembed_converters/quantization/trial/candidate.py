@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import onnx
 
+from edgeembed_converters.graph.unpadded_nodes import drop_unpadded_nodes
 from edgeembed_converters.graph.weights import OnnxModel, TooLargeError
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.errors import ConversionError, StorageError
@@ -57,6 +58,7 @@ def load_unquantized(model: OnnxModel) -> onnx.ModelProto:
         parsed = onnx.load_from_string(model.graph)
     if _QUANTIZED_OPS.intersection(node.op_type for node in parsed.graph.node):
         raise ConversionError("the model is quantized already; start from the fp32 model")
+    drop_unpadded_nodes(parsed)
     return parsed
 
 
@@ -64,7 +66,7 @@ def load_unquantized(model: OnnxModel) -> onnx.ModelProto:
 def quantization_errors() -> Generator[None]:
     """Turn whatever onnxruntime's quantizers raise on an unusual graph into ConversionError.
 
-    StorageError (a full or failing disk) TooLargeError and RefusedError pass through.
+    StorageError (a full or failing disk), TooLargeError and RefusedError pass through.
     """
     try:
         yield

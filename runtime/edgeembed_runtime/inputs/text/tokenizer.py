@@ -12,20 +12,22 @@ from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 from tokenizers.models import Unigram
 
+from edgeembed_runtime.bundle.towers import TruncationSide
 from edgeembed_runtime.errors import BundleCorruptError, InputError
 from edgeembed_runtime.inputs.text.tokenizer_threads import TOKENIZER_THREADS
 
 MAX_TOKENIZER_BYTES = 64 << 20
-# Only a prefix of this many characters per token is tokenized at first, so a 10 MB text costs no
-# more than a long one. Real text has 2 to 6; texts that need more are retried with a longer prefix.
+# Only a part of this many characters per token is tokenized at first, at the side that is kept, so
+# a 10 MB text costs no more than a long one. Real text has 2 to 6; texts that need more are retried
+# with a longer part.
 _CHARACTERS_PER_TOKEN = 16
 # What a known token of English has, with the space before it.
 _CHARACTERS_PER_UNKNOWN = 4
-# WordPiece maps a word of over 100 characters to one unknown token; no prefix may be shorter.
+# WordPiece maps a word of over 100 characters to one unknown token; no part may be shorter.
 _MIN_CHARACTERS = 2_000
-# A prefix must have this many tokens to spare, so that the kept ones match those of the whole text.
+# A part must have this many tokens to spare, so that the kept ones match those of the whole text.
 _MARGIN_TOKENS = 64
-# The longest prefix of a text with almost no tokens (megabytes of whitespace, one endless word).
+# The longest part of a text with almost no tokens (megabytes of whitespace, one endless word).
 MAX_CHARACTERS = 1_000_000
 # Short enough for any tokenizer to split it.
 _ASCII_WORD = re.compile(r"(?<!\w)[A-Za-z0-9]{1,30}(?!\w)")
@@ -47,12 +49,14 @@ class TokenizedText:
         weights: the attention mask, (t,) int64, if tokens are weighted differently.
         encoding: each token's string and (start, end) character offsets, (0, 0) for a special
             token; None if tokens are whole words.
+        offset: the character of the text that offsets count from.
     """
 
     ids: NDArray[np.int64]
     truncated: bool
     weights: NDArray[np.int64] | None = None
     encoding: Encoding | None = None
+    offset: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,17 +84,21 @@ def unknown_weight(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
 class TextTokenizer:
     """A tokenizer and its model's maximum length in tokens, special tokens included.
 
-    A text without tokens is an error, unless `empty_id` stands for it. Immutable after loading, so
-    thread-safe.
+    Of a longer text, the tokens at the end are dropped, or with the truncation side "left" those at
+    the beginning; special tokens stay. A text without tokens is an error, unless `empty_id` stands
+    for it. Immutable after loading, so thread-safe.
     """
 
     tokenizer: Tokenizer
     max_tokens: int
     special_tokens: int
+    truncation_side: TruncationSide = "right"
     empty_id: int | None = None
 
     @classmethod
-    def from_bytes(cls, data: bytes, max_tokens: int, name: str) -> "TextTokenizer":
+    def from_bytes(
+        cls, data: bytes, max_tokens: int, name: str, *, truncation_side: TruncationSide = "right"
+    ) -> "TextTokenizer":
         """Load a tokenizer.json, with its padding and truncation disabled.
 
         Raises:
@@ -116,33 +124,40 @@ class TextTokenizer:
             raise BundleCorruptError(
                 f"{name}: adds {special} special tokens, but the model takes {max_tokens} tokens"
             )
-        return cls(tokenizer=tokenizer, max_tokens=max_tokens, special_tokens=special)
+        return cls(
+            tokenizer=tokenizer,
+            max_tokens=max_tokens,
+            special_tokens=special,
+            truncation_side=truncation_side,
+        )
 
     def encode(self, text: str) -> TokenizedText:
         """Tokenize `text` to at most `max_tokens` tokens, special tokens included.
 
-        Text beyond the first million characters is dropped even if there is room for it.
+        Text beyond the first million characters is dropped even if there is room for it; with the
+        truncation side "left", text before the last million.
 
         Raises:
             InputError: the text has no tokens, or is not valid Unicode.
         """
         room = self.max_tokens - self.special_tokens
-        encoding = Encoding()
+        encoding, offset = Encoding(), 0
         size = max(_MIN_CHARACTERS, self.max_tokens * _CHARACTERS_PER_TOKEN)
         max_characters = max(MAX_CHARACTERS, 4 * size)
-        for part in _prefixes(text[:max_characters], size):
-            encoding = self._encode(part)
+        left = self.truncation_side == "left"
+        for start, end in _parts(text, size, max_characters, left=left):
+            encoding, offset = self._encode(text[start:end]), start
             if len(encoding) >= room + _MARGIN_TOKENS:
                 break
         truncated = len(encoding) > room or len(text) > max_characters
-        encoding.truncate(room)
+        encoding.truncate(room, direction=self.truncation_side)
         encoding = self.tokenizer.post_process(encoding)
         if not len(encoding) and self.empty_id is not None:
             return TokenizedText(ids=np.array([self.empty_id], np.int64), truncated=truncated)
         if not len(encoding):
             raise InputError("text: expected at least one token, got none; remove empty texts")
         ids = np.array(encoding.ids, dtype=np.int64)
-        return TokenizedText(ids=ids, truncated=truncated, encoding=encoding)
+        return TokenizedText(ids=ids, truncated=truncated, encoding=encoding, offset=offset)
 
     def plain_ids(self, texts: Sequence[str]) -> Sequence[list[int] | None]:
         """Tokenize many texts in parallel on all cores; None for those that need `encode`.
@@ -170,7 +185,9 @@ class TextTokenizer:
 
     def knows(self, text: str) -> bool:
         """Whether some token in the beginning of `text` is neither special nor unknown."""
-        part = next(_prefixes(text.strip(), _MIN_CHARACTERS))
+        text = text.strip()
+        start, end = next(_parts(text, _MIN_CHARACTERS, len(text), left=False))
+        part = text[start:end]
         if self._knows_ascii and _ASCII_WORD.search(part):
             return True
         encoding, unknown = self._encode(part), self.unknown_id
@@ -266,12 +283,20 @@ def blocks(text: str, size: int = 100_000) -> Iterator[tuple[int, str]]:
     yield start, text[start:]
 
 
-def _prefixes(text: str, size: int) -> Iterator[str]:
-    """Yield prefixes of `text`, ending at whitespace, each four times longer; the last is all."""
-    while size < len(text):
-        yield text[: _split_position(text, 0, size)]
+def _parts(text: str, size: int, longest: int, *, left: bool) -> Iterator[tuple[int, int]]:
+    """Yield (start, end) of prefixes that end at whitespace, each four times longer.
+
+    With `left`, of suffixes that start at whitespace. The last is all, but at most `longest`.
+    """
+    length = len(text)
+    longest = min(longest, length)
+    while size < longest:
+        if left:
+            yield _next_split_position(text, length - size), length
+        else:
+            yield 0, _split_position(text, 0, size)
         size *= 4
-    yield text
+    yield (length - longest, length) if left else (0, longest)
 
 
 def _split_position(text: str, start: int, end: int) -> int:
@@ -280,6 +305,14 @@ def _split_position(text: str, start: int, end: int) -> int:
         if text[position] in _SPACES:
             return position
     return end
+
+
+def _next_split_position(text: str, start: int) -> int:
+    """Return the first whitespace position from `start` on, or `start` if there is none nearby."""
+    for position in range(start, min(len(text), start + 1000)):
+        if text[position] in _SPACES:
+            return position
+    return start
 
 
 def _unless_fatal(error: BaseException, replacement: Exception) -> BaseException:

@@ -142,7 +142,9 @@ def load_tokenizer(data: bytes, tower: TextTower, name: str) -> TextTokenizer:
     Raises:
         BundleCorruptError: the tokenizers library cannot load it, or it does not match the tower.
     """
-    base = TextTokenizer.from_bytes(data, tower.max_tokens, name)
+    base = TextTokenizer.from_bytes(
+        data, tower.max_tokens, name, truncation_side=tower.truncation_side
+    )
     if tower.words is None:
         return base.taking_empty_texts() if tower.static else base
     unknown = base.unknown_id

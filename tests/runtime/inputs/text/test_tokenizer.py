@@ -19,9 +19,9 @@ from helpers import tiny_bundle
 from helpers.tiny_tokenizers import KINDS, ours, saved
 
 
-def theirs(kind, text, max_tokens):
+def theirs(kind, text, max_tokens, side="right"):
     made = Tokenizer.from_str(saved(kind))
-    made.enable_truncation(max_tokens)
+    made.enable_truncation(max_tokens, direction=side)
     return made.encode(text).ids
 
 
@@ -38,23 +38,26 @@ texts = (
 )
 
 
+@pytest.mark.parametrize("side", ["right", "left"])
 @pytest.mark.parametrize("kind", KINDS)
 @given(text=texts, max_tokens=st.integers(3, 40))
 @example(text="a" * 5000, max_tokens=4)
 @example(text=" " * 5000 + "the cat", max_tokens=4)
+@example(text="the cat" + " " * 5000, max_tokens=4)
 @example(text="the cat " * 2000, max_tokens=5)
 @example(text="", max_tokens=3)
-def test_ids_are_what_tokenizers_own_truncation_gives(kind, text, max_tokens):
-    expected = theirs(kind, text, max_tokens)
+def test_ids_are_what_tokenizers_own_truncation_gives(kind, side, text, max_tokens):
+    expected = theirs(kind, text, max_tokens, side)
     if not expected:
         with pytest.raises(InputError, match="at least one token"):
-            ours(kind, max_tokens).encode(text)
+            ours(kind, max_tokens, side).encode(text)
         return
-    found = ours(kind, max_tokens).encode(text).ids
+    found = ours(kind, max_tokens, side).encode(text).ids
     assert found.dtype == np.int64
     assert found.tolist() == expected
 
 
+@pytest.mark.parametrize("side", ["right", "left"])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "text",
@@ -70,12 +73,27 @@ def test_ids_are_what_tokenizers_own_truncation_gives(kind, text, max_tokens):
     ],
     ids=lambda text: repr(text[:12]),
 )
-def test_texts_far_longer_than_the_model_takes_give_what_the_whole_text_would(kind, text):
-    if theirs(kind, text, 32):
-        assert ours(kind).encode(text).ids.tolist() == theirs(kind, text, 32)
+def test_texts_far_longer_than_the_model_takes_give_what_the_whole_text_would(kind, text, side):
+    if theirs(kind, text, 32, side):
+        assert ours(kind, side=side).encode(text).ids.tolist() == theirs(kind, text, 32, side)
 
 
-def test_few_characters_of_a_long_text_are_tokenized():
+def test_places_of_tokens_of_the_last_part_are_those_of_the_whole_text():
+    text = "the cat sat on a mat. " * 500 + "running"
+    found = ours("wordpiece", side="left").encode(text)
+    assert found.encoding is not None
+    places = [(start, end) for start, end in found.encoding.offsets if end]
+    _, end = places[-1]
+    assert found.truncated
+    assert found.offset > 0
+    assert text[places[0][0] + found.offset :].startswith(
+        ("the", "cat", "sat", "on", "a", "mat", ".")
+    )
+    assert end + found.offset == len(text)
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_few_characters_of_a_long_text_are_tokenized(side):
     looked_at = []
 
     class Watching:
@@ -89,8 +107,13 @@ def test_few_characters_of_a_long_text_are_tokenized():
         def post_process(self, encoding):
             return self.tokenizer.post_process(encoding)
 
-    real = ours("wordpiece")
-    watched = TextTokenizer(tokenizer=Watching(real.tokenizer), max_tokens=32, special_tokens=2)  # pyright: ignore[reportArgumentType]
+    real = ours("wordpiece", side=side)
+    watched = TextTokenizer(
+        tokenizer=Watching(real.tokenizer),  # pyright: ignore[reportArgumentType]
+        max_tokens=32,
+        special_tokens=2,
+        truncation_side=side,
+    )
     text = "the cat sat " * 100_000
     assert watched.encode(text).ids.tolist() == real.encode(text).ids.tolist()
     assert sum(looked_at) < 10_000
