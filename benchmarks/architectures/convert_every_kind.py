@@ -13,6 +13,7 @@ import tempfile
 import traceback
 import warnings
 from pathlib import Path
+from typing import Any
 
 from benchmarks.architectures.decoders import DECODERS
 from benchmarks.architectures.encoders import ENCODERS
@@ -38,7 +39,9 @@ _PRELOADED = [
 ]
 
 
-def in_own_process(name: str, options: argparse.Namespace, directory: Path | None) -> dict:
+def in_own_process(
+    name: str, options: argparse.Namespace, directory: Path | None
+) -> dict[str, Any]:
     """The row of one kind, or of the trained model in `directory`."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
@@ -88,7 +91,7 @@ def worker(name: str, folder: Path, options: argparse.Namespace, directory: Path
     (folder / "row.json").write_text(json.dumps(row.as_dict()))
 
 
-def show(name: str, row: dict) -> None:
+def show(name: str, row: dict[str, Any]) -> None:
     figures = " ".join(
         f"{key}={row[key]}"
         for key in ("fp32_min", "int8_min", "int8_mean", "seconds", "peak_mb", "printed")
@@ -105,14 +108,11 @@ def main() -> None:
     parser.add_argument("--page", action="store_true", help="only write the page")
     options = parser.parse_args()
     if not options.page:
-        rows: dict[str, dict] = {}
-        for name in options.kinds:
-            rows[name] = in_own_process(name, options, None)
-            show(name, rows[name])
-        for directory in options.real:
-            rows[directory.name] = in_own_process(directory.name, options, directory)
-            show(directory.name, rows[directory.name])
-        print("written:", merge_results(rows, list(KINDS), FACTS).name)
+        places = dict.fromkeys(options.kinds) | {path.name: path for path in options.real}
+        for name, directory in places.items():
+            row = in_own_process(name, options, directory)
+            show(name, row)
+            merge_results({name: row}, list(KINDS), FACTS)
     print("written:", write_page().name)
 
 

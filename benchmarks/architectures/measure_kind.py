@@ -81,15 +81,9 @@ def measure(directory: Path, folder: Path, row: Row, *, int8: bool) -> None:
         row.peak_mb = _peak_mb()
         row.printed = _printed() - before
     row.notes, row.max_tokens = report.notes, report.max_tokens
-    row.witness = witness_of(report)
+    row.witness = report.witness
     gc.collect()
     _compare(directory, report, row)
-
-
-def witness_of(report: ConversionReport) -> str:
-    """Who computed the vectors that the bundle was proven on."""
-    del report
-    return ""
 
 
 def _compare(directory: Path, report: ConversionReport, row: Row) -> None:

@@ -29,7 +29,9 @@ version of transformers.
 Run = Mapping[str, Any]
 
 
-def merge_results(rows: Mapping[str, dict], order: Sequence[str], facts: dict[str, Any]) -> Path:
+def merge_results(
+    rows: Mapping[str, dict[str, Any]], order: Sequence[str], facts: dict[str, Any]
+) -> Path:
     """Write rows of this environment's transformers beside those that its file has already."""
     major = version("transformers").partition(".")[0]
     path = RESULTS / f"{_NAME}{major}.json"

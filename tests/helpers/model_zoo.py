@@ -158,6 +158,47 @@ def _architecture(kind, layers, positions):
                 eos_token_id=3,
             )
             return config, _wordpiece()
+    return _other_architecture(kind, layers, positions)
+
+
+def _other_architecture(kind, layers, positions):
+    """As `_architecture`, of those with mechanisms of their own."""
+    import transformers as t
+
+    common: dict[str, Any] = {**_WIDTHS, "num_hidden_layers": layers, "initializer_range": 0.2}
+    match kind:
+        case "deberta-v2":
+            config = t.DebertaV2Config(
+                **common,
+                max_position_embeddings=positions,
+                relative_attention=True,
+                pos_att_type=["c2p", "p2c"],
+                position_buckets=8,
+                position_biased_input=False,
+                type_vocab_size=0,
+            )
+            return config, _unigram()
+        case "fnet":
+            config = t.FNetConfig(
+                hidden_size=32,
+                num_hidden_layers=layers,
+                intermediate_size=64,
+                max_position_embeddings=positions,
+                initializer_range=0.2,
+            )
+            return config, _wordpiece()
+        case "t5":
+            # Attention without a scale: born with smaller weights than the others.
+            return t.T5Config(d_model=32, d_kv=16, num_layers=layers, num_heads=2), _unigram()
+        case "qwen3-bidirectional":
+            config = t.Qwen3Config(
+                **common,
+                max_position_embeddings=positions,
+                num_key_value_heads=1,
+                head_dim=16,
+                is_causal=False,  # pyright: ignore[reportCallIssue]
+            )
+            return config, _byte_bpe()
     raise AssertionError(kind)
 
 
@@ -180,13 +221,14 @@ class TinyModels:
 
     def _transformers(self, kind="bert", layers=1, positions=64, limit=64) -> Path:
         """A plain transformers directory: `limit` is what its tokenizer says, not the model."""
-        from transformers import AutoModel
+        from transformers import AutoModel, T5EncoderModel
 
         torch.manual_seed(0)
         config, tokenizer = _architecture(kind, layers, positions)
         config.vocab_size = tokenizer.get_vocab_size()
         directory = self.new_path(f"tiny-{kind}")
-        AutoModel.from_config(config).eval().save_pretrained(directory)
+        made: Any = T5EncoderModel if kind == "t5" else AutoModel.from_config
+        made(config).eval().save_pretrained(directory)
         _fast_tokenizer(tokenizer, limit).save_pretrained(directory)
         return directory
 

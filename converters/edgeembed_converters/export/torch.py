@@ -72,17 +72,6 @@ def export_module(
     return name_axes(model)
 
 
-def _model(program: torch.onnx.ONNXProgram, scratch: Path | None) -> onnx.ModelProto:
-    weights = (value.const_value for value in program.model.graph.initializers.values())
-    size = sum(weight.nbytes for weight in weights if weight is not None)
-    if scratch is None or fits(size):
-        return program.model_proto
-    file = scratch / "exported.onnx"
-    with storage.storage_errors("write", file):
-        program.save(file, external_data=True)
-    return load_with_weights_outside(file)
-
-
 class _IntegersSubtracted(TorchFunctionMode):
     """Writes `1.0 - mask` as `-mask + 1.0`: torch.onnx 2.13 fails on the former for integers."""
 
@@ -101,3 +90,14 @@ class _IntegersSubtracted(TorchFunctionMode):
 
 
 _REVERSED = (Tensor.__rsub__, torch.rsub)
+
+
+def _model(program: torch.onnx.ONNXProgram, scratch: Path | None) -> onnx.ModelProto:
+    weights = (value.const_value for value in program.model.graph.initializers.values())
+    size = sum(weight.nbytes for weight in weights if weight is not None)
+    if scratch is None or fits(size):
+        return program.model_proto
+    file = scratch / "exported.onnx"
+    with storage.storage_errors("write", file):
+        program.save(file, external_data=True)
+    return load_with_weights_outside(file)

@@ -9,8 +9,9 @@ from edgeembed_converters.model_files.files import leads_outside, read_json, rea
 from edgeembed_converters.model_files.model_sizes import check_sizes
 from edgeembed_converters.model_files.other_kinds import refuse_other_kinds
 from edgeembed_converters.model_files.own_code import check_code, check_packages
+from edgeembed_converters.model_files.vocabulary_files import check_vocabulary
 from edgeembed_converters.model_files.weight_files import check_no_pointer, weights_of
-from edgeembed_runtime.errors import ConversionError
+from edgeembed_runtime.errors import ConversionError, UnsupportedModelError
 
 _MODULES = "modules.json"
 # Files that are read or copied, by their suffixes or how their names begin.
@@ -37,6 +38,7 @@ _OBJECTS = (
 )
 # Modules that are nothing without weights of their own.
 _WEIGHTED = frozenset({"Dense", "LayerNorm", "LSTM", "CNN", "WeightedLayerPooling"})
+_POOLINGS = ("cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")
 # What only sentence-transformers writes, beside its modules.json.
 _PARTS = ("1_Pooling", "config_sentence_transformers.json", "sentence_*_config.json")
 
@@ -83,6 +85,8 @@ def check_before_loading(directory: Path, *, trust_remote_code: bool, pooling_gi
         _refuse_parts(directory)
     for module in modules:
         _check_module(directory, module)
+    _check_settings(folder)
+    check_vocabulary(folder)
     if config:
         _check_weights(folder, config)
 
@@ -166,8 +170,30 @@ def _check_module(directory: Path, module: _Module) -> None:
             f"{directory / _MODULES}: names {module.folder.name!r}, but that folder is absent or "
             "empty; download the model again"
         )
+    if module.kind == "Pooling":
+        _check_pooling(module.folder / "config.json")
     if weights_of(module.folder) is None and module.kind in _WEIGHTED:
         raise _without_weights(module.folder)
+
+
+def _check_pooling(path: Path) -> None:
+    named = read_json(path).get("pooling_mode", [])
+    modes = cast(list[object], named) if isinstance(named, list) else [named]
+    unknown = [mode for mode in modes if mode not in _POOLINGS]
+    if unknown:
+        raise UnsupportedModelError(
+            f"{path}: unknown pooling {', '.join(map(str, unknown))}; expected some of "
+            f"{', '.join(_POOLINGS)}"
+        )
+
+
+def _check_settings(folder: Path) -> None:
+    for path in sorted(folder.glob("sentence_*_config.json")):
+        limit = read_json(path).get("max_seq_length")
+        if limit is not None and (type(limit) is not int or limit < 1):
+            raise ConversionError(
+                f"{path}: max_seq_length: expected a positive number, got {limit!r:.80}"
+            )
 
 
 def _check_weights(folder: Path, config: dict[str, Any]) -> None:

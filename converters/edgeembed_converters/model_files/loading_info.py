@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from edgeembed_converters.model_files.files import read_json
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.errors import ConversionError, UnsupportedModelError
 
@@ -38,6 +39,9 @@ _WITHOUT_EFFECT: Mapping[str, str] = {
 }
 _HARMLESS = re.compile("|".join(f"(?:{pattern})" for pattern in _WITHOUT_EFFECT))
 
+# Of an encoder-decoder, the encoder alone makes vectors.
+_DECODER = re.compile(r"(?:model\.)?(?:decoder|lm_head|final_logits_bias)(?:\.|$)")
+
 
 def refuse_loading_info(directory: Path, info: Mapping[str, Any]) -> None:
     """Refuse a model whose weights are not those of its configuration.
@@ -66,15 +70,17 @@ def refuse_loading_info(directory: Path, info: Mapping[str, Any]) -> None:
             f"{missing[0]}; a model with random layers is not converted"
         )
     keys = sorted(map(str, info.get("unexpected_keys") or ()))
+    if read_json(directory / "config.json").get("is_encoder_decoder"):
+        keys = [key for key in keys if not _DECODER.match(key)]
     unused = [key for key in keys if not _HARMLESS.match(key)]
     if unused:
         import transformers
 
         raise UnsupportedModelError(
             f"{directory}: transformers {transformers.__version__} does not use {len(unused)} of "
-            f"its weights: {', '.join(unused[:3])}{', ...' if len(unused) > 3 else ''}; the model "
-            "was another one when it was saved: use the version that saved it (config.json: "
-            "transformers_version)"
+            f"its weights: {', '.join(unused[:3])}{', ...' if len(unused) > 3 else ''}; the "
+            "configuration leaves them out, or the version that saved the model is needed "
+            "(config.json: transformers_version)"
         )
 
 

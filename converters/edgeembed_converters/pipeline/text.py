@@ -13,6 +13,7 @@ from edgeembed_converters.graph.unpadded_nodes import add_unpadded_nodes
 from edgeembed_converters.graph.weights import OnnxModel
 from edgeembed_converters.pipeline.options import BuildOptions
 from edgeembed_converters.pipeline.size import require_variant_that_fits
+from edgeembed_converters.pipeline.static import is_plain_table, table_tower
 from edgeembed_converters.pipeline.tower import BuiltTower, built_tower
 from edgeembed_converters.quantization.trial.calibration import calibration_texts
 from edgeembed_converters.quantization.variants import make_variants
@@ -70,6 +71,14 @@ def _built(source: TextSource, options: BuildOptions, scratch: Path) -> ProvenTe
     prompted = None if witness is None else prompted_vectors(source.name, witness, texts)
     padding = padding_effect(source, golden)
 
+    if source.table is not None and is_plain_table(source):
+        return ProvenText(
+            tower=table_tower(source, source.table, golden, options),
+            golden=golden,
+            prompted=prompted,
+            notes=padding.notes,
+        )
+
     options.on_step(f"Exporting with {options.exporter}")
     exported = merge_linears(_export(source, options, scratch))
     model = OnnxModel.of(add_unpadded_nodes(exported, source.max_tokens))
@@ -85,9 +94,8 @@ def _built(source: TextSource, options: BuildOptions, scratch: Path) -> ProvenTe
     parity.require_parity(fidelity)
 
     outcome = make_variants(baseline, options.quantize, options.budget, options.on_step)
-    tower = built_tower(model, options.exporter, fidelity, outcome)
     return ProvenText(
-        tower=tower if padding.allowed else tower.unpadded(),
+        tower=built_tower(model, options.exporter, fidelity, outcome, padding=padding.allowed),
         golden=golden,
         prompted=prompted,
         notes=padding.notes,

@@ -23,29 +23,32 @@ class BuiltTower:
     models: Mapping[str, QuantizedModel]
     outcome: QuantizationOutcome
 
-    def unpadded(self) -> "BuiltTower":
-        """The same, marked as giving other vectors to padded texts."""
-        return BuiltTower(
-            models=_unpadded(self.models),
-            outcome=replace(self.outcome, models=_unpadded(self.outcome.models)),
-        )
-
 
 def built_tower(
-    fp32: OnnxModel, exporter: str, fidelity: Fidelity, outcome: QuantizationOutcome
+    fp32: OnnxModel,
+    exporter: str,
+    fidelity: Fidelity,
+    outcome: QuantizationOutcome,
+    *,
+    padding: bool = True,
 ) -> BuiltTower:
     """A proven fp32 model, if it fits into one file, and the variants that were made from it.
+
+    Without `padding`, none of them may pad: the original gives other vectors to padded inputs.
 
     Raises:
         ConversionError: it does not fit, and there are no variants.
     """
+    if not padding:
+        models = {name: replace(each, padding=False) for name, each in outcome.models.items()}
+        outcome = replace(outcome, models=models)
     if not fp32.outside:
         first = QuantizedModel(
             recipe=f"{exporter}, float32",
             size=fp32.size,
             model=fp32.file,
             requires=(),
-            padding=True,
+            padding=padding,
             fidelity=fidelity,
             speedup=1.0,
         )
@@ -55,7 +58,3 @@ def built_tower(
         reasons = "; ".join(f"{name}: {why}" for name, why in refused.items())
         raise ConversionError(f"expected a variant that fits into a bundle, got none: {reasons}")
     return BuiltTower(models=outcome.models, outcome=replace(outcome, refused=refused))
-
-
-def _unpadded(models: Mapping[str, QuantizedModel]) -> Mapping[str, QuantizedModel]:
-    return {name: replace(model, padding=False) for name, model in models.items()}

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeGuard, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,7 +16,12 @@ from edgeembed_converters.modules.pooling import Pooling
 from edgeembed_converters.sources.base import SourceOptions, TextSource
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.bundle import Source
+from edgeembed_runtime.encoder.self_test import rowwise_cosine
 from edgeembed_runtime.errors import ConversionError, InputError, UnsupportedModelError
+
+# What a live model may lose in the directory that it saves: it may be in half precision.
+_SAVED_COSINE = 0.99
+_SAVED_TEXTS = ("A ship sails at dawn.", "Ein kleines Boot fährt über den See.", "42")
 
 
 class FirstOutput(nn.Module):
@@ -59,6 +65,26 @@ def saved_sentence_transformer(source: nn.Module, folder: Path) -> Path:
     except Exception as error:  # it is the user's model
         raise ConversionError(f"the model could not save itself: {first_line(error)}") from error
     return directory
+
+
+def require_saved_whole(live: nn.Module, saved: TextSource) -> None:
+    """Compare a live SentenceTransformer with what was read from the directory that it wrote.
+
+    Raises:
+        ConversionError: it encodes otherwise: some of it was not saved.
+    """
+    assert saved.witness is not None
+    texts = list(_SAVED_TEXTS)
+    model: Any = live.eval()
+    found = np.asarray(model.encode(texts, prompt="", show_progress_bar=False), np.float32)
+    expected = saved.witness.encode(texts)
+    if found.shape == expected.shape and rowwise_cosine(expected, found).min() >= _SAVED_COSINE:
+        return
+    raise ConversionError(
+        f"{saved.name}: the live model does not encode as the directory that it saves: expected "
+        f"{expected.shape[1]} components of the same direction; save the model, load it, and "
+        "compare; then convert the directory"
+    )
 
 
 @contextmanager

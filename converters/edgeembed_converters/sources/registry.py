@@ -19,6 +19,7 @@ from edgeembed_converters.sources.live_text import (
     is_sentence_transformer,
     kept_modes,
     load_module,
+    require_saved_whole,
     saved_sentence_transformer,
 )
 from edgeembed_converters.sources.open_clip import is_open_clip_model, load_open_clip
@@ -88,7 +89,10 @@ class _LiveSentenceTransformer:
 
     def load(self, source: nn.Module, options: SourceOptions, scratch: Path, /) -> AnySource:
         saved = saved_sentence_transformer(source, scratch)
-        return load_text_directory(ModelDirectory(path=saved), options)
+        loaded = load_text_directory(ModelDirectory(path=saved), options)
+        if (options.pooling, options.normalize, options.max_tokens) == (None, None, None):
+            require_saved_whole(source, loaded)
+        return loaded
 
 
 class _HubModel:
@@ -101,7 +105,9 @@ class _HubModel:
         return isinstance(source, str) and is_hub_id(source) and not Path(source).exists()
 
     def load(self, source: str, options: SourceOptions, scratch: Path, /) -> AnySource:
-        path, commit = download_model(source, options.revision)
+        path, commit = download_model(
+            source, options.revision, trust_remote_code=options.trust_remote_code
+        )
         return _load(ModelDirectory(path=path, hub_id=source, revision=commit), options, scratch)
 
 

@@ -180,9 +180,13 @@ def _apply_pooling(
     pooling: Any = model[1]
     own = "+".join(_OURS[mode] for mode in _modes(pooling))
     if options.pooling is None:
-        return () if not plain else (
-            f"the model names no pooling: {own} was assumed, as sentence-transformers does; pass "
-            "pooling to change it",
+        return (
+            ()
+            if not plain
+            else (
+                f"the model names no pooling: {own} was assumed, as sentence-transformers does; pass "
+                "pooling to change it",
+            )
         )
     width = int(pooling.pooling_output_dimension) // len(_modes(pooling))
     model[1] = library.Pooling(width, cast(Any, POOLING_NAMES[options.pooling]))

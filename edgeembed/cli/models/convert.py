@@ -90,6 +90,13 @@ def convert(
         str | None, typer.Option(help="Word vectors: bad lines are an error (default), or skip.")
     ] = None,
     trust_remote_code: TrustRemoteCode = False,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A setting that no library reads, or words of a library's warning, that do not "
+            "matter; may be given more than once."
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -123,6 +130,7 @@ def convert(
                 "rotate_on": rotate_on,
                 "calibration_images": calibration_images,
                 "revision": revision,
+                "ignore": ignore,
             }
             _refuse(given, f"the file {source}")
             report = edgeembed.import_word_vectors(
@@ -157,6 +165,7 @@ def convert(
                 exporter=exporter,  # pyright: ignore[reportArgumentType]
                 revision=revision,
                 trust_remote_code=trust_remote_code,
+                ignore=ignore or (),
                 overwrite=overwrite,
                 on_step=on_step,
             )
@@ -186,6 +195,7 @@ def show_report(report: "ConversionReport") -> None:
             ("pooling", report.pooling or "inside the model"),
             ("head", ", ".join(report.head) or "none"),
             ("license", report.source.license or "not stated by the source"),
+            ("witness", report.witness or "none"),
             ("took", f"{report.seconds:g} s"),
         ]
     )

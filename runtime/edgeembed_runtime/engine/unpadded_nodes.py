@@ -79,4 +79,4 @@ def _entry(data: memoryview) -> tuple[memoryview, memoryview]:
 
 
 def _is(key: memoryview) -> bool:
-    return key == UNPADDED_NODES.encode()
+    return bytes(key) == UNPADDED_NODES.encode()

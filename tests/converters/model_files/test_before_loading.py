@@ -155,6 +155,21 @@ def test_pointers_of_git_lfs(plain, file):
     refused(plain, ConversionError, file, "git lfs pull")
 
 
+def test_a_tokenizer_of_another_model_with_as_many_tokens(plain):
+    vocabulary = json.loads((plain / "tokenizer.json").read_text())["model"]["vocab"]
+    words = sorted(vocabulary, key=vocabulary.__getitem__)
+    (plain / "vocab.txt").write_text("\n".join(words))
+    check(plain)
+    (plain / "vocab.txt").write_text("\n".join(reversed(words)))
+    refused(plain, ConversionError, "vocab.txt", "tokenizer.json", "another model's")
+
+
+@pytest.mark.parametrize("limit", ["long", -5, 0, 2.5, True])
+def test_limits_that_are_no_number(sentence, limit):
+    edit(sentence / "sentence_bert_config.json", max_seq_length=limit)
+    refused(sentence, ConversionError, "sentence_bert_config.json", "max_seq_length")
+
+
 # -- links -----------------------------------------------------------------------------------------
 
 

@@ -114,6 +114,16 @@ def test_heads_of_other_tasks_are_no_loss(kind, head, tmp_path):
     refuse_loading_info(tmp_path, loaded(tmp_path))
 
 
+def test_the_decoder_of_an_encoder_decoder_is_no_loss(tmp_path):
+    config = transformers.T5Config(
+        vocab_size=50, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2, pad_token_id=0,
+        decoder_start_token_id=0,
+    )  # fmt: skip
+    transformers.T5ForConditionalGeneration(config).save_pretrained(tmp_path)
+    refuse_loading_info(tmp_path, loaded(tmp_path, transformers.T5EncoderModel))
+    refuse_loading_info(tmp_path, {"unexpected_keys": ["decoder.block.0.layer.0.weight"]})
+
+
 def test_attention_that_this_version_lost(plain):
     """BERT's relative_key has weights that transformers 5 does not use any more."""
     table = torch.randn(127, 16)

@@ -7,6 +7,8 @@ from edgeembed_runtime.encoder.encoder import Encoder
 
 pytestmark = pytest.mark.slow
 
+# Each with something of its own: no mask, relative positions, an encoder of two, no causal mask.
+OTHERS = ("deberta-v2", "fnet", "t5", "qwen3-bidirectional")
 KINDS = ("bert", "distilbert", "roberta", "mpnet", "xlm-roberta", "modernbert")
 POSITIONS = 64
 
@@ -55,3 +57,20 @@ def test_max_tokens_is_what_the_position_table_holds(directory, converted, texts
         long = texts[-1] * 10
         assert encoder.count_tokens(long) > 2 * POSITIONS
         assert encoder.encode(long).shape == (32,)
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_other_mechanisms_give_the_vectors_of_sentence_transformers(
+    kind, tiny, converted, reference, encode, texts, assert_same_vectors
+):
+    directory = tiny.sentence(f"architecture-{kind}", kind=kind)
+    report = converted(directory)
+    assert report.witness.startswith("sentence-transformers ")
+    model = reference(directory)
+    expected = [model.encode([text])[0] for text in texts]
+    assert_same_vectors(expected, encode(report.path, texts))
+
+
+def test_vectors_that_depend_on_padding_are_never_padded(tiny, converted):
+    report = converted(tiny.sentence("architecture-fnet", kind="fnet"))
+    assert any("texts are never padded" in note for note in report.notes)

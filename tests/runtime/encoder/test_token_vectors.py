@@ -160,3 +160,22 @@ def test_odd_arguments_of_word_are_input_errors(encoder, arguments):
 def test_a_span_that_cannot_be_is_an_input_error(encoder, span):
     with pytest.raises(InputError, match="span: expected"):
         encoder.token_vectors("on the mat").span(*span)
+
+
+def test_of_a_text_cut_at_the_left_the_last_tokens_have_their_places(tmp_path):
+    path = tiny_bundle.write_tiny_bundle(tmp_path / "left", tower={"truncation_side": "left"})
+    text = "a mat sat on the dog. " * 300 + TEXT
+    made = tiny_bundle.tokenizer()
+    made.enable_truncation(tiny_bundle.MAX_TOKENS, direction="left")
+    expected = made.encode(text)
+    with Encoder.load(path, variant="fp32") as encoder:
+        found = encoder.token_vectors(text)
+        vector = encoder.encode(text)
+    assert [token.token for token in found.tokens] == expected.tokens
+    assert [(token.start, token.end) for token in found.tokens] == expected.offsets
+    mean = tiny_bundle.table()[expected.ids].mean(axis=0)
+    np.testing.assert_allclose(vector, mean / np.linalg.norm(mean), atol=1e-6)
+    assert found.cut
+    assert found.span(len(text) - 4, len(text)).shape == (tiny_bundle.DIM,)
+    with pytest.raises(InputError, match=rf"the characters \d+ to {len(text)} that the model saw"):
+        found.span(0, len(text))

@@ -1,0 +1,52 @@
+"""A vocabulary that stands in two files, which must agree: transformers reads only one of them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from edgeembed_converters.model_files.files import read_json
+from edgeembed_runtime.errors import ConversionError
+
+# A difference of a few tokens is one of versions; another model's vocabulary shares no ids.
+_MOST_DIFFERENT = 0.5
+
+
+def check_vocabulary(folder: Path) -> None:
+    """Refuse a tokenizer.json of another model than the vocab.txt or vocab.json beside it.
+
+    Raises:
+        ConversionError: most of their tokens have other ids.
+    """
+    whole = folder / "tokenizer.json"
+    plain = next((p for n in ("vocab.txt", "vocab.json") if (p := folder / n).is_file()), None)
+    if plain is None or not whole.is_file():
+        return
+    numbers = _vocabulary(whole)
+    words = _words(plain)
+    if not numbers or not words:
+        return  # what is damaged, the tokenizers library explains
+    wrong = sum(numbers.get(word) != number for word, number in words.items())
+    if wrong > _MOST_DIFFERENT * len(words):
+        raise ConversionError(
+            f"{folder}: {wrong} of the {len(words)} tokens in {plain.name} have other ids in "
+            "tokenizer.json: one of the two is another model's"
+        )
+
+
+def _vocabulary(path: Path) -> Mapping[str, Any]:
+    try:
+        model = read_json(path).get("model")
+    except ConversionError:
+        return {}
+    found = cast(dict[str, Any], model).get("vocab") if isinstance(model, dict) else None
+    return cast(dict[str, Any], found) if isinstance(found, dict) else {}
+
+
+def _words(path: Path) -> Mapping[str, Any]:
+    try:
+        if path.suffix == ".json":
+            return read_json(path)
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (ConversionError, ValueError, OSError):
+        return {}
+    return {line.rstrip("\r"): number for number, line in enumerate(lines) if line}
