@@ -73,6 +73,18 @@ class Witness:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Backbone:
+    """A text encoder with its tokenizer; `notes` is what the user should know."""
+
+    module: nn.Module
+    model_type: str
+    tokenizer_json: bytes
+    max_tokens: int
+    truncation_side: TruncationSide = "right"
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class TextSource:
     """A trained text encoder, ready to export.
 

@@ -74,7 +74,7 @@ def require_saved_whole(live: nn.Module, saved: TextSource) -> None:
         ConversionError: it encodes otherwise: some of it was not saved.
     """
     assert saved.witness is not None
-    texts = list(_SAVED_TEXTS)
+    texts: list[str] = [*_SAVED_TEXTS]
     model: Any = live.eval()
     found = np.asarray(model.encode(texts, prompt="", show_progress_bar=False), np.float32)
     expected = saved.witness.encode(texts)

@@ -11,12 +11,14 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from edgeembed_converters.model_files.files import read_json
+from edgeembed_converters.sources.base import Backbone, SourceOptions
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 # Such models have no limit of their own.
 _NO_LIMIT = 1 << 15
+_ENDLESS = f"texts are read up to {_NO_LIMIT} tokens; the original has no limit"
 
 
 class MeanOfRows(nn.Module):
@@ -51,13 +53,19 @@ def model2vec_model(directory: Path) -> "SentenceTransformer | None":
     return SentenceTransformer(modules=parts, device="cpu", local_files_only=True)
 
 
-def table_tokenizer(embedding: Any) -> tuple[bytes, int]:
-    """The tokenizer.json of a `StaticEmbedding`, without special tokens, and its limit."""
+def load_table(embedding: Any, options: SourceOptions) -> Backbone:
+    """Take the table and the tokenizer of a module `StaticEmbedding`."""
     tokenizer = Tokenizer.from_str(embedding.tokenizer.to_str())
     cut: Any = tokenizer.truncation
+    limit = _NO_LIMIT if cut is None else int(cut["max_length"])
     tokenizer.no_padding()
     tokenizer.no_truncation()
     tree = json.loads(tokenizer.to_str())
     tree["post_processor"] = None
-    limit = _NO_LIMIT if cut is None else int(cut["max_length"])
-    return json.dumps(tree, ensure_ascii=False).encode(), limit
+    return Backbone(
+        module=MeanOfRows(embedding.embedding.weight.detach().float()).eval(),
+        model_type="static",
+        tokenizer_json=json.dumps(tree, ensure_ascii=False).encode(),
+        max_tokens=min(options.max_tokens or limit, limit),
+        notes=() if cut or options.max_tokens else (_ENDLESS,),
+    )

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from edgeembed_converters.model_files.loading_errors import loading_error
 from edgeembed_converters.model_files.loading_info import refuse_loading_info
-from edgeembed_converters.sources.base import SourceOptions
+from edgeembed_converters.sources.base import Backbone, SourceOptions
 from edgeembed_converters.sources.library_model import heard_warnings
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.bundle.towers import TruncationSide
@@ -49,18 +49,6 @@ class TokenVectors(nn.Module):
         """(n, t) int64 ids and mask to (n, t, h) float32 token vectors."""
         mask = {"attention_mask": attention_mask} if self.takes_mask else {}
         return self.model(input_ids=input_ids, **mask).last_hidden_state
-
-
-@dataclass(frozen=True, kw_only=True)
-class Backbone:
-    """A text encoder with its tokenizer; `notes` is what the user should know."""
-
-    module: nn.Module
-    model_type: str
-    tokenizer_json: bytes
-    max_tokens: int
-    truncation_side: TruncationSide = "right"
-    notes: tuple[str, ...] = ()
 
 
 def load_backbone(transformer: Any, directory: Path, options: SourceOptions) -> Backbone:

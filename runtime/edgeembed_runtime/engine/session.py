@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime._internal.ort import ort
 from edgeembed_runtime.bundle.graph import check_graph
+from edgeembed_runtime.bundle.token_table import token_rows
 from edgeembed_runtime.engine.memory import trim_heap
 from edgeembed_runtime.engine.providers import CPU, Providers
-from edgeembed_runtime.engine.token_table import token_rows
 from edgeembed_runtime.engine.unpadded_nodes import with_unpadded_nodes
 from edgeembed_runtime.errors import BundleCorruptError, InferenceError, ProviderError
 from edgeembed_runtime.storage import storage_errors
@@ -180,8 +180,8 @@ class Session:
 def _for_unpadded(model: bytes, name: str, *, check: bool) -> bytes:
     try:
         changed = with_unpadded_nodes(model)
-    except (ValueError, IndexError) as error:
-        raise BundleCorruptError(f"{name}: expected an ONNX model, got other bytes") from error
+    except (ValueError, IndexError):
+        return model  # the graph's own nodes do as well, and onnxruntime says what is no model
     if check and changed is not model:
         check_graph(changed, name)  # the nodes were hidden from the check of the file
     return changed

@@ -5,11 +5,11 @@ import pytest
 from tokenizers import AddedToken, Tokenizer
 
 from edgeembed_runtime.bundle import Bundle
+from edgeembed_runtime.bundle.token_table import token_rows
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.engine.padded import PaddedEngine
 from edgeembed_runtime.engine.schedule import schedule_for
 from edgeembed_runtime.engine.session import Session
-from edgeembed_runtime.engine.token_table import token_rows
 from edgeembed_runtime.errors import InferenceError
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 from edgeembed_runtime.inputs.text.truncation import ignore_truncation

@@ -1,0 +1,71 @@
+"""Set what the user asks for on sentence-transformers' own model, before it is read and run."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from edgeembed_converters.modules.pooling import Pooling
+from edgeembed_converters.sources.base import SourceOptions
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+# Our names by sentence-transformers'.
+_OURS: Mapping[str, Pooling] = {
+    "cls": "cls",
+    "mean": "mean",
+    "max": "max",
+    "lasttoken": "last",
+    "mean_sqrt_len_tokens": "mean_sqrt_len",
+    "weightedmean": "weightedmean",
+}
+_THEIRS = {ours: theirs for theirs, ours in _OURS.items()}
+
+
+def poolings(module: Any) -> tuple[Pooling, ...]:
+    """The kinds of a module `Pooling`, in the order of concatenation."""
+    mode = module.pooling_mode
+    return tuple(_OURS[each] for each in ([mode] if isinstance(mode, str) else mode))
+
+
+def apply_options(
+    options: SourceOptions, model: "SentenceTransformer", plain: bool
+) -> tuple[str, ...]:
+    """Change pooling, normalization and prompts of a model; returns what there is to say of it.
+
+    `plain` means that its directory names no modules, so that its pooling is only assumed.
+    """
+    from sentence_transformers.sentence_transformer import modules as library
+
+    notes = _apply_pooling(options, model, plain)
+    last = isinstance(model[-1], library.Normalize)
+    if options.normalize is True and not last:
+        model.append(library.Normalize())
+    elif options.normalize is False and last:
+        del model[-1]
+    if options.prompts is not None:
+        cast(Any, model).prompts = {"query": "", "document": "", **options.prompts}
+    if model.default_prompt_name not in model.prompts:
+        model.default_prompt_name = None
+    return notes
+
+
+def _apply_pooling(
+    options: SourceOptions, model: "SentenceTransformer", plain: bool
+) -> tuple[str, ...]:
+    from sentence_transformers.sentence_transformer import modules as library
+
+    if not isinstance(model[1] if len(model) > 1 else None, library.Pooling):
+        return ()
+    module: Any = model[1]
+    own = "+".join(poolings(module))
+    if options.pooling is None:
+        assumed = (
+            f"the model names no pooling: {own} was assumed, as sentence-transformers does; pass "
+            "pooling to change it"
+        )
+        return (assumed,) if plain else ()
+    width = int(module.pooling_output_dimension) // len(poolings(module))
+    model[1] = library.Pooling(width, cast(Any, _THEIRS[options.pooling]))
+    if plain or own == options.pooling:
+        return ()
+    return (f"pooling {options.pooling}, as asked, instead of the model's own {own}",)
