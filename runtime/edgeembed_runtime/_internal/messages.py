@@ -4,5 +4,12 @@ _MAX_CHARACTERS = 300
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message, up to 300 characters, or its type if empty."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:_MAX_CHARACTERS]
+    """Return the first line of an error's message, up to 300 characters, or its type if empty.
+
+    A line that only announces the next one, by a colon at its end, is followed by that.
+    """
+    first, *others = (str(error).strip() or type(error).__name__).splitlines()
+    announced = [line.strip(" \t-") for line in others if line.strip()]
+    if first.endswith(":") and announced:
+        first = f"{first} {announced[0]}"
+    return first[:_MAX_CHARACTERS]
