@@ -36,7 +36,7 @@ KINDS = (
 )  # fmt: skip
 # What no refusal may say.
 _UNCLEAR = re.compile(
-    r"Traceback|internal error|source kind|\bload\(\)|object at 0x|Error\(s\)|:$|"
+    r"Traceback|internal error|source kind|\bload\(\)|object at 0x|:$|"
     + re.escape(tempfile.gettempdir())
 )
 
