@@ -11,7 +11,6 @@ from edgeembed_runtime._internal.messages import first_line
 
 # Code of these is not the model's.
 _LIBRARIES = (Path(nn.__file__).parents[1].as_posix() + "/", "/onnxscript/", "/onnx_ir/")
-_MAX_CHARACTERS = 300
 _OWN = ("TextEncoder", "ImageEncoder", "PoolAndHead", "TokenVectors", "FirstOutput")
 
 
@@ -22,18 +21,10 @@ def export_failure(error: BaseException) -> str:
     """
     root = _root(error)
     where = _place(root.__traceback__)
-    what = _sentence(root)
+    what = first_line(root)
     if isinstance(root, GuardOnDataDependentSymNode):
         what = "control flow or shapes that depend on the input's values"
     return f"{what} in {where}" if where else what
-
-
-def _sentence(error: BaseException) -> str:
-    """The first line of an error, with the next one if it only announces that."""
-    first, *others = str(error).strip().splitlines() or [""]
-    if not first.endswith(":") or not others:
-        return first_line(error)
-    return f"{first_line(error)} {others[0].strip(' -')}"[:_MAX_CHARACTERS]
 
 
 def _root(error: BaseException) -> BaseException:

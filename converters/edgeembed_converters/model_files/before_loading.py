@@ -86,6 +86,7 @@ def check_before_loading(directory: Path, *, trust_remote_code: bool, pooling_gi
     for module in modules:
         _check_module(directory, module)
     _check_settings(folder)
+    _check_prompts(directory / "config_sentence_transformers.json")
     check_vocabulary(folder)
     if config:
         _check_weights(folder, config)
@@ -192,8 +193,32 @@ def _check_settings(folder: Path) -> None:
         limit = read_json(path).get("max_seq_length")
         if limit is not None and (type(limit) is not int or limit < 1):
             raise ConversionError(
-                f"{path}: max_seq_length: expected a positive number, got {limit!r:.80}"
+                f"{path}: max_seq_length: expected a positive integer, got {limit!r:.80}"
             )
+    path = folder / "tokenizer_config.json"
+    limit = read_json(path).get("model_max_length")
+    if limit is not None and type(limit) not in (int, float):
+        raise ConversionError(
+            f"{path}: model_max_length: expected a positive integer, got {limit!r:.80}"
+        )
+
+
+def _check_prompts(path: Path) -> None:
+    """Of the whole model's settings, what sentence-transformers takes as it is."""
+    settings = read_json(path)
+    prompts: object = settings.get("prompts", {})
+    texts = cast(dict[str, object], prompts).values() if isinstance(prompts, dict) else (prompts,)
+    if not isinstance(prompts, dict) or not all(isinstance(text, str | None) for text in texts):
+        raise ConversionError(f"{path}: prompts: expected texts by name, got {prompts!r:.80}")
+    known = [*cast(dict[str, object], prompts), "query", "document"]
+    if (default := settings.get("default_prompt_name")) is not None and default not in known:
+        raise ConversionError(
+            f"{path}: default_prompt_name: expected one of {', '.join(dict.fromkeys(known))}, "
+            f"got {default!r:.80}"
+        )
+    dim = settings.get("truncate_dim")
+    if dim is not None and (type(dim) is not int or dim < 1):
+        raise ConversionError(f"{path}: truncate_dim: expected a positive integer, got {dim!r:.80}")
 
 
 def _check_weights(folder: Path, config: dict[str, Any]) -> None:

@@ -41,6 +41,7 @@ _PICKLE = ("Weights only load failed", "WeightsUnpickler", "vulnerability issue 
 _PLACES = (
     (re.compile(r"tokeniz|sentencepiece|tiktoken|processing_auto"), "the tokenizer"),
     (re.compile(r"configuration_"), "config.json"),
+    (re.compile(r"modeling_|core_model_loading|safetensors|serialization"), "the weights"),
 )
 
 
@@ -135,7 +136,7 @@ def _what(error: BaseException) -> str:
         for pattern, what in _PLACES:
             if pattern.search(name):
                 return what
-    return "the weights"
+    return "the model"
 
 
 def _transformers() -> str:

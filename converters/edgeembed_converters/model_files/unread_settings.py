@@ -124,15 +124,14 @@ def _config_tree(
 ) -> Iterator[str]:
     """The unread settings of a configuration, and of those nested in it."""
     read = code | _declared(type(config)) | _code_of(type(config), quoted=True)
-    rope = hasattr(config, "rope_parameters") or "rope_scaling" in read
-    read |= _words(_ROPE) if hasattr(config, "rope_parameters") else frozenset()
+    read |= _words(_ROPE) if "rope_parameters" in read else frozenset()
     for name, value in settings.items():
         nested = getattr(config, name, None)
         if isinstance(value, dict) and hasattr(nested, "to_dict") and name.endswith("config"):
             yield from _config_tree(
                 f"{where}: {name}", cast(dict[str, Any], value), nested, code | _modeling(nested)
             )
-        elif rope and name in _ROPE_KEYS & read and isinstance(value, dict):
+        elif name in _ROPE_KEYS & read and isinstance(value, dict):
             inner = read | _words(_ROPE, quoted=True)
             yield from _rope_settings(f"{where}: {name}", cast(dict[str, Any], value), inner)
         elif name not in read and model_setting_matters(name, value, config):

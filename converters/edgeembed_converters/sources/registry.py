@@ -12,6 +12,7 @@ from torch import nn
 from edgeembed_converters.model_files.files import ModelDirectory, read_json
 from edgeembed_converters.model_files.hub import download_model, is_hub_id
 from edgeembed_converters.model_files.image_processors import has_processor
+from edgeembed_converters.model_files.loading_errors import loading_error
 from edgeembed_converters.sources.base.encoders import AnySource
 from edgeembed_converters.sources.base.options import SourceOptions
 from edgeembed_converters.sources.live_image import load_image_module
@@ -76,7 +77,12 @@ class _BuiltIn:
 
     def load(self, source: Any, options: SourceOptions, scratch: Path, /) -> AnySource:
         del scratch
-        return self.loader(source, options)
+        try:
+            return self.loader(source, options)
+        except Exception as error:
+            if not isinstance(source, ModelDirectory):
+                raise
+            raise loading_error(source.path, error) from error
 
 
 class _LiveSentenceTransformer:

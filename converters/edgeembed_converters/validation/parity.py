@@ -40,7 +40,7 @@ def reference_vectors(source: TextSource, texts: Sequence[str]) -> NDArray[np.fl
 
     Raises:
         InputError: `max_tokens` leaves no room after the special tokens.
-        ConversionError: the model fails on its tokenizer's output.
+        ConversionError: the model fails on its tokenizer's output, or returns NaN.
         UnsupportedModelError: a text's vector depends on the texts before it.
     """
     _require_room(source)
@@ -50,6 +50,12 @@ def reference_vectors(source: TextSource, texts: Sequence[str]) -> NDArray[np.fl
         longest_first = sorted(range(len(texts)), key=lambda place: -len(texts[place]))
         found = {place: encode([texts[place]]) for place in longest_first}
         again = encode([texts[longest_first[0]]])
+    for place, vector in found.items():
+        if not np.isfinite(vector).all():
+            raise ConversionError(
+                f"{source.name}: the original's vector of the text {texts[place]!r:.40} has NaN or "
+                "infinite numbers; are its weights or its settings damaged?"
+            )
     if not rowwise_cosine(found[longest_first[0]], again)[0] >= FP32_COSINE:
         raise UnsupportedModelError(
             f"{source.name}: the original's vector of a text depends on the texts that it encoded "

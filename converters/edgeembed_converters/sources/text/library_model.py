@@ -13,6 +13,7 @@ import torch
 
 from edgeembed_converters.model_files.loading_errors import loading_error
 from edgeembed_converters.sources.base.options import SourceOptions
+from edgeembed_converters.sources.text.saved_tokenizer import load_tokenizer
 from edgeembed_converters.sources.text.static_embedding import model2vec_model
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.errors import ConversionError, EdgeEmbedError, MissingExtraError
@@ -56,7 +57,7 @@ def open_model(
                 model_kwargs={"dtype": torch.float32},
             )
     except Exception as error:  # whatever four libraries and the model's own code raise
-        raise _module_error(directory) or loading_error(directory, error) from error
+        raise _clear_error(directory, error, options) from error
     return model.float().eval(), tuple(dict.fromkeys(heard))
 
 
@@ -132,6 +133,19 @@ def module_entries(directory: Path) -> list[tuple[str, str]]:
         if Path(folder).is_absolute() or ".." in Path(folder).parts:
             raise ConversionError(f"{path}: module folder {folder!r} leads outside the model")
     return found
+
+
+def _clear_error(directory: Path, error: Exception, options: SourceOptions) -> EdgeEmbedError:
+    if found := _module_error(directory):
+        return found
+    if "processing class" in str(error):  # in place of what the tokenizer's own loading says
+        folder = directory / next((folder for _, folder in module_entries(directory)), ".")
+        try:
+            with heard_warnings():
+                load_tokenizer(folder, options.trust_remote_code)
+        except EdgeEmbedError as cause:
+            return cause
+    return loading_error(directory, error)
 
 
 def _module_error(directory: Path) -> EdgeEmbedError | None:

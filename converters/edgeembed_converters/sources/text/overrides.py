@@ -37,10 +37,9 @@ def apply_options(
     from sentence_transformers.sentence_transformer import modules as library
 
     notes = _apply_pooling(options, model, plain)
-    last = isinstance(model[-1], library.Normalize)
-    if options.normalize is True and not last:
+    if options.normalize is True and not isinstance(model[-1], library.Normalize):
         model.append(library.Normalize())
-    elif options.normalize is False and last:
+    while options.normalize is False and isinstance(model[-1], library.Normalize):
         del model[-1]
     if options.prompts is not None:
         cast(Any, model).prompts = {"query": "", "document": "", **options.prompts}

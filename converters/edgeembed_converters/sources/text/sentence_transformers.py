@@ -13,6 +13,7 @@ from edgeembed_converters.modules.head import (
     HEAD_KINDS,
     Normalize,
     Truncate,
+    effective_head,
     head_module,
     unsupported_modules,
 )
@@ -184,7 +185,10 @@ def _head(model: "SentenceTransformer", start: int, places: Sequence[str]) -> nn
     head = [module for module in found if module is not None]
     if model.truncate_dim is not None:
         head.append(Truncate(int(model.truncate_dim)))
-    return nn.Sequential(*head)
+    last: Any = model[start - 1]
+    is_pooling = isinstance(last, _library_classes("Pooling"))
+    width = last.pooling_output_dimension if is_pooling else last.embedding.weight.shape[1]
+    return effective_head(head, int(width))
 
 
 def _similarity(model: "SentenceTransformer", path: Path) -> Similarity:

@@ -87,11 +87,14 @@ def load_backbone(transformer: Any, directory: Path, options: SourceOptions) -> 
 
 
 def _longest(limit: object, place: str) -> int:
-    if limit is None:
+    # transformers takes a float for a limit only where it stands for none.
+    if limit is None or (isinstance(limit, float) and limit >= _NO_LIMIT):
         return _NO_LIMIT
-    if not isinstance(limit, int | float) or limit < 1:
-        raise ConversionError(f"{place}: max_seq_length: expected a positive number, got {limit!r}")
-    return min(int(limit), _NO_LIMIT)
+    if isinstance(limit, int) and limit >= 1:
+        return min(limit, _NO_LIMIT)
+    raise ConversionError(
+        f"{place}: max_seq_length or model_max_length: expected a positive integer, got {limit!r}"
+    )
 
 
 def _check_plain_text(transformer: Any, config: Any, place: str) -> None:
@@ -185,9 +188,10 @@ def load_config(directory: Path, trust_remote_code: bool) -> Any:
     from transformers import AutoConfig
 
     try:
-        return AutoConfig.from_pretrained(
-            directory, local_files_only=True, trust_remote_code=trust_remote_code
-        )
+        with heard_warnings():  # heard again, and judged, when the model is opened
+            return AutoConfig.from_pretrained(
+                directory, local_files_only=True, trust_remote_code=trust_remote_code
+            )
     except Exception as error:  # the model's own code, too
         raise UnsupportedModelError(
             f"{directory}: expected a model that this transformers knows: {first_line(error)}"
