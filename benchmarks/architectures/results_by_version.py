@@ -21,8 +21,8 @@ weights**, converted, and compared with sentence-transformers' own `encode`, one
 {texts} texts that conversions are not proven on: of several scripts, code, one that is too long.
 "fp32" is the lowest cosine over these texts: **{same} of {kinds} kinds under {first}**{others}
 reach {bar}. "int8" is the lowest and the mean cosine of the int8 variant; random weights are harder
-to quantize than trained ones, and "-" was not measured. Seconds and megabytes (of the whole process)
-are those of the conversion on {machine}.
+to quantize than trained ones, and "-" was not measured. Seconds and megabytes (of the whole
+process) are those of the conversion on {machine}.
 
 This page is written by `python benchmarks/architectures/convert_every_kind.py`, run once under each
 version of transformers.

@@ -14,7 +14,6 @@ import torch
 from edgeembed_converters.model_files.loading_errors import loading_error
 from edgeembed_converters.sources.base.options import SourceOptions
 from edgeembed_converters.sources.text.saved_tokenizer import load_tokenizer
-from edgeembed_converters.sources.text.static_embedding import model2vec_model
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.errors import ConversionError, EdgeEmbedError, MissingExtraError
 
@@ -49,7 +48,7 @@ def open_model(
         raise MissingExtraError.for_extra("converting a text model", "convert") from error
     try:
         with heard_warnings() as heard:
-            model = model2vec_model(directory) or SentenceTransformer(
+            model = SentenceTransformer(
                 str(directory),
                 device="cpu",
                 local_files_only=True,

@@ -22,8 +22,9 @@ from edgeembed_converters.sources.base.encoders import TextSource
 from edgeembed_converters.sources.base.options import SourceOptions
 from edgeembed_converters.sources.text.library_model import module_entries, open_model
 from edgeembed_converters.sources.text.library_witness import library_witness
+from edgeembed_converters.sources.text.model2vec import load_model2vec
 from edgeembed_converters.sources.text.overrides import apply_options, poolings
-from edgeembed_converters.sources.text.static_embedding import MeanOfRows, load_table
+from edgeembed_converters.sources.text.static_embedding import is_model2vec_alone, load_table
 from edgeembed_converters.sources.text.transformers_text import load_backbone, load_config
 from edgeembed_runtime.errors import UnsupportedModelError
 from edgeembed_runtime.vectors import SIMILARITIES, Similarity
@@ -48,6 +49,8 @@ def load_text_directory(directory: ModelDirectory, options: SourceOptions) -> Te
     """
     path = directory.path
     entries = _checked_entries(path, options)
+    if is_model2vec_alone(path):
+        return load_model2vec(directory, options)
     model, warned = open_model(path, options)
     folders = [folder for _, folder in entries] or ["."]
     # Modules that sentence-transformers or the user adds have no folder.
@@ -57,9 +60,8 @@ def load_text_directory(directory: ModelDirectory, options: SourceOptions) -> Te
     asked = apply_options(options, model, plain=not entries)
     first: Any = model[0]
     is_table = not isinstance(first, _library_classes(_FIRST[0]))
-    backbone = (
-        load_table(first, options) if is_table else load_backbone(first, path / folders[0], options)
-    )
+    load = load_table if is_table else load_backbone
+    backbone = load(first, path / folders[0], options)
     head = _head(model, 1 if is_table else len(_FIRST), places)
     prompts = {name: text for name, text in model.prompts.items() if text}
     default_prompt = model.default_prompt_name
@@ -74,7 +76,6 @@ def load_text_directory(directory: ModelDirectory, options: SourceOptions) -> Te
         pooling=() if is_table else _pooling(model[1], places[1]),
         head=head,
         normalized=len(head) > 0 and isinstance(head[-1], Normalize),
-        table=backbone.module.rows() if isinstance(backbone.module, MeanOfRows) else None,
         witness=library_witness(model, backbone.max_tokens),
         similarity=_similarity(model, path),
         prompts=prompts,
@@ -107,7 +108,7 @@ def _checked_entries(path: Path, options: SourceOptions) -> list[tuple[str, str]
         raise unsupported_modules(str(path), kinds)
     folder = path / (entries[0][1] if entries else ".")
     model_type = read_json(folder / "config.json").get("model_type")
-    if _TABLE not in kinds and model_type not in (None, "model2vec"):
+    if _TABLE not in kinds and model_type is not None and not is_model2vec_alone(path):
         load_config(folder, options.trust_remote_code)
     return entries
 
