@@ -16,7 +16,8 @@ from edgeembed_converters.pipeline.build import build_model
 from edgeembed_converters.pipeline.options import BuildOptions, Exporter
 from edgeembed_converters.quantization.registry import Quantization, checked_quantizations
 from edgeembed_converters.quantization.trial.budget import Budget
-from edgeembed_converters.sources.base import SourceOptions, primary_source
+from edgeembed_converters.sources.base.encoders import primary_source
+from edgeembed_converters.sources.base.options import SourceOptions
 from edgeembed_converters.sources.registry import ModelSource, opened_source
 from edgeembed_converters.validation.pixels import ImageInputs
 from edgeembed_runtime._internal.public import public

@@ -21,9 +21,10 @@ from edgeembed_converters.pipeline.image import build_image_tower
 from edgeembed_converters.pipeline.options import BuildOptions
 from edgeembed_converters.quantization.registry import Quantization, checked_quantizations
 from edgeembed_converters.quantization.trial.budget import Budget
-from edgeembed_converters.sources.base import ImageSource, SourceOptions
+from edgeembed_converters.sources.base.encoders import ImageSource
+from edgeembed_converters.sources.base.options import SourceOptions
 from edgeembed_converters.sources.live_image import load_image_module
-from edgeembed_converters.sources.live_text import kept_modes, state_sha256
+from edgeembed_converters.sources.text.live_text import kept_modes, state_sha256
 from edgeembed_converters.sources.timm import is_timm_model, own_transform
 from edgeembed_converters.validation.pixels import ImageInputs
 from edgeembed_runtime import storage

@@ -6,7 +6,7 @@ from edgeembed_converters.packaging.assemble import BundleParts, model_files, va
 from edgeembed_converters.packaging.space_fingerprint import fingerprint, image_parts
 from edgeembed_converters.pipeline.image import GoldenImages
 from edgeembed_converters.pipeline.tower import BuiltTower
-from edgeembed_converters.sources.base import ImageSource
+from edgeembed_converters.sources.base.encoders import ImageSource
 from edgeembed_runtime.bundle import Bundle, Golden, ImageTower
 
 _LICENSES = ("LICENSE", "NOTICE")

@@ -3,7 +3,7 @@
 from torch import Tensor, float32, nn
 
 from edgeembed_converters.modules.pooling import Pool
-from edgeembed_converters.sources.base import ImageSource, TextSource
+from edgeembed_converters.sources.base.encoders import ImageSource, TextSource
 from edgeembed_runtime.bundle.signature import EMBEDDING, TOKEN_EMBEDDINGS
 
 

@@ -13,7 +13,7 @@ from edgeembed_converters._internal.quiet import quiet_export
 from edgeembed_converters.export.encoders import PoolAndHead
 from edgeembed_converters.export.torch import OPSET, export_module
 from edgeembed_converters.graph.cleanup import clean_graph, drop_input, name_axes, rename_output
-from edgeembed_converters.sources.base import TextSource
+from edgeembed_converters.sources.base.encoders import TextSource
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.bundle.signature import (
     ATTENTION_MASK,

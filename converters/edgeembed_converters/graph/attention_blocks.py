@@ -7,6 +7,7 @@ computes them for some queries at a time.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -234,9 +235,7 @@ def _blocks(attention: _Attention, ranks: _Ranks) -> onnx.GraphProto:
     }
     local = [numpy_helper.from_array(value, f"{name}.{key}") for key, value in weights.items()]
 
-    def node(
-        operator: str, inputs: Sequence[str], output: str, **options: object
-    ) -> onnx.NodeProto:
+    def node(operator: str, inputs: Sequence[str], output: str, **options: Any) -> onnx.NodeProto:
         return helper.make_node(
             operator, list(inputs), [f"{name}.{output}"], f"{name}.{output}", **options
         )

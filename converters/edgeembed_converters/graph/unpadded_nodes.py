@@ -6,9 +6,10 @@ import onnx
 from edgeembed_converters.graph.attention_blocks import WHOLE_TOKENS, attend_in_blocks
 from edgeembed_converters.graph.editing import copied, import_microsoft_operators
 from edgeembed_converters.graph.strip_mask import unpadded
+from edgeembed_converters.graph.weights import OnnxModel
 from edgeembed_runtime.bundle.signature import EMBEDDING
 from edgeembed_runtime.engine.base import feeds
-from edgeembed_runtime.engine.session import Session, SessionSettings
+from edgeembed_runtime.engine.session import SessionSettings
 from edgeembed_runtime.engine.unpadded_nodes import UNPADDED_NODES, described_nodes
 
 # A short text, by which the nodes are compared with those that they stand in for.
@@ -38,7 +39,7 @@ def add_unpadded_nodes(
     import_microsoft_operators(model)
     described = described_nodes(model.SerializeToString(), nodes.SerializeToString())
     model.metadata_props.append(onnx.StringStringEntryProto(key=UNPADDED_NODES, value=described))
-    if not _agrees(model.SerializeToString()):
+    if not _agrees(OnnxModel.of(model)):
         drop_unpadded_nodes(model)
     return model
 
@@ -50,8 +51,8 @@ def drop_unpadded_nodes(model: onnx.ModelProto) -> None:
     model.metadata_props.extend(kept)
 
 
-def _agrees(model: bytes) -> bool:
+def _agrees(model: OnnxModel) -> bool:
     text = feeds(np.arange(_TOKENS, dtype=np.int64)[None, :])
     settings = [SessionSettings(), SessionSettings(unpadded=True)]
-    own, other = (Session(model, "the new model", each).run(text, EMBEDDING) for each in settings)
+    own, other = (model.session("the new model", each).run(text, EMBEDDING) for each in settings)
     return bool(np.abs(own - other).max() <= _TOLERANCE * np.abs(own).max())

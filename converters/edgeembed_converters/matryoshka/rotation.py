@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from edgeembed_converters.matryoshka.rotation_fit import learned_rotation, pca_rotation
 from edgeembed_converters.modules.head import Normalize
 from edgeembed_converters.quantization.trial.calibration import calibration_texts
-from edgeembed_converters.sources.base import AnySource, TextSource
+from edgeembed_converters.sources.base.encoders import AnySource, TextSource
 from edgeembed_converters.validation.parity import module_vectors
 from edgeembed_runtime.errors import InputError, UnsupportedModelError
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer

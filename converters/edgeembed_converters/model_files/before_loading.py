@@ -44,11 +44,17 @@ _PARTS = ("1_Pooling", "config_sentence_transformers.json", "sentence_*_config.j
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Module:
-    """An entry of modules.json."""
+class ModuleEntry:
+    """An entry of modules.json: a class, and a folder of the model."""
 
     type: str
-    folder: Path
+    path: str
+    directory: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where its files are."""
+        return self.directory / self.path
 
     @property
     def kind(self) -> str:
@@ -72,7 +78,7 @@ def check_before_loading(directory: Path, *, trust_remote_code: bool, pooling_gi
         UnsupportedModelError: it is another kind of model, or brings code that is not trusted.
         MissingExtraError: a package that it needs is not installed.
     """
-    modules = _modules(directory)
+    modules = module_entries(directory)
     folder = _transformer_folder(directory, modules)
     for place in dict.fromkeys((directory, folder, *(module.folder for module in modules))):
         _check_files(directory, place)
@@ -86,12 +92,28 @@ def check_before_loading(directory: Path, *, trust_remote_code: bool, pooling_gi
     for module in modules:
         _check_module(directory, module)
     _check_settings(folder)
+    _check_prompts(directory / "config_sentence_transformers.json")
     check_vocabulary(folder)
     if config:
         _check_weights(folder, config)
 
 
-def _modules(directory: Path) -> tuple[_Module, ...]:
+def check_image_directory(directory: Path, *, trust_remote_code: bool) -> None:
+    """As `check_before_loading`, for a transformers directory that encodes images."""
+    _check_files(directory, directory)
+    config = read_json(directory / "config.json")
+    check_code(directory, directory, (), trusted=trust_remote_code)
+    check_packages(directory, config)
+    if config:
+        _check_weights(directory, config)
+
+
+def module_entries(directory: Path) -> tuple[ModuleEntry, ...]:
+    """The entries of modules.json, in order; none in a plain directory.
+
+    Raises:
+        ConversionError: modules.json is damaged, or a folder leads outside the model.
+    """
     path = directory / _MODULES
     if not path.exists() and not path.is_symlink():
         return ()
@@ -102,7 +124,7 @@ def _modules(directory: Path) -> tuple[_Module, ...]:
     return tuple(_module(path, entry) for entry in cast(list[object], entries))
 
 
-def _module(path: Path, entry: object) -> _Module:
+def _module(path: Path, entry: object) -> ModuleEntry:
     fields = cast(dict[str, Any], entry) if isinstance(entry, dict) else {}
     kind, folder = fields.get("type"), fields.get("path")
     if not isinstance(kind, str) or not isinstance(folder, str):
@@ -111,10 +133,10 @@ def _module(path: Path, entry: object) -> _Module:
         )
     if Path(folder).is_absolute() or ".." in Path(folder).parts:
         raise ConversionError(f"{path}: module folder {folder!r} leads outside the model")
-    return _Module(type=kind, folder=path.parent / folder)
+    return ModuleEntry(type=kind, path=folder or ".", directory=path.parent)
 
 
-def _transformer_folder(directory: Path, modules: tuple[_Module, ...]) -> Path:
+def _transformer_folder(directory: Path, modules: tuple[ModuleEntry, ...]) -> Path:
     """Where the transformers model lies; the first module without a folder of its own."""
     for module in modules:
         if module.kind.endswith("Transformer"):
@@ -161,7 +183,7 @@ def _refuse_parts(directory: Path) -> None:
             )
 
 
-def _check_module(directory: Path, module: _Module) -> None:
+def _check_module(directory: Path, module: ModuleEntry) -> None:
     """Only Normalize has no files; an empty folder of its own is not even kept by the Hub."""
     if module.kind == "Normalize" or module.folder == directory:
         return
@@ -192,8 +214,32 @@ def _check_settings(folder: Path) -> None:
         limit = read_json(path).get("max_seq_length")
         if limit is not None and (type(limit) is not int or limit < 1):
             raise ConversionError(
-                f"{path}: max_seq_length: expected a positive number, got {limit!r:.80}"
+                f"{path}: max_seq_length: expected a positive integer, got {limit!r:.80}"
             )
+    path = folder / "tokenizer_config.json"
+    limit = read_json(path).get("model_max_length")
+    if limit is not None and type(limit) not in (int, float):
+        raise ConversionError(
+            f"{path}: model_max_length: expected a positive integer, got {limit!r:.80}"
+        )
+
+
+def _check_prompts(path: Path) -> None:
+    """Of the whole model's settings, what sentence-transformers takes as it is."""
+    settings = read_json(path)
+    prompts: object = settings.get("prompts", {})
+    texts = cast(dict[str, object], prompts).values() if isinstance(prompts, dict) else (prompts,)
+    if not isinstance(prompts, dict) or not all(isinstance(text, str | None) for text in texts):
+        raise ConversionError(f"{path}: prompts: expected texts by name, got {prompts!r:.80}")
+    known = [*cast(dict[str, object], prompts), "query", "document"]
+    if (default := settings.get("default_prompt_name")) is not None and default not in known:
+        raise ConversionError(
+            f"{path}: default_prompt_name: expected one of {', '.join(dict.fromkeys(known))}, "
+            f"got {default!r:.80}"
+        )
+    dim = settings.get("truncate_dim")
+    if dim is not None and (type(dim) is not int or dim < 1):
+        raise ConversionError(f"{path}: truncate_dim: expected a positive integer, got {dim!r:.80}")
 
 
 def _check_weights(folder: Path, config: dict[str, Any]) -> None:

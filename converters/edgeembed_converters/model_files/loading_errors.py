@@ -41,6 +41,7 @@ _PICKLE = ("Weights only load failed", "WeightsUnpickler", "vulnerability issue 
 _PLACES = (
     (re.compile(r"tokeniz|sentencepiece|tiktoken|processing_auto"), "the tokenizer"),
     (re.compile(r"configuration_"), "config.json"),
+    (re.compile(r"modeling_|core_model_loading|safetensors|serialization"), "the weights"),
 )
 
 
@@ -61,21 +62,8 @@ def loading_error(directory: Path, error: Exception) -> EdgeEmbedError:
             f"{'is' if len(missing) == 1 else 'are'} not installed. "
             f"Run: pip install {' '.join(missing)}"
         )
-    if any(words in text for words in _UNTRUSTED):
-        return UnsupportedModelError(
-            f"{directory}: the model brings code of its own; read it, and pass "
-            "trust_remote_code=True to run it"
-        )
-    if any(words in text for words in _UNKNOWN):
-        return UnsupportedModelError(
-            f"{directory}: expected a model that this transformers ({_transformers()}) knows: "
-            f"{first_line(error)}"
-        )
-    if isinstance(error, ImportError):
-        return UnsupportedModelError(
-            f"{directory}: its code does not fit the packages here (transformers "
-            f"{_transformers()}): {first_line(error)}"
-        )
+    if refusal := _refusal(error):
+        return UnsupportedModelError(f"{directory}: {refusal}")
     if isinstance(error, pickle.UnpicklingError) or any(words in text for words in _PICKLE):
         return ConversionError(
             f"{directory}: could not load the weights: a .bin file is damaged, or holds more than "
@@ -85,9 +73,29 @@ def loading_error(directory: Path, error: Exception) -> EdgeEmbedError:
         return ConversionError(f"{directory}: a file of the model is nested too deeply")
     if isinstance(error, MemoryError):
         return ConversionError(f"{directory}: the model does not fit in memory")
+    if "ignore_mismatched_sizes" in text:
+        return ConversionError(
+            f"{directory}: could not load the weights: they have other shapes than config.json says"
+        )
     what = _what(error)
     name = "" if isinstance(error, OSError | ValueError) else f"{type(error).__name__}: "
     return ConversionError(f"{directory}: could not load {what}: {name}{first_line(error)}")
+
+
+def _refusal(error: Exception) -> str | None:
+    """Why these libraries cannot load this model, if that is what the error says."""
+    text, line = str(error), first_line(error)
+    if any(words in text for words in _UNTRUSTED):
+        return (
+            "the model brings code of its own; read it, and pass trust_remote_code=True to run it"
+        )
+    if any(words in text for words in _UNKNOWN):
+        return f"expected a model that this transformers ({_transformers()}) knows: {line}"
+    if isinstance(error, ImportError):
+        return f"its code does not fit the packages here (transformers {_transformers()}): {line}"
+    if isinstance(error, TypeError) and "unexpected keyword argument" in text:
+        return f"a setting that the libraries here do not know: {line}"
+    return None
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -128,7 +136,7 @@ def _what(error: BaseException) -> str:
         for pattern, what in _PLACES:
             if pattern.search(name):
                 return what
-    return "the weights"
+    return "the model"
 
 
 def _transformers() -> str:

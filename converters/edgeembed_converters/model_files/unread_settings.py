@@ -43,6 +43,12 @@ _ST_SETTINGS = re.compile(
     r"model_config(?:\.get\(|\[)\s*[\"'](\w+)[\"']|[\"'](\w+)[\"'] in model_config"
 )
 _ENTRY = frozenset({"idx", "name", "path", "type", "kwargs"})
+# Keys of BERT's tokenizers, and of the normalizer in tokenizer.json.
+_NORMALIZER = {
+    "do_lower_case": "lowercase",
+    "strip_accents": "strip_accents",
+    "tokenize_chinese_chars": "handle_chinese_chars",
+}
 # sentence_bert_config.json: names that older versions wrote, which Transformer.load renames.
 _OLD_TRANSFORMER = frozenset({"model_args", "tokenizer_args", "config_args", "processor_args"})
 _MAX_SHOWN = 60
@@ -118,15 +124,14 @@ def _config_tree(
 ) -> Iterator[str]:
     """The unread settings of a configuration, and of those nested in it."""
     read = code | _declared(type(config)) | _code_of(type(config), quoted=True)
-    rope = hasattr(config, "rope_parameters") or "rope_scaling" in read
-    read |= _words(_ROPE) if hasattr(config, "rope_parameters") else frozenset()
+    read |= _words(_ROPE) if "rope_parameters" in read else frozenset()
     for name, value in settings.items():
         nested = getattr(config, name, None)
         if isinstance(value, dict) and hasattr(nested, "to_dict") and name.endswith("config"):
             yield from _config_tree(
                 f"{where}: {name}", cast(dict[str, Any], value), nested, code | _modeling(nested)
             )
-        elif rope and name in _ROPE_KEYS & read and isinstance(value, dict):
+        elif name in _ROPE_KEYS & read and isinstance(value, dict):
             inner = read | _words(_ROPE, quoted=True)
             yield from _rope_settings(f"{where}: {name}", cast(dict[str, Any], value), inner)
         elif name not in read and model_setting_matters(name, value, config):
@@ -275,17 +280,30 @@ def _tokenizer_settings(directory: Path, folder: Path, tokenizer: Any) -> Iterat
     read = _tokenizer_keys(type(tokenizer))
     for file in ("tokenizer_config.json", "special_tokens_map.json"):
         for name, value in read_json(folder / file).items():
-            if name not in read and tokenizer_setting_matters(name, value):
+            if name in read or _in_normalizer(tokenizer, name, value):
+                continue
+            if tokenizer_setting_matters(name, value):
                 yield from _named(_name(directory, folder / file), {name: value})
     path = folder / "added_tokens.json"
-    for token, number in read_json(path).items():
-        if tokenizer is not None and tokenizer.convert_tokens_to_ids(token) != number:
+    added = read_json(path)
+    known: Mapping[str, int] = tokenizer.get_vocab() if added and tokenizer is not None else {}
+    for token, number in added.items():
+        if known.get(token) != number:
             yield from _named(_name(directory, path), {token: number})
     path = folder / "processor_config.json"
     yield from _named(
         _name(directory, path),
         {k: v for k, v in read_json(path).items() if processor_setting_matters(k, v)},
     )
+
+
+def _in_normalizer(tokenizer: Any, name: str, value: object) -> bool:
+    """Whether the tokenizer, which reads it nowhere else, does what the key says anyway."""
+    backend = getattr(tokenizer, "backend_tokenizer", None) if name in _NORMALIZER else None
+    if backend is None:
+        return False
+    normalizer = json.loads(backend.to_str())["normalizer"] or {}
+    return normalizer.get(_NORMALIZER[name], object()) == value
 
 
 @cache

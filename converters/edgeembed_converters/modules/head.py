@@ -116,6 +116,22 @@ def head_module(module: Any, place: str) -> nn.Module | None:
     raise unsupported_modules(place, [f"{type(module).__module__}.{type(module).__name__}"])
 
 
+def effective_head(modules: Sequence[nn.Module], width: int) -> nn.Sequential:
+    """The modules that change vectors of `width`: two models with the same have one space.
+
+    Left out are a Normalize that follows another, and a Truncate to what is no longer.
+    """
+    kept: list[nn.Module] = []
+    for module in modules:
+        again = isinstance(module, Normalize) and kept and isinstance(kept[-1], Normalize)
+        if again or (isinstance(module, Truncate) and module.dim >= width):
+            continue
+        if isinstance(module, Dense):
+            width = module.linear.out_features
+        kept.append(module)
+    return nn.Sequential(*kept)
+
+
 def unsupported_modules(place: str, found: Sequence[str]) -> UnsupportedModelError:
     """The error about modules of other kinds, or in another order."""
     return UnsupportedModelError(

@@ -9,7 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_converters.sources.base import AnySource, DualSource, ImageSource, TextSource
+from edgeembed_converters.sources.base.encoders import (
+    AnySource,
+    DualSource,
+    ImageSource,
+    TextSource,
+)
 from edgeembed_runtime.bundle import Golden
 
 _BITS = 128

@@ -10,7 +10,7 @@ from edgeembed_converters.pipeline.options import BuildOptions
 from edgeembed_converters.pipeline.text import build_text_tower
 from edgeembed_converters.pipeline.tower import BuiltTower
 from edgeembed_converters.quantization.registry import needs_calibration
-from edgeembed_converters.sources.base import AnySource, image_of, text_of
+from edgeembed_converters.sources.base.encoders import AnySource, image_of, text_of
 from edgeembed_converters.validation.prompted import PromptedVectors
 from edgeembed_runtime.bundle import Golden, Modality
 from edgeembed_runtime.errors import InputError, UnsupportedModelError

@@ -18,7 +18,7 @@ from edgeembed_converters.pipeline.size import require_variant_that_fits
 from edgeembed_converters.pipeline.tower import BuiltTower, built_tower
 from edgeembed_converters.quantization.registry import needs_calibration
 from edgeembed_converters.quantization.variants import make_variants
-from edgeembed_converters.sources.base import ImageSource
+from edgeembed_converters.sources.base.encoders import ImageSource
 from edgeembed_converters.validation import parity
 from edgeembed_converters.validation.image_baseline import ImageBaseline, measured_image_fidelity
 from edgeembed_converters.validation.pixels import (

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from edgeembed_converters._internal.steps import OnStep, ignore_step
 from edgeembed_converters.quantization.trial.budget import Budget
-from edgeembed_converters.sources.live_text import dummy_ids
+from edgeembed_converters.sources.text.live_text import dummy_ids
 from edgeembed_converters.validation.pixels import ImageInputs
 
 Exporter = Literal["torch", "optimum"]

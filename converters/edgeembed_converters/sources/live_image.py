@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from edgeembed_converters.model_files.image_processors import OriginalPixels
 from edgeembed_converters.model_files.torchvision_transforms import pixels_by, preprocess_of
 from edgeembed_converters.modules.head import Normalize
-from edgeembed_converters.sources.base import ImageSource, SourceOptions
-from edgeembed_converters.sources.live_text import state_sha256
+from edgeembed_converters.sources.base.encoders import ImageSource
+from edgeembed_converters.sources.base.options import SourceOptions
+from edgeembed_converters.sources.text.live_text import state_sha256
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.bundle import Preprocess, Source
 from edgeembed_runtime.errors import InputError, UnsupportedModelError

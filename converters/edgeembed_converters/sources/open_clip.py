@@ -10,16 +10,12 @@ from torch import Tensor, nn
 
 from edgeembed_converters.modules.fixed_length import PaddedTo
 from edgeembed_converters.modules.head import Normalize
-from edgeembed_converters.sources.base import (
-    DualSource,
-    ImageSource,
-    SourceOptions,
-    TextSource,
-    Witness,
-)
+from edgeembed_converters.sources.base.encoders import DualSource, ImageSource, TextSource
+from edgeembed_converters.sources.base.options import SourceOptions
+from edgeembed_converters.sources.base.witness import Witness
 from edgeembed_converters.sources.live_image import Features, preprocess_and_pixels, try_backbone
-from edgeembed_converters.sources.live_text import state_sha256
 from edgeembed_converters.sources.open_clip_tokenizer import LEFT_OUT, pad_id_of, tokenizer_of
+from edgeembed_converters.sources.text.live_text import state_sha256
 from edgeembed_converters.sources.timm import merged_branches
 from edgeembed_converters.sources.transformers_clip import logit_numbers
 from edgeembed_runtime.bundle import Source

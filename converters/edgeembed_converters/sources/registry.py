@@ -12,18 +12,21 @@ from torch import nn
 from edgeembed_converters.model_files.files import ModelDirectory, read_json
 from edgeembed_converters.model_files.hub import download_model, is_hub_id
 from edgeembed_converters.model_files.image_processors import has_processor
-from edgeembed_converters.sources.base import AnySource, SourceOptions
+from edgeembed_converters.model_files.loading_errors import loading_error
+from edgeembed_converters.sources.base.encoders import AnySource
+from edgeembed_converters.sources.base.options import SourceOptions
 from edgeembed_converters.sources.live_image import load_image_module
 from edgeembed_converters.sources.live_pair import ModulePair, load_pair
-from edgeembed_converters.sources.live_text import (
+from edgeembed_converters.sources.open_clip import is_open_clip_model, load_open_clip
+from edgeembed_converters.sources.text.live_text import (
     is_sentence_transformer,
     kept_modes,
     load_module,
     require_saved_whole,
     saved_sentence_transformer,
 )
-from edgeembed_converters.sources.open_clip import is_open_clip_model, load_open_clip
-from edgeembed_converters.sources.sentence_transformers import load_text_directory
+from edgeembed_converters.sources.text.saved_tokenizer import has_tokenizer
+from edgeembed_converters.sources.text.sentence_transformers import load_text_directory
 from edgeembed_converters.sources.timm import (
     is_timm_model,
     load_timm_directory,
@@ -31,7 +34,6 @@ from edgeembed_converters.sources.timm import (
 )
 from edgeembed_converters.sources.transformers_clip import is_dual_config, load_dual_directory
 from edgeembed_converters.sources.transformers_image import load_vision_directory
-from edgeembed_converters.sources.transformers_text import has_tokenizer
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.errors import ConversionError, EdgeEmbedError, InputError
 
@@ -75,7 +77,12 @@ class _BuiltIn:
 
     def load(self, source: Any, options: SourceOptions, scratch: Path, /) -> AnySource:
         del scratch
-        return self.loader(source, options)
+        try:
+            return self.loader(source, options)
+        except Exception as error:
+            if not isinstance(source, ModelDirectory):
+                raise
+            raise loading_error(source.path, error) from error
 
 
 class _LiveSentenceTransformer:

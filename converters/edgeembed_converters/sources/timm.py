@@ -13,9 +13,10 @@ from edgeembed_converters.model_files.files import (
     read_json,
 )
 from edgeembed_converters.modules.head import Normalize
-from edgeembed_converters.sources.base import ImageSource, SourceOptions
+from edgeembed_converters.sources.base.encoders import ImageSource
+from edgeembed_converters.sources.base.options import SourceOptions
 from edgeembed_converters.sources.live_image import preprocess_and_pixels, try_backbone
-from edgeembed_converters.sources.live_text import state_sha256
+from edgeembed_converters.sources.text.live_text import state_sha256
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.bundle import Source
 from edgeembed_runtime.errors import ConversionError, MissingExtraError, UnsupportedModelError

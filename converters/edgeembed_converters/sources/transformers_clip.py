@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from edgeembed_converters.model_files.before_loading import check_image_directory
 from edgeembed_converters.model_files.files import ModelDirectory, card_files
 from edgeembed_converters.model_files.image_processors import (
     load_processor,
@@ -18,20 +19,11 @@ from edgeembed_converters.model_files.image_processors import (
 )
 from edgeembed_converters.modules.fixed_length import PaddedTo
 from edgeembed_converters.modules.head import Normalize
-from edgeembed_converters.sources.base import (
-    DualSource,
-    ImageSource,
-    SourceOptions,
-    TextSource,
-    TextVectors,
-    Witness,
-)
-from edgeembed_converters.sources.transformers_text import (
-    load_config,
-    load_model,
-    load_tokenizer,
-    tokenizer_json,
-)
+from edgeembed_converters.sources.base.encoders import DualSource, ImageSource, TextSource
+from edgeembed_converters.sources.base.options import SourceOptions
+from edgeembed_converters.sources.base.witness import TextVectors, Witness
+from edgeembed_converters.sources.text.saved_tokenizer import load_tokenizer, tokenizer_json
+from edgeembed_converters.sources.text.transformers_text import load_config, load_model
 from edgeembed_runtime.bundle import Source
 from edgeembed_runtime.errors import UnsupportedModelError
 
@@ -80,6 +72,7 @@ def load_dual_directory(directory: ModelDirectory, options: SourceOptions) -> Du
         ConversionError: files are missing or damaged.
     """
     path = directory.path
+    check_image_directory(path, trust_remote_code=options.trust_remote_code)
     config = load_config(path, options.trust_remote_code)
     model = load_model(path, options.trust_remote_code).model
     if not (hasattr(model, "get_text_features") and hasattr(model, "get_image_features")):

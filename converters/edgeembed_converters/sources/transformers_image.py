@@ -5,6 +5,7 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor, nn
 
+from edgeembed_converters.model_files.before_loading import check_image_directory
 from edgeembed_converters.model_files.files import ModelDirectory, card_files
 from edgeembed_converters.model_files.image_processors import (
     flips_channels,
@@ -14,8 +15,9 @@ from edgeembed_converters.model_files.image_processors import (
 )
 from edgeembed_converters.model_files.torchvision_transforms import preprocess_of
 from edgeembed_converters.modules.head import Normalize
-from edgeembed_converters.sources.base import ImageSource, SourceOptions
-from edgeembed_converters.sources.transformers_text import LoadedModel, load_config, load_model
+from edgeembed_converters.sources.base.encoders import ImageSource
+from edgeembed_converters.sources.base.options import SourceOptions
+from edgeembed_converters.sources.text.transformers_text import LoadedModel, load_config, load_model
 from edgeembed_runtime.bundle import Preprocess
 from edgeembed_runtime.errors import InputError, UnsupportedModelError
 
@@ -72,6 +74,7 @@ def load_vision_directory(directory: ModelDirectory, options: SourceOptions) -> 
         ConversionError: files are missing or damaged.
     """
     path = directory.path
+    check_image_directory(path, trust_remote_code=options.trust_remote_code)
     config = load_config(path, options.trust_remote_code)
     loaded = load_model(path, options.trust_remote_code)
     pooling, notes = _choose_pooling(loaded, options.pooling)

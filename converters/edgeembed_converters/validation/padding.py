@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from edgeembed_converters.sources.base import TextSource
+from edgeembed_converters.sources.base.encoders import TextSource
 from edgeembed_converters.validation.parity import FP32_COSINE, module_vectors, original_errors
 from edgeembed_runtime.bundle import Golden
 from edgeembed_runtime.encoder.self_test import rowwise_cosine

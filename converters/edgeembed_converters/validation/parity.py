@@ -9,17 +9,19 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from edgeembed_converters.export.encoders import ImageEncoder, TextEncoder
-from edgeembed_converters.sources.base import ImageSource, TextSource, TextVectors
+from edgeembed_converters.sources.base.encoders import ImageSource, TextSource
+from edgeembed_converters.sources.base.witness import TextVectors
 from edgeembed_converters.validation.pixels import original_pixels
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.bundle import Fidelity
 from edgeembed_runtime.encoder.self_test import rowwise_cosine
 from edgeembed_runtime.engine.base import Engine
-from edgeembed_runtime.engine.schedule import schedule_for
-from edgeembed_runtime.engine.session import Session
-from edgeembed_runtime.engine.unpadded import UnpaddedEngine
-from edgeembed_runtime.errors import ConversionError, InputError, ParityError
-from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
+from edgeembed_runtime.errors import (
+    ConversionError,
+    InputError,
+    ParityError,
+    UnsupportedModelError,
+)
 from edgeembed_runtime.inputs.text.truncation import ignore_truncation
 
 # A correct fp32 export differs only by rounding: about 1e-7 in the cosine.
@@ -38,12 +40,28 @@ def reference_vectors(source: TextSource, texts: Sequence[str]) -> NDArray[np.fl
 
     Raises:
         InputError: `max_tokens` leaves no room after the special tokens.
-        ConversionError: the model fails on its tokenizer's output.
+        ConversionError: the model fails on its tokenizer's output, or returns NaN.
+        UnsupportedModelError: a text's vector depends on the texts before it.
     """
     _require_room(source)
     with original_errors(source.name):
         encode = _module_vectors(source) if source.witness is None else source.witness.encode
-        return np.concatenate([encode([text]) for text in texts])
+        # A model may change for good at a short text, as BigBird's sparse attention does.
+        longest_first = sorted(range(len(texts)), key=lambda place: -len(texts[place]))
+        found = {place: encode([texts[place]]) for place in longest_first}
+        again = encode([texts[longest_first[0]]])
+    for place, vector in found.items():
+        if not np.isfinite(vector).all():
+            raise ConversionError(
+                f"{source.name}: the original's vector of the text {texts[place]!r:.40} has NaN or "
+                "infinite numbers; are its weights or its settings damaged?"
+            )
+    if not rowwise_cosine(found[longest_first[0]], again)[0] >= FP32_COSINE:
+        raise UnsupportedModelError(
+            f"{source.name}: the original's vector of a text depends on the texts that it encoded "
+            "before: nothing can equal it; look for settings of its attention in config.json"
+        )
+    return np.concatenate([found[place] for place in range(len(texts))])
 
 
 def module_vectors(
@@ -67,9 +85,11 @@ def original_errors(name: str) -> Generator[None]:
     try:
         yield
     except Exception as error:
+        # What a table says of an id that it has no row for.
+        hint = "; do tokenizer and model belong together?" if isinstance(error, IndexError) else ""
         raise ConversionError(
-            f"{name}: the original could not be run on its own tokenizer's output: "
-            f"{type(error).__name__}: {first_line(error)}; do tokenizer and model belong together?"
+            f"{name}: the original itself fails on the probe texts: {type(error).__name__}: "
+            f"{first_line(error)}{hint}"
         ) from error
 
 
@@ -121,15 +141,6 @@ def _module_vectors(source: TextSource) -> TextVectors:
             return encoder(ids, mask)[0].numpy()
 
     return encode
-
-
-def engine_for(model: bytes, tokenizer: TextTokenizer) -> Engine:
-    """The runtime's engine for an ONNX model that is not in a bundle yet."""
-    return UnpaddedEngine(
-        tokenizer=tokenizer,
-        open_session=lambda settings: Session(model, "the new model", settings),
-        schedule=schedule_for("throughput", None),
-    )
 
 
 def runtime_vectors(engine: Engine, texts: Sequence[str]) -> NDArray[np.float32]:

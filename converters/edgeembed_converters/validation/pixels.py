@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edgeembed_converters.sources.base import ImageSource
+from edgeembed_converters.sources.base.encoders import ImageSource
 from edgeembed_converters.validation.probe_images import calibration_images
 from edgeembed_runtime.bundle import Preprocess
 from edgeembed_runtime.errors import InputError, MissingExtraError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_converters.sources.base import Witness
+from edgeembed_converters.sources.base.witness import Witness
 from edgeembed_converters.validation.parity import FP32_COSINE, original_errors
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.encoder.self_test import rowwise_cosine

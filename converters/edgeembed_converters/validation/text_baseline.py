@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgeembed_converters.graph.attention_blocks import WHOLE_TOKENS
 from edgeembed_converters.graph.intermediate_values import Feeds
 from edgeembed_converters.graph.weights import OnnxModel
 from edgeembed_converters.quantization.trial.calibration import token_ids
@@ -94,8 +95,8 @@ class TextBaseline:
 
     @property
     def golden_inputs(self) -> Sequence[Feeds]:
-        """The golden texts that have tokens, as inputs of the graph."""
-        return self._feeds(self.golden.texts)
+        """The golden texts that have tokens, as inputs of the graph; not the longest."""
+        return self._feeds(self._without_longest().texts)
 
     @property
     def calibration(self) -> Sequence[Feeds]:
@@ -103,15 +104,27 @@ class TextBaseline:
         return self._feeds(self.calibration_texts)
 
     def fidelity(self, model: bytes, *, padded: bool = False) -> Fidelity:
-        """See `measured_fidelity`."""
+        """See `measured_fidelity`; padded batches are without the longest texts."""
         made = OnnxModel.in_one_file(model)
-        return measured_fidelity(made, self.tokenizer, self.golden, padded=padded)
+        golden = self._without_longest() if padded else self.golden
+        return measured_fidelity(made, self.tokenizer, golden, padded=padded)
 
     def speedup(self, model: bytes) -> float:
         """See `measured_speedup`."""
         return measured_speedup(
             OnnxModel.in_one_file(model), self.fp32, self.tokenizer, self.golden.texts
         )
+
+    def _without_longest(self) -> Golden:
+        """The golden texts whose scores of attention fit into memory, all layers at once."""
+        if self.max_tokens <= WHOLE_TOKENS:
+            return self.golden
+        ids = token_ids(self.tokenizer, self.golden.texts)
+        rows = [row for row, each in enumerate(ids) if len(each) <= WHOLE_TOKENS]
+        if len(ids) != len(self.golden.texts) or not rows:
+            return self.golden
+        texts = tuple(self.golden.texts[row] for row in rows)
+        return Golden(texts=texts, vectors=self.golden.vectors[rows])
 
     def _feeds(self, texts: Sequence[str]) -> Sequence[Feeds]:
         return [feeds(ids[None, :]) for ids in token_ids(self.tokenizer, texts)]

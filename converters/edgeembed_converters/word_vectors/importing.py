@@ -22,10 +22,10 @@ from edgeembed_converters.packaging.assemble import (
 )
 from edgeembed_converters.packaging.report import ConversionReport, conversion_report
 from edgeembed_converters.packaging.space_fingerprint import fingerprint
+from edgeembed_converters.pipeline.table_variants import TableVariants, fitting, table_variants
 from edgeembed_converters.word_vectors.open_file import read_word_vectors
 from edgeembed_converters.word_vectors.probes import golden_of
 from edgeembed_converters.word_vectors.table import BadWords, WordTable, checked_bad_words
-from edgeembed_converters.word_vectors.variants import TableVariants, fitting, table_variants
 from edgeembed_converters.word_vectors.vocabulary import is_lowercase, word_tokenizer_json
 from edgeembed_runtime import storage
 from edgeembed_runtime._internal.public import public

@@ -10,6 +10,7 @@ from edgeembed_converters.graph import unpadded_nodes
 from edgeembed_converters.graph.attention_blocks import attend_in_blocks
 from edgeembed_converters.graph.editing import copied, drop_unused
 from edgeembed_converters.graph.unpadded_nodes import add_unpadded_nodes
+from edgeembed_converters.graph.weights import OnnxModel
 from edgeembed_converters.quantization.trial.candidate import load_unquantized
 from edgeembed_runtime.engine.base import feeds
 from edgeembed_runtime.engine.session import Session, SessionSettings
@@ -112,7 +113,7 @@ def test_nodes_that_change_vectors_are_not_kept(exported, monkeypatch):
 def test_quantization_starts_from_the_graph_without_them(exported):
     model = add_unpadded_nodes(exported("bert"), 64, whole=WHOLE)
     assert [entry.key for entry in model.metadata_props] == [UNPADDED_NODES]
-    assert not load_unquantized(model.SerializeToString()).metadata_props
+    assert not load_unquantized(OnnxModel.of(model)).metadata_props
 
 
 def test_such_nodes_are_checked_like_those_of_the_file(exported):

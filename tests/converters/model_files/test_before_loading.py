@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 import time
 import zipfile
 
@@ -361,11 +362,27 @@ def test_modules_of_the_models_own_package(sentence):
 
 @pytest.mark.parametrize("alone", [True, False])
 def test_adapter_without_peft(plain, alone, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "peft", None)
+    monkeypatch.setitem(sys.modules, "peft", None)
     edit(plain / "adapter_config.json", peft_type="LORA", base_model_name_or_path="x")
     if alone:
         (plain / "config.json").unlink()
     refused(plain, MissingExtraError, "adapter_config.json", "pip install peft")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "package"),
+    [
+        ("spm.model", b"\n\x0e\n\x05<unk>", "sentencepiece"),
+        ("sentencepiece.bpe.model", b"\n\x0e\n\x05<unk>", "sentencepiece"),
+        ("tokenizer.model", b"IQ== 0", "tiktoken"),
+    ],
+)
+def test_vocabularies_without_their_package(plain, name, content, package, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    (plain / name).write_bytes(content)
+    check(plain)
+    (plain / "tokenizer.json").unlink()
+    refused(plain, MissingExtraError, name, f"pip install {package}")
 
 
 @pytest.mark.parametrize("method", ["gptq", "awq", "bitsandbytes"])

@@ -1,6 +1,7 @@
 """Every setting is read, known not to matter, or named."""
 
 import json
+import shutil
 
 import pytest
 
@@ -88,3 +89,17 @@ def test_settings_of_the_tokenizer_that_nothing_reads_are_named(tmp_path):
     bert = ordinary_settings.MODELS["bert-base-uncased"]
     found = unread(tmp_path, bert, tokenizer_config={"reverse": True, "max_length": 8})
     assert found == ("tokenizer_config.json: reverse = true",)
+
+
+@pytest.mark.parametrize("lower", [True, False])
+def test_a_setting_that_the_normalizer_has_anyway(lower, tiny):
+    path = tiny.transformers("bert" if lower else "bert-cased")
+    config = transformers.AutoConfig.from_pretrained(path)
+    tokenizer = transformers.PreTrainedTokenizerFast.from_pretrained(path)
+    copy = shutil.copytree(path, tiny.new_path("normalizer"))
+    settings = json.loads((copy / "tokenizer_config.json").read_text())
+    (copy / "tokenizer_config.json").write_text(json.dumps({**settings, "do_lower_case": True}))
+    found = unread_settings(
+        copy, config=config, model_class=transformers.BertModel, tokenizer=tokenizer, modules=()
+    )
+    assert found == (() if lower else ("tokenizer_config.json: do_lower_case = true",))

@@ -10,9 +10,9 @@ import torch
 from edgeembed import convert
 from edgeembed_converters.model_files.files import ModelDirectory
 from edgeembed_converters.sources import registry
-from edgeembed_converters.sources.base import SourceOptions
-from edgeembed_converters.sources.live_text import load_module
+from edgeembed_converters.sources.base.options import SourceOptions
 from edgeembed_converters.sources.registry import register_source_kind
+from edgeembed_converters.sources.text.live_text import load_module
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import ConversionError, InputError
 

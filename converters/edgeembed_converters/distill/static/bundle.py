@@ -18,8 +18,8 @@ from edgeembed_converters.packaging.assemble import (
     write_proven,
 )
 from edgeembed_converters.packaging.space_fingerprint import fingerprint
+from edgeembed_converters.pipeline.table_variants import table_variants
 from edgeembed_converters.validation.probe_texts import probe_texts
-from edgeembed_converters.word_vectors.variants import table_variants
 from edgeembed_runtime import storage
 from edgeembed_runtime.bundle import Golden, Manifest, TextTower
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer

@@ -22,7 +22,7 @@ from edgeembed_converters.distill.training.loop import (
 )
 from edgeembed_converters.distill.training.metrics import neighbor_ndcg
 from edgeembed_converters.distill.training.settings import TrainingSettings
-from edgeembed_converters.sources.live_text import state_sha256
+from edgeembed_converters.sources.text.live_text import state_sha256
 from edgeembed_runtime import storage
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.errors import InputError, TrainingError

@@ -30,7 +30,8 @@ from edgeembed_converters.pipeline.build import build_model
 from edgeembed_converters.pipeline.options import BuildOptions
 from edgeembed_converters.quantization.registry import Quantization, checked_quantizations
 from edgeembed_converters.quantization.trial.budget import Budget
-from edgeembed_converters.sources.base import SourceOptions, TextSource
+from edgeembed_converters.sources.base.encoders import TextSource
+from edgeembed_converters.sources.base.options import SourceOptions
 from edgeembed_converters.sources.registry import opened_source
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle import MANIFEST_NAME

@@ -18,9 +18,9 @@ from edgeembed_converters.distill.student.layers import (
 from edgeembed_converters.distill.student.narrow import check_width, narrowed
 from edgeembed_converters.distill.training.projection import linear_layer, principal_directions
 from edgeembed_converters.modules.head import Normalize
-from edgeembed_converters.sources.base import TextSource
-from edgeembed_converters.sources.live_text import state_sha256
-from edgeembed_converters.sources.transformers_text import TokenVectors
+from edgeembed_converters.sources.base.encoders import TextSource
+from edgeembed_converters.sources.text.live_text import state_sha256
+from edgeembed_converters.sources.text.transformers_text import TokenVectors
 from edgeembed_runtime.bundle import Source
 from edgeembed_runtime.errors import InputError, UnsupportedModelError
 

@@ -27,7 +27,7 @@ from edgeembed_converters.distill.training.loop import (
 from edgeembed_converters.distill.training.metrics import neighbor_ndcg
 from edgeembed_converters.distill.training.settings import TrainingSettings
 from edgeembed_converters.export.encoders import TextEncoder
-from edgeembed_converters.sources.base import TextSource
+from edgeembed_converters.sources.base.encoders import TextSource
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.storage import sha256_of
 

@@ -66,7 +66,7 @@ def load_unquantized(model: OnnxModel) -> onnx.ModelProto:
 def quantization_errors() -> Generator[None]:
     """Turn whatever onnxruntime's quantizers raise on an unusual graph into ConversionError.
 
-    StorageError (a full or failing disk) TooLargeError and RefusedError pass through.
+    StorageError (a full or failing disk), TooLargeError and RefusedError pass through.
     """
     try:
         yield

@@ -1,29 +1,28 @@
 """The transformers model and the tokenizer of a text encoder, ready to export."""
 
 import inspect
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from edgeembed_converters.model_files.loading_errors import loading_error
 from edgeembed_converters.model_files.loading_info import refuse_loading_info
-from edgeembed_converters.sources.base import Backbone, SourceOptions
-from edgeembed_converters.sources.library_model import heard_warnings
+from edgeembed_converters.sources.base.encoders import Backbone
+from edgeembed_converters.sources.base.options import SourceOptions
+from edgeembed_converters.sources.text.adapters import has_adapters, merge_adapters
+from edgeembed_converters.sources.text.library_model import heard_warnings
+from edgeembed_converters.sources.text.saved_tokenizer import (
+    tokenizer_json,
+    within_table,
+    without_special_tokens,
+)
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.bundle.towers import TruncationSide
 from edgeembed_runtime.errors import ConversionError, UnsupportedModelError
 
-_VOCABULARIES = (
-    "tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model",
-    "spm.model", "sentencepiece.model", "tokenizer.model",
-)  # fmt: skip
-# Files of a tokenizer that are no vocabulary by themselves.
-_NO_VOCABULARY = frozenset(("merges.txt", "tokenizer_config.json", "special_tokens_map.json"))
 # transformers reports at least this as the limit of a tokenizer that has none.
 _NO_LIMIT = 1_000_000
 _OUTPUT = "last_hidden_state"
@@ -75,9 +74,9 @@ def load_backbone(transformer: Any, directory: Path, options: SourceOptions) -> 
         raise ConversionError(
             f"{directory}: neither the model nor its tokenizer limits the length; pass max_tokens"
         )
-    saved, notes = _within_table(tokenizer_json(tokenizer, directory), model, place)
+    saved, notes = within_table(tokenizer_json(tokenizer, directory), model, place)
     if processing.get("add_special_tokens") is False:
-        saved = _without_special_tokens(saved)
+        saved = without_special_tokens(saved)
     return Backbone(
         module=TokenVectors(model).eval(),
         model_type=str(config.model_type),
@@ -89,11 +88,14 @@ def load_backbone(transformer: Any, directory: Path, options: SourceOptions) -> 
 
 
 def _longest(limit: object, place: str) -> int:
-    if limit is None:
+    # transformers takes a float for a limit only where it stands for none.
+    if limit is None or (isinstance(limit, float) and limit >= _NO_LIMIT):
         return _NO_LIMIT
-    if not isinstance(limit, int | float) or limit < 1:
-        raise ConversionError(f"{place}: max_seq_length: expected a positive number, got {limit!r}")
-    return min(int(limit), _NO_LIMIT)
+    if isinstance(limit, int) and limit >= 1:
+        return min(limit, _NO_LIMIT)
+    raise ConversionError(
+        f"{place}: max_seq_length or model_max_length: expected a positive integer, got {limit!r}"
+    )
 
 
 def _check_plain_text(transformer: Any, config: Any, place: str) -> None:
@@ -145,11 +147,12 @@ def exportable(original: nn.Module, directory: Path) -> nn.Module:
 
     Raises:
         ConversionError: weights are missing.
-        UnsupportedModelError: there are weights that the model does not read.
+        UnsupportedModelError: there are weights that the model does not read, or adapters that
+            cannot be merged.
     """
     model: Any = original
-    if getattr(model, "_hf_peft_config_loaded", False):
-        _merge_adapters(model)
+    if has_adapters(model):
+        merge_adapters(model, directory)
         model.set_attn_implementation("eager")
         return model.eval()
     try:
@@ -166,15 +169,10 @@ def exportable(original: nn.Module, directory: Path) -> nn.Module:
         raise loading_error(directory, error) from error
     refuse_loading_info(directory, info)
     model.load_state_dict(copy.state_dict(), assign=True)
+    copy.config.use_cache = False  # keys and values of a text are of no use to the next
+    if getattr(copy, "_can_set_experts_implementation", lambda: False)():
+        copy.set_experts_implementation("batched_mm")  # the loop over experts cannot be exported
     return copy.eval()
-
-
-def _merge_adapters(model: nn.Module) -> None:
-    from peft.tuners.tuners_utils import BaseTunerLayer
-
-    layers: list[Any] = [each for each in model.modules() if isinstance(each, BaseTunerLayer)]
-    for layer in layers:
-        layer.merge()
 
 
 def load_config(directory: Path, trust_remote_code: bool) -> Any:
@@ -186,9 +184,10 @@ def load_config(directory: Path, trust_remote_code: bool) -> Any:
     from transformers import AutoConfig
 
     try:
-        return AutoConfig.from_pretrained(
-            directory, local_files_only=True, trust_remote_code=trust_remote_code
-        )
+        with heard_warnings():  # heard again, and judged, when the model is opened
+            return AutoConfig.from_pretrained(
+                directory, local_files_only=True, trust_remote_code=trust_remote_code
+            )
     except Exception as error:  # the model's own code, too
         raise UnsupportedModelError(
             f"{directory}: expected a model that this transformers knows: {first_line(error)}"
@@ -226,91 +225,6 @@ def load_model(directory: Path, trust_remote_code: bool) -> LoadedModel:
         raise loading_error(directory, error) from error
     refuse_loading_info(directory, info)
     return LoadedModel(model=model.eval(), has_pooler=not info["missing_keys"])
-
-
-def load_tokenizer(directory: Path, trust_remote_code: bool) -> Any:
-    """The fast tokenizer of a transformers directory.
-
-    Raises:
-        ConversionError: there is no vocabulary, or it cannot be loaded.
-    """
-    from transformers import AutoTokenizer
-
-    try:
-        return AutoTokenizer.from_pretrained(
-            directory, use_fast=True, local_files_only=True, trust_remote_code=trust_remote_code
-        )
-    except Exception as error:  # anything, the tokenizers library's own bare Exception included
-        raise ConversionError(
-            f"{directory}: could not load the tokenizer: {first_line(error)}"
-        ) from error
-
-
-def tokenizer_json(tokenizer: Any, directory: Path) -> bytes:
-    """The tokenizer.json of a fast tokenizer, without padding and truncation.
-
-    Raises:
-        ConversionError: there are no files of a vocabulary.
-        UnsupportedModelError: it is not from the tokenizers library, or splits special tokens.
-    """
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if not isinstance(backend, Tokenizer):
-        raise UnsupportedModelError(
-            f"{directory}: expected a tokenizer that the tokenizers library runs, "
-            f"got {type(tokenizer).__name__}"
-        )
-    # Without any file, transformers 5 makes up an empty tokenizer.
-    names = {"tokenizer.json", *tokenizer.vocab_files_names.values()} - _NO_VOCABULARY
-    if not any((directory / name).is_file() for name in names):
-        raise ConversionError(
-            f"{directory}: no tokenizer: expected {' or '.join(sorted(names))}, found none"
-        )
-    if getattr(tokenizer, "split_special_tokens", False):
-        raise UnsupportedModelError(
-            f"{directory}: split_special_tokens=true: expected special tokens in texts to be read "
-            "as one token; the tokenizers library cannot keep another setting in its file"
-        )
-    copy = Tokenizer.from_str(backend.to_str())
-    copy.no_padding()
-    copy.no_truncation()
-    return copy.to_str().encode()
-
-
-def has_tokenizer(directory: Path) -> bool:
-    """Whether a transformers directory has a text vocabulary."""
-    return any((directory / name).is_file() for name in _VOCABULARIES)
-
-
-def _within_table(saved: bytes, model: Any, place: str) -> tuple[bytes, tuple[str, ...]]:
-    """A tokenizer.json without added tokens that the model's table has no row for, and a note.
-
-    The original fails on texts that have such a token; without it, they are plain text.
-    """
-    rows = int(model.get_input_embeddings().weight.shape[0])
-    vocabulary = Tokenizer.from_buffer(saved).get_vocab()
-    beyond = {token: number for token, number in vocabulary.items() if number >= rows}
-    if not beyond:
-        return saved, ()
-    tree = json.loads(saved)
-    added = {each["content"] for each in tree["added_tokens"] if each["id"] >= rows}
-    if unknown := sorted(set(beyond) - added):
-        raise ConversionError(
-            f"{place}: the tokenizer has {len(unknown)} tokens, {unknown[0]!r} with the id "
-            f"{beyond[unknown[0]]} among them, that the model's table of {rows} rows lacks: do "
-            "tokenizer and model belong together?"
-        )
-    tree["added_tokens"] = [each for each in tree["added_tokens"] if each["id"] < rows]
-    note = (
-        f"the added tokens {', '.join(sorted(added))} are read as plain text: the model's table "
-        "has no row for them"
-    )
-    return json.dumps(tree, ensure_ascii=False).encode(), (note,)
-
-
-def _without_special_tokens(saved: bytes) -> bytes:
-    tree = json.loads(saved)
-    tree["post_processor"] = None
-    return json.dumps(tree, ensure_ascii=False).encode()
 
 
 def _positions(model: nn.Module, config: Any) -> int:

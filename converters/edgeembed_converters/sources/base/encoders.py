@@ -1,75 +1,20 @@
 """Trained encoders in the form that the exporters take: text, image, or both."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from edgeembed_converters.model_files.image_processors import OriginalPixels
+from edgeembed_converters.modules.head import Normalize
+from edgeembed_converters.modules.mean_of_rows import MeanOfRows
 from edgeembed_converters.modules.pooling import Pooling
+from edgeembed_converters.sources.base.witness import Witness
 from edgeembed_runtime.bundle import Preprocess, Source
 from edgeembed_runtime.bundle.towers import TruncationSide
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 from edgeembed_runtime.vectors import Similarity
-
-# From texts, encoded at once, to their (n, d) float32 vectors.
-TextVectors = Callable[[list[str]], NDArray[np.float32]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class SourceOptions:
-    """What the user says about a source; None leaves it to the model's own files.
-
-    `preprocess` is a Preprocess or a torchvision transform. `tokenizer` and `example_inputs` are
-    for live modules, `revision` is for Hub ids. `ignore` has words of settings that
-    no library reads, and of the libraries' warnings, that do not matter.
-    """
-
-    name: str | None = None
-    pooling: Pooling | None = None
-    normalize: bool | None = None
-    max_tokens: int | None = None
-    prompts: Mapping[str, str] | None = None
-    preprocess: Any = None
-    tokenizer: str | Path | Any = None
-    example_inputs: Sequence[Tensor] | None = None
-    revision: str | None = None
-    trust_remote_code: bool = False
-    ignore: Sequence[str] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Witness:
-    """The library that a model comes from, encoding by itself: what a bundle must equal.
-
-    `encode` puts no prompt before the texts. `prompted` has the methods of an Encoder by name,
-    with the prompts that the library puts. `made_by` names the library and its version.
-    """
-
-    made_by: str
-    encode: TextVectors
-    prompted: Mapping[str, TextVectors] = field(default_factory=dict[str, TextVectors])
-
-    def then(self, module: nn.Module) -> "Witness":
-        """The same, with its vectors mapped by a module that edgeembed adds."""
-
-        def mapped(encode: TextVectors) -> TextVectors:
-            def encode_and_map(texts: list[str]) -> NDArray[np.float32]:
-                with torch.no_grad():
-                    return module(torch.from_numpy(encode(texts))).numpy()
-
-            return encode_and_map
-
-        return Witness(
-            made_by=self.made_by,
-            encode=mapped(self.encode),
-            prompted={name: mapped(encode) for name, encode in self.prompted.items()},
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,8 +35,7 @@ class TextSource:
 
     `backbone(input_ids, attention_mask)` returns token vectors (n, t, h), or sentence vectors
     (n, h) if `pooling` is empty. The modules of `head` then map (n, h) to (n, d), in order.
-    `table` is that of a static model, (ids, d) float32, whose backbone averages its rows. Texts are
-    cut to `max_tokens` at `truncation_side`. `witness` is None where no library loads
+    Texts are cut to `max_tokens` at `truncation_side`. `witness` is None where no library loads
     the model, as for a live module. `notes` tells the user what was assumed. `card_files` are
     license texts to copy into the bundle.
     """
@@ -106,7 +50,6 @@ class TextSource:
     pooling: tuple[Pooling, ...]
     head: nn.Sequential
     normalized: bool
-    table: NDArray[np.float32] | None = None
     witness: Witness | None = None
     similarity: Similarity = "cosine"
     prompts: Mapping[str, str] = field(default_factory=dict)
@@ -118,13 +61,18 @@ class TextSource:
     @property
     def tokenizer(self) -> TextTokenizer:
         """The runtime's tokenizer of the bundle to be."""
-        tokenizer = TextTokenizer.from_bytes(
+        return TextTokenizer.from_bytes(
             self.tokenizer_json,
             self.max_tokens,
             self.name,
             truncation_side=self.truncation_side,
         )
-        return tokenizer if self.table is None else tokenizer.taking_empty_texts()
+
+    @property
+    def plain_table(self) -> MeanOfRows | None:
+        """That of a static model whose vectors are means of rows, of unit length or not."""
+        scaled = all(isinstance(module, Normalize) for module in self.head)
+        return self.backbone if isinstance(self.backbone, MeanOfRows) and scaled else None
 
     @property
     def head_names(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from edgeembed_converters.modules.pooling import Pooling
-from edgeembed_converters.sources.base import SourceOptions
+from edgeembed_converters.sources.base.options import SourceOptions
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -37,10 +37,9 @@ def apply_options(
     from sentence_transformers.sentence_transformer import modules as library
 
     notes = _apply_pooling(options, model, plain)
-    last = isinstance(model[-1], library.Normalize)
-    if options.normalize is True and not last:
+    if options.normalize is True and not isinstance(model[-1], library.Normalize):
         model.append(library.Normalize())
-    elif options.normalize is False and last:
+    while options.normalize is False and isinstance(model[-1], library.Normalize):
         del model[-1]
     if options.prompts is not None:
         cast(Any, model).prompts = {"query": "", "document": "", **options.prompts}

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from edgeembed_converters.modules.head import Normalize
 from edgeembed_converters.modules.pooling import Pooling
-from edgeembed_converters.sources.base import SourceOptions, TextSource
+from edgeembed_converters.sources.base.encoders import TextSource
+from edgeembed_converters.sources.base.options import SourceOptions
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.bundle import Source
 from edgeembed_runtime.encoder.self_test import rowwise_cosine
