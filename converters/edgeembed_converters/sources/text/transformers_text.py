@@ -236,5 +236,5 @@ def _positions(model: nn.Module, config: Any) -> int:
     for name, table in tables:
         # These count positions from the padding token's, as RoBERTa does.
         if name.endswith("position_embeddings") and getattr(table, "padding_idx", None) is not None:
-            return min(positions, int(table.num_embeddings)) - int(table.padding_idx) - 1
+            return min(positions, len(table.weight)) - int(table.padding_idx) - 1
     return positions
