@@ -16,7 +16,12 @@ from edgeembed_converters.sources.base.options import SourceOptions
 from edgeembed_converters.sources.text.saved_tokenizer import load_tokenizer
 from edgeembed_converters.sources.text.static_embedding import model2vec_model
 from edgeembed_runtime._internal.messages import first_line
-from edgeembed_runtime.errors import ConversionError, EdgeEmbedError, MissingExtraError
+from edgeembed_runtime.errors import (
+    ConversionError,
+    EdgeEmbedError,
+    MissingExtraError,
+    UnsupportedModelError,
+)
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -152,12 +157,21 @@ def _module_error(directory: Path) -> EdgeEmbedError | None:
     """Which of the small modules after the first cannot be loaded by itself, and why."""
     from sentence_transformers.util import import_from_string
 
-    for kind, folder in module_entries(directory)[1:]:
+    for number, (kind, folder) in enumerate(module_entries(directory)):
         if not kind.startswith("sentence_transformers."):
             continue
         try:
             with heard_warnings():
                 found: Any = import_from_string(kind)
+        except ImportError:
+            return UnsupportedModelError(
+                f"{directory / 'modules.json'}: {kind} is not in the sentence-transformers here "
+                f"({version('sentence-transformers')}), but in another version; take a newer one"
+            )
+        if number == 0:
+            continue
+        try:
+            with heard_warnings():
                 _load_module(found, directory, folder)
         except Exception as error:  # as above
             short = kind.rpartition(".")[2]
