@@ -41,7 +41,8 @@ _PICKLE = ("Weights only load failed", "WeightsUnpickler", "vulnerability issue 
 _PLACES = (
     (re.compile(r"tokeniz|sentencepiece|tiktoken|processing_auto"), "the tokenizer"),
     (re.compile(r"configuration_"), "config.json"),
-    (re.compile(r"modeling_|core_model_loading|safetensors|serialization"), "the weights"),
+    (re.compile(r"modeling_utils|core_model_loading|safetensors|serialization"), "the weights"),
+    (re.compile(r"modeling_|activations"), "the model that config.json describes"),
 )
 
 

@@ -126,8 +126,9 @@ def _config_tree(
     read = code | _declared(type(config)) | _code_of(type(config), quoted=True)
     read |= _words(_ROPE) if "rope_parameters" in read else frozenset()
     for name, value in settings.items():
-        nested = getattr(config, name, None)
-        if isinstance(value, dict) and hasattr(nested, "to_dict") and name.endswith("config"):
+        is_nested = isinstance(value, dict) and name.endswith("config")
+        nested = getattr(config, name, None) if is_nested else None  # some warn when looked at
+        if hasattr(nested, "to_dict"):
             yield from _config_tree(
                 f"{where}: {name}", cast(dict[str, Any], value), nested, code | _modeling(nested)
             )

@@ -128,6 +128,8 @@ def effective_head(modules: Sequence[nn.Module], width: int) -> nn.Sequential:
             continue
         if isinstance(module, Dense):
             width = module.linear.out_features
+        elif isinstance(module, Truncate):
+            width = module.dim
         kept.append(module)
     return nn.Sequential(*kept)
 

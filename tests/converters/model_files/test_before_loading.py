@@ -171,6 +171,30 @@ def test_limits_that_are_no_number(sentence, limit):
     refused(sentence, ConversionError, "sentence_bert_config.json", "max_seq_length")
 
 
+@pytest.mark.parametrize("limit", ["8", [8], True])
+def test_a_limit_of_the_tokenizer_that_is_no_number(plain, limit):
+    edit(plain / "tokenizer_config.json", model_max_length=limit)
+    refused(plain, ConversionError, "tokenizer_config.json", "model_max_length")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("prompts", None),
+        ("prompts", ["query"]),
+        ("prompts", {"query": 3}),
+        ("default_prompt_name", "unknown"),
+        ("default_prompt_name", ["query"]),
+        ("truncate_dim", 0),
+        ("truncate_dim", 8.0),
+        ("truncate_dim", [4]),
+    ],
+)
+def test_prompts_and_dimensions_that_cannot_be(sentence, key, value):
+    edit(sentence / "config_sentence_transformers.json", **{key: value})
+    refused(sentence, ConversionError, "config_sentence_transformers.json", key)
+
+
 # -- links -----------------------------------------------------------------------------------------
 
 

@@ -41,6 +41,7 @@ def test_ordinary_tokenizers_have_no_unread_settings(name, tmp_path):
     ("model", "key", "value"),
     [
         ("bert-base-uncased", "rope_theta", 10000.0),
+        ("bert-base-uncased", "rope_parameters", {"rope_theta": 50.0}),
         ("bert-base-uncased", "sliding_window", 128),
         ("bert-base-uncased", "attention_temperature", 2),
         ("roberta-base", "normalize_before", True),

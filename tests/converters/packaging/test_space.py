@@ -6,6 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import nn
+
+from edgeembed_converters.modules.head import Dense, Normalize, Truncate, effective_head
+from edgeembed_converters.packaging.space_fingerprint import directions
 
 from edgeembed_converters.packaging.space_fingerprint import directions
 
@@ -95,3 +99,23 @@ def test_space_is_in_the_bundle(source, converted):
     report = converted(source)
     assert report.space.startswith("sha256:")
     assert report.space in (report.path / "edgeembed.json").read_text()
+
+
+def test_modules_without_effect_are_left_out():
+    dense = Dense(nn.Linear(32, 16), nn.Tanh(), None)
+    modules = [Truncate(32), Normalize(), Normalize(), dense, Normalize(), Truncate(16)]
+    assert list(map(str, effective_head(modules, 32))) == [
+        "Normalize",
+        "Dense 32x16 Tanh",
+        "Normalize",
+    ]
+    assert [module.dim for module in effective_head([Truncate(8), Truncate(9)], 16)] == [8]
+
+
+def test_directions_tell_other_vectors_from_rounding():
+    random = np.random.default_rng(0)
+    vectors, noise = random.standard_normal((2, 54, 384))
+    for number in range(20):
+        noise = np.roll(noise, number)
+        assert directions(vectors) == directions(vectors + 1e-8 * noise)
+        assert directions(vectors) != directions(vectors + 0.01 * noise)

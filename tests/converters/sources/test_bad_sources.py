@@ -176,6 +176,22 @@ def test_length_that_holds_nothing(plain, max_tokens):
     refused(plain, InputError, "max_tokens", max_tokens=max_tokens)
 
 
+@pytest.mark.parametrize("limit", [8.5, 0])
+def test_limit_that_is_no_number_of_tokens(plain, limit):
+    edit(plain / "tokenizer_config.json", model_max_length=limit)
+    refused(plain, ConversionError, "plain-model", "model_max_length", repr(limit))
+
+
+def test_tokenizer_that_cannot_be_made_and_the_reason(plain):
+    edit(plain / "tokenizer_config.json", truncation_side="middle")
+    refused(plain, ConversionError, "could not load the tokenizer", "'right' and 'left'")
+
+
+def test_vectors_that_are_not_numbers(plain):
+    edit(plain / "config.json", layer_norm_eps=-1.0)
+    refused(plain, ConversionError, "plain-model", "NaN")
+
+
 # -- sentence-transformers' own files --------------------------------------------------------------
 
 
@@ -198,6 +214,20 @@ def test_module_folder_that_leads_outside(sentence, folder):
     modules[1]["path"] = folder
     path.write_text(json.dumps(modules))
     refused(sentence, ConversionError, "modules.json", folder, "leads outside the model")
+
+
+def test_module_of_a_newer_library(sentence):
+    path = sentence / "modules.json"
+    modules = json.loads(path.read_text())
+    modules[3]["type"] = "sentence_transformers.base.modules.newer.Normalize"
+    path.write_text(json.dumps(modules))
+    words = ("newer.Normalize", "not in the sentence-transformers here")
+    refused(sentence, UnsupportedModelError, "modules.json", *words)
+
+
+def test_layer_of_another_shape_and_the_reason(sentence):
+    edit(sentence / "2_Dense" / "config.json", bias=False)
+    refused(sentence, ConversionError, "2_Dense", "linear.bias")
 
 
 @pytest.mark.parametrize("kind", ["CNN", "LSTM", "WeightedLayerPooling", "Router"])

@@ -15,7 +15,12 @@ from edgeembed_converters.model_files.loading_errors import loading_error
 from edgeembed_converters.sources.base.options import SourceOptions
 from edgeembed_converters.sources.text.saved_tokenizer import load_tokenizer
 from edgeembed_runtime._internal.messages import first_line
-from edgeembed_runtime.errors import ConversionError, EdgeEmbedError, MissingExtraError
+from edgeembed_runtime.errors import (
+    ConversionError,
+    EdgeEmbedError,
+    MissingExtraError,
+    UnsupportedModelError,
+)
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -126,15 +131,25 @@ def _clear_error(directory: Path, error: Exception, options: SourceOptions) -> E
 
 
 def _module_error(directory: Path) -> EdgeEmbedError | None:
-    """Which of the small modules after the first cannot be loaded by itself, and why."""
+    """Which module is of another version, or cannot be loaded by itself, and why."""
     from sentence_transformers.util import import_from_string
 
-    for entry in module_entries(directory)[1:]:
+    for number, entry in enumerate(module_entries(directory)):
         if not entry.type.startswith("sentence_transformers."):
             continue
         try:
             with heard_warnings():
                 found: Any = import_from_string(entry.type)
+        except ImportError:
+            return UnsupportedModelError(
+                f"{directory / 'modules.json'}: {entry.type} is not in the sentence-transformers "
+                f"here ({version('sentence-transformers')}), but in another version; take a newer "
+                "one"
+            )
+        if number == 0:
+            continue
+        try:
+            with heard_warnings():
                 _load_module(found, entry)
         except Exception as error:  # as above
             return ConversionError(

@@ -129,7 +129,7 @@ def _check_plain_text(transformer: Any, config: Any, place: str) -> None:
 def _processing(transformer: Any, place: str) -> dict[str, Any]:
     """What the module changes in its calls of the tokenizer, of what can be kept."""
     given: dict[str, Any] = transformer.processing_kwargs
-    texts = {**given.get("common", {}), **given.get("text", {})}
+    texts = {**given.get("text", {}), **given.get("common", {})}
     kept = {key: value for key, value in texts.items() if key != "return_tensors"}
     for key, value in kept.items():
         limit = key == "max_length" and type(value) is int and value > 0
