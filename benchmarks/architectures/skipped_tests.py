@@ -1,9 +1,10 @@
 """Runs the tests that CI skips, because they compare with packages that the tests do not need.
 
 Makes by pip, in a folder that it keeps, an environment for each set of packages that fit each
-other: the newest of timm, open_clip, torchvision, gensim, peft, sentencepiece and model2vec (6 GB);
-and Optimum, which needs transformers 4.57, with the torch of the environment that runs this. The
-figures are the versions, and how many tests passed, failed and were skipped.
+other: torchvision, which needs a torch of its own (6 GB), timm, open_clip, gensim, peft, model2vec
+and sentencepiece with the transformers of the environment that runs this; and Optimum, which needs
+transformers 4.57, with its torch. The figures are the versions, and how many tests passed, failed
+and were skipped.
 """
 
 import argparse
@@ -37,10 +38,10 @@ class Environment:
 
 
 ENVIRONMENTS = {
-    "newest": Environment(
+    "packages": Environment(
         extras="convert,image,cli",
-        # torchvision brings the torch that it was built for.
         requirements=(
+            f"transformers=={version('transformers')}",
             "torchvision", "timm", "open-clip-torch", "gensim", "peft", "sentencepiece", "protobuf",
             "model2vec",
         ),
