@@ -11,8 +11,6 @@ from torch import nn
 from edgeembed_converters.modules.head import Dense, Normalize, Truncate, effective_head
 from edgeembed_converters.packaging.space_fingerprint import directions
 
-from edgeembed_converters.packaging.space_fingerprint import directions
-
 # A tiny model in files that no library writes anew, and its space, whatever opens it.
 SAVED = Path(__file__).parent / "saved-bert"
 SPACE_OF_SAVED = "sha256:0f9e966039be5a53a937982264a91696051d202715e06dc63b74f9c1bbad5ea6"
