@@ -13,15 +13,16 @@ _PAGE = Path(__file__).parents[2] / "docs" / "reference" / "architectures.md"
 _INTRODUCTION = """\
 # Architectures
 
-Kinds of text encoders that were converted and compared with the original: {versions}.
+Kinds of text encoders that were converted and compared with the original:
+{versions}.
 
 A model of each kind is made by transformers and sentence-transformers, tiny and with **random
 weights**, converted, and compared with sentence-transformers' own `encode`, one text at a time, on
 {texts} texts that conversions are not proven on: of several scripts, code, one that is too long.
 "fp32" is the lowest cosine over these texts: **{same} of {kinds} kinds under {first}**{others}
 reach {bar}. "int8" is the lowest and the mean cosine of the int8 variant; random weights are harder
-to quantize than trained ones. Seconds and megabytes (of the whole process) are those of the
-conversion with int8 on {machine}.
+to quantize than trained ones, and "-" was not measured. Seconds and megabytes (of the whole
+process) are those of the conversion on {machine}.
 
 This page is written by `python benchmarks/architectures/convert_every_kind.py`, run once under each
 version of transformers.
@@ -75,7 +76,8 @@ def _introduction(runs: Sequence[Run], names: Sequence[str]) -> str:
         first=runs[0]["versions"]["transformers"],
         others="".join(others),
         bar=runs[0]["same_cosine"],
-        machine=f"{machine['threads']} cores of {machine['architecture']}",
+        machine=f"{machine['threads']} cores of {machine['architecture']}, other work included "
+        f"(load {machine['load']:.0f})",
     )
 
 

@@ -178,6 +178,11 @@ def _other_architecture(kind, layers, positions):
                 type_vocab_size=0,
             )
             return config, _unigram()
+        case "convbert":
+            config = t.ConvBertConfig(
+                **common, embedding_size=32, max_position_embeddings=positions
+            )
+            return config, _wordpiece()
         case "fnet":
             config = t.FNetConfig(
                 hidden_size=32,
@@ -190,13 +195,13 @@ def _other_architecture(kind, layers, positions):
         case "t5":
             # Attention without a scale: born with smaller weights than the others.
             return t.T5Config(d_model=32, d_kv=16, num_layers=layers, num_heads=2), _unigram()
-        case "qwen3-bidirectional":
+        case "qwen3-bidirectional" | "qwen3-causal":
             config = t.Qwen3Config(
                 **common,
                 max_position_embeddings=positions,
                 num_key_value_heads=1,
                 head_dim=16,
-                is_causal=False,  # pyright: ignore[reportCallIssue]
+                **({"is_causal": False} if kind == "qwen3-bidirectional" else {}),
             )
             return config, _byte_bpe()
     raise AssertionError(kind)

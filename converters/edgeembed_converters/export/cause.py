@@ -11,6 +11,7 @@ from edgeembed_runtime._internal.messages import first_line
 
 # Code of these is not the model's.
 _LIBRARIES = (Path(nn.__file__).parents[1].as_posix() + "/", "/onnxscript/", "/onnx_ir/")
+_MAX_CHARACTERS = 300
 _OWN = ("TextEncoder", "ImageEncoder", "PoolAndHead", "TokenVectors", "FirstOutput")
 
 
@@ -21,10 +22,18 @@ def export_failure(error: BaseException) -> str:
     """
     root = _root(error)
     where = _place(root.__traceback__)
-    what = first_line(root)
+    what = _sentence(root)
     if isinstance(root, GuardOnDataDependentSymNode):
         what = "control flow or shapes that depend on the input's values"
     return f"{what} in {where}" if where else what
+
+
+def _sentence(error: BaseException) -> str:
+    """The first line of an error, with the next one if it only announces that."""
+    lines = [line.strip(" -") for line in str(error).splitlines() if line.strip(" -")]
+    if len(lines) < 2 or not lines[0].endswith(":"):
+        return first_line(error)
+    return f"{lines[0]} {lines[1]}"[:_MAX_CHARACTERS]
 
 
 def _root(error: BaseException) -> BaseException:

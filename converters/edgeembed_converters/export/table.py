@@ -1,5 +1,6 @@
 """A table of vectors as a graph: look up rows, take their weighted mean, maybe normalize."""
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import numpy as np
@@ -27,7 +28,9 @@ def table_fits(shape: tuple[int, int], rows: Rows) -> bool:
     return shape[0] * (shape[1] * _BYTES[rows] + scales) <= _MAX_BYTES
 
 
-def table_graph(table: NDArray[np.float32], rows: Rows, *, normalize: bool) -> bytes:
+def table_graph(
+    table: NDArray[np.float32], rows: Rows, *, normalize: bool, uncounted: Sequence[int] = ()
+) -> bytes:
     """An ONNX model from ids and weights, (n, t) int64 each, to weighted means: (n, d) float32.
 
     The weights are the input attention_mask: 0 for padding, 1 for tokens, or other weights.
@@ -36,13 +39,14 @@ def table_graph(table: NDArray[np.float32], rows: Rows, *, normalize: bool) -> b
         table: (ids, d) float32.
         rows: how it is stored: in float32, float16, or int8 with a scale per row.
         normalize: to unit length; a vector of zeros stays zero.
+        uncounted: ids that are left out of the mean, which is zeros without any others; their rows
+            must be zeros.
     """
     lookup, tensors = _lookup(table, rows)
     share = "share" if rows != "int8" else "plain_share"
     nodes = [
         *lookup,
-        helper.make_node("Cast", [ATTENTION_MASK], ["weights"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceSum", ["weights", "one"], ["total"], keepdims=1),
+        *_weights(uncounted),
         helper.make_node("Div", ["weights", "total"], [share]),
         # Scales, like shares, belong to rows: one product per row instead of one per number.
         *([helper.make_node("Mul", [share, "scale"], ["share"])] if rows == "int8" else []),
@@ -52,6 +56,10 @@ def table_graph(table: NDArray[np.float32], rows: Rows, *, normalize: bool) -> b
         *(_unit_length() if normalize else []),
     ]
     tensors.append(numpy_helper.from_array(np.array([1], np.int64), "one"))
+    if uncounted:
+        counts = np.ones(len(table), np.float32)
+        counts[list(uncounted)] = 0
+        tensors.append(numpy_helper.from_array(counts, "counts"))
     tensors.append(numpy_helper.from_array(np.array(_TINY, np.float32), "tiny"))
     value = helper.make_tensor_value_info
     graph = helper.make_graph(
@@ -88,6 +96,22 @@ def _lookup(
     return nodes, [
         numpy_helper.from_array(levels, "table"),
         numpy_helper.from_array(scales[:, 0], "scales"),
+    ]
+
+
+def _weights(uncounted: Sequence[int]) -> list[onnx.NodeProto]:
+    """Nodes that compute "weights", (n, t), and their "total", (n, 1)."""
+    if not uncounted:
+        return [
+            helper.make_node("Cast", [ATTENTION_MASK], ["weights"], to=TensorProto.FLOAT),
+            helper.make_node("ReduceSum", ["weights", "one"], ["total"], keepdims=1),
+        ]
+    return [
+        helper.make_node("Cast", [ATTENTION_MASK], ["given"], to=TensorProto.FLOAT),
+        helper.make_node("Gather", ["counts", INPUT_IDS], ["counted"]),
+        helper.make_node("Mul", ["given", "counted"], ["weights"]),
+        helper.make_node("ReduceSum", ["weights", "one"], ["sum"], keepdims=1),
+        helper.make_node("Max", ["sum", "tiny"], ["total"]),
     ]
 
 

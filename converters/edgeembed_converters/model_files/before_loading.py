@@ -44,11 +44,17 @@ _PARTS = ("1_Pooling", "config_sentence_transformers.json", "sentence_*_config.j
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Module:
-    """An entry of modules.json."""
+class ModuleEntry:
+    """An entry of modules.json: a class, and a folder of the model."""
 
     type: str
-    folder: Path
+    path: str
+    directory: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where its files are."""
+        return self.directory / self.path
 
     @property
     def kind(self) -> str:
@@ -72,7 +78,7 @@ def check_before_loading(directory: Path, *, trust_remote_code: bool, pooling_gi
         UnsupportedModelError: it is another kind of model, or brings code that is not trusted.
         MissingExtraError: a package that it needs is not installed.
     """
-    modules = _modules(directory)
+    modules = module_entries(directory)
     folder = _transformer_folder(directory, modules)
     for place in dict.fromkeys((directory, folder, *(module.folder for module in modules))):
         _check_files(directory, place)
@@ -92,7 +98,22 @@ def check_before_loading(directory: Path, *, trust_remote_code: bool, pooling_gi
         _check_weights(folder, config)
 
 
-def _modules(directory: Path) -> tuple[_Module, ...]:
+def check_image_directory(directory: Path, *, trust_remote_code: bool) -> None:
+    """As `check_before_loading`, for a transformers directory that encodes images."""
+    _check_files(directory, directory)
+    config = read_json(directory / "config.json")
+    check_code(directory, directory, (), trusted=trust_remote_code)
+    check_packages(directory, config)
+    if config:
+        _check_weights(directory, config)
+
+
+def module_entries(directory: Path) -> tuple[ModuleEntry, ...]:
+    """The entries of modules.json, in order; none in a plain directory.
+
+    Raises:
+        ConversionError: modules.json is damaged, or a folder leads outside the model.
+    """
     path = directory / _MODULES
     if not path.exists() and not path.is_symlink():
         return ()
@@ -103,7 +124,7 @@ def _modules(directory: Path) -> tuple[_Module, ...]:
     return tuple(_module(path, entry) for entry in cast(list[object], entries))
 
 
-def _module(path: Path, entry: object) -> _Module:
+def _module(path: Path, entry: object) -> ModuleEntry:
     fields = cast(dict[str, Any], entry) if isinstance(entry, dict) else {}
     kind, folder = fields.get("type"), fields.get("path")
     if not isinstance(kind, str) or not isinstance(folder, str):
@@ -112,10 +133,10 @@ def _module(path: Path, entry: object) -> _Module:
         )
     if Path(folder).is_absolute() or ".." in Path(folder).parts:
         raise ConversionError(f"{path}: module folder {folder!r} leads outside the model")
-    return _Module(type=kind, folder=path.parent / folder)
+    return ModuleEntry(type=kind, path=folder or ".", directory=path.parent)
 
 
-def _transformer_folder(directory: Path, modules: tuple[_Module, ...]) -> Path:
+def _transformer_folder(directory: Path, modules: tuple[ModuleEntry, ...]) -> Path:
     """Where the transformers model lies; the first module without a folder of its own."""
     for module in modules:
         if module.kind.endswith("Transformer"):
@@ -162,7 +183,7 @@ def _refuse_parts(directory: Path) -> None:
             )
 
 
-def _check_module(directory: Path, module: _Module) -> None:
+def _check_module(directory: Path, module: ModuleEntry) -> None:
     """Only Normalize has no files; an empty folder of its own is not even kept by the Hub."""
     if module.kind == "Normalize" or module.folder == directory:
         return

@@ -27,6 +27,11 @@ _VOCABULARIES = (
     "tokenizer.model",
 )  # fmt: skip
 _PROTOBUF = b"\n"
+# Adapters that transformers cannot load into a model.
+_PROMPT_LEARNING = frozenset({
+    "PREFIX_TUNING", "PROMPT_TUNING", "P_TUNING", "MULTITASK_PROMPT_TUNING", "ADAPTION_PROMPT",
+    "CPT", "CARTRIDGE",
+})  # fmt: skip
 # By quant_method: the module that must be there, and what to install.
 _QUANTIZERS = {
     "bitsandbytes": ("bitsandbytes", "bitsandbytes accelerate"),
@@ -82,13 +87,10 @@ def check_packages(folder: Path, config: Mapping[str, Any]) -> None:
 
     Raises:
         MissingExtraError: a package is missing; the message says how to install it.
-        UnsupportedModelError: nobody knows this kind of quantization.
+        UnsupportedModelError: an adapter that puts vectors before the tokens', or nobody knows
+            this kind of quantization.
     """
-    if (folder / "adapter_config.json").is_file() and find_spec("peft") is None:
-        raise MissingExtraError(
-            f"{folder / 'adapter_config.json'}: an adapter needs the package peft. "
-            "Run: pip install peft"
-        )
+    _check_adapter(folder / "adapter_config.json")
     _check_vocabulary_packages(folder)
     settings = config.get("quantization_config") or config.get("compression_config")
     if not isinstance(settings, dict):
@@ -106,6 +108,19 @@ def check_packages(folder: Path, config: Mapping[str, Any]) -> None:
             f"{module.partition('.')[0]}. Run: pip install {packages}; or convert the model that "
             "it was made from"
         )
+
+
+def _check_adapter(path: Path) -> None:
+    if not path.is_file():
+        return
+    kind = read_json(path).get("peft_type")
+    if kind in _PROMPT_LEARNING:
+        raise UnsupportedModelError(
+            f"{path}: peft_type {kind}: learned vectors before the tokens' cannot be merged into "
+            "the model's weights; expected an adapter that can, such as LORA"
+        )
+    if find_spec("peft") is None:
+        raise MissingExtraError(f"{path}: an adapter needs the package peft. Run: pip install peft")
 
 
 def _check_vocabulary_packages(folder: Path) -> None:

@@ -10,7 +10,6 @@ from edgeembed_converters.matryoshka.truncated_dims import TruncationReport, mat
 from edgeembed_converters.packaging.model_card import model_card
 from edgeembed_converters.packaging.space_fingerprint import space_of
 from edgeembed_converters.pipeline.build import BuiltModel
-from edgeembed_converters.pipeline.table import is_plain_table
 from edgeembed_converters.pipeline.tower import BASE
 from edgeembed_converters.quantization.trial.baseline import QuantizedModel, Trial
 from edgeembed_converters.sources.base.encoders import (
@@ -217,7 +216,7 @@ def _text_tower(source: TextSource, variants: tuple[Variant, ...]) -> TextTower:
         default_prompt_name=source.default_prompt_name,
         pooling=source.pooling_name,
         head=source.head_names,
-        static=is_plain_table(source),
+        static=source.plain_table is not None,
         outputs=text_outputs(source),
         variants=variants,
     )

@@ -1,10 +1,7 @@
 """From the table of a static model to a proven text tower."""
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edgeembed_converters.export.table import ROWS, Rows
-from edgeembed_converters.modules.head import Normalize
+from edgeembed_converters.modules.mean_of_rows import MeanOfRows
 from edgeembed_converters.pipeline.options import BuildOptions
 from edgeembed_converters.pipeline.table_variants import table_variants
 from edgeembed_converters.pipeline.tower import BuiltTower
@@ -14,13 +11,8 @@ from edgeembed_runtime.bundle import Golden
 from edgeembed_runtime.errors import InputError
 
 
-def is_plain_table(source: TextSource) -> bool:
-    """Whether a text's vector is the mean of rows, scaled to unit length or not."""
-    return source.table is not None and all(isinstance(each, Normalize) for each in source.head)
-
-
 def table_tower(
-    source: TextSource, table: NDArray[np.float32], golden: Golden, options: BuildOptions
+    source: TextSource, table: MeanOfRows, golden: Golden, options: BuildOptions
 ) -> BuiltTower:
     """Write a table with a variant per kind of rows, and prove each on the golden texts.
 
@@ -30,11 +22,12 @@ def table_tower(
         ConversionError: nothing fits into a file, or everything missed the budget.
     """
     made = table_variants(
-        table,
+        table.rows(),
         _rows(options),
         golden,
         source.tokenizer,
         normalize=source.normalized,
+        uncounted=table.uncounted,
         on_step=options.on_step,
     )
     refused = {note.partition(" was ")[0]: note.partition(" was ")[2] for note in made.notes}

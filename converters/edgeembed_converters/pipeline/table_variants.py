@@ -55,9 +55,12 @@ def table_variants(
     tokenizer: TextTokenizer,
     *,
     normalize: bool,
+    uncounted: Sequence[int] = (),
     on_step: OnStep,
 ) -> TableVariants:
     """Make every kind of rows that is wanted and fits, and measure it on the golden texts.
+
+    The tokens `uncounted` are left out of the means; their rows are zeros.
 
     Raises:
         ParityError: the fp32 graph does not return the golden vectors.
@@ -69,7 +72,8 @@ def table_variants(
     base: OnnxModel | None = None
     for rows in kinds:
         on_step(f"Writing and measuring {rows} rows")
-        model = OnnxModel.in_one_file(table_graph(table, rows, normalize=normalize))
+        graph = table_graph(table, rows, normalize=normalize, uncounted=uncounted)
+        model = OnnxModel.in_one_file(graph)
         fidelity = measured_fidelity(model, tokenizer, golden)
         if rows == "fp32":
             parity.require_parity(fidelity)

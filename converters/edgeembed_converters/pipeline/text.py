@@ -13,7 +13,7 @@ from edgeembed_converters.graph.unpadded_nodes import add_unpadded_nodes
 from edgeembed_converters.graph.weights import OnnxModel
 from edgeembed_converters.pipeline.options import BuildOptions
 from edgeembed_converters.pipeline.size import require_variant_that_fits
-from edgeembed_converters.pipeline.table import is_plain_table, table_tower
+from edgeembed_converters.pipeline.table import table_tower
 from edgeembed_converters.pipeline.tower import BuiltTower, built_tower
 from edgeembed_converters.quantization.trial.calibration import calibration_texts
 from edgeembed_converters.quantization.variants import make_variants
@@ -71,9 +71,10 @@ def _built(source: TextSource, options: BuildOptions, scratch: Path) -> ProvenTe
     prompted = None if witness is None else prompted_vectors(source.name, witness, texts)
     padding = padding_effect(source, golden)
 
-    if source.table is not None and is_plain_table(source):
+    table = source.plain_table
+    if table is not None:
         return ProvenText(
-            tower=table_tower(source, source.table, golden, options),
+            tower=table_tower(source, table, golden, options),
             golden=golden,
             prompted=prompted,
             notes=padding.notes,

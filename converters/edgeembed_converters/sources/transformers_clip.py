@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from edgeembed_converters.model_files.before_loading import check_image_directory
 from edgeembed_converters.model_files.files import ModelDirectory, card_files
 from edgeembed_converters.model_files.image_processors import (
     load_processor,
@@ -71,6 +72,7 @@ def load_dual_directory(directory: ModelDirectory, options: SourceOptions) -> Du
         ConversionError: files are missing or damaged.
     """
     path = directory.path
+    check_image_directory(path, trust_remote_code=options.trust_remote_code)
     config = load_config(path, options.trust_remote_code)
     model = load_model(path, options.trust_remote_code).model
     if not (hasattr(model, "get_text_features") and hasattr(model, "get_image_features")):

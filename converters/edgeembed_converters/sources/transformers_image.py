@@ -5,6 +5,7 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor, nn
 
+from edgeembed_converters.model_files.before_loading import check_image_directory
 from edgeembed_converters.model_files.files import ModelDirectory, card_files
 from edgeembed_converters.model_files.image_processors import (
     flips_channels,
@@ -73,6 +74,7 @@ def load_vision_directory(directory: ModelDirectory, options: SourceOptions) -> 
         ConversionError: files are missing or damaged.
     """
     path = directory.path
+    check_image_directory(path, trust_remote_code=options.trust_remote_code)
     config = load_config(path, options.trust_remote_code)
     loaded = load_model(path, options.trust_remote_code)
     pooling, notes = _choose_pooling(loaded, options.pooling)

@@ -16,16 +16,12 @@ from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.bundle import Fidelity
 from edgeembed_runtime.encoder.self_test import rowwise_cosine
 from edgeembed_runtime.engine.base import Engine
-from edgeembed_runtime.engine.schedule import schedule_for
-from edgeembed_runtime.engine.session import Session
-from edgeembed_runtime.engine.unpadded import UnpaddedEngine
 from edgeembed_runtime.errors import (
     ConversionError,
     InputError,
     ParityError,
     UnsupportedModelError,
 )
-from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 from edgeembed_runtime.inputs.text.truncation import ignore_truncation
 
 # A correct fp32 export differs only by rounding: about 1e-7 in the cosine.
@@ -145,15 +141,6 @@ def _module_vectors(source: TextSource) -> TextVectors:
             return encoder(ids, mask)[0].numpy()
 
     return encode
-
-
-def engine_for(model: bytes, tokenizer: TextTokenizer) -> Engine:
-    """The runtime's engine for an ONNX model that is not in a bundle yet."""
-    return UnpaddedEngine(
-        tokenizer=tokenizer,
-        open_session=lambda settings: Session(model, "the new model", settings),
-        schedule=schedule_for("throughput", None),
-    )
 
 
 def runtime_vectors(engine: Engine, texts: Sequence[str]) -> NDArray[np.float32]:

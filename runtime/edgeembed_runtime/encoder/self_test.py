@@ -61,7 +61,11 @@ def compare_golden(
 
 
 def rowwise_cosine(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the cosine of each row of `a` with the same row of `b`: (n,) float64."""
+    """Return the cosine of each row of `a` with the same row of `b`: (n,) float64.
+
+    That of two rows of zeros is 1.
+    """
     left, right = a.astype(np.float64), b.astype(np.float64)
     lengths = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
-    return (left * right).sum(1) / np.maximum(lengths, 1e-300)
+    cosines = (left * right).sum(1) / np.maximum(lengths, 1e-300)
+    return np.where(left.any(1) | right.any(1), cosines, 1.0)

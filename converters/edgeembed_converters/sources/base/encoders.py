@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import nn
 
 from edgeembed_converters.model_files.image_processors import OriginalPixels
+from edgeembed_converters.modules.head import Normalize
+from edgeembed_converters.modules.mean_of_rows import MeanOfRows
 from edgeembed_converters.modules.pooling import Pooling
 from edgeembed_converters.sources.base.witness import Witness
 from edgeembed_runtime.bundle import Preprocess, Source
@@ -35,8 +35,7 @@ class TextSource:
 
     `backbone(input_ids, attention_mask)` returns token vectors (n, t, h), or sentence vectors
     (n, h) if `pooling` is empty. The modules of `head` then map (n, h) to (n, d), in order.
-    `table` is that of a static model, (ids, d) float32, whose backbone averages its rows. Texts are
-    cut to `max_tokens` at `truncation_side`. `witness` is None where no library loads
+    Texts are cut to `max_tokens` at `truncation_side`. `witness` is None where no library loads
     the model, as for a live module. `notes` tells the user what was assumed. `card_files` are
     license texts to copy into the bundle.
     """
@@ -51,7 +50,6 @@ class TextSource:
     pooling: tuple[Pooling, ...]
     head: nn.Sequential
     normalized: bool
-    table: NDArray[np.float32] | None = None
     witness: Witness | None = None
     similarity: Similarity = "cosine"
     prompts: Mapping[str, str] = field(default_factory=dict)
@@ -63,13 +61,18 @@ class TextSource:
     @property
     def tokenizer(self) -> TextTokenizer:
         """The runtime's tokenizer of the bundle to be."""
-        tokenizer = TextTokenizer.from_bytes(
+        return TextTokenizer.from_bytes(
             self.tokenizer_json,
             self.max_tokens,
             self.name,
             truncation_side=self.truncation_side,
         )
-        return tokenizer if self.table is None else tokenizer.taking_empty_texts()
+
+    @property
+    def plain_table(self) -> MeanOfRows | None:
+        """That of a static model whose vectors are means of rows, of unit length or not."""
+        scaled = all(isinstance(module, Normalize) for module in self.head)
+        return self.backbone if isinstance(self.backbone, MeanOfRows) and scaled else None
 
     @property
     def head_names(self) -> tuple[str, ...]:

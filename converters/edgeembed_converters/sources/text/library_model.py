@@ -1,7 +1,6 @@
 """Let sentence-transformers open a model directory: it alone says what the files mean."""
 
 import contextlib
-import json
 import logging
 import warnings
 from collections.abc import Generator, Mapping
@@ -11,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from edgeembed_converters.model_files.before_loading import ModuleEntry, module_entries
 from edgeembed_converters.model_files.loading_errors import loading_error
 from edgeembed_converters.sources.base.options import SourceOptions
 from edgeembed_converters.sources.text.saved_tokenizer import load_tokenizer
-from edgeembed_converters.sources.text.static_embedding import model2vec_model
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.errors import (
     ConversionError,
@@ -54,7 +53,7 @@ def open_model(
         raise MissingExtraError.for_extra("converting a text model", "convert") from error
     try:
         with heard_warnings() as heard:
-            model = model2vec_model(directory) or SentenceTransformer(
+            model = SentenceTransformer(
                 str(directory),
                 device="cpu",
                 local_files_only=True,
@@ -118,33 +117,11 @@ def _no_progress_bar() -> Generator[None]:
             transformers_logging.enable_progress_bar()
 
 
-def module_entries(directory: Path) -> list[tuple[str, str]]:
-    """(type, folder) of each module of modules.json, in order; none in a plain directory.
-
-    Raises:
-        ConversionError: modules.json is damaged, or a folder leads outside the model.
-    """
-    path = directory / "modules.json"
-    if not path.is_file():
-        return []
-    try:
-        entries = json.loads(path.read_bytes())
-        found = [(str(entry["type"]), str(entry["path"]) or ".") for entry in entries]
-    except (ValueError, OSError, TypeError, KeyError, RecursionError) as error:
-        raise ConversionError(
-            f"{path}: expected a list of modules, each with type and path: {first_line(error)}"
-        ) from error
-    for _, folder in found:
-        if Path(folder).is_absolute() or ".." in Path(folder).parts:
-            raise ConversionError(f"{path}: module folder {folder!r} leads outside the model")
-    return found
-
-
 def _clear_error(directory: Path, error: Exception, options: SourceOptions) -> EdgeEmbedError:
     if found := _module_error(directory):
         return found
     if "processing class" in str(error):  # in place of what the tokenizer's own loading says
-        folder = directory / next((folder for _, folder in module_entries(directory)), ".")
+        folder = next((entry.folder for entry in module_entries(directory)), directory)
         try:
             with heard_warnings():
                 load_tokenizer(folder, options.trust_remote_code)
@@ -154,34 +131,34 @@ def _clear_error(directory: Path, error: Exception, options: SourceOptions) -> E
 
 
 def _module_error(directory: Path) -> EdgeEmbedError | None:
-    """Which of the small modules after the first cannot be loaded by itself, and why."""
+    """Which module is unknown, or, after the first, cannot be loaded by itself, and why."""
     from sentence_transformers.util import import_from_string
 
-    for number, (kind, folder) in enumerate(module_entries(directory)):
-        if not kind.startswith("sentence_transformers."):
+    for number, entry in enumerate(module_entries(directory)):
+        if not entry.type.startswith("sentence_transformers."):
             continue
         try:
             with heard_warnings():
-                found: Any = import_from_string(kind)
+                found: Any = import_from_string(entry.type)
         except ImportError:
             return UnsupportedModelError(
-                f"{directory / 'modules.json'}: {kind} is not in the sentence-transformers here "
-                f"({version('sentence-transformers')}), but in another version; take a newer one"
+                f"{directory / 'modules.json'}: {entry.type} is not in the sentence-transformers "
+                f"here ({version('sentence-transformers')}), but in another version; take a newer "
+                "one"
             )
         if number == 0:
             continue
         try:
             with heard_warnings():
-                _load_module(found, directory, folder)
+                _load_module(found, entry)
         except Exception as error:  # as above
-            short = kind.rpartition(".")[2]
             return ConversionError(
-                f"{directory / folder}: could not load the weights or the settings of the module "
-                f"{short}: {type(error).__name__}: {first_line(error)}"
+                f"{entry.folder}: could not load the weights or the settings of the module "
+                f"{entry.kind}: {type(error).__name__}: {first_line(error)}"
             )
     return None
 
 
-def _load_module(kind: Any, directory: Path, folder: str) -> object:
-    arguments: Mapping[str, Any] = {"subfolder": folder, "local_files_only": True}
-    return kind.load(str(directory), **arguments)
+def _load_module(kind: Any, entry: ModuleEntry) -> object:
+    arguments: Mapping[str, Any] = {"subfolder": entry.path, "local_files_only": True}
+    return kind.load(str(entry.directory), **arguments)

@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from edgeembed_converters.model_files.before_loading import check_before_loading
+from edgeembed_converters.model_files.before_loading import (
+    ModuleEntry,
+    check_before_loading,
+    module_entries,
+)
 from edgeembed_converters.model_files.files import ModelDirectory, card_files, read_json
 from edgeembed_converters.model_files.unread_settings import unread_settings
 from edgeembed_converters.modules.head import (
@@ -20,10 +24,11 @@ from edgeembed_converters.modules.head import (
 from edgeembed_converters.modules.pooling import Pooling
 from edgeembed_converters.sources.base.encoders import TextSource
 from edgeembed_converters.sources.base.options import SourceOptions
-from edgeembed_converters.sources.text.library_model import module_entries, open_model
+from edgeembed_converters.sources.text.library_model import open_model
 from edgeembed_converters.sources.text.library_witness import library_witness
+from edgeembed_converters.sources.text.model2vec import load_model2vec
 from edgeembed_converters.sources.text.overrides import apply_options, poolings
-from edgeembed_converters.sources.text.static_embedding import MeanOfRows, load_table
+from edgeembed_converters.sources.text.static_embedding import is_model2vec_alone, load_table
 from edgeembed_converters.sources.text.transformers_text import load_backbone, load_config
 from edgeembed_runtime.errors import UnsupportedModelError
 from edgeembed_runtime.vectors import SIMILARITIES, Similarity
@@ -48,8 +53,10 @@ def load_text_directory(directory: ModelDirectory, options: SourceOptions) -> Te
     """
     path = directory.path
     entries = _checked_entries(path, options)
+    if is_model2vec_alone(path):
+        return load_model2vec(directory, options)
     model, warned = open_model(path, options)
-    folders = [folder for _, folder in entries] or ["."]
+    folders = [entry.path for entry in entries] or ["."]
     # Modules that sentence-transformers or the user adds have no folder.
     places = [str(path / folder) for folder in folders] + [str(path)] * len(model)
     own = _own_code(model, places)
@@ -57,9 +64,8 @@ def load_text_directory(directory: ModelDirectory, options: SourceOptions) -> Te
     asked = apply_options(options, model, plain=not entries)
     first: Any = model[0]
     is_table = not isinstance(first, _library_classes(_FIRST[0]))
-    backbone = (
-        load_table(first, options) if is_table else load_backbone(first, path / folders[0], options)
-    )
+    load = load_table if is_table else load_backbone
+    backbone = load(first, path / folders[0], options)
     head = _head(model, 1 if is_table else len(_FIRST), places)
     prompts = {name: text for name, text in model.prompts.items() if text}
     default_prompt = model.default_prompt_name
@@ -74,7 +80,6 @@ def load_text_directory(directory: ModelDirectory, options: SourceOptions) -> Te
         pooling=() if is_table else _pooling(model[1], places[1]),
         head=head,
         normalized=len(head) > 0 and isinstance(head[-1], Normalize),
-        table=backbone.module.rows() if isinstance(backbone.module, MeanOfRows) else None,
         witness=library_witness(model, backbone.max_tokens),
         similarity=_similarity(model, path),
         prompts=prompts,
@@ -85,8 +90,8 @@ def load_text_directory(directory: ModelDirectory, options: SourceOptions) -> Te
     )
 
 
-def _checked_entries(path: Path, options: SourceOptions) -> list[tuple[str, str]]:
-    """The (type, folder) of each module, after all that the files tell before they are loaded."""
+def _checked_entries(path: Path, options: SourceOptions) -> tuple[ModuleEntry, ...]:
+    """The entries of modules.json, after all that the files tell before they are loaded."""
     if not any(
         (path / name).is_file() for name in ("modules.json", "config.json", "adapter_config.json")
     ):
@@ -94,20 +99,20 @@ def _checked_entries(path: Path, options: SourceOptions) -> list[tuple[str, str]
             f"{path}: expected modules.json (sentence-transformers) or config.json "
             "(transformers), found neither; pass the directory of a trained model"
         )
-    entries = module_entries(path)
     check_before_loading(
         path,
         trust_remote_code=options.trust_remote_code,
         pooling_given=options.pooling is not None,
     )
+    entries = module_entries(path)
     library = "sentence_transformers."
-    kinds = [kind.rpartition(".")[2] if kind.startswith(library) else kind for kind, _ in entries]
+    kinds = [each.kind if each.type.startswith(library) else each.type for each in entries]
     known = {*HEAD_KINDS, *_FIRST, _TABLE, *(kind for kind in kinds if "." in kind)}
     if (len(kinds) == 1 and kinds != [_TABLE]) or not known.issuperset(kinds):
         raise unsupported_modules(str(path), kinds)
-    folder = path / (entries[0][1] if entries else ".")
+    folder = entries[0].folder if entries else path
     model_type = read_json(folder / "config.json").get("model_type")
-    if _TABLE not in kinds and model_type not in (None, "model2vec"):
+    if _TABLE not in kinds and model_type is not None and not is_model2vec_alone(path):
         load_config(folder, options.trust_remote_code)
     return entries
 
@@ -138,7 +143,7 @@ def _own_code(model: "SentenceTransformer", places: Sequence[str]) -> tuple[str,
 
 
 def _unread(
-    path: Path, model: "SentenceTransformer", entries: Sequence[tuple[str, str]]
+    path: Path, model: "SentenceTransformer", entries: Sequence[ModuleEntry]
 ) -> tuple[str, ...]:
     first: Any = model[0]
     config = getattr(getattr(first, "auto_model", None), "config", None)
@@ -149,7 +154,7 @@ def _unread(
         config=config,
         model_class=type(first.auto_model),
         tokenizer=first.tokenizer,
-        modules=[(folder, module) for (_, folder), module in zip(entries, model, strict=False)],
+        modules=[(entry.path, module) for entry, module in zip(entries, model, strict=False)],
     )
 
 

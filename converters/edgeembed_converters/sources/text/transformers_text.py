@@ -12,6 +12,7 @@ from edgeembed_converters.model_files.loading_errors import loading_error
 from edgeembed_converters.model_files.loading_info import refuse_loading_info
 from edgeembed_converters.sources.base.encoders import Backbone
 from edgeembed_converters.sources.base.options import SourceOptions
+from edgeembed_converters.sources.text.adapters import has_adapters, merge_adapters
 from edgeembed_converters.sources.text.library_model import heard_warnings
 from edgeembed_converters.sources.text.saved_tokenizer import (
     tokenizer_json,
@@ -146,11 +147,12 @@ def exportable(original: nn.Module, directory: Path) -> nn.Module:
 
     Raises:
         ConversionError: weights are missing.
-        UnsupportedModelError: there are weights that the model does not read.
+        UnsupportedModelError: there are weights that the model does not read, or adapters that
+            cannot be merged.
     """
     model: Any = original
-    if getattr(model, "_hf_peft_config_loaded", False):
-        _merge_adapters(model)
+    if has_adapters(model):
+        merge_adapters(model, directory)
         model.set_attn_implementation("eager")
         return model.eval()
     try:
@@ -168,15 +170,9 @@ def exportable(original: nn.Module, directory: Path) -> nn.Module:
     refuse_loading_info(directory, info)
     model.load_state_dict(copy.state_dict(), assign=True)
     copy.config.use_cache = False  # keys and values of a text are of no use to the next
+    if getattr(copy, "_can_set_experts_implementation", lambda: False)():
+        copy.set_experts_implementation("batched_mm")  # the loop over experts cannot be exported
     return copy.eval()
-
-
-def _merge_adapters(model: nn.Module) -> None:
-    from peft.tuners.tuners_utils import BaseTunerLayer
-
-    layers: list[Any] = [each for each in model.modules() if isinstance(each, BaseTunerLayer)]
-    for layer in layers:
-        layer.merge()
 
 
 def load_config(directory: Path, trust_remote_code: bool) -> Any:
@@ -240,5 +236,5 @@ def _positions(model: nn.Module, config: Any) -> int:
     for name, table in tables:
         # These count positions from the padding token's, as RoBERTa does.
         if name.endswith("position_embeddings") and getattr(table, "padding_idx", None) is not None:
-            return min(positions, int(table.num_embeddings)) - int(table.padding_idx) - 1
+            return min(positions, len(table.weight)) - int(table.padding_idx) - 1
     return positions
