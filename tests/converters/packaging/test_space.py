@@ -57,7 +57,7 @@ def test_rounding_does_not_change_directions_and_other_vectors_do():
     noise = random.normal(size=vectors.shape).astype(np.float32)
     assert directions(vectors * (1 + 1e-7 * noise)) == directions(vectors)
     assert directions(3 * vectors) == directions(vectors)
-    assert directions(vectors + 0.1 * noise) != directions(vectors)
+    assert directions(vectors + 0.01 * noise) != directions(vectors)
 
 
 def test_texts_that_are_all_alike_have_no_directions():
@@ -108,12 +108,3 @@ def test_modules_without_effect_are_left_out():
         "Normalize",
     ]
     assert [module.dim for module in effective_head([Truncate(8), Truncate(9)], 16)] == [8]
-
-
-def test_directions_tell_other_vectors_from_rounding():
-    random = np.random.default_rng(0)
-    vectors, noise = random.standard_normal((2, 54, 384))
-    for number in range(20):
-        noise = np.roll(noise, number)
-        assert directions(vectors) == directions(vectors + 1e-8 * noise)
-        assert directions(vectors) != directions(vectors + 0.01 * noise)

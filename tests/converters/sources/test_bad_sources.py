@@ -187,6 +187,11 @@ def test_tokenizer_that_cannot_be_made_and_the_reason(plain):
     refused(plain, ConversionError, "could not load the tokenizer", "'right' and 'left'")
 
 
+def test_model_that_describes_itself_before_it_says_what_is_wrong(plain):
+    edit(plain / "config.json", add_cross_attention=True)
+    refused(plain, ConversionError, "config.json describes: BertLayer(...)", "as a decoder")
+
+
 def test_vectors_that_are_not_numbers(plain):
     edit(plain / "config.json", layer_norm_eps=-1.0)
     refused(plain, ConversionError, "plain-model", "NaN")

@@ -131,7 +131,7 @@ def _clear_error(directory: Path, error: Exception, options: SourceOptions) -> E
 
 
 def _module_error(directory: Path) -> EdgeEmbedError | None:
-    """Which module is of another version, or cannot be loaded by itself, and why."""
+    """Which module is unknown, or, after the first, cannot be loaded by itself, and why."""
     from sentence_transformers.util import import_from_string
 
     for number, entry in enumerate(module_entries(directory)):
