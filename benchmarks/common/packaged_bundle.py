@@ -46,9 +46,10 @@ def write_packaged(
     files: dict[str, bytes | Path] = {
         file: made / file for file in manifest.files if file not in left_out
     }
-    truncations = measured_truncations(Golden.from_json(bundle.read(manifest.golden)).vectors)
+    golden = Golden.from_json(bundle.read(manifest.golden))
+    truncations = measured_truncations(golden.vectors)
     sizes = {variant.file: manifest.files[variant.file].bytes for variant in kept}
-    card = model_card(manifest, sizes, notes, truncations)
+    card = model_card(manifest, sizes, golden.made_by, notes, truncations)
     files["README.md"] = card.replace(_ANY_PATH, f'Encoder.load("{packaged.name}")').encode()
     with staged_directory(output, replace=True) as stage:
         write_bundle(stage, manifest, files)

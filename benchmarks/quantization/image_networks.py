@@ -22,6 +22,7 @@ from PIL import Image
 from benchmarks.common.results_file import write_results
 from edgeembed_converters._internal.quiet import quiet_export
 from edgeembed_converters.graph.editing import drop_unused
+from edgeembed_converters.graph.weights import OnnxModel
 from edgeembed_converters.quantization.registry import Int8
 from edgeembed_converters.quantization.search import Refusal, Search
 from edgeembed_converters.quantization.trial.budget import Budget
@@ -134,9 +135,12 @@ class PhotoBaseline:
         self.model, self.runner = model, Runner(model)
         self.measured = [x for number, x in enumerate(photos) if number % 3]
         self.reference = self.runner.vectors(self.measured)
+        self.golden_inputs = [{self.runner.input: photo} for photo in self.measured]
         self.calibration = [{self.runner.input: photo} for photo in photos[::3]]
+        self.fp32 = OnnxModel.in_one_file(model)
 
-    def fidelity(self, model: bytes) -> Fidelity:
+    def fidelity(self, model: bytes, *, padded: bool = False) -> Fidelity:
+        del padded  # images have one size
         return fidelity(self.reference, Runner(model).vectors(self.measured))
 
     def speedup(self, model: bytes) -> float:

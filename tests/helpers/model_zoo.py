@@ -173,7 +173,7 @@ def _other_architecture(kind, layers, positions):
                 max_position_embeddings=positions,
                 relative_attention=True,
                 pos_att_type=["c2p", "p2c"],
-                position_buckets=8,
+                position_buckets=8,  # pyright: ignore[reportCallIssue]
                 position_biased_input=False,
                 type_vocab_size=0,
             )
@@ -201,7 +201,7 @@ def _other_architecture(kind, layers, positions):
                 max_position_embeddings=positions,
                 num_key_value_heads=1,
                 head_dim=16,
-                **({"is_causal": False} if kind == "qwen3-bidirectional" else {}),
+                **cast(Any, {"is_causal": False} if kind == "qwen3-bidirectional" else {}),
             )
             return config, _byte_bpe()
     raise AssertionError(kind)

@@ -7,6 +7,7 @@ from tokenizers.models import BPE, Unigram
 from tokenizers.processors import ByteLevel, TemplateProcessing
 from tokenizers.trainers import BpeTrainer, UnigramTrainer
 
+from edgeembed_runtime.bundle.towers import TruncationSide
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 from helpers import tiny_bundle
 
@@ -67,6 +68,6 @@ def saved(kind):
     return KINDS[kind]().to_str()
 
 
-def ours(kind, max_tokens=tiny_bundle.MAX_TOKENS, side="right"):
+def ours(kind, max_tokens=tiny_bundle.MAX_TOKENS, side: TruncationSide = "right"):
     data = saved(kind).encode()
     return TextTokenizer.from_bytes(data, max_tokens, "t.json", truncation_side=side)

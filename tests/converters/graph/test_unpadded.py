@@ -75,6 +75,7 @@ def test_sliding_windows_stay(tiny, converted):
     report = converted(tiny.transformers("modernbert", layers=2))
     model = onnx.load(report.path / "fp32.onnx")
     found = unpadded(model, 64)
+    assert found is not None
     softmaxed = {node.input[0] for node in found.graph.node if node.op_type == "Softmax"}
     masked = [node for node in found.graph.node if node.output[0] in softmaxed]
     assert [node.op_type for node in masked] == ["Add"]

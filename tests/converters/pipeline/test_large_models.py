@@ -93,10 +93,11 @@ def test_it_is_refused_before_any_work_if_nothing_fits(
 
 
 def test_it_is_an_error_if_every_variant_is_refused():
+    same = np.eye(3, dtype=np.float32)
     large = OnnxModel(graph=b"", outside={"w": np.zeros(10, np.float32)})
     outcome = QuantizationOutcome(models={}, refused={"int8": "it misses"}, trials=())
     with pytest.raises(ConversionError, match=r"got none: fp32: its size: .*; int8: it misses"):
-        built_tower(large, "torch", fidelity(np.eye(3), np.eye(3)), outcome)
+        built_tower(large, "torch", fidelity(same, same), outcome)
 
 
 def test_a_recipe_that_needs_one_file_is_refused_by_name(convert_toy, tiny, limited, monkeypatch):

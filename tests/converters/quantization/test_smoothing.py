@@ -73,7 +73,9 @@ def test_activations_are_those_of_all_inputs(model):
     outliers = numpy_helper.to_array(model.graph.initializer[1])
     expected = np.concatenate([table[ids] * outliers for ids in IDS])
     np.testing.assert_allclose(found["found"].maxima, np.abs(expected).max(axis=0))
-    np.testing.assert_allclose(found["found"].gram, expected.T @ expected, rtol=1e-4, atol=0.1)
+    gram = found["found"].gram
+    assert gram is not None
+    np.testing.assert_allclose(gram, expected.T @ expected, rtol=1e-4, atol=0.1)
     assert set(found) == {"found", "active"}
 
 

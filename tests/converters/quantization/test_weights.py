@@ -47,7 +47,10 @@ def array(model, name):
 def test_shared_weights_are_rounded_for_the_inputs_of_all_layers(model):
     found = measured_activations(model, FEEDS)
     made = WeightRounder(model, found).integer_weights(Smoothed(model=model, scales={}), 8)
-    expected = rounded_weight(array(model, "shared"), found["x"].gram + found["b"].gram, 8)
+    first, second = found["x"].gram, found["b"].gram
+    assert first is not None
+    assert second is not None
+    expected = rounded_weight(array(model, "shared"), first + second, 8)
     np.testing.assert_array_equal(made["shared"].levels, expected.levels)
     assert set(made) == {"shared", "own"}
 

@@ -80,9 +80,9 @@ def test_modules_after_pooling(kind, tiny, reference, encode, texts, assert_same
 
     parts = list(reference(tiny.sentence("pooling-mean", pooling="mean")))
     torch.manual_seed(3)
-    module = library.LayerNorm(32) if kind == "LayerNorm" else library.Dropout(0.3)
-    if kind == "LayerNorm":
-        torch.nn.init.normal_(module.norm.weight)
+    layer_norm = library.LayerNorm(32)
+    torch.nn.init.normal_(layer_norm.norm.weight)
+    module = layer_norm if kind == "LayerNorm" else library.Dropout(0.3)
     source = tiny.new_path(kind)
     SentenceTransformer(modules=[*parts, module], device="cpu").save(str(source))
     report = convert(source, tmp_path / "bundle")

@@ -1,6 +1,7 @@
 """The witness: sentence-transformers' own vectors, so that a wrong reading of ours is found."""
 
 import json
+from typing import Any
 
 import pytest
 import torch
@@ -70,9 +71,10 @@ def test_a_model_that_changes_with_the_texts_it_encodes_is_refused(toy_tokenizer
 def test_a_live_model_that_does_not_save_all_of_itself_is_refused(prompted, tmp_path):
     from sentence_transformers import SentenceTransformer
 
-    live = SentenceTransformer(str(prompted), device="cpu", local_files_only=True)
+    live: Any = SentenceTransformer(str(prompted), device="cpu", local_files_only=True)
+    plain: Any = type(live[0])
 
-    class Shouting(type(live[0])):
+    class Shouting(plain):
         def preprocess(self, inputs, *arguments, **options):
             return super().preprocess([text[::-1] for text in inputs], *arguments, **options)
 
@@ -80,7 +82,7 @@ def test_a_live_model_that_does_not_save_all_of_itself_is_refused(prompted, tmp_
     saved = live.save_pretrained
 
     def saved_as_plain(path, **options):
-        live[0].__class__ = type(live[0]).mro()[1]
+        live[0].__class__ = plain
         saved(path, **options)
         live[0].__class__ = Shouting
 
