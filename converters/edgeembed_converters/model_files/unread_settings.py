@@ -124,7 +124,7 @@ def _config_tree(
 ) -> Iterator[str]:
     """The unread settings of a configuration, and of those nested in it."""
     read = code | _declared(type(config)) | _code_of(type(config), quoted=True)
-    read |= _words(_ROPE) if "rope_parameters" in read else frozenset()
+    read |= _words(_ROPE) if read & _ROPE_KEYS else frozenset()
     for name, value in settings.items():
         is_nested = isinstance(value, dict) and name.endswith("config")
         nested = getattr(config, name, None) if is_nested else None  # some warn when looked at
