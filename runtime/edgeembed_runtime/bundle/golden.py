@@ -69,7 +69,14 @@ class Golden:
             texts, vectors = _read_inputs(tree, "texts", "vectors")
             images, image_vectors = _read_inputs(tree, "images", "image_vectors")
             made_by = str(tree.get("made_by", ""))
-        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        except (
+            AttributeError,
+            KeyError,
+            OverflowError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ) as error:
             raise BundleCorruptError(
                 f"golden.json: expected inputs and their vectors: {error}"
             ) from error
