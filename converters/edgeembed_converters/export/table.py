@@ -10,14 +10,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgeembed_converters.export.torch import OPSET
 from edgeembed_converters.graph.cleanup import AXES, PRODUCER
+from edgeembed_converters.graph.weights import fits
 from edgeembed_converters.quantization.integer.embedding_rows import rows_with_scales
 from edgeembed_runtime.bundle.signature import ATTENTION_MASK, EMBEDDING, INPUT_IDS, TEXT_INPUTS
 
 Rows = Literal["fp32", "fp16", "int8"]
 ROWS: tuple[Rows, ...] = get_args(Rows)
 _BYTES: dict[Rows, int] = {"fp32": 4, "fp16": 2, "int8": 1}
-# The limit of one ONNX file, less room for everything but the table.
-_MAX_BYTES = (1 << 31) - (1 << 20)
 # Avoids division by zero for a vector of zeros.
 _TINY = 1e-12
 
@@ -25,7 +24,7 @@ _TINY = 1e-12
 def table_fits(shape: tuple[int, int], rows: Rows) -> bool:
     """Whether a table of this shape fits into one ONNX file."""
     scales = 4 if rows == "int8" else 0
-    return shape[0] * (shape[1] * _BYTES[rows] + scales) <= _MAX_BYTES
+    return fits(shape[0] * (shape[1] * _BYTES[rows] + scales))
 
 
 def table_graph(

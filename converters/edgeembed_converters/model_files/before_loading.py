@@ -11,6 +11,7 @@ from edgeembed_converters.model_files.other_kinds import refuse_other_kinds
 from edgeembed_converters.model_files.own_code import check_code, check_packages
 from edgeembed_converters.model_files.vocabulary_files import check_vocabulary
 from edgeembed_converters.model_files.weight_files import check_no_pointer, weights_of
+from edgeembed_converters.modules.pooling import LIBRARY_POOLINGS
 from edgeembed_runtime.errors import ConversionError, UnsupportedModelError
 
 _MODULES = "modules.json"
@@ -38,7 +39,6 @@ _OBJECTS = (
 )
 # Modules that are nothing without weights of their own.
 _WEIGHTED = frozenset({"Dense", "LayerNorm", "LSTM", "CNN", "WeightedLayerPooling"})
-_POOLINGS = ("cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")
 # What only sentence-transformers writes, beside its modules.json.
 _PARTS = ("1_Pooling", "config_sentence_transformers.json", "sentence_*_config.json")
 
@@ -201,11 +201,11 @@ def _check_module(directory: Path, module: ModuleEntry) -> None:
 def _check_pooling(path: Path) -> None:
     named = read_json(path).get("pooling_mode", [])
     modes = cast(list[object], named) if isinstance(named, list) else [named]
-    unknown = [mode for mode in modes if mode not in _POOLINGS]
+    unknown = [mode for mode in modes if mode not in [*LIBRARY_POOLINGS]]
     if unknown:
         raise UnsupportedModelError(
             f"{path}: unknown pooling {', '.join(map(str, unknown))}; expected some of "
-            f"{', '.join(_POOLINGS)}"
+            f"{', '.join(LIBRARY_POOLINGS)}"
         )
 
 

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
 
 from edgeembed_converters.model_files.files import read_json
+from edgeembed_converters.model_files.own_code import auto_map
 from edgeembed_runtime.errors import ConversionError, EdgeEmbedError, MissingExtraError
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -91,9 +91,6 @@ def _needs_pickle(folder: Path) -> bool:
 def _code_elsewhere(directory: Path) -> Iterator[str]:
     """The models whose code this one's auto_map names, as in "owner/name--modeling.Model"."""
     for path in sorted(directory.rglob("*config.json")):
-        classes = read_json(path).get("auto_map")
-        references = cast(dict[str, Any], classes).values() if isinstance(classes, dict) else ()
-        for reference in references:
-            for each in reference if isinstance(reference, list) else [reference]:
-                if isinstance(each, str) and "--" in each:
-                    yield each.partition("--")[0]
+        for _, reference in auto_map(path):
+            if "--" in reference:
+                yield reference.partition("--")[0]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from edgeembed_converters.model_files.files import read_json
+from edgeembed_converters.model_files.vocabulary_files import PIECES
 from edgeembed_runtime.errors import ConversionError, MissingExtraError, UnsupportedModelError
 
 # The files in which transformers looks for auto_map, and the classes that encoding texts asks for.
@@ -21,11 +22,7 @@ _CLASSES = frozenset({
     "AutoFeatureExtractor", "AutoVideoProcessor",
 })  # fmt: skip
 _OWN_MODULES = "sentence_transformers."
-# Vocabularies that may be SentencePiece's, whose files begin with a field of protobuf.
-_VOCABULARIES = (
-    "spm.model", "sentencepiece.model", "sentencepiece.bpe.model", "spiece.model",
-    "tokenizer.model",
-)  # fmt: skip
+# How the files of SentencePiece begin: with a field of protobuf.
 _PROTOBUF = b"\n"
 # Adapters that transformers cannot load into a model.
 _PROMPT_LEARNING = frozenset({
@@ -77,7 +74,9 @@ def check_code(directory: Path, folder: Path, types: Sequence[str], *, trusted: 
             _check_class(where, kind, directory, trusted, "")
     places = dict.fromkeys((folder, directory))
     for path in (place / name for place in places for name in _CONFIGS):
-        for auto, reference in _auto_map(path):
+        for auto, reference in auto_map(path):
+            if auto not in _CLASSES:
+                continue
             remedy = "; where the stock class is really meant, take auto_map out of the file"
             _check_class(f"{path}: auto_map: {auto}", reference, path.parent, trusted, remedy)
 
@@ -127,7 +126,7 @@ def _check_vocabulary_packages(folder: Path) -> None:
     """A vocabulary of SentencePiece or tiktoken needs these packages, but for tokenizer.json."""
     if (folder / "tokenizer.json").is_file():
         return
-    for path in (folder / name for name in _VOCABULARIES if (folder / name).is_file()):
+    for path in (folder / name for name in PIECES if (folder / name).is_file()):
         with path.open("rb") as file:
             pieces = file.read(1) == _PROTOBUF
         needed = {"sentencepiece": "sentencepiece", "google.protobuf": "protobuf"}
@@ -156,7 +155,7 @@ def _installed(module: str) -> bool:
         return False
 
 
-def _auto_map(path: Path) -> Iterator[tuple[str, str]]:
+def auto_map(path: Path) -> Iterator[tuple[str, str]]:
     """The classes that a file takes from code of the model: ("AutoModel", "modeling_x.Model")."""
     classes = read_json(path).get("auto_map")
     if isinstance(classes, list):  # a tokenizer's, as older versions wrote it
@@ -165,7 +164,7 @@ def _auto_map(path: Path) -> Iterator[tuple[str, str]]:
         return
     for auto, references in cast(dict[str, Any], classes).items():
         for each in references if isinstance(references, list) else [references]:
-            if isinstance(each, str) and auto in _CLASSES:
+            if isinstance(each, str):
                 yield auto, each
 
 

@@ -60,7 +60,7 @@ def unread_settings(
     config: Any,
     model_class: type,
     tokenizer: Any,
-    modules: Sequence[tuple[str, object]],
+    modules: Sequence[object],
 ) -> tuple[str, ...]:
     """The settings in the files of a loaded text model that nothing reads, though they may matter.
 
@@ -73,8 +73,8 @@ def unread_settings(
         config: the transformers configuration, as loaded; None if the model has none.
         model_class: the class of the transformers model.
         tokenizer: as loaded.
-        modules: the folder in `directory`, or the name in modules.json, and the live module of
-            sentence-transformers, in order; empty for a plain directory.
+        modules: the live modules of sentence-transformers, in the order of modules.json; empty for
+            a plain directory.
 
     Returns:
         Lines like "config.json: key = value".
@@ -84,7 +84,7 @@ def unread_settings(
     for entry in entries:
         found += _named("modules.json", {k: v for k, v in entry.items() if k not in _ENTRY})
     folder = directory
-    for entry, (_, module) in zip(entries, modules, strict=False):
+    for entry, module in zip(entries, modules, strict=False):
         place = directory / str(entry.get("path", ""))
         if _is_transformer(module):
             folder = place

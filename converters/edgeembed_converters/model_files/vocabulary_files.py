@@ -7,6 +7,12 @@ from typing import Any, cast
 from edgeembed_converters.model_files.files import read_json
 from edgeembed_runtime.errors import ConversionError
 
+# Vocabularies that are SentencePiece's or tiktoken's.
+PIECES = (
+    "spm.model", "sentencepiece.model", "sentencepiece.bpe.model", "spiece.model",
+    "tokenizer.model",
+)  # fmt: skip
+VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", *PIECES)
 # A difference of a few tokens is one of versions; another model's vocabulary shares no ids.
 _MOST_DIFFERENT = 0.5
 

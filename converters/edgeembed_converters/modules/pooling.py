@@ -11,6 +11,15 @@ from torch import Tensor, nn
 
 Pooling = Literal["cls", "mean", "max", "last", "mean_sqrt_len", "weightedmean"]
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
+# By the names that sentence-transformers has for them.
+LIBRARY_POOLINGS: Mapping[str, Pooling] = {
+    "cls": "cls",
+    "mean": "mean",
+    "max": "max",
+    "lasttoken": "last",
+    "mean_sqrt_len_tokens": "mean_sqrt_len",
+    "weightedmean": "weightedmean",
+}
 # Keeps a division by the number of tokens finite; sentence-transformers' value.
 _TINY = 1e-9
 

@@ -30,10 +30,9 @@ def table_tower(
         uncounted=table.uncounted,
         on_step=options.on_step,
     )
-    refused = {note.partition(" was ")[0]: note.partition(" was ")[2] for note in made.notes}
     return BuiltTower(
         models=made.models,
-        outcome=QuantizationOutcome(models=made.models, refused=refused, trials=()),
+        outcome=QuantizationOutcome(models=made.models, refused=made.refused, trials=()),
     )
 
 

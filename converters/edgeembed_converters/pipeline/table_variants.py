@@ -26,10 +26,15 @@ _RECIPES: Mapping[Rows, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class TableVariants:
-    """The ONNX models by variant name, and why others were left out, in words."""
+    """The ONNX models by variant name, and why others were refused, in words."""
 
     models: Mapping[str, QuantizedModel]
-    notes: tuple[str, ...]
+    refused: Mapping[str, str]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to say of the refused."""
+        return tuple(f"{name} was refused: {why}" for name, why in self.refused.items())
 
 
 def fitting(shape: tuple[int, int], wanted: Sequence[Rows]) -> tuple[Rows, ...]:
@@ -67,7 +72,7 @@ def table_variants(
         ConversionError: nothing fits, or everything missed the budget.
     """
     kinds = fitting(table.shape, wanted)
-    notes = [f"{rows} was left out: it is more than 2 GB" for rows in wanted if rows not in kinds]
+    refused: dict[str, str] = {rows: "it is more than 2 GB" for rows in wanted if rows not in kinds}
     models: dict[str, QuantizedModel] = {}
     base: OnnxModel | None = None
     for rows in kinds:
@@ -78,7 +83,7 @@ def table_variants(
         if rows == "fp32":
             parity.require_parity(fidelity)
         elif misses := Budget().misses(fidelity):
-            notes.append(f"{rows} was refused: it has {', '.join(misses)}")
+            refused[rows] = f"it has {', '.join(misses)}"
             continue
         speed = measured_speedup(model, base, tokenizer, golden.texts) if base else 1.0
         base = base or model
@@ -91,6 +96,7 @@ def table_variants(
             speedup=speed,
             model=model.file,
         )
+    made = TableVariants(models=models, refused=refused)
     if not models:
-        raise ConversionError(f"nothing was made of the word vectors: {'; '.join(notes)}")
-    return TableVariants(models=models, notes=tuple(notes))
+        raise ConversionError(f"nothing was made of the word vectors: {'; '.join(made.notes)}")
+    return made

@@ -30,13 +30,13 @@ class PromptedVectors:
             ParityError: a method returns other vectors than the original's of that name.
         """
         texts = list(self.texts)
-        found = {
-            "encode": encoder.encode(texts),
-            "encode_query": encoder.encode_query(texts),
-            "encode_document": encoder.encode_document(texts),
+        methods = {
+            "encode": encoder.encode,
+            "encode_query": encoder.encode_query,
+            "encode_document": encoder.encode_document,
         }
         for method, expected in self.vectors.items():
-            lowest = rowwise_cosine(expected, found[method]).min()
+            lowest = rowwise_cosine(expected, methods[method](texts)).min()
             if not lowest >= FP32_COSINE:
                 raise ParityError(
                     f"{method} does not return the original's vectors: expected a cosine of at "

@@ -1,30 +1,20 @@
 """Set what the user asks for on sentence-transformers' own model, before it is read and run."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from edgeembed_converters.modules.pooling import Pooling
+from edgeembed_converters.modules.pooling import LIBRARY_POOLINGS, Pooling
 from edgeembed_converters.sources.base.options import SourceOptions
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-# Our names by sentence-transformers'.
-_OURS: Mapping[str, Pooling] = {
-    "cls": "cls",
-    "mean": "mean",
-    "max": "max",
-    "lasttoken": "last",
-    "mean_sqrt_len_tokens": "mean_sqrt_len",
-    "weightedmean": "weightedmean",
-}
-_THEIRS = {ours: theirs for theirs, ours in _OURS.items()}
+_THEIRS = {ours: theirs for theirs, ours in LIBRARY_POOLINGS.items()}
 
 
 def poolings(module: Any) -> tuple[Pooling, ...]:
     """The kinds of a module `Pooling`, in the order of concatenation."""
     mode = module.pooling_mode
-    return tuple(_OURS[each] for each in ([mode] if isinstance(mode, str) else mode))
+    return tuple(LIBRARY_POOLINGS[each] for each in ([mode] if isinstance(mode, str) else mode))
 
 
 def apply_options(

@@ -7,12 +7,9 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from edgeembed_converters.model_files.loading_errors import loading_error
+from edgeembed_converters.model_files.vocabulary_files import VOCABULARIES
 from edgeembed_runtime.errors import ConversionError, UnsupportedModelError
 
-_VOCABULARIES = (
-    "tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model",
-    "spm.model", "sentencepiece.model", "tokenizer.model",
-)  # fmt: skip
 # Files of a tokenizer that are no vocabulary by themselves.
 _NO_VOCABULARY = frozenset(("merges.txt", "tokenizer_config.json", "special_tokens_map.json"))
 
@@ -65,7 +62,7 @@ def tokenizer_json(tokenizer: Any, directory: Path) -> bytes:
 
 def has_tokenizer(directory: Path) -> bool:
     """Whether a transformers directory has a text vocabulary."""
-    return any((directory / name).is_file() for name in _VOCABULARIES)
+    return any((directory / name).is_file() for name in VOCABULARIES)
 
 
 def within_table(saved: bytes, model: Any, place: str) -> tuple[bytes, tuple[str, ...]]:

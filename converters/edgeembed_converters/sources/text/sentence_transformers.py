@@ -24,9 +24,9 @@ from edgeembed_converters.modules.head import (
 from edgeembed_converters.modules.pooling import Pooling
 from edgeembed_converters.sources.base.encoders import TextSource
 from edgeembed_converters.sources.base.options import SourceOptions
-from edgeembed_converters.sources.text.library_model import open_model
-from edgeembed_converters.sources.text.library_witness import library_witness
 from edgeembed_converters.sources.text.model2vec import load_model2vec
+from edgeembed_converters.sources.text.model_witness import library_witness
+from edgeembed_converters.sources.text.opened_model import open_model
 from edgeembed_converters.sources.text.overrides import apply_options, poolings
 from edgeembed_converters.sources.text.static_embedding import is_model2vec_alone, load_table
 from edgeembed_converters.sources.text.transformers_text import load_backbone, load_config
@@ -154,7 +154,7 @@ def _unread(
         config=config,
         model_class=type(first.auto_model),
         tokenizer=first.tokenizer,
-        modules=[(entry.path, module) for entry, module in zip(entries, model, strict=False)],
+        modules=[*model] if entries else [],
     )
 
 

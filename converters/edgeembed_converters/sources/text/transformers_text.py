@@ -13,7 +13,7 @@ from edgeembed_converters.model_files.loading_info import refuse_loading_info
 from edgeembed_converters.sources.base.encoders import Backbone
 from edgeembed_converters.sources.base.options import SourceOptions
 from edgeembed_converters.sources.text.adapters import has_adapters, merge_adapters
-from edgeembed_converters.sources.text.library_model import heard_warnings
+from edgeembed_converters.sources.text.opened_model import heard_warnings
 from edgeembed_converters.sources.text.saved_tokenizer import (
     tokenizer_json,
     within_table,

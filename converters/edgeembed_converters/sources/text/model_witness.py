@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_converters.sources.base.witness import Witness
-from edgeembed_converters.sources.text.library_model import heard_warnings, library_versions
+from edgeembed_converters.sources.text.opened_model import heard_warnings, library_versions
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
