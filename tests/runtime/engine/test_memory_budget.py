@@ -2,6 +2,9 @@
 
 import mmap
 import re
+import subprocess
+import sys
+import textwrap
 
 import pytest
 
@@ -96,21 +99,39 @@ def wide_path(tmp_path_factory):
     )
 
 
-@pytest.fixture
-def nothing_freed():
-    """What earlier tests left free would be given back while a model is measured."""
-    trim_heap()
+def in_a_fresh_process(code, path):
+    """What `code` prints, run where no earlier test has freed memory that a model would reuse."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"path = {str(path)!r}\n{textwrap.dedent(code)}"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
 
 
-def test_an_encoder_has_as_many_threads_as_the_limit_allows(wide_path, nothing_freed):
-    with Encoder.load(wide_path, variant="fp32", threads=500, max_memory_mb=150) as made:
-        assert 1 <= made.threads <= 150 - 20
-        assert made.encode(["the cat"] * 3).shape == (3, made.dim)
+def test_an_encoder_has_as_many_threads_as_the_limit_allows(wide_path):
+    code = """
+        from edgeembed_runtime.encoder.encoder import Encoder
+        with Encoder.load(path, variant="fp32", threads=500, max_memory_mb=150) as made:
+            assert made.encode(["the cat"] * 3).shape == (3, made.dim)
+            print(made.threads)
+    """
+    assert 1 <= int(in_a_fresh_process(code, wide_path)) <= 150 - 20
 
 
-def test_an_encoder_that_cannot_fit_is_refused_with_a_limit_that_suffices(wide_path, nothing_freed):
-    with pytest.raises(InputError, match=r"tokens .it takes up to 32., got 3") as refused:
-        Encoder.load(wide_path, variant="fp32", max_memory_mb=3)
-    needed = int(re.search(r"at least (\d+)", str(refused.value))[1])
-    assert 20 <= needed < 150
-    Encoder.load(wide_path, variant="fp32", max_memory_mb=needed + 10).close()
+def test_an_encoder_that_cannot_fit_is_refused_with_a_limit_that_suffices(wide_path):
+    code = """
+        import re
+        from edgeembed_runtime.encoder.encoder import Encoder
+        from edgeembed_runtime.errors import InputError
+        try:
+            Encoder.load(path, variant="fp32", max_memory_mb=3)
+        except InputError as refused:
+            assert re.search(r"tokens .it takes up to 32., got 3", str(refused)), refused
+            needed = int(re.search(r"at least (\\d+)", str(refused))[1])
+        Encoder.load(path, variant="fp32", max_memory_mb=needed + 10).close()
+        print(needed)
+    """
+    assert 20 <= int(in_a_fresh_process(code, wide_path)) < 150
