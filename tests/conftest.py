@@ -19,9 +19,10 @@ settings.load_profile("edgeembed")
 def pytest_addoption(parser):
     parser.addoption(
         "--faults",
-        choices=["small", "full"],
+        choices=["small", "full", "widest"],
         default="small",
-        help="how many faults tests/faults injects; full takes a quarter of an hour or more",
+        help="how many faults tests/faults injects; full takes a quarter of an hour or more, "
+        "widest kills 10,000 writers",
     )
 
 

@@ -1,13 +1,10 @@
-"""A disk that is really full: a small in-memory file system with more and more free space.
+"""A disk that is really full: a small file system with more and more free space.
 
 Unlike faults raised in Python, this also reaches the C and C++ code of SQLite, Annoy and usearch.
 """
 
 import dataclasses
-import os
 import shutil
-import subprocess
-import sys
 
 import pytest
 
@@ -15,26 +12,15 @@ from edgeembed import Index
 from edgeembed_runtime.errors import StorageError
 from faults.harness.batches import DIM, SETTINGS, compact_step, steps, upsert_step
 from faults.harness.contents import assert_sound, assert_writable, contents, same
+from faults.harness.small_disk import SMALL_DISKS, small_disk
 
 pytestmark = pytest.mark.slow
-DISK_BYTES = 4 << 20
-PAGE = 4096
 
 
-@pytest.fixture
-def disk(tmp_path):
-    """A file system of 4 MB."""
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("mounting a small file system needs Linux and root")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", folder]
-    mounted = subprocess.run(command, capture_output=True, text=True)
-    if mounted.returncode:
-        pytest.skip(f"mounting is not allowed here: {mounted.stderr.strip()}")
-    yield folder
-    # Lazily: a closed index is mapped until Python has collected it.
-    subprocess.run(["umount", "--lazy", folder], check=True)
+@pytest.fixture(params=SMALL_DISKS)
+def disk(request, tmp_path):
+    with small_disk(tmp_path / "disk", request.param) as mounted:
+        yield mounted
 
 
 def with_ann(backend):
@@ -59,7 +45,7 @@ def test_a_full_disk_stops_a_change_as_a_whole(name, disk, size, counts):
     if settings.backend != "exact":
         pytest.importorskip(f"edgeembed_runtime.index.ann.{settings.backend}")
     state = {}
-    base = disk.parent / "base"
+    base = disk.folder.parent / "base"
     with Index.create(base, dim=DIM, settings=SETTINGS) as index:
         for earlier in steps(before):
             earlier.run(index)
@@ -67,17 +53,17 @@ def test_a_full_disk_stops_a_change_as_a_whole(name, disk, size, counts):
     after = step.change(state)
     failed = 0
     for pages in range(0, 400, max(1, size.every // 2)):
-        path = disk / "i"
+        path = disk.folder / "i"
         shutil.copytree(base, path)
         with Index.open(path, mode="rw", settings=settings) as index:
-            _leave_room(disk, pages)
+            disk.leave_room(pages)
             try:
                 step.run(index)
                 done = True
             except StorageError:
                 done = False
             assert same(contents(index), after if done else state)
-            (disk / "ballast").unlink()
+            disk.make_room()
             assert index.verify().ok
         assert_sound(path, [after if done else state])
         with Index.open(path, mode="rw", settings=settings) as index:
@@ -94,29 +80,24 @@ def test_a_full_disk_stops_a_change_as_a_whole(name, disk, size, counts):
 
 
 def test_a_full_disk_leaves_no_part_of_a_backup(disk, size, counts):
-    with Index.create(disk / "i", dim=DIM, settings=SETTINGS) as index:
+    with Index.create(disk.folder / "i", dim=DIM, settings=SETTINGS) as index:
         state = {}
         for step in steps(6):
             step.run(index)
             state = step.change(state)
         for pages in range(0, 400, max(1, size.every // 2)):
-            _leave_room(disk, pages)
+            disk.leave_room(pages)
             try:
-                index.backup(disk / "copy")
+                index.backup(disk.folder / "copy")
                 done = True
             except StorageError:
                 done = False
-            (disk / "ballast").unlink()
-            assert sorted(p.name for p in disk.iterdir()) == (["copy", "i"] if done else ["i"])
+            disk.make_room()
+            assert disk.names() == (["copy", "i"] if done else ["i"])
             if done:
-                assert_sound(disk / "copy", [state])
-                shutil.rmtree(disk / "copy")
+                assert_sound(disk.folder / "copy", [state])
+                shutil.rmtree(disk.folder / "copy")
             counts["full disks"] += 1
             if done:
                 break
         assert done
-
-
-def _leave_room(disk, pages: int) -> None:
-    free = shutil.disk_usage(disk).free
-    (disk / "ballast").write_bytes(bytes(max(0, free - pages * PAGE)))

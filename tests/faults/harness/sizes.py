@@ -1,6 +1,6 @@
 """How much a run does."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,6 +13,8 @@ class Size:
     """Kills at a chosen operation."""
     kills_after: int
     """Kills after a random time."""
+    kills_on_full_disks: int
+    """Kills at a chosen operation, on each kind of small disk."""
     lost_every: int
     """The power fails after every n-th operation."""
     lost_states: int
@@ -29,31 +31,38 @@ class Size:
     """Limits of memory, for each operation."""
 
 
+_SMALL = Size(
+    every=7,
+    kills_at=60,
+    kills_after=20,
+    kills_on_full_disks=15,
+    lost_every=11,
+    lost_states=2,
+    fuzzed=600,
+    examples=30,
+    examples_steps=20,
+    crowd_seconds=4,
+    crowd_readers=4,
+    memory_steps=8,
+)
+_FULL = Size(
+    every=1,
+    kills_at=1000,
+    kills_after=200,
+    kills_on_full_disks=200,
+    lost_every=1,
+    lost_states=8,
+    fuzzed=12_000,
+    examples=2000,
+    examples_steps=50,
+    crowd_seconds=300,
+    crowd_readers=8,
+    memory_steps=64,
+)
+
 SIZES = {
-    "small": Size(
-        every=7,
-        kills_at=60,
-        kills_after=20,
-        lost_every=11,
-        lost_states=2,
-        fuzzed=600,
-        examples=30,
-        examples_steps=20,
-        crowd_seconds=4,
-        crowd_readers=4,
-        memory_steps=8,
-    ),
-    "full": Size(
-        every=1,
-        kills_at=1000,
-        kills_after=200,
-        lost_every=1,
-        lost_states=8,
-        fuzzed=12_000,
-        examples=2000,
-        examples_steps=50,
-        crowd_seconds=300,
-        crowd_readers=8,
-        memory_steps=64,
-    ),
+    "small": _SMALL,
+    "full": _FULL,
+    # For tests/faults/test_kills.py: 10,000 of them.
+    "widest": replace(_FULL, kills_at=6000, kills_after=1600, kills_on_full_disks=1200),
 }
