@@ -72,7 +72,7 @@ def unread_settings(
         directory: of the model.
         config: the transformers configuration, as loaded; None if the model has none.
         model_class: the class of the transformers model.
-        tokenizer: as loaded.
+        tokenizer: as loaded; None where nothing but tokenizer.json is opened.
         modules: the live modules of sentence-transformers, in the order of modules.json; empty for
             a plain directory.
 
@@ -92,8 +92,9 @@ def unread_settings(
     found += _st_settings(directory)
     if config is not None:
         found += _config_settings(directory, folder, config, model_class)
-    for place in dict.fromkeys((folder, directory)):
-        found += _tokenizer_settings(directory, place, tokenizer)
+    if tokenizer is not None:
+        for place in dict.fromkeys((folder, directory)):
+            found += _tokenizer_settings(directory, place, tokenizer)
     found += _adapter_settings(folder)
     return tuple(dict.fromkeys(found))
 
@@ -287,7 +288,7 @@ def _tokenizer_settings(directory: Path, folder: Path, tokenizer: Any) -> Iterat
                 yield from _named(_name(directory, folder / file), {name: value})
     path = folder / "added_tokens.json"
     added = read_json(path)
-    known: Mapping[str, int] = tokenizer.get_vocab() if added and tokenizer is not None else {}
+    known: Mapping[str, int] = tokenizer.get_vocab() if added else {}
     for token, number in added.items():
         if known.get(token) != number:
             yield from _named(_name(directory, path), {token: number})

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from edgeembed import convert
 from edgeembed_runtime.encoder.encoder import Encoder
-from edgeembed_runtime.errors import ConversionError
+from edgeembed_runtime.errors import ConversionError, UnsupportedModelError
 
 has_model2vec = importlib.util.find_spec("model2vec") is not None
 UNKNOWN = ("☃☃☃", "the ☃ cat")
@@ -98,6 +98,19 @@ def test_smaller_rows_prompts_and_what_is_known(static, tmp_path, texts, encode)
     with Encoder.load(report.path, verify="golden") as encoder:
         assert encoder.knows(["the cat", "☃", ""]) == [True, False, False]
         assert encoder.most_similar("cat", k=2)[0].word != "cat"
+
+
+@pytest.mark.parametrize(
+    ("file", "key"),
+    [("config_sentence_transformers.json", "pooling_of_tables"), ("1_Dense/config.json", "scale")],
+)
+def test_a_setting_that_nothing_reads_is_refused_by_name(file, key, static, tmp_path):
+    static("dense").save_pretrained(str(tmp_path / "m"))
+    path = tmp_path / "m" / file
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: 2}))
+    with pytest.raises(UnsupportedModelError, match=f"{file}: {key} = 2"):
+        convert(tmp_path / "m", tmp_path / "b")
+    assert not (tmp_path / "b").exists()
 
 
 def test_a_table_cut_to_fewer_components_and_tokens(static, tmp_path, texts, encode):

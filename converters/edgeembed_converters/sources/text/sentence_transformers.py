@@ -146,14 +146,13 @@ def _unread(
     path: Path, model: "SentenceTransformer", entries: Sequence[ModuleEntry]
 ) -> tuple[str, ...]:
     first: Any = model[0]
-    config = getattr(getattr(first, "auto_model", None), "config", None)
-    if config is None:
-        return ()
+    transformer = getattr(first, "auto_model", None)
     return unread_settings(
         path,
-        config=config,
-        model_class=type(first.auto_model),
-        tokenizer=first.tokenizer,
+        config=getattr(transformer, "config", None),
+        model_class=type(transformer),
+        # A table opens tokenizer.json, and no other file of a tokenizer.
+        tokenizer=first.tokenizer if transformer is not None else None,
         modules=[*model] if entries else [],
     )
 
