@@ -5,6 +5,7 @@ import os
 import pytest
 
 from edgeembed import Index
+from edgeembed.ingest import file_state
 from helpers.indexed_folder import OLD, age, contents, counts
 
 
@@ -39,6 +40,23 @@ def test_a_file_that_changed_just_now_is_read_again_as_its_mtime_may_not_tell(
     status = (notes / "cats.md").stat()
     (notes / "cats.md").write_text("A cat.")
     os.utime(notes / "cats.md", ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert counts(run_json("index", notes, "-i", settled)) == (1, 5, 0, 0)
+    assert [d for d, _, _ in contents(settled).values() if d in ("A cat.", "A dog.")] == ["A cat."]
+
+
+YEAR = 365 * 24 * 3600
+
+
+@pytest.mark.parametrize("jump", [-40 * YEAR, -1, YEAR, 100 * YEAR])
+def test_a_change_is_seen_whatever_the_clock_says(run_json, notes, settled, monkeypatch, jump):
+    (notes / "cats.md").write_text("A dog.")
+    os.utime(notes / "cats.md", (OLD + jump, OLD + jump))
+    with monkeypatch.context() as patched:
+        patched.setattr(file_state.time, "time_ns", lambda: (OLD + jump) * 10**9)
+        assert counts(run_json("index", notes, "-i", settled)) == (1, 5, 0, 0)
+    # The clock is right again, and the next change may seem to be the older one.
+    (notes / "cats.md").write_text("A cat.")
+    os.utime(notes / "cats.md", (OLD, OLD))
     assert counts(run_json("index", notes, "-i", settled)) == (1, 5, 0, 0)
     assert [d for d, _, _ in contents(settled).values() if d in ("A cat.", "A dog.")] == ["A cat."]
 
