@@ -1,6 +1,5 @@
 """Reading an open index: documents by key, search, and what it is made of."""
 
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -60,7 +59,6 @@ class IndexReader:
         self._catalog = catalog
         self._encoder = encoder
         self._follows = writable
-        self._process = os.getpid()
         self._lock = threading.RLock()
         self._snapshot: Snapshot | None = None
 
@@ -282,6 +280,7 @@ class IndexReader:
 
     def refresh(self) -> None:
         """See the newest generation; a writer always does."""
+        self._require_open()
         with self._lock:
             self._snapshot = self._load(self._snapshot)
 
@@ -292,12 +291,13 @@ class IndexReader:
 
     def _require_open(self) -> None:
         self._catalog.require_open()
-        if os.getpid() != self._process:
-            raise SearchIndexError(f"{self.path} was opened before a fork; open it again here")
 
     def _load(self, previous: Snapshot | None) -> Snapshot:
         with self._catalog.reading() as connection:
-            return load_snapshot(connection, self.path, self._catalog.dim, previous)
+            snapshot = load_snapshot(connection, self.path, self._catalog.dim, previous)
+        # The files that were just opened are this index's only if its paths still lead to it.
+        self._catalog.require_same_files()
+        return snapshot
 
     def _current(self) -> Snapshot:
         self._require_open()

@@ -1,5 +1,6 @@
 """The files of an index: their names, and how they are opened safely."""
 
+import hashlib
 import re
 import stat
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import BinaryIO
 
 from edgeembed_runtime._internal.plain_files import open_plain_file
 from edgeembed_runtime.errors import IndexCorruptError
+from edgeembed_runtime.storage import storage_errors
 
 CATALOG = "edgeembed.sqlite3"
 LOCK = "writer.lock"
@@ -67,6 +69,17 @@ def require_regular(path: Path, size: int | None = None) -> None:
         raise IndexCorruptError(
             f"{path}: expected {size} bytes, found {found.st_size}; restore it from a backup"
         )
+
+
+def sha256_regular(path: Path, size: int) -> str:
+    """The SHA-256 of a regular file of `size` bytes, in hex digits.
+
+    Raises:
+        IndexCorruptError: see require_regular.
+        StorageError: it cannot be read.
+    """
+    with storage_errors("read", path), open_regular(path, size) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def open_regular(path: Path, size: int | None) -> BinaryIO:
