@@ -3,8 +3,8 @@
 import hashlib
 import re
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from edgeembed_runtime._internal.plain_files import open_plain_file
 from edgeembed_runtime.errors import IndexCorruptError
@@ -82,7 +82,7 @@ def sha256_regular(path: Path, size: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def open_regular(path: Path, size: int | None) -> BinaryIO:
+def open_regular(path: Path, size: int | None) -> BufferedReader:
     """Open a regular file of `size` bytes (None: any size) for reading, never through a link.
 
     Raises:

@@ -39,6 +39,9 @@ class WriterLock:
         # To close it in a forked child would touch what other threads held at the fork.
         follow_forks(self, in_child=WriterLock._leave_to_parent)
         try:
+            # No journal beside it: SQLite would remove one by name when the lock is released, even
+            # if the folder has become another writer's.
+            self._connection.execute("PRAGMA journal_mode = MEMORY")
             self._connection.execute("BEGIN EXCLUSIVE")
         except BaseException as error:
             self._connection.close()
