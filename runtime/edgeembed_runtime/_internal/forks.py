@@ -60,6 +60,24 @@ def follow_forks(
     _followers.append(follower)
 
 
+class ForkedLock:
+    """A lock for `with` that is free in a forked child, whoever held it in the parent."""
+
+    def __init__(self) -> None:
+        """Start unlocked."""
+        self._lock = threading.Lock()
+        follow_forks(self, in_child=ForkedLock._renew)
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *reason: object) -> None:
+        self._lock.release()
+
+    def _renew(self) -> None:
+        self._lock = threading.Lock()
+
+
 def never_delete(thing: object) -> None:
     """Leak an object inherited from the parent: deleting it would touch threads that are gone."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))

@@ -279,14 +279,20 @@ class IndexReader:
         return gather_stats(self.path, self._catalog, self._current())
 
     def refresh(self) -> None:
-        """See the newest generation; a writer always does."""
+        """See the newest generation; a writer always does.
+
+        Raises:
+            IndexReplacedError: another index, or none, is at its path now.
+        """
         self._require_open()
+        self._catalog.require_same_files()
         with self._lock:
             self._snapshot = self._load(self._snapshot)
 
     def verify(self, full: bool = True) -> VerifyReport:
         """Look for damage and list it; `full` reads every byte."""
         self._require_open()
+        self._catalog.require_same_files()
         return verify_index(self.path, self._catalog, full=full)
 
     def _require_open(self) -> None:
@@ -295,8 +301,9 @@ class IndexReader:
     def _load(self, previous: Snapshot | None) -> Snapshot:
         with self._catalog.reading() as connection:
             snapshot = load_snapshot(connection, self.path, self._catalog.dim, previous)
-        # The files that were just opened are this index's only if its paths still lead to it.
-        self._catalog.require_same_files()
+        if snapshot is not previous:
+            # Files were opened: they are this index's only if its paths still lead to it.
+            self._catalog.require_same_files()
         return snapshot
 
     def _current(self) -> Snapshot:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from edgeembed import Index, IndexSettings
+from edgeembed_runtime._internal.forks import ForkedLock
 from edgeembed_runtime.errors import EdgeEmbedError, IndexLockedError, SearchIndexError
 from edgeembed_runtime.index.catalog import catalog as catalog_module
 
@@ -168,3 +169,25 @@ def test_a_fork_inside_a_transaction_leaves_its_end_to_the_parent(index):
     assert codes == [0]
     assert index.get("3") == [None]
     assert index.delete("4") == 1
+
+
+def test_a_lock_that_a_thread_held_is_free_in_a_child():
+    lock, taken, end = ForkedLock(), threading.Event(), threading.Event()
+
+    def holds():
+        with lock:
+            taken.set()
+            end.wait()
+
+    def child():
+        with lock:
+            pass
+
+    thread = threading.Thread(target=holds)
+    thread.start()
+    taken.wait()
+    assert _fork(child) == 0
+    end.set()
+    thread.join()
+    with lock:
+        pass

@@ -18,9 +18,6 @@ ACTIONS = {
     "backup": lambda index, base: index.backup(base / "copy"),
     "verify": lambda index, base: index.verify(),
     "refresh": lambda index, base: index.refresh(),
-    "get": lambda index, base: index.get("old1"),
-    "notes": lambda index, base: index.notes(),
-    "search": lambda index, base: index.search([1.0, 2.0]),
 }
 
 
@@ -101,6 +98,8 @@ def test_a_writer_touches_nothing_of_what_came_to_its_place(tmp_path, vectors, s
             with pytest.raises(IndexReplacedError, match="open the index again"):
                 action(index, tmp_path)
                 pytest.fail(f"{name} went on")
+        assert index.get("old1")[0].key == "old1"
+        assert index.search([1.0, 2.0])[0].key.startswith("old")
     assert _contents(tmp_path) == before
     if swap in (_renamed, _removed, _everything_in_it):
         with Index.open(path, mode="rw") as index:
@@ -117,9 +116,19 @@ def test_a_reader_never_mixes_two_indexes(tmp_path, vectors, swap):
     with Index.open(path) as index:
         swap(path, new)
         before = _contents(tmp_path)
-        for name in ("backup", "verify", "refresh", "get", "notes", "search"):
+        for name in ("backup", "verify", "refresh"):
             with pytest.raises(IndexReplacedError):
                 ACTIONS[name](index, tmp_path)
+        assert index.get("new1") == [None]
+        assert index.search([1.0, 2.0])[0].key.startswith("old")
+        assert _contents(tmp_path) == before
+        journal = path / "edgeembed.sqlite3-journal"  # of the new index's writer
+        if path.exists():
+            journal.write_bytes(b"x" * 600)
+            for use in (lambda: index.get("old1"), index.notes, lambda: list(index.batches())):
+                with pytest.raises(IndexReplacedError):
+                    use()
+            journal.unlink()
     assert _contents(tmp_path) == before
 
 

@@ -42,6 +42,7 @@ def copy_index(directory: Path, catalog: Catalog, target: Path) -> None:
 def _copy(directory: Path, catalog: Catalog, stage: Path) -> None:
     with storage.storage_errors("create a folder in", stage):
         (stage / SEGMENTS).mkdir(mode=0o700)
+    catalog.require_same_files()
     catalog.copy_to(stage / CATALOG)
     storage.sync_file(stage / CATALOG)
     copied = Catalog(stage, writable=False, busy_timeout_s=0)

@@ -14,7 +14,12 @@ from pathlib import Path
 from typing import cast
 
 from edgeembed_runtime._internal.forks import follow_forks, never_delete
-from edgeembed_runtime._internal.sqlite_files import Mode, check_side_files, open_database
+from edgeembed_runtime._internal.sqlite_files import (
+    Mode,
+    check_side_files,
+    has_side_files,
+    open_database,
+)
 from edgeembed_runtime.errors import (
     IndexCorruptError,
     IndexNotFoundError,
@@ -189,7 +194,7 @@ class Catalog:
             SearchIndexError, StorageError: SQLite failed, nothing was committed.
             StorageError: everything was committed, but, as the message says, may not be durable.
         """
-        with self._using():
+        with self._using(to_write=True):
             generation = 0
             try:
                 with self._transaction("BEGIN IMMEDIATE"):
@@ -213,14 +218,18 @@ class Catalog:
         return False
 
     @contextlib.contextmanager
-    def _using(self) -> Generator[None, None, None]:
-        """Every use of the connection: by one thread at a time, and only if the files are ours."""
+    def _using(self, *, to_write: bool = False) -> Generator[None, None, None]:
+        """Every use of the connection: by one thread at a time, and harmless to what is not ours.
+
+        A read from a catalog that was replaced is as good as before. But SQLite looks for the
+        journal of a crash by name, plays it back and removes it; so does the end of a write.
+        """
         self.require_open()  # before the lock, which a fork may have left locked
         with self._lock, sqlite_errors(self.path):
             self.require_open()
-            self.require_same_files()
-            # SQLite looks for the journal of a crash at the beginning of each transaction.
-            check_side_files(self._real_path)
+            if to_write or has_side_files(self._real_path):
+                self.require_same_files()
+                check_side_files(self._real_path)
             yield
 
     @contextlib.contextmanager
@@ -231,7 +240,9 @@ class Catalog:
             self._is_writing = begin != "BEGIN"
             self._connection.execute(begin)
             yield
-            self._require_own()
+            self.require_open()
+            if self._is_writing:
+                self.require_same_files()
             self.commit()
             self._is_writing = False
         except BaseException:
@@ -239,10 +250,6 @@ class Catalog:
                 self._connection.execute("ROLLBACK")
             self._is_writing = False
             raise
-
-    def _require_own(self) -> None:
-        self.require_open()
-        self.require_same_files()
 
     def _is_foreign(self) -> bool:
         """Whether to end a transaction here would hurt another process or another index.
@@ -289,7 +296,7 @@ class Catalog:
         Raises:
             SearchIndexError, StorageError: SQLite failed, nothing was committed.
         """
-        with self._using(), self._transaction("BEGIN IMMEDIATE"):
+        with self._using(to_write=True), self._transaction("BEGIN IMMEDIATE"):
             self._connection.executemany("DELETE FROM gc WHERE name = ?", ((n,) for n in names))
 
     def vacuum(self) -> None:
@@ -298,7 +305,7 @@ class Catalog:
         Raises:
             SearchIndexError, StorageError: SQLite refused; the catalog is unchanged.
         """
-        with self._using():
+        with self._using(to_write=True):
             self._connection.execute("VACUUM")
 
     def copy_to(self, target: Path) -> None:
