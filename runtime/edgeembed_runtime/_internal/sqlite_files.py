@@ -24,7 +24,10 @@ _TRAILER = struct.Struct(">II8s")
 # Longer names are not read by SQLite on any system.
 _MAX_NAME = 1 << 17
 _MAX_UNIT = 1 << 16
-_CAN_ASK = os.access in os.supports_follow_symlinks
+# Some sandboxes refuse the system call behind it, which then finds nothing.
+_CAN_ASK = os.access in os.supports_follow_symlinks and os.access(
+    os.sep, os.F_OK, follow_symlinks=False
+)
 _ADVICE = "move it out of the folder, or restore the folder from a backup you trust"
 
 
