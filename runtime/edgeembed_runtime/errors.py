@@ -17,6 +17,7 @@ EdgeEmbedError
 │   ├── IndexVersionError        made by a newer edgeembed
 │   ├── IndexLockedError         another process is writing
 │   ├── IndexReadOnlyError       opened with mode="r", or closed
+│   ├── IndexReplacedError       moved, removed or replaced while it was open
 │   └── SpaceMismatchError       vectors of a different model
 ├── ConversionError
 │   ├── UnsupportedModelError    a model type, module or option that cannot be converted
@@ -118,6 +119,11 @@ class IndexLockedError(SearchIndexError):
 @public
 class IndexReadOnlyError(SearchIndexError):
     """The index is read-only (opened with mode="r") or closed."""
+
+
+@public
+class IndexReplacedError(SearchIndexError):
+    """Another index, or none, is where this one was opened; open it again."""
 
 
 @public

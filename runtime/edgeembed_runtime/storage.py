@@ -14,6 +14,7 @@ from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
+from edgeembed_runtime._internal.plain_files import open_plain_file
 from edgeembed_runtime.errors import StorageError
 
 _CHUNK_BYTES = 1 << 20
@@ -50,7 +51,7 @@ def sha256_of(data: bytes | memoryview) -> str:
 
 def sha256_file(path: Path) -> str:
     """Return the SHA-256 of a file's contents as 64 lowercase hex digits."""
-    with path.open("rb") as file:
+    with open_plain_file(path, follow_links=True) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -136,7 +137,7 @@ def copy_file(source: Path, target: Path) -> None:
     """Copy a file's contents to a new file and sync it; `target` must not exist."""
     with (
         storage_errors("copy to", target),
-        source.open("rb") as reader,
+        open_plain_file(source, follow_links=True) as reader,
         target.open("xb") as writer,
     ):
         shutil.copyfileobj(reader, writer, _CHUNK_BYTES)

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,8 +22,17 @@ class _Follower:
 
 
 _followers: list[_Follower] = []
-# Owners whose `before` hook has run, kept alive so that their after-fork hook runs too.
-_under_way: list[tuple[Any, _Follower]] = []
+
+
+class _UnderWay(threading.local):
+    """What a thread that forks has prepared; another one may fork at the same time."""
+
+    def __init__(self) -> None:
+        # Owners whose `before` hook has run, kept alive so that their after-fork hook runs too.
+        self.owners: list[tuple[Any, _Follower]] = []
+
+
+_under_way = _UnderWay()
 
 
 def _nothing(owner: object) -> None:
@@ -50,6 +60,24 @@ def follow_forks(
     _followers.append(follower)
 
 
+class ForkedLock:
+    """A lock for `with` that is free in a forked child, whoever held it in the parent."""
+
+    def __init__(self) -> None:
+        """Start unlocked."""
+        self._lock = threading.Lock()
+        follow_forks(self, in_child=ForkedLock._renew)
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *reason: object) -> None:
+        self._lock.release()
+
+    def _renew(self) -> None:
+        self._lock = threading.Lock()
+
+
 def never_delete(thing: object) -> None:
     """Leak an object inherited from the parent: deleting it would touch threads that are gone."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
@@ -62,19 +90,19 @@ def _forget(owner: "weakref.ref[Any]") -> None:
 def _before() -> None:
     for follower in _followers.copy():  # a hook may add followers
         if (owner := follower.owner()) is not None:
-            _under_way.append((owner, follower))
+            _under_way.owners.append((owner, follower))
             follower.before(owner)
 
 
 def _in_parent() -> None:
-    while _under_way:
-        owner, follower = _under_way.pop()
+    while _under_way.owners:
+        owner, follower = _under_way.owners.pop()
         follower.in_parent(owner)
 
 
 def _in_child() -> None:
-    while _under_way:
-        owner, follower = _under_way.pop()
+    while _under_way.owners:
+        owner, follower = _under_way.owners.pop()
         follower.in_child(owner)
 
 

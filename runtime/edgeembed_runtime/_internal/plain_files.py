@@ -3,8 +3,8 @@
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 
 class NotPlainFileError(OSError):
@@ -16,7 +16,7 @@ class NotPlainFileError(OSError):
         self.found = found
 
 
-def open_plain_file(path: Path, *, follow_links: bool = False) -> BinaryIO:
+def open_plain_file(path: Path, *, follow_links: bool = False) -> BufferedReader:
     """Open a regular file for reading.
 
     A FIFO blocks until a writer appears, a device may never end, and a link can escape the trusted

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from edgeembed_runtime._internal.batching import batched
 from edgeembed_runtime._internal.forks import follow_forks
 from edgeembed_runtime._internal.public import public
+from edgeembed_runtime._internal.sqlite_files import open_database
 from edgeembed_runtime.engine.base import EncodeMany, NumberedText
 from edgeembed_runtime.errors import EdgeEmbedError, InputError
 
@@ -29,7 +30,7 @@ _SCHEMA = (
 )
 # Evict down to this share of the limit, so that the cache is not full again right away.
 _SHARE_AFTER_EVICTION = 0.9
-_CONNECTION: Mapping[str, Any] = {"timeout": 2.0, "check_same_thread": False}
+_CONNECTION: Mapping[str, Any] = {"timeout_s": 2.0, "wal": True, "isolation_level": "DEFERRED"}
 # SQLite's limit on parameters per statement before 3.32.
 _MAX_PARAMETERS = 999
 # What SQLite raises for a damaged or locked file, and what `_open` turns it into.
@@ -220,13 +221,12 @@ class EmbeddingCache:
 def _connect(path: Path) -> sqlite3.Connection:
     """Open or create the file; without write permission, open it as immutable."""
     try:
-        return _initialized(path, sqlite3.connect(path, **_CONNECTION))
+        return _initialized(path, open_database(path, mode="rwc", **_CONNECTION))
     except sqlite3.OperationalError as error:
         refused = getattr(error, "sqlite_errorname", "").startswith(_READ_ONLY)
         if not refused or not path.is_file():
             raise
-    address = f"{path.as_uri()}?mode=ro&immutable=1"
-    return _initialized(path, sqlite3.connect(address, uri=True, **_CONNECTION))
+    return _initialized(path, open_database(path, mode="ro&immutable=1", **_CONNECTION))
 
 
 def _initialized(path: Path, connection: sqlite3.Connection) -> sqlite3.Connection:

@@ -13,7 +13,6 @@ from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.errors import IndexReadOnlyError, InputError
 from edgeembed_runtime.index.admin.backup import copy_index
 from edgeembed_runtime.index.admin.repair import RepairReport, read_damaged, repair
-from edgeembed_runtime.index.admin.verify import require_sound
 from edgeembed_runtime.index.ann.registry import allowed_backends
 from edgeembed_runtime.index.base.encoder_protocol import (
     IndexEncoder,
@@ -215,18 +214,16 @@ class Index(IndexReader):
         self._require_writer().compact()
 
     def backup(self, dst: str | os.PathLike[str]) -> None:
-        """Copy the newest generation to a new directory and verify the copy.
+        """Copy the newest generation to a new directory, which appears once the copy is verified.
 
         Raises:
             IndexExistsError: `dst` exists.
-            IndexCorruptError: the copy is damaged, because this index is.
+            IndexCorruptError: this index is damaged; there is no copy then.
             StorageError: the file system refused.
         """
         self._require_open()
         target = Path(dst).absolute()
         copy_index(self.path, self._catalog, target)
-        with Index(target) as copy:
-            require_sound(copy.verify(), target)
 
     @staticmethod
     def repair(
@@ -260,8 +257,8 @@ class Index(IndexReader):
         return report
 
     def close(self) -> None:
-        """Release the files and the writer lock; a second call does nothing."""
-        if self._writer is not None:
+        """Release the files and the writer lock; a second call, or one in a fork, does nothing."""
+        if self._writer is not None and not self._catalog.is_inherited:
             self._writer.close()
         else:
             self._catalog.close()

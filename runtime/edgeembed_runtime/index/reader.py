@@ -1,6 +1,5 @@
 """Reading an open index: documents by key, search, and what it is made of."""
 
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -60,7 +59,6 @@ class IndexReader:
         self._catalog = catalog
         self._encoder = encoder
         self._follows = writable
-        self._process = os.getpid()
         self._lock = threading.RLock()
         self._snapshot: Snapshot | None = None
 
@@ -281,23 +279,32 @@ class IndexReader:
         return gather_stats(self.path, self._catalog, self._current())
 
     def refresh(self) -> None:
-        """See the newest generation; a writer always does."""
+        """See the newest generation; a writer always does.
+
+        Raises:
+            IndexReplacedError: another index, or none, is at its path now.
+        """
+        self._require_open()
+        self._catalog.require_same_files()
         with self._lock:
             self._snapshot = self._load(self._snapshot)
 
     def verify(self, full: bool = True) -> VerifyReport:
         """Look for damage and list it; `full` reads every byte."""
         self._require_open()
+        self._catalog.require_same_files()
         return verify_index(self.path, self._catalog, full=full)
 
     def _require_open(self) -> None:
         self._catalog.require_open()
-        if os.getpid() != self._process:
-            raise SearchIndexError(f"{self.path} was opened before a fork; open it again here")
 
     def _load(self, previous: Snapshot | None) -> Snapshot:
         with self._catalog.reading() as connection:
-            return load_snapshot(connection, self.path, self._catalog.dim, previous)
+            snapshot = load_snapshot(connection, self.path, self._catalog.dim, previous)
+        if snapshot is not previous:
+            # Files were opened: they are this index's only if its paths still lead to it.
+            self._catalog.require_same_files()
+        return snapshot
 
     def _current(self) -> Snapshot:
         self._require_open()

@@ -1,13 +1,18 @@
 """Copies a live index to a new one."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from edgeembed_runtime import storage
-from edgeembed_runtime.errors import IndexExistsError, StorageError
-from edgeembed_runtime.index.base.layout import CATALOG, SEGMENTS, segment_path
+from edgeembed_runtime.errors import IndexCorruptError, IndexExistsError, StorageError
+from edgeembed_runtime.index.admin.verify import verify_index
+from edgeembed_runtime.index.base.layout import CATALOG, SEGMENTS, open_regular, segment_path
 from edgeembed_runtime.index.catalog.catalog import Catalog
+from edgeembed_runtime.index.segments.segment import read_infos
 
 _ATTEMPTS = 5
+_CHUNK_BYTES = 1 << 20
 
 
 def copy_index(directory: Path, catalog: Catalog, target: Path) -> None:
@@ -18,6 +23,7 @@ def copy_index(directory: Path, catalog: Catalog, target: Path) -> None:
 
     Raises:
         IndexExistsError: `target` exists.
+        IndexCorruptError: the index is damaged, or a file of it is no regular one.
         StorageError: the file system refused.
     """
     if target.exists() or target.is_symlink():
@@ -28,7 +34,7 @@ def copy_index(directory: Path, catalog: Catalog, target: Path) -> None:
                 stage.chmod(0o700)
                 _copy(directory, catalog, stage)
             return
-        except StorageError as error:
+        except (StorageError, IndexCorruptError) as error:
             if attempt == _ATTEMPTS or not isinstance(error.__cause__, FileNotFoundError):
                 raise
 
@@ -36,13 +42,35 @@ def copy_index(directory: Path, catalog: Catalog, target: Path) -> None:
 def _copy(directory: Path, catalog: Catalog, stage: Path) -> None:
     with storage.storage_errors("create a folder in", stage):
         (stage / SEGMENTS).mkdir(mode=0o700)
+    catalog.require_same_files()
     catalog.copy_to(stage / CATALOG)
     storage.sync_file(stage / CATALOG)
     copied = Catalog(stage, writable=False, busy_timeout_s=0)
     try:
         with copied.reading() as connection:
-            names = [name for (name,) in connection.execute("SELECT name FROM segfile")]
+            infos = read_infos(connection, stage)
+        for file in (file for info in infos for file in info.files.values()):
+            _copy_file(
+                segment_path(directory, file.name), segment_path(stage, file.name), file.bytes
+            )
+        report = verify_index(stage, copied, full=True)
     finally:
         copied.close()
-    for name in names:
-        storage.copy_file(segment_path(directory, name), segment_path(stage, name))
+    if not report.ok:
+        found = "; ".join(report.problems[:3]).replace(str(stage), str(directory))
+        raise IndexCorruptError(f"{directory} is damaged, and was not copied: {found}")
+
+
+def _copy_file(source: Path, target: Path, size: int) -> None:
+    with storage.storage_errors("copy", source), open_regular(source, size) as file:
+        copied, _ = storage.write_stream(target, _pieces(file, size))
+    if copied != size:
+        raise IndexCorruptError(f"{source}: expected {size} bytes, and its size changes")
+
+
+def _pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """What is in a file, up to one byte more than it should be."""
+    left = size + 1
+    while left and (piece := file.read(min(left, _CHUNK_BYTES))):
+        left -= len(piece)
+        yield piece

@@ -41,6 +41,8 @@ def salvage(directory: Path, info: SegmentInfo, dim: int) -> Salvaged | None:
         ids = read_ids(directory, info.files["ids"])
     except (EdgeEmbedError, OSError):
         return None
+    if ids.size != info.n:
+        return None
     vectors, sound = _vectors(directory, info.files["f32"], info.n, dim)
     if sound:
         every = np.ones(info.n, np.bool_)
@@ -69,11 +71,11 @@ def _vectors(
     try:
         path = segment_path(directory, entry.name)
         with open_regular(path, None) as file:
-            data = file.read(entry.bytes + 1)
+            data = file.read(n * dim * 4 + 1)
     except (EdgeEmbedError, OSError):
         data = b""
     sound = len(data) == entry.bytes and storage.sha256_of(data) == entry.sha256
-    padded = data[: entry.bytes].ljust(n * dim * 4, b"\0")
+    padded = data[: n * dim * 4].ljust(n * dim * 4, b"\0")
     vectors = np.frombuffer(padded, "<f4", n * dim).reshape(n, dim)
     # No component of a unit vector exceeds 1; this finds NaN and infinity too.
     return np.where(np.abs(vectors) < 1 + _TOLERANCE, vectors, np.float32(0)), sound

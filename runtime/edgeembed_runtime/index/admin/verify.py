@@ -8,11 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime import storage
-from edgeembed_runtime.errors import EdgeEmbedError, IndexCorruptError
+from edgeembed_runtime.errors import (
+    EdgeEmbedError,
+    IndexReadOnlyError,
+    IndexReplacedError,
+)
 from edgeembed_runtime.index.ann.backend import AnnShape
 from edgeembed_runtime.index.ann.checked_backend import find_ann_problem
 from edgeembed_runtime.index.ann.registry import backend_of_suffix
-from edgeembed_runtime.index.base.layout import CATALOG, require_regular, segment_path
+from edgeembed_runtime.index.base.layout import (
+    CATALOG,
+    require_regular,
+    segment_path,
+    sha256_regular,
+)
 from edgeembed_runtime.index.base.types import VerifyReport
 from edgeembed_runtime.index.catalog.catalog import Catalog, meta_int
 from edgeembed_runtime.index.catalog.documents import blank_docids, iterate_rows
@@ -57,6 +66,8 @@ def verify_index(directory: Path, catalog: Catalog, *, full: bool) -> VerifyRepo
         problems += _relations(snapshot, docids)
         for block in snapshot.blocks if full else ():
             problems += _vectors(block, blank)
+    except (IndexReadOnlyError, IndexReplacedError):
+        raise
     except EdgeEmbedError as error:
         problems.append(str(error))
     unique = tuple(dict.fromkeys(problems))[:_MAX_PROBLEMS]
@@ -85,7 +96,7 @@ def _files(directory: Path, info: SegmentInfo, dim: int, *, full: bool) -> Itera
         try:
             require_regular(path, entry.bytes)
             with storage.storage_errors("read", path):
-                if full and storage.sha256_file(path) != entry.sha256:
+                if full and sha256_regular(path, entry.bytes) != entry.sha256:
                     yield f"{path}: its SHA-256 differs from the catalog's"
                 backend = backend_of_suffix(role) if full else None
                 if backend is not None:
@@ -125,13 +136,3 @@ def _vectors(rows: Rows, blank: NDArray[np.int64]) -> Iterator[str]:
             length = wanted[np.argmax(bad)]
             yield f"the vector of row {docid} is damaged: its length is not {length:g}"
             return
-
-
-def require_sound(report: VerifyReport, path: Path) -> None:
-    """Raise if a report lists damage.
-
-    Raises:
-        IndexCorruptError: it does.
-    """
-    if not report.ok:
-        raise IndexCorruptError(f"{path} is damaged: {'; '.join(report.problems[:3])}")

@@ -1,12 +1,14 @@
 """The files of an index: their names, and how they are opened safely."""
 
+import hashlib
 import re
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from edgeembed_runtime._internal.plain_files import open_plain_file
 from edgeembed_runtime.errors import IndexCorruptError
+from edgeembed_runtime.storage import storage_errors
 
 CATALOG = "edgeembed.sqlite3"
 LOCK = "writer.lock"
@@ -69,7 +71,18 @@ def require_regular(path: Path, size: int | None = None) -> None:
         )
 
 
-def open_regular(path: Path, size: int | None) -> BinaryIO:
+def sha256_regular(path: Path, size: int) -> str:
+    """The SHA-256 of a regular file of `size` bytes, in hex digits.
+
+    Raises:
+        IndexCorruptError: see require_regular.
+        StorageError: it cannot be read.
+    """
+    with storage_errors("read", path), open_regular(path, size) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def open_regular(path: Path, size: int | None) -> BufferedReader:
     """Open a regular file of `size` bytes (None: any size) for reading, never through a link.
 
     Raises:

@@ -2,11 +2,11 @@
 
 import contextlib
 import json
-import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
 from edgeembed_runtime import storage
+from edgeembed_runtime._internal.sqlite_files import open_database
 from edgeembed_runtime.errors import IndexExistsError, IndexNotFoundError, InputError
 from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder, check_comparable
 from edgeembed_runtime.index.base.layout import CATALOG, LOCK, SEGMENTS, require_regular
@@ -147,7 +147,7 @@ def _create_catalog(directory: Path, *, dim: int, space: str, info: str) -> bool
     }
     with (
         sqlite_errors(path),
-        contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection,
+        contextlib.closing(open_database(path, mode="rwc", timeout_s=5)) as connection,
     ):
         connection.execute("PRAGMA synchronous = EXTRA")
         connection.execute("BEGIN EXCLUSIVE")

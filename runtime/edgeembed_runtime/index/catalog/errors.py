@@ -5,15 +5,21 @@ import sqlite3
 from collections.abc import Generator
 from pathlib import Path
 
+from edgeembed_runtime._internal.sqlite_files import UnsafeDatabaseError
 from edgeembed_runtime.errors import (
     EdgeEmbedError,
     IndexCorruptError,
     IndexLockedError,
+    IndexReplacedError,
     InputError,
     SearchIndexError,
     StorageError,
 )
 
+REPLACED = (
+    "{} was moved, removed or replaced since it was opened here; whatever is there now was left as "
+    "it is: open the index again"
+)
 _CORRUPT = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT")
 _STORAGE = (
     "SQLITE_FULL",
@@ -42,6 +48,10 @@ def translate(error: sqlite3.Error, path: Path) -> EdgeEmbedError:
     """Choose the type by SQLite's result code; the message quotes SQLite."""
     code: str = getattr(error, "sqlite_errorname", "")
     words = str(error)
+    if isinstance(error, UnsafeDatabaseError):
+        return IndexCorruptError(words)
+    if code == "SQLITE_READONLY_DBMOVED":
+        return IndexReplacedError(REPLACED.format(path.parent))
     if code.startswith(_CORRUPT) or "malformed" in words or "decode to UTF-8" in words:
         return IndexCorruptError(
             f"{path} is damaged or is not an edgeembed index ({words}); restore it from a backup"

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed_runtime._internal.plain_files import open_plain_file
 from edgeembed_runtime.errors import IndexCorruptError
 from edgeembed_runtime.storage import storage_errors
 
@@ -89,9 +90,9 @@ def mapped_array(path: Path, dtype: str) -> NDArray[Any]:
 
     Raises:
         MemoryError: it does not fit into the address space.
-        OSError: it cannot be read.
+        OSError: it is not a regular file, or cannot be read.
     """
-    with path.open("rb") as file:
+    with open_plain_file(path) as file:
         size = os.fstat(file.fileno()).st_size
         if not size:  # an empty file cannot be mapped
             return np.empty(0, dtype)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed_runtime._internal.forks import follow_forks, never_delete
 from edgeembed_runtime.engine.cpu import available_cpus
 from edgeembed_runtime.errors import IndexCorruptError
 from edgeembed_runtime.index.base.layout import open_regular
@@ -124,8 +125,12 @@ class _Opened:
             _constants(mapped, block_sizes, dim),
             threads=min(_MAX_THREADS, available_cpus()) if n * dim >= _THREADED_BYTES else 1,
         )
+        follow_forks(self, in_child=_Opened._leave_to_parent)
         # The session has its own copy, packed for the CPU.
         mapped.release()
+
+    def _leave_to_parent(self) -> None:
+        never_delete(self._session)
 
     def multiply(self, queries: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(m, n) products of (m, dim) uint8 queries with all rows."""

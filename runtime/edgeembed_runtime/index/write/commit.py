@@ -1,7 +1,9 @@
 """The writer of an open index: commits upserts and deletes, then seals and merges where due."""
 
 import logging
+import os
 import threading
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -19,6 +21,7 @@ from edgeembed_runtime.index.segments.snapshot import Snapshot
 from edgeembed_runtime.index.write.compaction import rewrite
 from edgeembed_runtime.index.write.gc import collect
 from edgeembed_runtime.index.write.merge_policy import Plan, maintenance_plan
+from edgeembed_runtime.storage import storage_errors
 
 _LOG = logging.getLogger(__name__)
 _NO_NOTES: Mapping[str, str | None] = MappingProxyType({})
@@ -54,9 +57,14 @@ class Writer:
         self._settings = settings
         self._current = current
         self._one_at_a_time = threading.RLock()
+        self._release_folder: Callable[[], object] = lambda: None
         folder = directory / SEGMENTS
         if folder.is_symlink() or not folder.is_dir():
             raise IndexCorruptError(f"{folder}: expected a folder; restore it from a backup")
+        # Whoever comes after us at these paths must not lose a file to us, or write beside us.
+        catalog.watch(lock.path)
+        catalog.watch(folder)
+        self._hold_open(folder)
         if catalog.has_fts and not has_fts5():
             raise SearchIndexError(
                 f"{catalog.path}: writing needs SQLite with FTS5, because this index has a keyword "
@@ -114,6 +122,14 @@ class Writer:
         with self._one_at_a_time:
             self._catalog.close()
             self._lock.release()
+            self._release_folder()
+
+    def _hold_open(self, folder: Path) -> None:
+        """Keep the folder's number in the file system from being given to another one."""
+        if hasattr(os, "O_DIRECTORY"):  # Windows does not let go of a folder in use
+            with storage_errors("open", folder):
+                descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            self._release_folder = weakref.finalize(self, os.close, descriptor)
 
     def _rewrite(self, plan: Plan) -> None:
         rewrite(self._directory, self._catalog, self._current(), plan, self._settings)

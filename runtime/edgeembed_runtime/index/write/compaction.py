@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_runtime import storage
 from edgeembed_runtime.errors import IndexCorruptError
-from edgeembed_runtime.index.base.layout import segment_path
+from edgeembed_runtime.index.base.layout import segment_path, sha256_regular
 from edgeembed_runtime.index.base.settings import EXACT, IndexSettings
 from edgeembed_runtime.index.catalog.catalog import Catalog, meta_int, set_meta
 from edgeembed_runtime.index.catalog.documents import dead_docids, purge_documents
@@ -31,6 +30,7 @@ def rewrite(
         StorageError: the file system refused; the index is as it was.
         IndexCorruptError: a segment to merge is damaged; the index is as it was.
     """
+    catalog.require_same_files()
     for view in plan.merge:
         _check_hash(directory, view)
     sources = [view.rows for view in plan.merge] + ([snapshot.tail] if plan.seal_tail else [])
@@ -55,9 +55,7 @@ def _check_hash(directory: Path, view: SegmentView) -> None:
     # A damaged file must not be copied into a new one with a valid hash.
     entry = view.segment.info.files["f32"]
     path = segment_path(directory, entry.name)
-    with storage.storage_errors("read", path):
-        found = storage.sha256_file(path)
-    if found != entry.sha256:
+    if sha256_regular(path, entry.bytes) != entry.sha256:
         raise IndexCorruptError(
             f"{path} is damaged: its SHA-256 differs from the catalog's; restore a backup"
         )

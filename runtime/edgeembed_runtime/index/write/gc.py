@@ -5,7 +5,7 @@ from collections.abc import Set
 from pathlib import Path
 
 from edgeembed_runtime import storage
-from edgeembed_runtime.errors import EdgeEmbedError, IndexReadOnlyError
+from edgeembed_runtime.errors import EdgeEmbedError, IndexReadOnlyError, IndexReplacedError
 from edgeembed_runtime.index.ann.registry import ann_suffixes
 from edgeembed_runtime.index.base.layout import SEGMENT_ROLES, SEGMENTS, is_segment_file
 from edgeembed_runtime.index.catalog.catalog import Catalog
@@ -31,11 +31,12 @@ def collect(directory: Path, catalog: Catalog) -> None:
             # folder was synced, a power cut could still undo its commit.
             storage.sync_directory(directory)
         for path in unused:
+            catalog.require_same_files()
             storage.remove_file(path)
         if dropped:
             # No new generation: nothing changes that a reader can see.
             catalog.forget(sorted(dropped))
-    except IndexReadOnlyError:
+    except (IndexReadOnlyError, IndexReplacedError):
         raise
     except (EdgeEmbedError, OSError) as error:
         _LOG.warning("some unused segment files stay until the next writer: %s", error)

@@ -2,7 +2,6 @@
 
 import io
 import os
-import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeGuard, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed_runtime._internal.forks import ForkedLock
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime._internal.plain_files import NotPlainFileError, open_plain_file
 from edgeembed_runtime.errors import InputError, MissingExtraError
@@ -42,7 +42,7 @@ _MAGIC = (
 )
 _PROBE_BYTES = 512
 # An unloaded PIL image reads its file lazily, which is not thread-safe.
-_loading = threading.Lock()
+_loading = ForkedLock()
 
 
 @dataclass(frozen=True, kw_only=True)
