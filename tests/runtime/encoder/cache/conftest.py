@@ -15,11 +15,11 @@ def cache(tmp_path):
 
 @pytest.fixture
 def cached(tiny_path, cache):
-    with Encoder.load(tiny_path, cache=cache) as made:
+    with Encoder.load(tiny_path, variant="int8", cache=cache) as made:
         yield made
 
 
 @pytest.fixture
 def plain(tiny_path):
-    with Encoder.load(tiny_path) as made:
+    with Encoder.load(tiny_path, variant="int8") as made:
         yield made
