@@ -8,7 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from edgeembed_runtime._internal.batching import batched
 from edgeembed_runtime._internal.forks import follow_forks
 from edgeembed_runtime._internal.public import public
+from edgeembed_runtime.arguments import checked_path, shown
 from edgeembed_runtime.engine.base import EncodeMany, NumberedText
 from edgeembed_runtime.errors import EdgeEmbedError, InputError
 
@@ -32,6 +33,7 @@ _SHARE_AFTER_EVICTION = 0.9
 _CONNECTION: Mapping[str, Any] = {"timeout": 2.0, "check_same_thread": False}
 # SQLite's limit on parameters per statement before 3.32.
 _MAX_PARAMETERS = 999
+_MOST_MB = 1 << 40
 # What SQLite raises for a damaged or locked file, and what `_open` turns it into.
 _FAILURES = (sqlite3.Error, EdgeEmbedError, UnicodeDecodeError)
 _READ_ONLY = ("SQLITE_READONLY", "SQLITE_CANTOPEN")
@@ -59,11 +61,9 @@ class EmbeddingCache:
                 another database.
             EdgeEmbedError: the file cannot be opened.
         """
-        if type(max_mb) is not int or max_mb < 1:
-            raise InputError(f"max_mb: expected 1 or more, got {max_mb!r}")
-        if not isinstance(cast(object, path), str | os.PathLike):
-            raise InputError(f"path: expected a path, got {path!r}")
-        self.path: Path = Path(path).absolute()
+        if type(max_mb) is not int or not 1 <= max_mb <= _MOST_MB:
+            raise InputError(f"max_mb: expected 1 to {_MOST_MB}, got {shown(max_mb)}")
+        self.path: Path = checked_path(path).absolute()
         self.max_mb = max_mb
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None

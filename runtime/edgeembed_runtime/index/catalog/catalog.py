@@ -21,6 +21,7 @@ from edgeembed_runtime.errors import (
     StorageError,
 )
 from edgeembed_runtime.index.base.layout import CATALOG, require_regular
+from edgeembed_runtime.index.base.opening import MAX_DIM
 from edgeembed_runtime.index.catalog.errors import sqlite_errors
 from edgeembed_runtime.index.catalog.notes import NO_NOTE
 from edgeembed_runtime.index.catalog.schema import (
@@ -33,7 +34,6 @@ from edgeembed_runtime.index.catalog.schema import (
 from edgeembed_runtime.index.terms.terms import TERMS_VERSION
 
 _LOG = logging.getLogger(__name__)
-MAX_DIM = 8192
 _PRAGMAS = (
     "PRAGMA trusted_schema = OFF",
     "PRAGMA cell_size_check = ON",
