@@ -16,7 +16,7 @@ from typing import TypeVar, cast
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.storage import storage_errors
 
-T = TypeVar("T", bound=str)
+T = TypeVar("T")
 _SHOWN = 80
 # No longer than what is put into a folder: a segment, SQLite's journal.
 _LONGEST_NAME = "x" * 48
@@ -65,7 +65,9 @@ def checked_choice(value: object, choices: tuple[T, ...], what: str) -> T:
     """
     # Only texts are compared: an array is neither equal nor unequal.
     if not isinstance(value, str) or value not in choices:
-        raise InputError(f"{what}: expected one of {', '.join(choices)}, got {shown(value)}")
+        raise InputError(
+            f"{what}: expected one of {', '.join(map(str, choices))}, got {shown(value)}"
+        )
     return cast("T", str.__str__(value))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime import storage
-from edgeembed_runtime.errors import EdgeEmbedError, IndexCorruptError
+from edgeembed_runtime.errors import EdgeEmbedError, IndexCorruptError, out_of_files
 from edgeembed_runtime.index.ann.backend import AnnShape
 from edgeembed_runtime.index.ann.checked_backend import find_ann_problem
 from edgeembed_runtime.index.ann.registry import backend_of_suffix
@@ -29,6 +29,9 @@ _MAX_PROBLEMS = 100
 
 def verify_index(directory: Path, catalog: Catalog, *, full: bool) -> VerifyReport:
     """Check an index; never raises for damage, which is listed instead.
+
+    Raises:
+        StorageError: no more files can be opened, so nothing can be said.
 
     Quick: SQLite's quick_check, the kind and size of every file, that each document has one vector
     and each vector a row. Full, in addition: SQLite's indexes, the keyword table, every SHA-256,
@@ -58,6 +61,8 @@ def verify_index(directory: Path, catalog: Catalog, *, full: bool) -> VerifyRepo
         for block in snapshot.blocks if full else ():
             problems += _vectors(block, blank)
     except EdgeEmbedError as error:
+        if out_of_files(error):
+            raise
         problems.append(str(error))
     unique = tuple(dict.fromkeys(problems))[:_MAX_PROBLEMS]
     return VerifyReport(generation=generation, documents=documents, full=full, problems=unique)
@@ -94,6 +99,8 @@ def _files(directory: Path, info: SegmentInfo, dim: int, *, full: bool) -> Itera
                     if problem is not None:
                         yield f"{path}: {problem}"
         except EdgeEmbedError as error:
+            if out_of_files(error):
+                raise
             yield str(error)
 
 

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -90,7 +90,7 @@ def _encoded(
 def _told(known: object, n: int) -> NDArray[np.bool_]:
     """What an encoder says it knows of n texts, if it says so of each."""
     try:
-        found = np.asarray(known)
+        found: NDArray[Any] = np.asarray(known)
     except ValueError:  # lists of different lengths
         found = np.empty(0)
     if found.shape != (n,) or (n and found.dtype != np.bool_):

@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from edgeembed_runtime._internal.plain_files import open_plain_file
 from edgeembed_runtime.errors import IndexCorruptError
+from edgeembed_runtime.storage import storage_errors
 
 CATALOG = "edgeembed.sqlite3"
 LOCK = "writer.lock"
@@ -59,8 +60,11 @@ def require_regular(path: Path, size: int | None = None) -> None:
     """
     try:
         found = path.lstat()
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise IndexCorruptError(f"{path} is missing; restore the index from a backup") from error
+    except OSError:
+        with storage_errors("read", path):
+            raise
     if not stat.S_ISREG(found.st_mode):
         raise IndexCorruptError(f"{path}: expected a regular file, found a link or a special file")
     if size is not None and found.st_size != size:
@@ -74,7 +78,8 @@ def open_regular(path: Path, size: int | None) -> BinaryIO:
 
     Raises:
         IndexCorruptError: see require_regular.
-        OSError: it cannot be opened.
+        StorageError: it cannot be opened.
     """
     require_regular(path, size)
-    return open_plain_file(path)
+    with storage_errors("read", path):
+        return open_plain_file(path)
