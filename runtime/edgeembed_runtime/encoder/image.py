@@ -116,5 +116,7 @@ def check_max_pixels(max_pixels: int) -> int:
         InputError: it is not a positive integer.
     """
     if type(max_pixels) is not int or not 1 <= max_pixels <= _MOST:
-        raise InputError(f"max_pixels: expected 1 to {_MOST}, got {shown(max_pixels)}")
+        raise InputError(
+            f"max_pixels: expected 1 or more, at most {_MOST}, got {shown(max_pixels)}"
+        )
     return max_pixels

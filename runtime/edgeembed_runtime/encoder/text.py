@@ -171,4 +171,11 @@ class TextEncoder(LoadedTower[Engine]):
         model = f"{manifest.space} {manifest.files[self.variant.file].sha256}"
         if not engine.deterministic:
             model += f" {' '.join(engine.nodes_by_provider)}"
-        return partial(self._cache.through, model, encode_many=encode_many, window=engine.window)
+        return partial(
+            self._cache.through,
+            model,
+            encode_many=encode_many,
+            window=engine.window,
+            dim=manifest.dim,
+            unit=manifest.normalized,
+        )

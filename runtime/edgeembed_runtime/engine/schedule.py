@@ -56,7 +56,9 @@ def schedule_for(
     profile = checked_choice(profile, PROFILES, "profile")
     for name, number in (("threads", threads), ("max_memory_mb", max_memory_mb)):
         if number is not None and (type(number) is not int or not 1 <= number <= _MOST):
-            raise InputError(f"{name}: expected 1 to {_MOST}, or None, got {shown(number)}")
+            raise InputError(
+                f"{name}: expected 1 or more, at most {_MOST}, or None, got {shown(number)}"
+            )
     schedule = _schedule(profile, threads)
     if max_memory_mb is None:
         return schedule
