@@ -8,7 +8,7 @@ import importlib.util
 
 import pytest
 
-from faults.harness.case_process import CaseProcess
+from faults.cases.case_process import CaseProcess
 from faults.harness.sealed import write_sealed
 
 # Not importorskip: onnxruntime cannot be imported after usearch.

@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/fd"),
 ]
 if sys.platform == "linux":
-    from faults.harness.descriptors_process import CALLS, DIM, KEYS, VECTORS
+    from faults.cases.descriptors_process import CALLS, DIM, KEYS, VECTORS
 else:
     CALLS = {}
 
@@ -48,7 +48,7 @@ def test_a_typed_error_and_afterwards_an_answer(call, folder, bundle, size, coun
     most = 13 if size is SIZES["full"] else 8
     found = subprocess.run(
         [
-            *(sys.executable, "-m", "faults.harness.descriptors_process"),
+            *(sys.executable, "-m", "faults.cases.descriptors_process"),
             *(call, folder, bundle, str(most)),
         ],
         env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},

@@ -4,7 +4,7 @@ import importlib.util
 
 import pytest
 
-from faults.harness.case_process import CaseProcess
+from faults.cases.case_process import CaseProcess
 from faults.harness.sealed import write_sealed
 
 # Not importorskip: onnxruntime cannot be imported after usearch.
@@ -18,7 +18,7 @@ SEED = 18
 
 def test_every_call_answers_or_raises_a_typed_error(tmp_path, size, counts):
     write_sealed(tmp_path / "sealed")
-    process = CaseProcess("faults.harness.tampering_process", tmp_path, SEED)
+    process = CaseProcess("faults.cases.tampering_process", tmp_path, SEED)
     for number in range(size.tampered):
         outcome = process.outcome(number)
         # The tampered index stays in the folder "work", for whoever looks into this.

@@ -57,7 +57,7 @@ def schedule_for(
     for name, number in (("threads", threads), ("max_memory_mb", max_memory_mb)):
         if number is not None and (type(number) is not int or not 1 <= number <= _MOST):
             raise InputError(
-                f"{name}: expected 1 or more, at most {_MOST}, or None, got {shown(number)}"
+                f"{name}: expected 1 or more, or None, and at most {_MOST}, got {shown(number)}"
             )
     schedule = _schedule(profile, threads)
     if max_memory_mb is None:

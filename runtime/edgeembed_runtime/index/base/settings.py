@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from edgeembed_runtime._internal.public import public
-from edgeembed_runtime.arguments import checked_integer, checked_number, checked_unicode
+from edgeembed_runtime.arguments import checked_integer, checked_number
 from edgeembed_runtime.errors import InputError
 
 AUTO, EXACT = "auto", "exact"
@@ -48,10 +48,8 @@ class IndexSettings:
         checked_integer(self.seal_rows, "settings.seal_rows", 1, _MOST)
         checked_integer(self.ann_min_rows, "settings.ann_min_rows", 1, _MOST)
         checked_number(self.busy_timeout_s, "settings.busy_timeout_s", 0, _MAX_TIMEOUT_S)
-        checked_unicode(self.backend, "settings.backend")
-        if self.build_parameter is not None:
-            checked_integer(self.build_parameter, "settings.build_parameter", 0)
-        if self.build_parameter is not None and self.backend in (AUTO, EXACT):
+        # Which backends and parameters there are is known when an index is opened.
+        if self.build_parameter is not None and str(self.backend) in (AUTO, EXACT):
             raise InputError(
                 f"settings.build_parameter: expected the name of an ANN backend beside it, got "
                 f"backend={self.backend!r}"

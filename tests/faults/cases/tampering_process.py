@@ -2,7 +2,7 @@
 
 Each line it reads is the number of a case, and each line it writes the outcome of one, as JSON.
 
-Run as: python -m faults.harness.tampering_process FOLDER SEED
+Run as: python -m faults.cases.tampering_process FOLDER SEED
 """
 
 import json
@@ -20,8 +20,8 @@ import numpy as np
 
 from edgeembed import Index, IndexSettings
 from edgeembed_runtime.errors import EdgeEmbedError
+from faults.cases.tampered_catalogs import tampered
 from faults.harness.sealed import DIM, WORDS, text_of
-from faults.harness.tampered_catalogs import tampered
 
 QUERIES = np.random.default_rng(0).normal(size=(3, DIM))
 SETTINGS = IndexSettings(seal_rows=60, ann_min_rows=50, backend="exact")

@@ -3,7 +3,7 @@
 Each call is made with no free descriptor, with one, two, and so on, in this one process, so that
 what is imported late is imported then. Afterwards the same object must work.
 
-Run as: python -m faults.harness.descriptors_process CALL FOLDER BUNDLE MOST
+Run as: python -m faults.cases.descriptors_process CALL FOLDER BUNDLE MOST
 """
 
 import contextlib
