@@ -33,6 +33,8 @@ UnknownTextWarning, texts have no word that the model knows.
 A message says what failed, what was expected, what was found, and how to fix it, in that order.
 """
 
+import errno
+
 from edgeembed_runtime._internal.public import public
 
 
@@ -164,6 +166,17 @@ class TruncationWarning(UserWarning):
 @public
 class StorageError(EdgeEmbedError, OSError):
     """The file system refused: disk full, no permission, I/O error."""
+
+
+def out_of_files(error: BaseException | None) -> bool:
+    """Whether an error comes from too few file descriptors: soon gone, and no sign of damage."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            return True
+        if getattr(error, "sqlite_errorname", "").startswith("SQLITE_CANTOPEN"):
+            return True
+        error = error.__cause__
+    return False
 
 
 @public

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime._internal.public import public
+from edgeembed_runtime.arguments import checked_choice, checked_number, shown
 from edgeembed_runtime.errors import InputError
 
 Precision = Literal["float32", "float16", "int8", "uint8", "binary", "ubinary"]
@@ -14,6 +15,9 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 Similarity = Literal["cosine", "dot", "euclidean", "manhattan"]
 """How vectors are compared; distances are negated, so higher is always closer."""
 SIMILARITIES: tuple[Similarity, ...] = ("cosine", "dot", "euclidean", "manhattan")
+
+
+_MAX_MARGIN = 1e6
 
 
 def normalize(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -40,7 +44,7 @@ def check_truncate_dim(dim: object, full: int) -> None:
         InputError: `dim` is not an integer between 1 and `full`.
     """
     if isinstance(dim, bool) or not isinstance(dim, int | np.integer) or not 1 <= dim <= full:
-        raise InputError(f"truncate_dim: expected 1 to {full} (the model's own), got {dim!r}")
+        raise InputError(f"truncate_dim: expected 1 to {full} (the model's own), got {shown(dim)}")
 
 
 @public
@@ -60,7 +64,7 @@ def calibration_ranges(vectors: NDArray[Any], *, margin: float = 0.0) -> NDArray
     if rows.ndim != 2 or len(rows) < 2 or not np.isfinite(rows).all():
         raise InputError(f"vectors: expected (n, d) finite numbers with n > 1, got {rows.shape}")
     low, high = rows.min(axis=0), rows.max(axis=0)
-    padding = np.float32(margin) * (high - low)
+    padding = np.float32(checked_number(margin, "margin", 0, _MAX_MARGIN)) * (high - low)
     return np.stack([low - padding, high + padding])
 
 
@@ -71,8 +75,7 @@ def check_precision(precision: str, dim: int, ranges: NDArray[Any] | None) -> No
         InputError: `precision` is unknown, `dim` is not a multiple of 8 for a binary one, or
             `ranges` for an 8-bit one are not (2, dim) ascending finite numbers.
     """
-    if precision not in PRECISIONS:
-        raise InputError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}")
+    checked_choice(precision, PRECISIONS, "precision")
     if precision in ("binary", "ubinary") and dim % 8:
         raise InputError(f"precision {precision!r}: expected d divisible by 8, got {dim}")
     if precision in ("int8", "uint8") and ranges is not None:
@@ -153,8 +156,9 @@ def similarity_matrix(a: NDArray[Any], b: NDArray[Any], kind: Similarity) -> NDA
 
 def _numbers(values: Any, name: str) -> NDArray[np.float32]:
     try:
-        return np.asarray(values, np.float32)
-    except (TypeError, ValueError) as error:
+        with np.errstate(over="ignore"):
+            return np.asarray(values, np.float32)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InputError(f"{name}: expected an array of numbers, got {error}") from error
 
 

@@ -5,10 +5,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 from edgeembed_runtime import storage
 from edgeembed_runtime._internal.plain_files import NotPlainFileError, open_plain_file
+from edgeembed_runtime.arguments import checked_path
 from edgeembed_runtime.bundle.manifest import FileEntry, Manifest
 from edgeembed_runtime.bundle.manifest_json import (
     MAX_MANIFEST_BYTES,
@@ -22,7 +23,6 @@ from edgeembed_runtime.errors import (
     BundleNotFoundError,
     BundleUnsafeError,
     EdgeEmbedError,
-    InputError,
     StorageError,
 )
 
@@ -51,8 +51,7 @@ class Bundle:
             BundleCorruptError, BundleUnsafeError: the manifest is invalid.
             StorageError: the file system refused.
         """
-        if not isinstance(cast(object, path), str | os.PathLike):
-            raise InputError(f"path: expected a bundle's directory, got {path!r}")
+        checked_path(path)
         root = bundle_directory(path)
         if not root.is_dir():
             raise BundleNotFoundError(_not_a_directory(root))

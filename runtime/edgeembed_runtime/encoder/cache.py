@@ -8,7 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -18,8 +18,9 @@ from edgeembed_runtime._internal.batching import batched
 from edgeembed_runtime._internal.forks import follow_forks
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime._internal.sqlite_files import open_database
+from edgeembed_runtime.arguments import checked_path, shown
 from edgeembed_runtime.engine.base import EncodeMany, NumberedText
-from edgeembed_runtime.errors import EdgeEmbedError, InputError
+from edgeembed_runtime.errors import EdgeEmbedError, InputError, StorageError
 
 _log = logging.getLogger("edgeembed")
 # "eeVC": a database with another application id is not a cache, and is left alone.
@@ -33,9 +34,14 @@ _SHARE_AFTER_EVICTION = 0.9
 _CONNECTION: Mapping[str, Any] = {"timeout_s": 2.0, "wal": True, "isolation_level": "DEFERRED"}
 # SQLite's limit on parameters per statement before 3.32.
 _MAX_PARAMETERS = 999
+_MOST_MB = 1 << 40
+_LEAST_LENGTH = 1e-12
+# Rounding moves the length of a unit vector by less.
+_LENGTH_TOLERANCE = 1e-3
 # What SQLite raises for a damaged or locked file, and what `_open` turns it into.
 _FAILURES = (sqlite3.Error, EdgeEmbedError, UnicodeDecodeError)
 _READ_ONLY = ("SQLITE_READONLY", "SQLITE_CANTOPEN")
+_REFUSED = (*_READ_ONLY, "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_PERM", "SQLITE_AUTH")
 
 
 @public
@@ -58,13 +64,12 @@ class EmbeddingCache:
         Raises:
             InputError: `max_mb` is not a positive integer, `path` is not a path, or the file is
                 another database.
+            StorageError: the file system refused.
             EdgeEmbedError: the file cannot be opened.
         """
-        if type(max_mb) is not int or max_mb < 1:
-            raise InputError(f"max_mb: expected 1 or more, got {max_mb!r}")
-        if not isinstance(cast(object, path), str | os.PathLike):
-            raise InputError(f"path: expected a path, got {path!r}")
-        self.path: Path = Path(path).absolute()
+        if type(max_mb) is not int or not 1 <= max_mb <= _MOST_MB:
+            raise InputError(f"max_mb: expected 1 or more, at most {_MOST_MB}, got {shown(max_mb)}")
+        self.path: Path = checked_path(path).absolute()
         self.max_mb = max_mb
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
@@ -92,25 +97,37 @@ class EmbeddingCache:
             with self._lock:
                 return int(self._open().execute("SELECT count(*) FROM vectors").fetchone()[0])
         except _FAILURES as error:
-            raise EdgeEmbedError(f"cache {self.path}: could not read it: {error}") from error
+            raise self._refusal(f"read it: {error}", error) from error
 
     def through(
-        self, model: str, texts: Iterable[NumberedText], encode_many: EncodeMany, *, window: int
+        self,
+        model: str,
+        texts: Iterable[NumberedText],
+        encode_many: EncodeMany,
+        *,
+        window: int,
+        dim: int,
+        unit: bool,
     ) -> Iterator[NDArray[np.float32]]:
         """Yield the vector of every text, in order, calling `encode_many` for missing ones only.
+
+        A vector that this model cannot have made is missing: of another length, not finite, zero,
+        or, with `unit`, not of unit length.
 
         Args:
             model: identifies the model; vectors of other models are never returned.
             texts: the texts with their positions.
             encode_many: encodes texts that are not cached; their vectors are stored.
             window: how many texts to look up, encode and store together.
+            dim: components of the model's vectors.
+            unit: whether they have unit length.
 
         Yields:
             (dim,) float32 vectors; the caller may modify them.
         """
         for window_texts in batched(texts, window):
             keys = [_key(model, text) for _, text in window_texts]
-            known = self._get(keys)
+            known = _plausible(self._get(keys), dim, unit=unit)
             missing: dict[bytes, NumberedText] = {}
             for key, item in zip(keys, window_texts, strict=True):
                 if key not in known:
@@ -136,7 +153,7 @@ class EmbeddingCache:
             with self._lock, self._open() as connection:
                 connection.execute("DELETE FROM vectors")
         except _FAILURES as error:
-            raise EdgeEmbedError(f"cache {self.path}: could not clear it: {error}") from error
+            raise self._refusal(f"clear it: {error}", error) from error
 
     def close(self) -> None:
         """Close the file; the next use reopens it."""
@@ -157,8 +174,8 @@ class EmbeddingCache:
             self._connection.close()
         self._connection = None
 
-    def _get(self, keys: list[bytes]) -> dict[bytes, NDArray[np.float32]]:
-        vectors: dict[bytes, NDArray[np.float32]] = {}
+    def _get(self, keys: list[bytes]) -> dict[bytes, bytes]:
+        vectors: dict[bytes, bytes] = {}
         try:
             with self._lock:
                 connection = self._open()
@@ -166,9 +183,11 @@ class EmbeddingCache:
                     chunk = keys[start : start + _MAX_PARAMETERS]
                     placeholders = ",".join("?" * len(chunk))
                     query = f"SELECT key, vector, crc32 FROM vectors WHERE key IN ({placeholders})"
-                    for key, blob, checksum in connection.execute(query, chunk):
-                        if isinstance(blob, bytes) and _checksum(key, blob) == checksum:
-                            vectors[key] = np.frombuffer(blob, np.float32)
+                    vectors |= {
+                        key: blob
+                        for key, blob, checksum in connection.execute(query, chunk)
+                        if isinstance(blob, bytes) and _checksum(key, blob) == checksum
+                    }
         except _FAILURES as error:
             self._warn("read", error)
         return vectors
@@ -184,6 +203,12 @@ class EmbeddingCache:
                 self._evict_oldest(connection)
         except _FAILURES as error:
             self._warn("written", error)
+
+    def _refusal(self, what: str, error: Exception) -> EdgeEmbedError:
+        code: str = getattr(error, "sqlite_errorname", "")
+        refused = isinstance(error, StorageError) or code.startswith(_REFUSED)
+        kind = StorageError if refused else EdgeEmbedError
+        return kind(f"cache {self.path}: could not {what}")
 
     def _warn(self, what: str, error: Exception) -> None:
         if not self._warned:
@@ -212,9 +237,9 @@ class EmbeddingCache:
             try:
                 self._connection = _connect(self.path)
             except (sqlite3.Error, UnicodeDecodeError) as error:
-                raise EdgeEmbedError(
-                    f"cache {self.path}: could not open it: {error}; delete it, or choose another"
-                ) from error
+                raise self._refusal(f"open it: {error}; delete it, or choose another", error) from (
+                    error
+                )
         return self._connection
 
 
@@ -260,6 +285,20 @@ def _is_cache(path: Path, connection: sqlite3.Connection) -> bool:
     if application_id != _APPLICATION_ID and (application_id or tables):
         raise InputError(f"cache {path}: expected an edgeembed cache, got another database")
     return application_id == _APPLICATION_ID
+
+
+def _plausible(
+    blobs: Mapping[bytes, bytes], dim: int, *, unit: bool
+) -> dict[bytes, NDArray[np.float32]]:
+    """The vectors among some blobs, by key; a checksum can be forged, or be that of other data."""
+    keys = [key for key, blob in blobs.items() if len(blob) == 4 * dim]
+    rows = np.frombuffer(b"".join(blobs[key] for key in keys), np.float32).reshape(-1, dim)
+    with np.errstate(invalid="ignore"):
+        lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
+    good = np.isfinite(lengths) & (lengths > _LEAST_LENGTH)
+    if unit:
+        good &= np.abs(lengths - 1) < _LENGTH_TOLERANCE
+    return {keys[at]: rows[at] for at in np.flatnonzero(good).tolist()}
 
 
 def _checksum(key: bytes, blob: bytes) -> int:

@@ -17,7 +17,7 @@ from edgeembed_runtime.bundle.packaged import DEFAULT
 from edgeembed_runtime.bundle.signature import TOKEN_EMBEDDINGS
 from edgeembed_runtime.encoder.base import EncoderBase
 from edgeembed_runtime.encoder.cache import EmbeddingCache
-from edgeembed_runtime.encoder.image import ImageOptions, check_max_pixels
+from edgeembed_runtime.encoder.image import ImageOptions, check_max_pixels, checked_image_stream
 from edgeembed_runtime.encoder.load import LoadOptions, Verify, load_towers
 from edgeembed_runtime.encoder.long_texts import Chunker, ChunkVectors
 from edgeembed_runtime.encoder.output import OutputOptions
@@ -334,7 +334,8 @@ class Encoder(EncoderBase):
         """
         if is_single_image(images):
             raise InputError(f"images: expected many images, got one {type(images).__name__}")
-        return self._image_encoder().stream(images, check_max_pixels(max_pixels))
+        checked = checked_image_stream(images)
+        return self._image_encoder().stream(checked, check_max_pixels(max_pixels))
 
     @overload
     def classify(

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed_runtime.arguments import shown
 from edgeembed_runtime.encoder.output import OutputOptions
-from edgeembed_runtime.encoder.progress import OnProgress, with_progress
+from edgeembed_runtime.encoder.progress import OnProgress, check_progress, with_progress
 from edgeembed_runtime.encoder.self_test import SelfTest, compare_golden
 from edgeembed_runtime.encoder.tower import LoadedTower
 from edgeembed_runtime.engine.image import ImageEngine, ImageResult
@@ -31,6 +32,7 @@ class ImageOptions:
             InputError: one is unknown or out of range.
         """
         check_max_pixels(self.max_pixels)
+        check_progress(self.progress)
         self.output.validate(dim)
 
 
@@ -87,12 +89,24 @@ def checked_images(images: object) -> list[ImageInput]:
     Raises:
         InputError: it is not a collection of images.
     """
+    return list(checked_image_stream(images))
+
+
+def checked_image_stream(images: object) -> Iterable[ImageInput]:
+    """Return `images` if it can be a stream of images.
+
+    Raises:
+        InputError: it is not a collection of images.
+    """
     if isinstance(images, dict) or not isinstance(images, Iterable):
         raise InputError(
             "images: expected an image (a path, bytes, a file, a PIL image or an array of "
             f"(height, width, 3) uint8) or a list of images, got {type(images).__name__}"
         )
-    return list(images)
+    return images
+
+
+_MOST = 1 << 40
 
 
 def check_max_pixels(max_pixels: int) -> int:
@@ -101,6 +115,8 @@ def check_max_pixels(max_pixels: int) -> int:
     Raises:
         InputError: it is not a positive integer.
     """
-    if type(max_pixels) is not int or max_pixels < 1:
-        raise InputError(f"max_pixels: expected 1 or more, got {max_pixels!r}")
+    if type(max_pixels) is not int or not 1 <= max_pixels <= _MOST:
+        raise InputError(
+            f"max_pixels: expected 1 or more, at most {_MOST}, got {shown(max_pixels)}"
+        )
     return max_pixels

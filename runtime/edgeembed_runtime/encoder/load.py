@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal, TypeVar, cast, get_args
 
+from edgeembed_runtime.arguments import checked_choice, checked_unicode, shown
 from edgeembed_runtime.bundle import Bundle, Modality, Variant
 from edgeembed_runtime.encoder.cache import EmbeddingCache
 from edgeembed_runtime.encoder.image import ImageEncoder
@@ -45,17 +46,19 @@ class LoadOptions:
         Raises:
             InputError: one is unknown.
         """
-        if self.verify not in VERIFICATIONS:
-            raise InputError(f"verify: expected size, hash or golden, got {self.verify!r}")
+        checked_choice(self.verify, VERIFICATIONS, "verify")
+        checked_unicode(self.variant, "variant")
         if not isinstance(cast(object, self.cache), EmbeddingCache | None):
-            raise InputError(f"cache: expected an EmbeddingCache, got {self.cache!r}")
-        wanted = self.modalities
-        if wanted is not None and (
-            isinstance(wanted, str) or not wanted or not set(wanted) <= set(modalities)
-        ):
+            raise InputError(f"cache: expected an EmbeddingCache, got {shown(self.cache)}")
+        wanted = cast(object, self.modalities)
+        if wanted is None:
+            return
+        if not isinstance(wanted, list | tuple | set | frozenset) or not wanted:
             raise InputError(
-                f"modalities: expected some of {', '.join(modalities)}, got {wanted!r}"
+                f"modalities: expected some of {', '.join(modalities)}, got {shown(wanted)}"
             )
+        for modality in cast("Sequence[object]", wanted):
+            checked_choice(modality, tuple(modalities), "modalities")
 
     def with_proven(self, variants: Mapping[Modality, str]) -> "LoadOptions":
         """Return options that load the same variants without running the golden inputs again."""

@@ -3,11 +3,22 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
+from edgeembed_runtime.arguments import checked_flag
 from edgeembed_runtime.errors import MissingExtraError
 
 T = TypeVar("T")
 OnProgress = Callable[[int, int], None]
 """Called with the number of inputs done and the total."""
+
+
+def check_progress(shown: object) -> None:
+    """Check that progress can be shown this way.
+
+    Raises:
+        InputError: neither True, False, None nor a function.
+    """
+    if shown is not None and not callable(shown):
+        checked_flag(shown, "show_progress_bar")
 
 
 def with_progress(items: Iterable[T], total: int, shown: bool | OnProgress) -> Iterator[T]:

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Literal, cast
 
+from edgeembed_runtime.arguments import checked_choice, shown
 from edgeembed_runtime.bundle.towers import TextTower
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.text.validation import checked_text
 
 Role = Literal["query", "document"]
 """The role of a text in search; models may have a prompt for each."""
+ROLES: tuple[Role, ...] = ("query", "document")
 # The prompt names that sentence-transformers looks for, in its order.
 _NAMES: Mapping[Role, tuple[str, ...]] = {
     "query": ("query",),
@@ -17,8 +19,13 @@ _NAMES: Mapping[Role, tuple[str, ...]] = {
 
 
 def usual_prompt(prompts: Mapping[str, str], role: Role) -> str | None:
-    """Return the name of the model's prompt for a role, or None."""
-    return next((name for name in _NAMES[role] if name in prompts), None)
+    """Return the name of the model's prompt for a role, or None.
+
+    Raises:
+        InputError: an unknown role.
+    """
+    names = _NAMES[checked_choice(role, ROLES, "role")]
+    return next((name for name in names if name in prompts), None)
 
 
 def prompt_text(
@@ -42,5 +49,5 @@ def prompt_text(
         return ""
     if not isinstance(cast(object, name), str) or name not in tower.prompts:
         known = ", ".join(tower.prompts) or "none"
-        raise InputError(f"prompt_name: expected one of the model's ({known}), got {name!r}")
+        raise InputError(f"prompt_name: expected one of the model's ({known}), got {shown(name)}")
     return tower.prompts[name]

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed_runtime.arguments import checked_flag
 from edgeembed_runtime.bundle import Bundle, Variant
 from edgeembed_runtime.encoder.cache import EmbeddingCache
 from edgeembed_runtime.encoder.long_texts import Chunker
 from edgeembed_runtime.encoder.output import OutputOptions
-from edgeembed_runtime.encoder.progress import OnProgress, with_progress
+from edgeembed_runtime.encoder.progress import OnProgress, check_progress, with_progress
 from edgeembed_runtime.encoder.self_test import SelfTest, compare_golden
 from edgeembed_runtime.encoder.tower import LoadedTower
 from edgeembed_runtime.engine.base import EncodeMany, Engine, NumberedText, at_position
@@ -24,7 +25,7 @@ from edgeembed_runtime.inputs.text.truncation import (
     check_truncation,
     ignore_truncation,
 )
-from edgeembed_runtime.inputs.text.validation import checked_texts
+from edgeembed_runtime.inputs.text.validation import checked_text, checked_texts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,8 @@ class TextOptions:
             InputError: one is unknown or out of range.
         """
         check_truncation(self.truncation)
+        checked_flag(self.chunk, "chunk")
+        check_progress(self.progress)
         self.output.validate(dim)
 
 
@@ -70,7 +73,8 @@ class TextEncoder(LoadedTower[Engine]):
         """Encode one text to (d,), or n texts to (n, d); duplicates are encoded once."""
         options.validate(self.bundle.manifest.dim)
         if isinstance(inputs, str):
-            return self.finish(self._encode_one(inputs, options), options.output)
+            text = checked_text(inputs, "inputs")
+            return self.finish(self._encode_one(text, options), options.output)
         texts = checked_texts(inputs)
         rows: dict[str, int] = {}
         distinct: list[NumberedText] = []
@@ -91,6 +95,7 @@ class TextEncoder(LoadedTower[Engine]):
         self, texts: Iterable[NumberedText], prefix: str, truncation: Truncation, chunk: bool
     ) -> Iterator[NDArray[np.float32]]:
         """Yield each text's vector, (d,) float32, in order; reads only a little ahead."""
+        checked_flag(chunk, "chunk")
         engine = self.engine
         truncated = TruncatedTexts(truncation, engine.tokenizer)
         encode_many = self._cached(
@@ -106,7 +111,7 @@ class TextEncoder(LoadedTower[Engine]):
         """Count the tokens of a text, or of each in a list, before truncation."""
         tokenizer = self.engine.tokenizer
         if isinstance(texts, str):
-            return tokenizer.count(texts)
+            return tokenizer.count(checked_text(texts, "texts"))
         counts: list[int] = []
         for position, text in enumerate(checked_texts(texts)):
             with at_position(position):
@@ -116,7 +121,7 @@ class TextEncoder(LoadedTower[Engine]):
     def knows(self, texts: Sequence[str]) -> list[bool]:
         """Whether each text has a token that the model knows."""
         tokenizer = self.engine.tokenizer
-        return [tokenizer.knows(text) for text in texts]
+        return [tokenizer.knows(text) for text in checked_texts(texts, "texts")]
 
     def self_test(self) -> SelfTest:
         """Run the golden texts here and compare with the original model's vectors.
@@ -166,4 +171,11 @@ class TextEncoder(LoadedTower[Engine]):
         model = f"{manifest.space} {manifest.files[self.variant.file].sha256}"
         if not engine.deterministic:
             model += f" {' '.join(engine.nodes_by_provider)}"
-        return partial(self._cache.through, model, encode_many=encode_many, window=engine.window)
+        return partial(
+            self._cache.through,
+            model,
+            encode_many=encode_many,
+            window=engine.window,
+            dim=manifest.dim,
+            unit=manifest.normalized,
+        )

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime._internal.public import public
+from edgeembed_runtime.arguments import shown
 from edgeembed_runtime.bundle.towers import TruncationSide
 from edgeembed_runtime.engine.base import Engine
 from edgeembed_runtime.errors import InputError
@@ -57,7 +58,7 @@ class TokenVectors:
         """
         first, limit = self._seen
         if type(start) is not int or type(end) is not int:
-            raise InputError(f"span: expected two integers, got {start!r} and {end!r}")
+            raise InputError(f"span: expected two integers, got {shown(start)} and {shown(end)}")
         rows = [
             row
             for row, token in enumerate(self.tokens)
@@ -67,7 +68,7 @@ class TokenVectors:
             seen = f"the {limit} characters" if not first else f"the characters {first} to {limit}"
             raise InputError(
                 f"span: expected a range within {seen} that the model saw, with a token in it, got "
-                f"{start} to {end}"
+                f"{shown(start)} to {shown(end)}"
             )
         return self.vectors[rows].mean(axis=0)
 
@@ -96,10 +97,11 @@ class TokenVectors:
         pattern = re.escape(checked_text(word, "word"))
         spans = [m.span() for m in re.finditer(rf"(?<!\w){pattern}(?!\w)", self.text)]
         if not word or not spans:
-            raise InputError(f"word: expected a word in the text, got {word!r}")
+            raise InputError(f"word: expected a word in the text, got {shown(word)}")
         if type(occurrence) is not int or not 0 <= occurrence < len(spans):
             raise InputError(
-                f"word: expected occurrence 0 to {len(spans) - 1} of {word!r}, got {occurrence!r}"
+                f"word: expected occurrence 0 to {len(spans) - 1} of {word!r}, got "
+                f"{shown(occurrence)}"
             )
         return self.span(*spans[occurrence])
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime._internal.public import public
+from edgeembed_runtime.arguments import shown
 from edgeembed_runtime.encoder.text import TextEncoder
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.text.truncation import ignore_truncation
@@ -57,7 +58,7 @@ class WordNeighbors:
                 no words were given.
         """
         if type(k) is not int or k < 1:
-            raise InputError(f"k: expected 1 or more, got {k!r}")
+            raise InputError(f"k: expected 1 or more, got {shown(k)}")
         words, weights = _signed_words(positive, negative)
         ids = np.fromiter(self._ids.values(), np.int64, len(self._ids))
         queries = [self._look_up(word) for word in words]

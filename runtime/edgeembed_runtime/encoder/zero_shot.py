@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime._internal.public import public
+from edgeembed_runtime.arguments import shown
 from edgeembed_runtime.bundle import Manifest
 from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.inputs.text.validation import checked_texts
 
 TEMPLATE = "a photo of a {}"
 
@@ -40,12 +42,13 @@ def label_texts(labels: Sequence[str], template: str) -> list[str]:
         InputError: labels are missing, duplicate or not strings, or the template has no {}.
     """
     if not isinstance(cast(object, template), str) or "{}" not in template:
-        raise InputError(f"template: expected a text that contains {{}}, got {template!r}")
-    if isinstance(labels, str) or not all(isinstance(cast(object, x), str) for x in labels):
-        raise InputError("labels: expected a list of texts")
-    if not labels or len(set(labels)) < len(labels):
-        raise InputError(f"labels: expected at least one, each once, got {list(labels)!r:.200}")
-    return [template.replace("{}", label) for label in labels]
+        raise InputError(f"template: expected a text that contains {{}}, got {shown(template)}")
+    if isinstance(labels, str) or not isinstance(cast(object, labels), Sequence):
+        raise InputError(f"labels: expected a list of texts, got {shown(labels)}")
+    texts = checked_texts(labels, "labels")
+    if not texts or len(set(texts)) < len(texts):
+        raise InputError(f"labels: expected at least one, each once, got {shown(texts)}")
+    return [template.replace("{}", label) for label in texts]
 
 
 def classifications(

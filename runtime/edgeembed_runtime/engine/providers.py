@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from edgeembed_runtime._internal.ort import ort
+from edgeembed_runtime.arguments import checked_unicode, shown
 from edgeembed_runtime.errors import InputError, ProviderError
 
 Provider = str | tuple[str, Mapping[str, object]]
@@ -40,7 +41,7 @@ def resolve_providers(providers: Sequence[Provider] | None) -> Providers:
         return ((CPU, {}),)
     if not isinstance(providers, list | tuple) or not providers:
         raise InputError(
-            f"providers: expected a list such as ['CPUExecutionProvider'], got {providers!r}"
+            f"providers: expected a list such as ['CPUExecutionProvider'], got {shown(providers)}"
         )
     resolved: list[tuple[str, dict[str, str]]] = []
     for provider in providers:
@@ -51,7 +52,7 @@ def resolve_providers(providers: Sequence[Provider] | None) -> Providers:
                 resolved.append(_with_defaults(name, options))
             case _:
                 raise InputError(
-                    f"providers: expected names or (name, options) pairs, got {provider!r}"
+                    f"providers: expected names or (name, options) pairs, got {shown(provider)}"
                 )
     names = [name for name, _ in resolved]
     if len(set(names)) < len(names):
@@ -93,7 +94,12 @@ def coreml_cache() -> Path:
 
 def _with_defaults(name: str, options: Mapping[str, object]) -> tuple[str, dict[str, str]]:
     full = _full_name(name)
-    user_options = {key: str(value) for key, value in options.items()}
+    user_options = {
+        checked_unicode(key, "providers: an option"): checked_unicode(
+            value if isinstance(value, str) else shown(value), f"providers: {key}"
+        )
+        for key, value in options.items()
+    }
     resolved = {**_DEFAULTS.get(full, {}), **user_options}
     if full == _COREML:
         resolved.setdefault("ModelCacheDirectory", str(coreml_cache()))
@@ -106,6 +112,7 @@ def _full_name(name: str) -> str:
         if name.lower() in (known.lower(), short_name(known)):
             return known
     raise ProviderError(
-        f"provider {name!r}: onnxruntime {ort.__version__} here has only {', '.join(available)}; "
+        f"provider {shown(name)}: onnxruntime {ort.__version__} here has only "
+        f"{', '.join(available)}; "
         "install the onnxruntime build that includes it (onnxruntime-gpu for CUDA)"
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+from edgeembed_runtime.arguments import checked_choice, shown
 from edgeembed_runtime.engine.cpu import available_cpus
 from edgeembed_runtime.errors import InputError
 
@@ -35,6 +36,8 @@ class Schedule:
 
 # A session starts all its threads at once; the engine's own start when first needed.
 _MAX_SHARING = 64
+# Threads, or megabytes: more than any machine has.
+_MOST = 1 << 30
 
 
 def schedule_for(
@@ -50,11 +53,12 @@ def schedule_for(
     Raises:
         InputError: the profile is unknown, or a number is not a positive integer.
     """
-    if profile not in PROFILES:
-        raise InputError(f"profile: expected one of {', '.join(PROFILES)}, got {profile!r}")
+    profile = checked_choice(profile, PROFILES, "profile")
     for name, number in (("threads", threads), ("max_memory_mb", max_memory_mb)):
-        if number is not None and (type(number) is not int or number < 1):
-            raise InputError(f"{name}: expected 1 or more, or None, got {number!r}")
+        if number is not None and (type(number) is not int or not 1 <= number <= _MOST):
+            raise InputError(
+                f"{name}: expected 1 or more, or None, and at most {_MOST}, got {shown(number)}"
+            )
     schedule = _schedule(profile, threads)
     if max_memory_mb is None:
         return schedule

@@ -3,22 +3,24 @@
 import contextlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
 from numpy.typing import ArrayLike
 
 from edgeembed_runtime._internal.public import public
+from edgeembed_runtime.arguments import checked_choice, checked_path
 from edgeembed_runtime.errors import IndexReadOnlyError, InputError
 from edgeembed_runtime.index.admin.backup import copy_index
 from edgeembed_runtime.index.admin.repair import RepairReport, read_damaged, repair
 from edgeembed_runtime.index.ann.registry import allowed_backends
 from edgeembed_runtime.index.base.encoder_protocol import (
     IndexEncoder,
+    check_encoder,
     check_fits,
     check_space,
 )
+from edgeembed_runtime.index.base.opening import checked_opening
 from edgeembed_runtime.index.base.settings import IndexSettings
 from edgeembed_runtime.index.base.validation import check_keys
 from edgeembed_runtime.index.catalog.catalog import Catalog
@@ -30,6 +32,8 @@ from edgeembed_runtime.index.write.batch import make_batch
 from edgeembed_runtime.index.write.commit import Writer
 
 _DEFAULTS = IndexSettings()
+_Mode = Literal["r", "rw", "a"]
+_MODES: tuple[_Mode, ...] = ("r", "rw", "a")
 
 
 @public
@@ -48,7 +52,7 @@ class Index(IndexReader):
         settings: IndexSettings = _DEFAULTS,
     ) -> None:
         """Open an index that is there; use Index.open or Index.create."""
-        directory = Path(path).absolute()
+        directory = checked_path(path).absolute()
         self.mode: Literal["r", "rw"] = "rw" if writable else "r"
         self._writer: Writer | None = None
         with contextlib.ExitStack() as opened:
@@ -95,11 +99,31 @@ class Index(IndexReader):
             InputError: no usable dim, or an encoder that is not compared by cosine.
             StorageError: the file system refused.
         """
-        allowed_backends(settings)
-        target = Path(path).absolute()
-        create_index(target, encoder, dim, space, info, lock_timeout_s=lock_timeout_s)
+        checked = checked_opening(
+            path,
+            encoder=encoder,
+            dim=dim,
+            space=space,
+            info=info,
+            lock_timeout_s=lock_timeout_s,
+            settings=settings,
+        )
+        allowed_backends(checked.settings)
+        timeout_s = checked.lock_timeout_s
+        create_index(
+            checked.path,
+            encoder,
+            checked.dim,
+            checked.space,
+            checked.info,
+            lock_timeout_s=timeout_s,
+        )
         return cls(
-            target, encoder=encoder, writable=True, lock_timeout_s=lock_timeout_s, settings=settings
+            checked.path,
+            encoder=encoder,
+            writable=True,
+            lock_timeout_s=timeout_s,
+            settings=settings,
         )
 
     @classmethod
@@ -108,7 +132,7 @@ class Index(IndexReader):
         path: str | os.PathLike[str],
         *,
         encoder: IndexEncoder | None = None,
-        mode: Literal["r", "rw", "a"] = "r",
+        mode: _Mode = "r",
         dim: int | None = None,
         space: str | None = None,
         info: Mapping[str, str] | None = None,
@@ -137,21 +161,29 @@ class Index(IndexReader):
             InputError: an argument cannot be used.
             StorageError: the file system refused.
         """
-        if mode not in ("r", "rw", "a"):
-            raise InputError(f"mode: expected 'r', 'rw' or 'a', got {mode!r}")
-        if mode != "a" and (dim, space, info) != (None, None, None):
+        mode = checked_choice(mode, _MODES, "mode")
+        checked = checked_opening(
+            path,
+            encoder=encoder,
+            dim=dim,
+            space=space,
+            info=info,
+            lock_timeout_s=lock_timeout_s,
+            settings=settings,
+        )
+        dim, space, timeout_s = checked.dim, checked.space, checked.lock_timeout_s
+        if mode != "a" and any(given is not None for given in (dim, space, info)):
             raise InputError(f"dim, space, info: expected only with mode 'a', got mode {mode!r}")
         allowed_backends(settings)
-        target = Path(path).absolute()
         if mode == "a":
-            create_if_missing(target, encoder, dim, space, info, lock_timeout_s, settings)
+            create_if_missing(checked.path, encoder, dim, space, checked.info, timeout_s, settings)
         return cls(
-            target,
+            checked.path,
             encoder=encoder,
             writable=mode != "r",
             dim=dim,
             space=space,
-            lock_timeout_s=lock_timeout_s,
+            lock_timeout_s=timeout_s,
             settings=settings,
         )
 
@@ -190,7 +222,9 @@ class Index(IndexReader):
         batch = make_batch(
             keys, documents, vectors, metadatas, titles, dim=self.dim, encoder=self._encoder
         )
-        gone, noted = check_keys(delete, what="delete"), check_notes(notes or {})
+        written = frozenset(batch.keys)
+        gone = [key for key in check_keys(delete, what="delete") if key not in written]
+        noted = check_notes({} if notes is None else notes)
         if batch.keys or gone or noted:
             writer.upsert(batch, gone, noted)
 
@@ -222,7 +256,7 @@ class Index(IndexReader):
             StorageError: the file system refused.
         """
         self._require_open()
-        target = Path(dst).absolute()
+        target = checked_path(dst, "dst").absolute()
         copy_index(self.path, self._catalog, target)
 
     @staticmethod
@@ -245,12 +279,17 @@ class Index(IndexReader):
             SpaceMismatchError: the encoder's vectors do not belong in this index.
             StorageError: the file system refused.
         """
-        directory = Path(path).absolute()
+        directory = checked_path(path).absolute()
+        target_path = checked_path(dst, "dst")
+        if encoder is not None:
+            check_encoder(encoder)
         source = Catalog(directory, writable=False, busy_timeout_s=_DEFAULTS.busy_timeout_s)
         with contextlib.closing(source):
             if encoder is not None:
                 check_fits(encoder, dim=source.dim, space=source.space)
-            with Index.create(dst, dim=source.dim, space=source.space, info=source.info) as target:
+            with Index.create(
+                target_path, dim=source.dim, space=source.space, info=source.info
+            ) as target:
                 with contextlib.closing(read_damaged(directory, source, encoder)) as parts:
                     report = repair(parts, target._require_writer().upsert)
                 target.compact()

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from edgeembed_runtime.arguments import checked_flag
 from edgeembed_runtime.errors import SearchIndexError
 from edgeembed_runtime.index.admin.scan import DocumentBatch, read_batches
 from edgeembed_runtime.index.admin.stats import gather_stats
@@ -16,7 +17,7 @@ from edgeembed_runtime.index.admin.verify import verify_index
 from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder
 from edgeembed_runtime.index.base.reranker import Reranker, profile_of
 from edgeembed_runtime.index.base.types import Hit, IndexStats, StoredDocument, VerifyReport
-from edgeembed_runtime.index.base.validation import check_k, check_keys
+from edgeembed_runtime.index.base.validation import check_k, check_keys, check_prefix
 from edgeembed_runtime.index.catalog.catalog import Catalog, SnapshotPurgedError
 from edgeembed_runtime.index.catalog.filters import compile_where
 from edgeembed_runtime.index.catalog.notes import read_notes
@@ -102,7 +103,7 @@ class IndexReader:
         return self._at_current(lambda snapshot: vectors_of(wanted, snapshot, self._catalog))
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and self.get(key)[0] is not None
+        return isinstance(key, str) and self.get([key])[0] is not None
 
     def __len__(self) -> int:
         return self._current().documents
@@ -113,8 +114,13 @@ class IndexReader:
             return read_notes(connection)
 
     def keys(self, prefix: str = "") -> Iterator[str]:
-        """The keys that start with `prefix`, in the order of their last write."""
-        return iter(self._at_current(lambda snapshot: keys_of(prefix, snapshot, self._catalog)))
+        """The keys that start with `prefix`, in the order of their last write.
+
+        Raises:
+            InputError: `prefix` is not a text.
+        """
+        wanted = check_prefix(prefix)
+        return iter(self._at_current(lambda snapshot: keys_of(wanted, snapshot, self._catalog)))
 
     def batches(
         self, size: int = 4096, *, where: Mapping[str, Any] | None = None
@@ -262,9 +268,9 @@ class IndexReader:
         Raises:
             InputError: see search; or a key is not in the index, or the two means cancel out.
         """
-        liked, disliked = listed_keys(positive), listed_keys(negative)
+        liked, disliked = listed_keys(positive, "positive"), listed_keys(negative, "negative")
         query = direction_between(self.vectors(liked), self.vectors(disliked))
-        hidden = [*liked, *disliked, *exclude]
+        hidden = [*liked, *disliked, *check_keys(exclude, what="exclude")]
         options = check_options(k, where=where, exact=exact, exclude=hidden, min_score=min_score)
         return self._search([check_query(query, options, None, dim=self.dim)], options)[0]
 
@@ -293,7 +299,7 @@ class IndexReader:
         """Look for damage and list it; `full` reads every byte."""
         self._require_open()
         self._catalog.require_same_files()
-        return verify_index(self.path, self._catalog, full=full)
+        return verify_index(self.path, self._catalog, full=checked_flag(full, "full"))
 
     def _require_open(self) -> None:
         self._catalog.require_open()

@@ -21,6 +21,8 @@ class Size:
     """Random states after each power failure, besides all lost and all kept."""
     fuzzed: int
     """Damaged files."""
+    tampered: int
+    """Catalogs with other values."""
     examples: int
     """Of random operations."""
     examples_steps: int
@@ -39,6 +41,7 @@ _SMALL = Size(
     lost_every=11,
     lost_states=2,
     fuzzed=600,
+    tampered=100,
     examples=30,
     examples_steps=20,
     crowd_seconds=4,
@@ -53,6 +56,7 @@ _FULL = Size(
     lost_every=1,
     lost_states=8,
     fuzzed=12_000,
+    tampered=2000,
     examples=2000,
     examples_steps=50,
     crowd_seconds=300,

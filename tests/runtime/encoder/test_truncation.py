@@ -84,7 +84,7 @@ def test_a_text_of_ten_megabytes_is_counted_whole(encoder):
 
 @pytest.mark.parametrize("policy", ["cut", None, 5])
 def test_an_unknown_policy_is_refused_before_any_work(encoder, policy):
-    with pytest.raises(InputError, match="truncation: expected truncate, warn, error, got"):
+    with pytest.raises(InputError, match="truncation: expected one of truncate, warn, error, got"):
         encoder.encode(["a", object()], truncation=policy)
     with pytest.raises(InputError, match="truncation: expected"):
         encoder.encode_iter(["a"], truncation=policy)

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime import storage
-from edgeembed_runtime.errors import EdgeEmbedError
-from edgeembed_runtime.index.base.layout import open_regular, segment_path
+from edgeembed_runtime.errors import EdgeEmbedError, out_of_files
+from edgeembed_runtime.index.base.layout import CATALOG, open_regular, segment_path
 from edgeembed_runtime.index.segments.segment import SegmentFile, SegmentInfo, read_ids
 from edgeembed_runtime.index.vectors.sq8 import DecodedSq8, read_sq8
 from edgeembed_runtime.vectors import normalize
@@ -39,7 +39,8 @@ def salvage(directory: Path, info: SegmentInfo, dim: int) -> Salvaged | None:
     """
     try:
         ids = read_ids(directory, info.files["ids"])
-    except (EdgeEmbedError, OSError):
+    except EdgeEmbedError as error:
+        _require_files(error)
         return None
     if ids.size != info.n:
         return None
@@ -72,13 +73,21 @@ def _vectors(
         path = segment_path(directory, entry.name)
         with open_regular(path, None) as file:
             data = file.read(n * dim * 4 + 1)
-    except (EdgeEmbedError, OSError):
+    except (EdgeEmbedError, OSError) as error:
+        _require_files(error)
         data = b""
     sound = len(data) == entry.bytes and storage.sha256_of(data) == entry.sha256
     padded = data[: n * dim * 4].ljust(n * dim * 4, b"\0")
     vectors = np.frombuffer(padded, "<f4", n * dim).reshape(n, dim)
     # No component of a unit vector exceeds 1; this finds NaN and infinity too.
     return np.where(np.abs(vectors) < 1 + _TOLERANCE, vectors, np.float32(0)), sound
+
+
+def _require_files(error: Exception) -> None:
+    """Raise an error that says nothing of the file: what cannot be opened is not lost."""
+    if out_of_files(error):
+        with storage.storage_errors("read", Path(CATALOG)):
+            raise error
 
 
 def _sq8(directory: Path, info: SegmentInfo, dim: int) -> DecodedSq8 | None:
@@ -89,6 +98,7 @@ def _sq8(directory: Path, info: SegmentInfo, dim: int) -> DecodedSq8 | None:
         path = segment_path(directory, entry.name)
         with open_regular(path, entry.bytes) as file:
             data = file.read()
-    except (EdgeEmbedError, OSError):
+    except (EdgeEmbedError, OSError) as error:
+        _require_files(error)
         return None
     return read_sq8(data, info.n, dim) if storage.sha256_of(data) == entry.sha256 else None

@@ -12,6 +12,7 @@ from edgeembed_runtime.errors import (
     EdgeEmbedError,
     IndexReadOnlyError,
     IndexReplacedError,
+    out_of_files,
 )
 from edgeembed_runtime.index.ann.backend import AnnShape
 from edgeembed_runtime.index.ann.checked_backend import find_ann_problem
@@ -38,6 +39,9 @@ _MAX_PROBLEMS = 100
 
 def verify_index(directory: Path, catalog: Catalog, *, full: bool) -> VerifyReport:
     """Check an index; never raises for damage, which is listed instead.
+
+    Raises:
+        StorageError: no more files can be opened, so nothing can be said.
 
     Quick: SQLite's quick_check, the kind and size of every file, that each document has one vector
     and each vector a row. Full, in addition: SQLite's indexes, the keyword table, every SHA-256,
@@ -69,6 +73,8 @@ def verify_index(directory: Path, catalog: Catalog, *, full: bool) -> VerifyRepo
     except (IndexReadOnlyError, IndexReplacedError):
         raise
     except EdgeEmbedError as error:
+        if out_of_files(error):
+            raise
         problems.append(str(error))
     unique = tuple(dict.fromkeys(problems))[:_MAX_PROBLEMS]
     return VerifyReport(generation=generation, documents=documents, full=full, problems=unique)
@@ -105,6 +111,8 @@ def _files(directory: Path, info: SegmentInfo, dim: int, *, full: bool) -> Itera
                     if problem is not None:
                         yield f"{path}: {problem}"
         except EdgeEmbedError as error:
+            if out_of_files(error):
+                raise
             yield str(error)
 
 

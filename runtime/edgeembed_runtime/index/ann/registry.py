@@ -1,7 +1,9 @@
 """The ANN backends that this process knows, by name."""
 
 import re
+from typing import cast
 
+from edgeembed_runtime.arguments import shown
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.index.ann.annoy import Annoy
 from edgeembed_runtime.index.ann.backend import AnnBackend
@@ -87,6 +89,8 @@ def allowed_backends(settings: IndexSettings) -> list[AnnBackend]:
         InputError: settings name a backend that is not registered, or a build parameter that it
             does not take.
     """
+    if not isinstance(cast("object", settings.backend), str):
+        raise InputError(f"settings.backend: expected a text, got {shown(settings.backend)}")
     if settings.backend == AUTO:
         return list(_backends.values())
     if settings.backend == EXACT:
@@ -99,11 +103,13 @@ def allowed_backends(settings: IndexSettings) -> list[AnnBackend]:
             f"register_ann_backend() first for another"
         )
     parameter = settings.build_parameter
-    if parameter is not None and parameter not in backend.build_parameters:
+    if parameter is not None and (
+        type(parameter) is not int or parameter not in backend.build_parameters
+    ):
         first, last = backend.build_parameters[0], backend.build_parameters[-1]
         raise InputError(
             f"settings.build_parameter: expected {first} to {last} for {backend.name}, got "
-            f"{parameter!r:.80}"
+            f"{shown(parameter)}"
         )
     return [backend]
 

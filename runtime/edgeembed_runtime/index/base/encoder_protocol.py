@@ -1,12 +1,13 @@
 """What an index needs from an encoder, and whether an encoder fits an index."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime._internal.public import public
+from edgeembed_runtime.arguments import checked_integer, checked_unicode
 from edgeembed_runtime.errors import InputError, SpaceMismatchError
 
 
@@ -41,6 +42,29 @@ class IndexEncoder(Protocol):
     def encode_document(self, inputs: str | Sequence[str]) -> NDArray[np.float32]:
         """Return (d,) for a str, (n, d) for a list."""
         ...
+
+
+_METHODS = ("encode_query", "encode_document")
+_PROPERTIES = ("dim", "space", "similarity_name", "normalized")
+
+
+def check_encoder(encoder: object) -> IndexEncoder:
+    """Make sure that an object is an encoder, as far as can be told without encoding.
+
+    Raises:
+        InputError: it lacks what an IndexEncoder has, or its dim or space is none.
+    """
+    lacking = [name for name in _METHODS if not callable(getattr(encoder, name, None))]
+    lacking += [name for name in _PROPERTIES if not hasattr(encoder, name)]
+    if lacking or isinstance(encoder, type):
+        raise InputError(
+            f"encoder: expected an Encoder, or an object with {', '.join(lacking) or 'state'}, got "
+            f"{type(encoder).__name__}"
+        )
+    found = cast("Any", encoder)
+    checked_integer(found.dim, "encoder.dim")
+    checked_unicode(found.space, "encoder.space")
+    return cast("IndexEncoder", encoder)
 
 
 def check_comparable(encoder: IndexEncoder) -> None:

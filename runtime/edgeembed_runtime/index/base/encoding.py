@@ -2,19 +2,20 @@
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from edgeembed_runtime._internal.stack import callers_level
-from edgeembed_runtime.errors import TruncationWarning
+from edgeembed_runtime.arguments import checked_integer, shown
+from edgeembed_runtime.errors import InputError, TruncationWarning
 from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder
 from edgeembed_runtime.index.base.unit_vectors import unit_rows
 from edgeembed_runtime.index.base.validation import check_lengths
 
 _MAX_COUNTED = 100_000  # characters
-Encode = Callable[[list[str]], NDArray[np.float32]]
+Encode = Callable[[list[str]], ArrayLike]
 
 
 @runtime_checkable
@@ -64,9 +65,9 @@ def encoded_queries(
     """The same for queries, with a TruncationWarning for one that the encoder reads in part."""
     _warn_of_truncation(encoder, texts)
 
-    def encode(known: list[str]) -> NDArray[np.float32]:
+    def encode(known: list[str]) -> ArrayLike:
         # One query by itself uses all cores.
-        return np.atleast_2d(encoder.encode_query(known[0] if len(known) == 1 else known))
+        return [encoder.encode_query(known[0])] if len(known) == 1 else encoder.encode_query(known)
 
     return _encoded(encoder, encode, texts, dim)
 
@@ -76,7 +77,7 @@ def _encoded(
 ) -> NDArray[np.float32]:
     known = np.ones(len(texts), np.bool_)
     if isinstance(encoder, KnowsTexts):
-        known = np.array(encoder.knows(texts), np.bool_).reshape(len(texts))
+        known = _told(encoder.knows(texts), len(texts))
     vectors = np.zeros((len(texts), dim), np.float32)
     chosen = [texts[i] for i in np.flatnonzero(known).tolist()]
     if chosen:
@@ -86,18 +87,33 @@ def _encoded(
     return vectors
 
 
+def _told(known: object, n: int) -> NDArray[np.bool_]:
+    """What an encoder says it knows of n texts, if it says so of each."""
+    try:
+        found: NDArray[Any] = np.asarray(known)
+    except ValueError:  # lists of different lengths
+        found = np.empty(0)
+    if found.shape != (n,) or (n and found.dtype != np.bool_):
+        raise InputError(
+            f"encoder: expected knows() to return {n} times True or False, got {shown(known)}"
+        )
+    return found
+
+
 def _warn_of_truncation(encoder: IndexEncoder, texts: Sequence[str]) -> None:
     if not isinstance(encoder, CountsTokens):
         return
+    limit = checked_integer(encoder.max_tokens, "encoder.max_tokens")
     for text in texts:
         # A token has a character at least.
-        if len(text) < encoder.max_tokens:
+        if len(text) < limit:
             continue
-        count = encoder.count_tokens(text[:_MAX_COUNTED])
-        if count > encoder.max_tokens:
+        found = encoder.count_tokens(text[:_MAX_COUNTED])
+        count = checked_integer(found, "encoder.count_tokens()", 0)
+        if count > limit:
             more = "at least " if len(text) > _MAX_COUNTED else ""
             warnings.warn(
-                f"the query has {more}{count} tokens, and the model reads {encoder.max_tokens}: "
+                f"the query has {more}{count} tokens, and the model reads {limit}: "
                 f"its vector is that of the beginning",
                 TruncationWarning,
                 stacklevel=callers_level(),

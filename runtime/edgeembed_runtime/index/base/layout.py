@@ -61,8 +61,11 @@ def require_regular(path: Path, size: int | None = None) -> None:
     """
     try:
         found = path.lstat()
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise IndexCorruptError(f"{path} is missing; restore the index from a backup") from error
+    except OSError:
+        with storage_errors("read", path):
+            raise
     if not stat.S_ISREG(found.st_mode):
         raise IndexCorruptError(f"{path}: expected a regular file, found a link or a special file")
     if size is not None and found.st_size != size:
@@ -87,7 +90,8 @@ def open_regular(path: Path, size: int | None) -> BufferedReader:
 
     Raises:
         IndexCorruptError: see require_regular.
-        OSError: it cannot be opened.
+        StorageError: it cannot be opened.
     """
     require_regular(path, size)
-    return open_plain_file(path)
+    with storage_errors("read", path):
+        return open_plain_file(path)

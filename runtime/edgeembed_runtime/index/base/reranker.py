@@ -54,7 +54,8 @@ class EncoderReranker:
 
 def profile_of(encoder: object) -> SearchProfile:
     """How to search with an encoder: as it says, or as is usual."""
-    return encoder.search_profile if isinstance(encoder, HasSearchProfile) else SearchProfile()
+    profile: object = encoder.search_profile if isinstance(encoder, HasSearchProfile) else None
+    return profile if isinstance(profile, SearchProfile) else SearchProfile()
 
 
 def as_reranker(rerank: object) -> Reranker:

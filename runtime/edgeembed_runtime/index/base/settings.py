@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 
 from edgeembed_runtime._internal.public import public
+from edgeembed_runtime.arguments import checked_integer, checked_number
 from edgeembed_runtime.errors import InputError
 
 AUTO, EXACT = "auto", "exact"
+_MOST = 1 << 40
+_MAX_TIMEOUT_S = 1e6  # SQLite counts milliseconds in 32 bits
 
 
 @public
@@ -42,14 +45,14 @@ class IndexSettings:
         Raises:
             InputError: a value is out of its range.
         """
-        if self.seal_rows < 1 or self.ann_min_rows < 1 or self.busy_timeout_s < 0:
-            raise InputError(
-                "settings: expected seal_rows and ann_min_rows >= 1, busy_timeout_s >= 0"
-            )
-        if self.build_parameter is not None and self.backend in (AUTO, EXACT):
+        checked_integer(self.seal_rows, "settings.seal_rows", 1, _MOST)
+        checked_integer(self.ann_min_rows, "settings.ann_min_rows", 1, _MOST)
+        checked_number(self.busy_timeout_s, "settings.busy_timeout_s", 0, _MAX_TIMEOUT_S)
+        # Which backends and parameters there are is known when an index is opened.
+        if self.build_parameter is not None and str(self.backend) in (AUTO, EXACT):
             raise InputError(
                 f"settings.build_parameter: expected the name of an ANN backend beside it, got "
                 f"backend={self.backend!r}"
             )
-        if not 0 < self.recall_floor <= 1:
-            raise InputError(f"settings.recall_floor: expected 0 to 1, got {self.recall_floor}")
+        if checked_number(self.recall_floor, "settings.recall_floor", 0, 1) == 0:
+            raise InputError("settings.recall_floor: expected more than 0")

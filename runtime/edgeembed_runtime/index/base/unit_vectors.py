@@ -24,7 +24,8 @@ def unit_rows(vectors: ArrayLike, *, dim: int, what: str) -> NDArray[np.float32]
         array = array.reshape(0, dim)
     if array.ndim != 2 or array.shape[1] != dim:
         raise InputError(f"{what}: expected shape (n, {dim}), got {array.shape}")
-    rows = array.astype(np.float64)
+    with np.errstate(over="ignore"):  # a longer float; found to be infinite below
+        rows = array.astype(np.float64)
     largest = np.abs(rows).max(axis=1, keepdims=True, initial=0.0)  # NaN if any component is
     _require_rows(np.isfinite(largest[:, 0]), what, "finite numbers, found NaN or infinity")
     _require_rows(largest[:, 0] > 0, what, "a direction, found only zeros")
@@ -46,7 +47,7 @@ def unit_row(vector: ArrayLike, *, dim: int, what: str) -> NDArray[np.float32]:
 def _numeric(vectors: ArrayLike, what: str) -> NDArray[Any]:
     try:
         array: NDArray[Any] = np.asarray(vectors)
-    except ValueError as error:  # rows of different lengths
+    except (ValueError, OverflowError, RecursionError) as error:  # rows of different lengths
         raise InputError(f"{what}: expected rows of one length ({error})") from error
     if array.dtype.kind not in "fiu" and array.size:
         raise InputError(f"{what}: expected float or integer numbers, got {array.dtype}")

@@ -1,7 +1,6 @@
 """Checks keys, documents, metadata and options from outside, before anything is written."""
 
 import json
-import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -9,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed_runtime.arguments import checked_integer, shown, utf8_of
 from edgeembed_runtime.errors import InputError
 
 MAX_KEY_CHARS = 1024
@@ -18,6 +18,7 @@ MAX_METADATA_BYTES = 1 << 20
 # SQLite's JSON functions stop at a depth of 1000, Python's own recursion not far above.
 MAX_METADATA_DEPTH = 32
 _INT64 = 1 << 63
+_MOST = 1 << 62
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +45,10 @@ def check_keys(keys: object, *, what: str = "keys") -> list[str]:
     Raises:
         InputError: not a sequence of str of 1 to 1024 characters without NUL or lone surrogates.
     """
-    checked = _listed(keys, what, "str")
-    for position, key in enumerate(checked):
+    return [
         _check_key(key, f"{what}[{position}]")
-    return checked
+        for position, key in enumerate(_listed(keys, what, "str"))
+    ]
 
 
 def _listed(value: object, what: str, of: str) -> list[Any]:
@@ -55,25 +56,30 @@ def _listed(value: object, what: str, of: str) -> list[Any]:
     if isinstance(value, str | bytes) or type(value) is dict or not isinstance(value, Iterable):
         kind = type(cast("object", value)).__name__
         raise InputError(f"{what}: expected a list of {of}, got {kind}")
-    return list(cast("Iterable[Any]", value))
+    try:
+        items = iter(cast("Iterable[Any]", value))
+    except TypeError as error:  # an array without dimensions passes as Iterable
+        raise InputError(f"{what}: expected a list of {of}, got {shown(value)}") from error
+    return list(items)
 
 
-def _check_key(key: object, what: str) -> None:
-    _utf8(key, what)
-    text = str(key)
+def _check_key(key: object, what: str) -> str:
+    text = _checked(key, what)
     if not 1 <= len(text) <= MAX_KEY_CHARS or "\0" in text:
         raise InputError(
             f"{what}: expected 1 to {MAX_KEY_CHARS} characters without NUL, got {len(text)}"
         )
+    return text
 
 
-def _utf8(value: object, what: str) -> bytes:
+def _checked(value: object, what: str, limit: int = MAX_DOCUMENT_BYTES) -> str:
+    """A text of at most `limit` bytes in UTF-8, as a plain str."""
     if not isinstance(value, str):
         raise InputError(f"{what}: expected str, got {type(value).__name__}")
-    try:
-        return value.encode()
-    except UnicodeEncodeError as error:
-        raise InputError(f"{what}: holds a lone surrogate, which is not text") from error
+    size = len(utf8_of(value, what))
+    if size > limit:
+        raise InputError(f"{what}: expected at most {limit} bytes, got {size}")
+    return str.__str__(value)
 
 
 def check_texts(texts: object, *, what: str) -> list[str]:
@@ -82,14 +88,19 @@ def check_texts(texts: object, *, what: str) -> list[str]:
     Raises:
         InputError: not a sequence of str, a lone surrogate, or more than 256 MiB in one text.
     """
-    checked = _listed(texts, what, "str")
-    for position, text in enumerate(checked):
-        size = len(_utf8(text, f"{what}[{position}]"))
-        if size > MAX_DOCUMENT_BYTES:
-            raise InputError(
-                f"{what}[{position}]: expected at most {MAX_DOCUMENT_BYTES} bytes, got {size}"
-            )
-    return checked
+    return [
+        _checked(text, f"{what}[{position}]")
+        for position, text in enumerate(_listed(texts, what, "str"))
+    ]
+
+
+def check_prefix(prefix: object) -> str:
+    """Return the beginning of keys; "" for any.
+
+    Raises:
+        InputError: not a str, or one with a lone surrogate.
+    """
+    return _checked(prefix, "prefix")
 
 
 def check_titles(titles: object) -> list[str | None]:
@@ -98,11 +109,10 @@ def check_titles(titles: object) -> list[str | None]:
     Raises:
         InputError: not a sequence of str or None, a lone surrogate, or over 1 MiB in one of them.
     """
-    checked = _listed(titles, "titles", "str or None")
-    for position, title in enumerate(checked):
-        if title is not None and len(_utf8(title, f"titles[{position}]")) > MAX_METADATA_BYTES:
-            raise InputError(f"titles[{position}]: expected at most {MAX_METADATA_BYTES} bytes")
-    return [title or None for title in checked]
+    return [
+        None if title is None else _checked(title, f"titles[{at}]", MAX_METADATA_BYTES) or None
+        for at, title in enumerate(_listed(titles, "titles", "str or None"))
+    ]
 
 
 def check_metadatas(metadatas: object) -> list[str | None]:
@@ -134,17 +144,20 @@ def _plain(value: Any, what: str, depth: int) -> Any:
         raise InputError(f"{what}: expected at most {MAX_METADATA_DEPTH} levels")
     if isinstance(value, Mapping):
         pairs = cast("Mapping[Any, Any]", value)
-        for name in pairs:
-            _check_text(name, f"{what}: a key")
-        return {str(name): _plain(item, what, depth + 1) for name, item in pairs.items()}
+        return {
+            _check_text(name, f"{what}: a key"): _plain(item, what, depth + 1)
+            for name, item in pairs.items()
+        }
     if isinstance(value, list | tuple):
         return [_plain(item, what, depth + 1) for item in cast("Sequence[Any]", value)]
     return check_scalar(value, what)
 
 
-def _check_text(value: object, what: str) -> None:
-    if b"\0" in _utf8(value, what):
+def _check_text(value: object, what: str) -> str:
+    text = _checked(value, what)
+    if "\0" in text:
         raise InputError(f"{what}: expected a text without NUL")
+    return text
 
 
 def check_scalar(value: object, what: str) -> str | int | float | bool | None:
@@ -156,11 +169,10 @@ def check_scalar(value: object, what: str) -> str | int | float | bool | None:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        _check_text(value, what)
-        return value
+        return _check_text(value, what)
     if isinstance(value, int):
         if not -_INT64 <= value < _INT64:
-            raise InputError(f"{what}: expected integers of at most 64 bits, got {value:.3e}")
+            raise InputError(f"{what}: expected integers of at most 64 bits, got {shown(value)}")
         return int(value)
     if isinstance(value, float):
         if not np.isfinite(value):
@@ -181,20 +193,13 @@ def check_lengths(n: int, **others: int | None) -> None:
 
 
 def check_k(k: object, *, what: str = "k") -> int:
-    """Return a count as an int.
+    """Return a count as an int; one beyond 2**62 is as good as that.
 
     Raises:
         InputError: not an integer of at least 1.
     """
-    try:
-        if isinstance(k, bool):
-            raise TypeError
-        number = operator.index(cast("int", k))
-    except TypeError as error:
-        raise InputError(f"{what}: expected an integer, got {type(k).__name__}") from error
-    if number < 1:
-        raise InputError(f"{what}: expected at least 1, got {number}")
-    return number
+    # More than this fits nowhere; SQLite counts to a little more.
+    return min(checked_integer(k, what), _MOST)
 
 
 def last_of_each_key(batch: Batch) -> Batch:

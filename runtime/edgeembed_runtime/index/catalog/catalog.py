@@ -30,9 +30,11 @@ from edgeembed_runtime.errors import (
     StorageError,
 )
 from edgeembed_runtime.index.base.layout import CATALOG, require_regular
+from edgeembed_runtime.index.base.opening import MAX_DIM
 from edgeembed_runtime.index.catalog.errors import REPLACED, sqlite_errors
 from edgeembed_runtime.index.catalog.known_files import KnownFile
 from edgeembed_runtime.index.catalog.notes import NO_NOTE
+from edgeembed_runtime.index.catalog.rows import count_of
 from edgeembed_runtime.index.catalog.schema import (
     FORMAT_VERSION,
     check_identity,
@@ -44,7 +46,6 @@ from edgeembed_runtime.index.terms.terms import TERMS_VERSION
 from edgeembed_runtime.storage import storage_errors
 
 _LOG = logging.getLogger(__name__)
-MAX_DIM = 8192
 _PRAGMAS = (
     "PRAGMA trusted_schema = OFF",
     "PRAGMA cell_size_check = ON",
@@ -372,8 +373,12 @@ class Catalog:
 
 
 def meta_int(connection: sqlite3.Connection, name: str) -> int:
-    """Read a number from the meta table (gen, floor, epoch, dead)."""
-    return int(connection.execute("SELECT v FROM meta WHERE k = ?", (name,)).fetchone()[0])
+    """Read a number from the meta table (gen, floor, epoch, dead).
+
+    Raises:
+        IndexCorruptError: it is missing, or no number that can be.
+    """
+    return count_of(connection.execute("SELECT v FROM meta WHERE k = ?", (name,)).fetchone(), name)
 
 
 def set_meta(connection: sqlite3.Connection, name: str, value: int) -> None:

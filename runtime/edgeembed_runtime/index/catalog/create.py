@@ -10,8 +10,9 @@ from edgeembed_runtime._internal.sqlite_files import open_database
 from edgeembed_runtime.errors import IndexExistsError, IndexNotFoundError, InputError
 from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder, check_comparable
 from edgeembed_runtime.index.base.layout import CATALOG, LOCK, SEGMENTS, require_regular
+from edgeembed_runtime.index.base.opening import MAX_DIM
 from edgeembed_runtime.index.base.settings import IndexSettings
-from edgeembed_runtime.index.catalog.catalog import MAX_DIM, Catalog
+from edgeembed_runtime.index.catalog.catalog import Catalog
 from edgeembed_runtime.index.catalog.errors import sqlite_errors
 from edgeembed_runtime.index.catalog.fts import has_fts5
 from edgeembed_runtime.index.catalog.lock import WriterLock
@@ -51,7 +52,7 @@ def create_index(
         StorageError: the file system refused.
     """
     new_dim, new_space = _chosen_space(encoder, dim, space)
-    info_json = _info_json(info or {})
+    info_json = json.dumps(dict(info or {}))
     _make_directory(directory)
     lock = WriterLock(directory, lock_timeout_s)
     try:
@@ -104,15 +105,9 @@ def _chosen_space(
         if dim not in (None, encoder.dim) or space not in (None, encoder.space):
             raise InputError("encoder: expected it, or dim and space, got both and different")
         dim, space = encoder.dim, encoder.space
-    if isinstance(dim, bool) or not isinstance(dim, int) or not 1 <= dim <= MAX_DIM:
-        raise InputError(f"dim: expected an encoder or an integer from 1 to {MAX_DIM}, got {dim!r}")
+    if dim is None:
+        raise InputError(f"dim: expected an encoder or an integer from 1 to {MAX_DIM}, got neither")
     return dim, space or ""
-
-
-def _info_json(info: Mapping[str, str]) -> str:
-    if not all(isinstance(text, str) for pair in info.items() for text in pair):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InputError(f"info: expected a dict of texts, got {dict(info)!r:.80}")
-    return json.dumps(dict(info))
 
 
 def _make_directory(directory: Path) -> None:

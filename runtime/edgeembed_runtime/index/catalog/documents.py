@@ -5,7 +5,7 @@ import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from edgeembed_runtime.index.base.types import StoredDocument
 from edgeembed_runtime.index.base.validation import MAX_KEY_CHARS, Batch
 from edgeembed_runtime.index.catalog.catalog import meta_int, set_meta
 from edgeembed_runtime.index.catalog.fts import insert_terms, remove_terms
+from edgeembed_runtime.index.catalog.rows import count_of, typed
 from edgeembed_runtime.index.catalog.schema import format_of
 
 T = TypeVar("T")
@@ -51,8 +52,29 @@ class DocumentRow(NamedTuple):
                 f"the document with key {self.key!r} is damaged: its checksum does not match; "
                 f"upsert it again, or restore the index from a backup"
             )
-        metadata = None if self.meta_json is None else json.loads(self.meta_json)
+        metadata = None if self.meta_json is None else _metadata(self.key, self.meta_json)
         return StoredDocument(key=self.key, document=self.text, metadata=metadata, title=self.title)
+
+
+def _not_json(name: str) -> object:
+    raise ValueError(name)
+
+
+# Not the default: NaN and Infinity, which Python reads, are not JSON.
+_JSON = json.JSONDecoder(parse_constant=_not_json)
+
+
+def _metadata(key: str, text: str) -> dict[str, Any]:
+    try:
+        metadata = _JSON.decode(text)
+    except (ValueError, RecursionError):
+        metadata = None
+    if not isinstance(metadata, dict):
+        raise IndexCorruptError(
+            f"the metadata of the document with key {key!r} is damaged; upsert it again, or "
+            f"restore the index from a backup"
+        )
+    return cast("dict[str, Any]", metadata)
 
 
 def checksum(key: str, text: str | None, meta_json: str | None, title: str | None = None) -> int:
@@ -67,7 +89,7 @@ def insert_documents(connection: sqlite3.Connection, batch: Batch, born: int, *,
     """Insert a batch with its tail vectors; older rows of its keys die."""
     mark_dead(connection, batch.keys, born)
     last = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'doc'").fetchone()
-    first = (last[0] if last else 0) + 1
+    first = count_of(last or (0,), "row numbers") + 1
     docids = range(first, first + len(batch.keys))
     connection.executemany(
         "INSERT INTO doc(docid, key, text, meta_json, crc32, born, title, blank) "
@@ -126,7 +148,7 @@ def docids_of(
     for chunk in _chunks(keys):
         marks = ", ".join("?" * len(chunk))
         # Two queries, because SQLite uses an index for each, and none for an OR of both.
-        named = connection.execute(
+        named: list[tuple[str, int]] = connection.execute(
             f"{select} WHERE named.key IN ({marks}) AND named.dead IS NULL AND doc.born <= ?",
             (*chunk, generation),
         ).fetchall()
@@ -176,16 +198,17 @@ def keys_at(connection: sqlite3.Connection, generation: int, prefix: str = "") -
         cursor = connection.execute(
             f"SELECT key FROM doc WHERE {VISIBLE} ORDER BY docid", (generation, generation)
         )
-        return [key for (key,) in cursor]
+        return [key for (key,) in typed(cursor, str)]
     # No key with this prefix is greater, because none is longer.
     last = prefix + _LAST_CHARACTER * MAX_KEY_CHARS
     rows: list[tuple[int, str]] = []
     # Two queries, as in docids_of.
     for condition in ("dead IS NULL", f"dead > {generation:d}"):
-        rows += connection.execute(
+        cursor = connection.execute(
             f"SELECT docid, key FROM doc WHERE {condition} AND born <= ? AND key BETWEEN ? AND ?",
             (generation, prefix, last),
         )
+        rows += typed(cursor, int, str)
     return [key for _, key in sorted(rows)]
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from edgeembed_runtime.arguments import shown
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.index.base.validation import check_scalar
 
@@ -67,9 +68,7 @@ def _entry(name: object, value: object, depth: int) -> Condition:
         case str() if not name.startswith("$"):
             return _field(_path(name), name, value)
         case _:
-            raise InputError(
-                f"where: expected a field name, $and, $or or $not, got {str(name)[:80]!r}"
-            )
+            raise InputError(f"where: expected a field name, $and, $or or $not, got {shown(name)}")
 
 
 def _list(name: str, value: object, depth: int) -> list[Condition]:
@@ -103,12 +102,13 @@ def _field(path: str, field: str, value: object) -> Condition:
 
 
 def _test(path: str, field: str, name: object, value: object) -> Condition:
-    if name in _ORDER:
-        return _ordered(path, field, _ORDER[str(name)], value)
-    handler = _TESTS.get(str(name))
+    operator = name if isinstance(name, str) else ""
+    if operator in _ORDER:
+        return _ordered(path, field, _ORDER[operator], value)
+    handler = _TESTS.get(operator)
     if handler is None:
         known = ", ".join([*_ORDER, *_TESTS])
-        raise InputError(f"where: {field}: expected one of {known}, got {str(name)[:80]!r}")
+        raise InputError(f"where: {field}: expected one of {known}, got {shown(name)}")
     return handler(path, field, value)
 
 
@@ -169,7 +169,7 @@ def _in(path: str, field: str, value: object) -> Condition:
 
 def _exists(path: str, field: str, value: object) -> Condition:
     if not isinstance(value, bool):
-        raise InputError(f"where: {field}: $exists: expected true or false, got {value!r}")
+        raise InputError(f"where: {field}: $exists: expected true or false, got {shown(value)}")
     sql = f"json_type(doc.meta_json, ?) IS {'NOT ' if value else ''}NULL"
     return Condition(sql=sql, values=(path,))
 

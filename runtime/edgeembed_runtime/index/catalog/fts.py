@@ -8,8 +8,12 @@ leaves words of other scripts alone.
 
 import contextlib
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from types import NoneType
+from typing import cast
 
+from edgeembed_runtime.errors import out_of_files
+from edgeembed_runtime.index.catalog.rows import typed
 from edgeembed_runtime.index.terms.terms import table_row
 
 FTS_SCHEMA = (
@@ -18,6 +22,7 @@ FTS_SCHEMA = (
 )
 FTS_SHADOW_TABLES = frozenset({"fts_data", "fts_idx", "fts_docsize", "fts_config"})
 """The tables that FTS5 itself makes; their text differs between SQLite versions."""
+_TEXTS = ((str, NoneType), (str, NoneType))
 _DOCUMENTS = "SELECT docid, title, text FROM doc WHERE (text IS NOT NULL OR title IS NOT NULL)"
 
 
@@ -44,7 +49,7 @@ def insert_terms(
 def remove_terms(connection: sqlite3.Connection, docids: Sequence[int]) -> None:
     """Remove the terms of document rows, which must still be in the document table."""
     for docid in docids:
-        rows = connection.execute(f"{_DOCUMENTS} AND docid = ?", (docid,)).fetchall()
+        rows = _texts(connection.execute(f"{_DOCUMENTS} AND docid = ?", (docid,)))
         # A table without content must be told what it once indexed.
         connection.executemany(
             "INSERT INTO fts(fts, rowid, title, words, names) VALUES ('delete', ?, ?, ?, ?)",
@@ -55,7 +60,7 @@ def remove_terms(connection: sqlite3.Connection, docids: Sequence[int]) -> None:
 def fill_terms(connection: sqlite3.Connection) -> None:
     """Create the keyword table, and index the terms of all document rows."""
     connection.execute(FTS_SCHEMA)
-    insert_terms(connection, connection.execute(_DOCUMENTS))
+    insert_terms(connection, _texts(connection.execute(_DOCUMENTS)))
 
 
 def find_fts_problem(connection: sqlite3.Connection) -> str | None:
@@ -78,8 +83,14 @@ def find_fts_problem(connection: sqlite3.Connection) -> str | None:
             fill_terms(copy)
             differs = found != _summary(copy)
         except (sqlite3.DatabaseError, MemoryError) as error:  # a damaged size asks for too much
+            if out_of_files(error):
+                raise
             return f"the keyword table does not match the texts ({error})"
     return "the keyword table does not match the texts" if differs else None
+
+
+def _texts(rows: sqlite3.Cursor) -> Iterator[tuple[int, str | None, str | None]]:
+    return cast("Iterator[tuple[int, str | None, str | None]]", typed(rows, int, *_TEXTS))
 
 
 def _terms(title: str | None, text: str | None) -> tuple[str, str, str]:

@@ -24,10 +24,13 @@ def check_notes(notes: object) -> dict[str, str | None]:
     """
     if not isinstance(notes, Mapping):
         raise InputError(f"notes: expected a dict of texts, got {type(notes).__name__}")
-    given = cast("Mapping[str, str | None]", notes)
-    names = check_keys(list(given), what="notes")
-    check_texts([text for text in given.values() if text is not None], what="notes")
-    return {name: given[name] for name in names}
+    given = list(cast("Mapping[str, str | None]", notes).items())
+    names = check_keys([name for name, _ in given], what="notes")
+    texts = iter(check_texts([text for _, text in given if text is not None], what="notes"))
+    return {
+        name: None if text is None else next(texts)
+        for name, (_, text) in zip(names, given, strict=True)
+    }
 
 
 def read_notes(connection: sqlite3.Connection) -> dict[str, str]:

@@ -18,7 +18,7 @@ from edgeembed_runtime.index.segments.snapshot import Snapshot
 from edgeembed_runtime.index.vectors.topk import cosines
 
 # The passages of one source are numbered from 0: "notes.md#0", "notes.md#1".
-_NUMBERED = re.compile(r"(.*)#(\d+)", re.DOTALL)
+_NUMBERED = re.compile(r"(.*)#(\d{1,18})", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)

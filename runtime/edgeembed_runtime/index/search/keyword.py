@@ -2,11 +2,13 @@
 
 import math
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import cast
 
 from edgeembed_runtime.index.catalog.catalog import meta_int
 from edgeembed_runtime.index.catalog.documents import VISIBLE, visible_docids
 from edgeembed_runtime.index.catalog.filters import Condition
+from edgeembed_runtime.index.catalog.rows import typed
 from edgeembed_runtime.index.search.fusion import KeywordRanking, Ranking
 from edgeembed_runtime.index.search.scope import Scope
 from edgeembed_runtime.index.terms.query import KeywordQuery, quoted
@@ -82,7 +84,8 @@ def _best(
             "SELECT rowid, -bm25(fts, ?, ?, ?) AS score FROM fts WHERE fts MATCH ? "
             "ORDER BY score DESC, rowid LIMIT ?",
             (*_WEIGHTS, matching, with_dead),
-        ).fetchall()
+        )
+        rows = list(_scored(rows))
         visible = visible_docids(connection, [docid for docid, _ in rows], generation) - excluded
         # A reader of an older generation does not see the newest rows either.
         if len(visible) >= k or len(rows) < with_dead:
@@ -94,7 +97,7 @@ def _best(
         f"ORDER BY score DESC, fts.rowid LIMIT ?",
         (*_WEIGHTS, matching, generation, generation, *where.values, limit),
     )
-    return [pair for pair in rows if pair[0] not in excluded]
+    return [pair for pair in _scored(rows) if pair[0] not in excluded]
 
 
 def _limited(expression: str, query: KeywordQuery) -> str:
@@ -132,10 +135,16 @@ def _neighbors(
     pairs: Sequence[str] = _cheapest(costs)
     if not pairs:
         return ()
-    return connection.execute(
+    rows = connection.execute(
         "SELECT rowid, -bm25(fts, ?, ?, ?) FROM fts WHERE fts MATCH ?",
         (*_WEIGHTS, " OR ".join(pairs)),
     )
+    return _scored(rows)
+
+
+def _scored(rows: sqlite3.Cursor) -> Iterator[tuple[int, float]]:
+    # A keyword table with other counts than it can have gives no number.
+    return cast("Iterator[tuple[int, float]]", typed(rows, int, float))
 
 
 def _count(connection: sqlite3.Connection, word: str, documents: int) -> int:

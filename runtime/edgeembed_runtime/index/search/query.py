@@ -1,6 +1,5 @@
 """The arguments of a search, checked: its options, and its queries as words and unit vectors."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
@@ -8,6 +7,14 @@ from typing import Literal, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from edgeembed_runtime.arguments import (
+    checked_choice,
+    checked_flag,
+    checked_integer,
+    checked_number,
+    checked_unicode,
+    shown,
+)
 from edgeembed_runtime.bundle.search_profile import SearchProfile
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder
@@ -71,7 +78,7 @@ def check_options(
     fusion: object = "convex",
     rerank: object = None,
     depth: object = 50,
-    exact: bool = False,
+    exact: object = False,
     exclude: Iterable[str] = (),
     min_score: object = None,
     distinct: object = None,
@@ -82,48 +89,37 @@ def check_options(
     Raises:
         InputError: one cannot be used.
     """
-    if mode is not None and mode not in SEARCH_MODES:
-        raise InputError(f"mode: expected one of {', '.join(SEARCH_MODES)}, got {mode!r}")
-    if fusion not in FUSIONS:
-        raise InputError(f"fusion: expected one of {', '.join(FUSIONS)}, got {fusion!r}")
-    if weight is not None and not (_is_number(weight) and 0 <= cast("float", weight) <= 1):
-        raise InputError(
-            f"weight: expected the share of the cosine, a number of 0 to 1, got {weight!r:.100}"
-        )
-    if weight is not None and fusion == "rrf":
+    joined = checked_choice(fusion, FUSIONS, "fusion")
+    if weight is not None and joined == "rrf":
         raise InputError(
             "weight: expected fusion='convex' with it; reciprocal ranks have no weight"
-        )
-    named = isinstance(min_score, str) and min_score in LIKELIHOODS
-    if not (min_score is None or named or _is_number(min_score)):
-        raise InputError(
-            f"min_score: expected a number, {' or '.join(map(repr, LIKELIHOODS))}, or None, got "
-            f"{min_score!r:.100}"
-        )
-    if distinct is not None and not isinstance(distinct, str):
-        raise InputError(f"distinct: expected a metadata field or None, got {distinct!r:.100}")
-    if (
-        isinstance(context, bool)
-        or not isinstance(context, int)
-        or not 0 <= context <= _MAX_CONTEXT
-    ):
-        raise InputError(
-            f"context: expected an integer of 0 to {_MAX_CONTEXT}, got {context!r:.100}"
         )
     return SearchOptions(
         k=check_k(k),
         condition=None if where is None else compile_where(where),
-        mode=mode,
-        weight=cast("float | None", weight),
-        fusion=fusion,
+        mode=None if mode is None else checked_choice(mode, SEARCH_MODES, "mode"),
+        weight=None if weight is None else checked_number(weight, "weight", 0, 1),
+        fusion=joined,
         rerank=None if rerank is None else as_reranker(rerank),
         depth=check_k(depth, what="depth"),
-        exact=exact,
+        exact=checked_flag(exact, "exact"),
         exclude=check_keys(exclude, what="exclude"),
-        min_score=cast("float | Likelihood | None", min_score),
-        distinct=distinct,
-        context=context,
+        min_score=_min_score(min_score),
+        distinct=None if distinct is None else checked_unicode(distinct, "distinct"),
+        context=checked_integer(context, "context", 0, _MAX_CONTEXT),
     )
+
+
+def _min_score(value: object) -> float | Likelihood | None:
+    if value is None or (isinstance(value, str) and value in LIKELIHOODS):
+        return cast("Likelihood | None", value)
+    try:
+        return checked_number(value, "min_score")
+    except InputError:
+        raise InputError(
+            f"min_score: expected a number, {' or '.join(map(repr, LIKELIHOODS))}, or None, got "
+            f"{shown(value)}"
+        ) from None
 
 
 def check_queries(
@@ -171,6 +167,7 @@ def check_query(
     if not isinstance(query, str):
         row = unit_row(query, dim=dim, what="query")
         return check_queries(row[None], options, encoder, dim=dim, vectors=vector)[0]
+    checked_unicode(query, "query")
     if not query.strip():
         raise InputError("query: expected words to search for, got an empty text")
     given = None if vector is None else unit_row(vector, dim=dim, what="vector")[None]
@@ -229,10 +226,6 @@ def _text_queries(
             rows, cast("list[bool]", known.tolist()), words, plain, strict=True
         )
     ]
-
-
-def _is_number(value: object) -> bool:
-    return not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value)
 
 
 def _all_texts(queries: object) -> bool:

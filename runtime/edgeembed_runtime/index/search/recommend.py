@@ -6,14 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.index.base.validation import check_keys
 
 # Float32 unit vectors that should cancel out leave about this much.
 _NOTHING = 1e-6
 
 
-def listed_keys(keys: str | Iterable[str]) -> list[str]:
-    """One key or several as a list, without repetitions."""
-    return [keys] if isinstance(keys, str) else list(dict.fromkeys(keys))
+def listed_keys(keys: str | Iterable[str], what: str) -> list[str]:
+    """One key or several as a list, without repetitions.
+
+    Raises:
+        InputError: not keys.
+    """
+    return list(dict.fromkeys(check_keys([keys] if isinstance(keys, str) else keys, what=what)))
 
 
 def direction_between(

@@ -4,6 +4,7 @@ import sqlite3
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.ma
 from numpy.typing import NDArray
 
 from edgeembed_runtime.index.catalog.documents import VISIBLE, docids_of

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_runtime.errors import IndexCorruptError, SearchIndexError
+from edgeembed_runtime.errors import IndexCorruptError, SearchIndexError, out_of_files
 from edgeembed_runtime.index.ann.backend import AnnShape
 from edgeembed_runtime.index.ann.checked_backend import BackendError, CheckedAnn, load_ann
 from edgeembed_runtime.index.ann.registry import find_backend, is_backend_name
 from edgeembed_runtime.index.base.layout import CATALOG, checked_uuid, open_regular, segment_path
+from edgeembed_runtime.index.base.opening import MAX_DIM
 from edgeembed_runtime.index.base.settings import EXACT
 from edgeembed_runtime.index.vectors.mmap import MappedFile
 from edgeembed_runtime.index.vectors.sq8 import sq8_bytes
@@ -24,6 +25,10 @@ from edgeembed_runtime.index.vectors.sq8_scan import Sq8Scan
 _LOG = logging.getLogger(__name__)
 _F32_BYTES = 4
 _ID_BYTES = 8
+# Of an ANN backend; more than any takes.
+_MAX_PARAMETER = 1 << 31
+# Of each row: calibration stops earlier.
+_MOST_VISITS = 400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,8 +112,8 @@ class Segment:
         """
         with self._ann_lock:
             if not self._ann_tried:
-                self._ann = self._load_ann()
                 self._ann_tried = True
+                self._ann = self._load_ann()
             return self._ann
 
     def give_up_ann(self, error: BackendError) -> None:
@@ -139,6 +144,7 @@ class Segment:
         try:
             return load_ann(backend, path, entry.bytes, shape)
         except (SearchIndexError, OSError) as error:
+            self._ann_tried = not out_of_files(error)
             _LOG.warning("searching a segment exactly: %s", error)
             return None
 
@@ -184,9 +190,10 @@ def _info(row: tuple[object, ...], files: dict[str, SegmentFile], directory: Pat
     integers = [number for number in (seg, n, parameter, effort) if isinstance(number, int)]
     if (
         len(integers) != 4
-        or integers[1] < 1
         or not {"f32", "ids"} <= files.keys()
+        or not _has_rows(integers[1], files)
         or not is_backend_name(backend)
+        or integers[2] > _MAX_PARAMETER
     ):
         raise IndexCorruptError(f"{directory / CATALOG}: segment {str(uuid)[:80]} is damaged")
     return SegmentInfo(
@@ -196,11 +203,18 @@ def _info(row: tuple[object, ...], files: dict[str, SegmentFile], directory: Pat
         exact_ms=_real(exact_ms),
         backend=None if backend == EXACT else str(backend),
         build_parameter=integers[2],
-        effort=max(1, integers[3]),
+        effort=max(1, min(integers[3], _MOST_VISITS * integers[1])),
         recall=_real(recall),
         ann_ms=_real(ann_ms),
         files=files,
     )
+
+
+def _has_rows(n: int, files: Mapping[str, SegmentFile]) -> bool:
+    """Whether files of these sizes can hold n rows, so that nobody asks for memory for others."""
+    row_bytes, rest = divmod(files["f32"].bytes, max(n, 1))
+    fits = not rest and _F32_BYTES <= row_bytes <= _F32_BYTES * MAX_DIM
+    return n >= 1 and fits and files["ids"].bytes == n * _ID_BYTES
 
 
 def _real(value: object) -> float | None:

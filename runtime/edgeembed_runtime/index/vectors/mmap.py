@@ -30,20 +30,22 @@ class MappedFile:
 
         Raises:
             MemoryError: it does not fit into the address space.
-            OSError: it cannot be read.
+            StorageError: it cannot be read.
         """
         try:
             self.bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except OSError as error:
             if error.errno == errno.ENOMEM:
                 raise MemoryError(f"{path}: no memory is left to map it") from error
-            raise
+            with storage_errors("read", path):
+                raise
         self._path = path
         self._lock = threading.Lock()
         self._touched = 0
         self._descriptor: int | None = None
         if hasattr(os, "pread"):
-            self._descriptor = os.dup(file.fileno())
+            with storage_errors("read", path):
+                self._descriptor = os.dup(file.fileno())
             weakref.finalize(self, os.close, self._descriptor)
 
     def array(self, dtype: Any, count: int, offset: int = 0) -> NDArray[Any]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edgeembed_runtime._internal.forks import follow_forks, never_delete
 from edgeembed_runtime.engine.cpu import available_cpus
-from edgeembed_runtime.errors import IndexCorruptError
+from edgeembed_runtime.errors import IndexCorruptError, out_of_files
 from edgeembed_runtime.index.base.layout import open_regular
 from edgeembed_runtime.index.vectors.mmap import MappedFile
 from edgeembed_runtime.index.vectors.sq8 import block_rows, sq8_bytes
@@ -80,8 +80,8 @@ class Sq8Scan:
         """
         with self._lock:
             if not self._tried:
-                self._opened = self._open()
                 self._tried = True
+                self._opened = self._open()
         opened = self._opened
         if opened is None:
             return None
@@ -102,6 +102,7 @@ class Sq8Scan:
         try:
             return _Opened(self._path, self._sha256, self._n, self._dim)
         except Exception as error:  # onnxruntime has no common class of errors
+            self._tried = not out_of_files(error)
             _LOG.warning("searching a segment without its SQ8 file: %s", error)
             return None
 

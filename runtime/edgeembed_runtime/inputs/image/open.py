@@ -146,7 +146,7 @@ def _stream(image: object, name: str) -> Generator[IO[bytes]]:
     if isinstance(image, bytes | bytearray | memoryview):
         yield io.BytesIO(image)
     elif isinstance(image, str | os.PathLike):
-        with _open_file(Path(cast("str | os.PathLike[str]", image)), name) as file:
+        with _open_file(Path(name), name) as file:
             yield file
     elif hasattr(image, "read"):
         file = cast("IO[bytes]", image)

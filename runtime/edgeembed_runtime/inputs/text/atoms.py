@@ -1,5 +1,6 @@
 """The smallest pieces that a text is cut into, their weight in tokens, and where to cut best."""
 
+import codecs
 import unicodedata
 from dataclasses import dataclass
 from enum import IntEnum
@@ -35,6 +36,10 @@ class Cut(IntEnum):
     HEADING = 6
 
 
+# Looked up now: a codec is a file, and there can be none left to open when it is needed.
+_utf32 = codecs.getencoder("utf-32-le")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Atoms:
     """The n atoms of a text; each reaches from its start to the next one's.
@@ -63,7 +68,7 @@ def atoms_of(text: str, tokenizer: TextTokenizer, structure: Structure) -> Atoms
         InputError: the text is not valid Unicode.
     """
     spans = tokenizer.spans(text)
-    codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    codes = np.frombuffer(_utf32(text)[0], np.uint32)
     visible = np.flatnonzero(~_is_space(codes))
     if not len(spans.starts) or not len(visible):
         return None

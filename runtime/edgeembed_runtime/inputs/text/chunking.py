@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgeembed_runtime._internal.public import public
+from edgeembed_runtime.arguments import shown
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.text.atoms import Atoms, Cut, atoms_of
 from edgeembed_runtime.inputs.text.sections import Section, sections_of
@@ -51,7 +52,7 @@ def checked_size(max_tokens: int | None, room: int) -> int:
     if max_tokens is None:
         return room
     if type(max_tokens) is not int or max_tokens < 1:
-        raise InputError(f"max_tokens: expected 1 or more, got {max_tokens!r}")
+        raise InputError(f"max_tokens: expected 1 or more, got {shown(max_tokens)}")
     return min(max_tokens, room)
 
 
@@ -73,7 +74,9 @@ def chunk_text(
     """
     max_tokens = checked_size(max_tokens, tokenizer.max_tokens - tokenizer.special_tokens)
     if type(overlap_tokens) is not int or not 0 <= overlap_tokens <= max_tokens // 2:
-        raise InputError(f"overlap_tokens: expected 0 to {max_tokens // 2}, got {overlap_tokens!r}")
+        raise InputError(
+            f"overlap_tokens: expected 0 to {max_tokens // 2}, got {shown(overlap_tokens)}"
+        )
     structure = structure_of(text)
     atoms = atoms_of(text, tokenizer, structure)
     if atoms is None:

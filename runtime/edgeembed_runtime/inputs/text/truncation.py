@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Literal, TypeVar, get_args
 
 from edgeembed_runtime._internal.stack import callers_level
+from edgeembed_runtime.arguments import checked_choice
 from edgeembed_runtime.errors import InputError, TruncationWarning
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
@@ -21,8 +22,7 @@ def check_truncation(policy: str) -> None:
     Raises:
         InputError: it is not.
     """
-    if policy not in TRUNCATIONS:
-        raise InputError(f"truncation: expected {', '.join(TRUNCATIONS)}, got {policy!r}")
+    checked_choice(policy, TRUNCATIONS, "truncation")
 
 
 class TruncatedTexts:

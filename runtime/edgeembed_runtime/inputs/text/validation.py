@@ -6,17 +6,14 @@ from typing import cast
 from edgeembed_runtime.errors import InputError
 
 
-def checked_texts(inputs: object) -> list[str]:
+def checked_texts(inputs: object, what: str = "inputs") -> list[str]:
     """Return `inputs` as a list of strings.
 
     Raises:
         InputError: it is not a collection, or an item is not a string.
     """
-    try:
-        texts = list(checked_stream(inputs))
-    except TypeError as error:  # a zero-dimensional numpy array passes as Iterable
-        raise _not_texts(inputs) from error
-    return [checked_text(text, f"inputs[{position}]") for position, text in enumerate(texts)]
+    texts = enumerate(checked_stream(inputs))
+    return [checked_text(text, f"{what}[{position}]") for position, text in texts]
 
 
 def checked_stream(inputs: object) -> Iterable[object]:
@@ -26,6 +23,8 @@ def checked_stream(inputs: object) -> Iterable[object]:
         InputError: it is a single string, bytes, a dict, or not iterable.
     """
     if isinstance(inputs, str | bytes | bytearray | dict) or not isinstance(inputs, Iterable):
+        raise _not_texts(inputs)
+    if getattr(inputs, "shape", None) == ():  # an array without dimensions passes as Iterable
         raise _not_texts(inputs)
     return cast(Iterable[object], inputs)
 
@@ -42,4 +41,4 @@ def checked_text(text: object, where: str) -> str:
     """
     if not isinstance(text, str):
         raise InputError(f"{where}: expected a text, got {type(text).__name__}")
-    return text
+    return str.__str__(text)  # a subclass may have its own ideas of itself

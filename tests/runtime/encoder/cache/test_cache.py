@@ -39,7 +39,7 @@ def test_hits_and_misses_give_the_same_bytes(cached, plain, lists):
 
 def test_a_text_is_run_once_and_remembered_by_the_next_encoder(tiny_path, cached, monkeypatch):
     cached.encode(TEXTS)
-    with Encoder.load(tiny_path, cache=cached._options.cache) as later:
+    with Encoder.load(tiny_path, variant="int8", cache=cached._options.cache) as later:
         seen = runs_of(later, monkeypatch)
         later.encode(TEXTS)
         later.encode(TEXTS[1])

@@ -94,7 +94,7 @@ def test_what_describes_a_new_index_is_refused_in_other_modes(tmp_path, mode, ar
 
 @pytest.mark.parametrize("mode", ["w", "x", "", None, "ra"])
 def test_an_unknown_mode_is_refused(tmp_path, mode):
-    with pytest.raises(InputError, match="expected 'r', 'rw' or 'a'"):
+    with pytest.raises(InputError, match="expected one of r, rw, a"):
         Index.open(tmp_path / "i", mode=mode)
     assert not (tmp_path / "i").exists()
 

@@ -63,7 +63,7 @@ def test_filters_and_exclusions_hold(filled):
         (["1"], ["1"], "cancel each other out"),
         (["nobody"], [], "expected a key of the index, got 'nobody'"),
         (["1"], ["nobody"], "expected a key of the index, got 'nobody'"),
-        ([5], [], "keys"),
+        ([5], [], "positive"),
     ],
 )
 def test_what_cannot_be_recommended_from(positive, negative, message, filled):
