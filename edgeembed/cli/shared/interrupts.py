@@ -9,19 +9,42 @@ half written are removed.
 import contextlib
 import os
 import signal
-import socket
 import sys
 import threading
 import time
 from types import FrameType
+from typing import TYPE_CHECKING
 
-from edgeembed_runtime.storage import remove_stages
+if TYPE_CHECKING:
+    import socket
 
 LINE = "interrupted; finished work is kept and nothing is half done: run the command again to go on"
 # Together less than a second, with the start of a thread between two native calls.
-_PATIENCE_S, _CLEANING_S = 0.7, 0.15
+_PATIENCE_S, _CLEANING_S = 0.6, 0.1
 _SHOW_CURSOR = b"\r\x1b[?25h"
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+
+
+def open_closed_descriptors() -> None:
+    """Let no file that is opened later become a standard stream.
+
+    A closed stream is opened such that its use fails; but not standard error, where nobody waits
+    for anything.
+    """
+    for descriptor, mode in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.open(os.devnull, mode)  # the lowest free descriptor is this one
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal came.
+
+    When a plain KeyboardInterrupt leaves any exec(), CPython remembers that the process has to end
+    by SIGINT, whatever becomes of it.
+    """
 
 
 class Interrupts:
@@ -43,13 +66,16 @@ class Interrupts:
 
     def install(self) -> None:
         """Handle the signals from now on, but not those that the parent had ignored, as nohup."""
-        self._wakeup = reader, writer = socket.socketpair()
-        writer.setblocking(False)
-        signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
         for name in _NAMES:
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._raise)
+        open_closed_descriptors()
+        import socket  # an import, too, can be interrupted
+
+        self._wakeup = reader, writer = socket.socketpair()
+        writer.setblocking(False)
+        signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
         threading.Thread(
             target=self._watch, args=(reader,), name="edgeembed-interrupts", daemon=True
         ).start()
@@ -74,22 +100,21 @@ class Interrupts:
         self._is_over = True
 
     def _raise(self, signum: int, _: FrameType | None) -> None:
-        if self._wakeup is None:
-            return
-        writer = self._wakeup[1]
-        # An event loop has its own wakeup descriptor meanwhile.
-        if signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False) != writer.fileno():
-            with contextlib.suppress(OSError):
-                writer.send(bytes([signum]))
+        if self._wakeup is not None:
+            writer = self._wakeup[1]
+            # An event loop has its own wakeup descriptor meanwhile.
+            if signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False) != writer.fileno():
+                with contextlib.suppress(OSError):
+                    writer.send(bytes([signum]))
         if self._is_over or self.signum is not None:
             return  # a second one must not disturb the cleaning up
         self.signum = signum
         # Where an exception has no way up, as in a callback of C, Python would print a traceback.
         sys.unraisablehook = lambda _: None
         threading.excepthook = lambda _: None
-        raise KeyboardInterrupt
+        raise Interrupted
 
-    def _watch(self, reader: socket.socket) -> None:
+    def _watch(self, reader: "socket.socket") -> None:
         numbers = {getattr(signal, name, None) for name in _NAMES}
         first, deadline = 0, 0.0
         while True:
@@ -118,6 +143,8 @@ class Interrupts:
                 line = self._expected or f"edgeembed: {LINE}"
                 os.write(2, cursor + f"{line}\n".encode())
         with contextlib.suppress(Exception):
+            from edgeembed_runtime.storage import remove_stages
+
             cleaning = threading.Thread(target=remove_stages, daemon=True)
             cleaning.start()
             cleaning.join(_CLEANING_S)

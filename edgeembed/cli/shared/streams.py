@@ -118,16 +118,9 @@ class _Unfiltered(io.TextIOBase):
 def install_streams() -> None:
     """Put safe streams in the place of sys.stdin, sys.stdout and sys.stderr.
 
-    Warnings, and messages of loggers that nobody has configured, become one line each.
+    Their descriptors have to be open: see open_closed_descriptors. Warnings, and messages of
+    loggers that nobody has configured, become one line each.
     """
-    # A file that is opened later must not become a standard stream. A closed stream is opened such
-    # that its use fails, but on stderr, where nobody waits for anything.
-    for descriptor, mode in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            with contextlib.suppress(OSError):
-                os.open(os.devnull, mode)  # the lowest free descriptor is this one
     # The interpreter's own streams stay, or they would close the descriptors.
     if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison]
         sys.stdin = io.TextIOWrapper(open(0, "rb", closefd=False))  # noqa: SIM115
