@@ -60,7 +60,7 @@ def evil_bundle(tmp_path_factory):
         manifest["name"] = EVIL + FAKE
         manifest["source"]["license"] = EVIL + FAKE
         manifest["source"]["id"] = EVIL + FAKE
-        manifest["text"]["prompts"] = {"query": EVIL}
+        manifest["prompts"] = {"query": EVIL}
 
     tiny_bundle.edit_manifest(bundle, edit)
     return bundle

@@ -7,7 +7,7 @@ import pytest
 
 CODE = """
 import sys, threading, time
-from edgeembed_runtime import Encoder
+from edgeembed_runtime.encoder.encoder import Encoder
 encoder = Encoder.load(sys.argv[1])
 begun = threading.Event()
 
