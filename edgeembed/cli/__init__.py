@@ -5,10 +5,10 @@ import sys
 
 def main() -> None:
     """Run the `edgeembed` command."""
-    try:
-        # First of all, and before other imports: they are most of the time of a short command.
-        from edgeembed.cli.shared.interrupts import INTERRUPTS
+    # First of all, and before other imports: they are most of the time of a short command.
+    from edgeembed.cli.shared.interrupts import INTERRUPTS
 
+    try:
         INTERRUPTS.install()
         from edgeembed.cli.process import run
 
@@ -17,4 +17,5 @@ def main() -> None:
         from edgeembed.cli.shared.ending import ending_of
 
         code = ending_of(error).tell()
+    INTERRUPTS.leave()
     sys.exit(code)

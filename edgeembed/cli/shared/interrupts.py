@@ -6,6 +6,7 @@ long, or if a second signal comes: what is acknowledged is on disk already, and 
 half written are removed.
 """
 
+import atexit
 import contextlib
 import os
 import signal
@@ -98,6 +99,19 @@ class Interrupts:
     def over(self) -> None:
         """The command has ended: a signal that comes now ends the process where it is."""
         self._is_over = True
+
+    def leave(self) -> None:
+        """End the process if there was a signal; all is told.
+
+        The interpreter's own end takes its time, and nobody could stop it.
+        """
+        if self.signum is not None:
+            self._is_over = True
+            with contextlib.suppress(Exception):
+                sys.stdout.flush()
+            # Child processes are ended there; the thread sees to it that this takes no longer.
+            atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
+            os._exit(self.code)
 
     def _raise(self, signum: int, _: FrameType | None) -> None:
         if self._wakeup is not None:
