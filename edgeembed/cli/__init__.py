@@ -1,20 +1,21 @@
 """The command line: one module per command. Needs the extra 'cli'."""
 
-import io
 import sys
 
 
 def main() -> None:
     """Run the `edgeembed` command."""
+    # First of all, and before other imports: they are most of the time of a short command.
+    from edgeembed.cli.shared.interrupts import INTERRUPTS
+
     try:
-        from edgeembed.cli.app import app
-    except ModuleNotFoundError as error:
-        if error.name not in ("typer", "rich", "platformdirs", "click"):
-            raise
-        sys.exit(
-            "edgeembed: the command line needs the extra 'cli'. Run: pip install 'edgeembed[cli]'"
-        )
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a table must not fail over a letter
-            stream.reconfigure(errors="backslashreplace")
-    app()
+        INTERRUPTS.install()
+        from edgeembed.cli.process import run
+
+        code = run()
+    except KeyboardInterrupt as error:
+        from edgeembed.cli.shared.ending import ending_of
+
+        code = ending_of(error).tell()
+    INTERRUPTS.leave()
+    sys.exit(code)

@@ -25,6 +25,7 @@ from edgeembed.cli.search import (
     search,
 )
 from edgeembed.cli.shared.guard import guarded
+from edgeembed.cli.shared.output import print_line
 from edgeembed_runtime.version import __version__
 
 Command = Callable[..., None]
@@ -73,7 +74,7 @@ app: typer.Typer = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"edgeembed {__version__}")
+        print_line(f"edgeembed {__version__}")
         raise typer.Exit
 
 

@@ -1,5 +1,6 @@
 """Reads UTF-8 text from files and standard input: lines, JSON Lines, JSON documents."""
 
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,8 @@ from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.storage import storage_errors
 
 TextFormat = Literal["lines", "jsonl"]
+# Of a line and of a JSON document: a device, such as /dev/zero, has no end.
+_MAX_LINE, _MAX_JSON = 64 << 20, 1 << 28
 
 
 def format_of(path: Path) -> TextFormat:
@@ -20,9 +23,17 @@ def read_lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, str]]:
     """Yield (line number from 1, line without its end) of UTF-8 text.
 
     Raises:
-        InputError: a line is not valid UTF-8; the message names it.
+        InputError: a line is not valid UTF-8, or too long; the message names it.
     """
-    for number, line in enumerate(stream, 1):
+    for number in itertools.count(1):
+        line = stream.readline(_MAX_LINE + 1)
+        if not line:
+            return
+        if len(line) > _MAX_LINE:
+            raise InputError(
+                f"{name}, line {number}: expected at most {_MAX_LINE >> 20} MB, got more; split it "
+                f"into lines, or index the file as a whole"
+            )
         try:
             # Windows editors put a byte order mark before the first line.
             yield number, line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
@@ -94,11 +105,13 @@ def read_json(path: Path) -> Any:
     """Read a file that is one JSON document.
 
     Raises:
-        InputError: it is not JSON.
+        InputError: it is not JSON, or too large.
         StorageError: the file cannot be read.
     """
-    with storage_errors("read", path):
-        data = path.read_bytes()
+    with storage_errors("read", path), path.open("rb") as file:
+        data = file.read(_MAX_JSON + 1)
+    if len(data) > _MAX_JSON:
+        raise InputError(f"{path}: expected at most {_MAX_JSON >> 20} MB of JSON, got more")
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""Text of documents made harmless: it cannot drive a terminal or turn a line around."""
+"""Text made harmless: it cannot drive a terminal or turn a line around."""
 
 import itertools
 import re
@@ -23,11 +23,23 @@ def _table() -> dict[int, str]:
 
 
 _TABLE = _table()
+# Of JSON: what printable() would change, but for the line feeds between values.
+_ESCAPED = re.compile(
+    "["
+    + re.escape("".join(map(chr, (code for code in _TABLE if code != 0x0D and code >= 0x20))))
+    + "]"
+)
 
 
 def printable(text: str) -> str:
     """The text without control characters, of the same length; only line feeds and tabs stay."""
     return text.translate(_TABLE)
+
+
+def printable_json(text: str) -> str:
+    """The same JSON document, in which what could drive a terminal is escaped."""
+    # In JSON that is written by a library, characters below a space are escaped already.
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def one_line(text: str) -> str:

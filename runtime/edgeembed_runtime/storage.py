@@ -18,6 +18,8 @@ from edgeembed_runtime._internal.plain_files import open_plain_file
 from edgeembed_runtime.errors import StorageError
 
 _CHUNK_BYTES = 1 << 20
+# What is only half made at this moment; see remove_stages.
+_stages: set[Path] = set()
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space and try again",
     errno.EDQUOT: "the disk quota is used up; free some space and try again",
@@ -35,10 +37,11 @@ def storage_errors(action: str, path: Path) -> Generator[None]:
     except StorageError:
         raise
     except OSError as error:
-        raise _storage_error(action, path, error) from error
+        raise storage_error(action, path, error) from error
 
 
-def _storage_error(action: str, path: Path, error: OSError) -> StorageError:
+def storage_error(action: str, path: Path | str, error: OSError) -> StorageError:
+    """The StorageError for an OSError; it says what to do where that is known."""
     reasons = {} if action == "read" else _REASONS
     reason = reasons.get(error.errno or 0, error.strerror or str(error))
     return StorageError(f"could not {action} {path}: {reason}")
@@ -155,6 +158,7 @@ def staged_file(target: Path) -> Generator[BinaryIO]:
         StorageError: the file system refused.
     """
     stage = target.absolute().parent / f".{target.name}.{uuid.uuid4().hex}.tmp"
+    _stages.add(stage)
     try:
         with storage_errors("write", target):
             with stage.open("xb") as file:
@@ -165,6 +169,7 @@ def staged_file(target: Path) -> Generator[BinaryIO]:
     finally:
         with contextlib.suppress(OSError):
             stage.unlink()
+        _stages.discard(stage)
 
 
 @contextlib.contextmanager
@@ -181,16 +186,27 @@ def staged_directory(target: Path, *, replace: bool) -> Generator[Path]:
     with storage_errors("create a folder beside", target):
         make_folder(target.parent)
         stage = target.parent / f".{target.name}.{uuid.uuid4().hex}.tmp"
-        stage.mkdir()
+        _stages.add(stage)
     try:
+        with storage_errors("create a folder beside", target):
+            stage.mkdir()
         yield stage
         _put_in_place(stage, target, replace=replace)
     except OSError as error:
         if isinstance(error, StorageError) or error.errno not in _REASONS:
             raise
-        raise _storage_error("write", target, error) from error
+        raise storage_error("write", target, error) from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+        _stages.discard(stage)
+
+
+def remove_stages() -> None:
+    """Remove what is only half made, for a process that ends without unwinding its stack."""
+    for stage in list(_stages):
+        shutil.rmtree(stage, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            stage.unlink()
 
 
 def _put_in_place(stage: Path, target: Path, *, replace: bool) -> None:
@@ -201,13 +217,18 @@ def _put_in_place(stage: Path, target: Path, *, replace: bool) -> None:
             stage.rename(target)
         elif replace:
             old = stage.with_suffix(".old")
-            target.rename(old)
             try:
+                target.rename(old)
                 stage.rename(target)
-            except OSError:
-                old.rename(target)
+            except BaseException:  # Ctrl-C comes between any two lines
+                if old.exists() and not target.exists():
+                    old.rename(target)
                 raise
-            shutil.rmtree(old, ignore_errors=True)
+            finally:
+                if target.exists():
+                    _stages.add(old)
+                    shutil.rmtree(old, ignore_errors=True)
+                    _stages.discard(old)
         else:
             raise StorageError(
                 f"{target} exists already; choose another path, or allow replacing it"

@@ -48,7 +48,7 @@ def doctor(
         print_table(
             ["", "what", "found"],
             [
-                (_SIGNS[f.status], f.name, f.found + (f"\n-> {f.advice}" if f.advice else ""))
+                (_SIGNS[f.status], f.name, (f.found, f"-> {f.advice}") if f.advice else f.found)
                 for f in findings
             ],
         )

@@ -9,7 +9,13 @@ import typer
 from edgeembed import Index
 from edgeembed.cli.shared.opening import is_index
 from edgeembed.cli.shared.options import AsJson, path_or_name
-from edgeembed.cli.shared.output import megabytes, print_facts, print_json, print_table
+from edgeembed.cli.shared.output import (
+    megabytes,
+    print_facts,
+    print_json,
+    print_json_text,
+    print_table,
+)
 from edgeembed_runtime.bundle import Bundle, ImageTower, Manifest, SearchProfile, TextTower
 from edgeembed_runtime.bundle.manifest_json import manifest_to_json
 from edgeembed_runtime.bundle.packaged import PACKAGED
@@ -81,7 +87,7 @@ def _bytes(manifest: Manifest) -> int:
 def _inspect_bundle(path: Path, as_json: bool) -> None:
     manifest = Bundle.open(path).manifest
     if as_json:
-        typer.echo(manifest_to_json(manifest).decode(), nl=False)
+        print_json_text(manifest_to_json(manifest).decode())
         return
     source = manifest.source
     print_facts(

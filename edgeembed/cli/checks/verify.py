@@ -10,7 +10,8 @@ import typer
 from edgeembed import Encoder, Index
 from edgeembed.cli.shared.opening import is_index
 from edgeembed.cli.shared.options import AsJson, ModelPath, path_or_name
-from edgeembed.cli.shared.output import out, print_json, print_table, show_problem
+from edgeembed.cli.shared.output import print_json, print_table, say
+from edgeembed.cli.shared.streams import show_problem
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.encoder.self_test import SelfTest
 from edgeembed_runtime.errors import EdgeEmbedError
@@ -62,7 +63,7 @@ def _repair(path: Path, target: Path, model: Path | None, as_json: bool) -> None
     if as_json:
         print_json(asdict(report))
         return
-    out.print(f"{target}: {report.intact} documents are as they were", highlight=False)
+    say(f"{target}: {report.intact} documents are as they were")
     for what, keys in (
         ("encoded anew", report.encoded),
         ("with approximate vectors", report.approximate),
@@ -71,7 +72,7 @@ def _repair(path: Path, target: Path, model: Path | None, as_json: bool) -> None
         if keys:
             more = "" if len(keys) <= _NAMED else f" and {len(keys) - _NAMED} more"
             shown = ", ".join(keys[:_NAMED])
-            out.print(f"{len(keys)} {what}: {shown}{more}", markup=False, highlight=False)
+            say(f"{len(keys)} {what}: {shown}{more}")
 
 
 def _verify_bundle(path: Path) -> tuple[list[str], list[SelfTest]]:
@@ -118,4 +119,4 @@ def _show(path: Path, problems: list[str], tests: list[SelfTest]) -> None:
     for problem in problems:
         show_problem(problem)
     if not problems:
-        out.print(f"{path}: everything is as it should be", highlight=False)
+        say(f"{path}: everything is as it should be")

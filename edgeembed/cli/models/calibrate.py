@@ -9,7 +9,7 @@ import typer
 
 from edgeembed import Encoder
 from edgeembed.cli.shared.options import AsJson, VariantName, path_or_name
-from edgeembed.cli.shared.output import err, out, print_json, print_table, step_progress
+from edgeembed.cli.shared.output import print_json, print_table, remark, say, step_progress
 from edgeembed.evaluate.datasets.judgments import TO_EVALUATE, TO_FIT, Judgments, read_judgments
 from edgeembed_runtime.bundle import Bundle, SearchProfile, rewrite_manifest
 from edgeembed_runtime.errors import InputError, MissingExtraError
@@ -101,7 +101,7 @@ def calibrate(
         print_json({**report.as_dict(), "written": None if dry_run else str(opened.path)})
         return
     _show(report)
-    err.print("Nothing was written." if dry_run else f"{opened.path}: written", highlight=False)
+    remark("Nothing was written." if dry_run else f"{opened.path}: written")
 
 
 def _passages(start: SearchProfile, tokens: int | None, overlap: int | None) -> SearchProfile:
@@ -153,14 +153,14 @@ def _show(report: "SearchProfileReport") -> None:
             [(name, *_cells(each)) for name, each in rows],
             title="How far the probability of the best hit can be trusted",
         )
-    out.print(f"weight of the cosine: {profile.weight:g}")
+    say(f"weight of the cosine: {profile.weight:g}")
     curve = profile.calibration
     if curve is not None:
         for name, probability in LIKELIHOODS.items():
             at = curve.cosine(probability)
-            out.print(f"a hit is {name} ({probability:.0%}) from a cosine of {at:.3f}")
+            say(f"a hit is {name} ({probability:.0%}) from a cosine of {at:.3f}")
     for note in report.notes:
-        err.print(note, highlight=False)
+        remark(note)
 
 
 def _cells(each: "Reliability") -> tuple[str, str, str]:

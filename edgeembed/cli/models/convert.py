@@ -21,13 +21,13 @@ from edgeembed.cli.shared.options import (
     budget_of,
 )
 from edgeembed.cli.shared.output import (
-    err,
     megabytes,
     print_facts,
     print_json,
     print_table,
     step_progress,
 )
+from edgeembed.cli.shared.streams import show_note
 from edgeembed.ingest.texts import read_texts
 from edgeembed_runtime.errors import InputError
 
@@ -206,7 +206,7 @@ def show_report(report: "ConversionReport") -> None:
     if report.truncations:
         _show_truncations(report.truncations)
     for note in report.notes:
-        err.print(f"Note: {note}", markup=False, highlight=False)
+        show_note(note)
 
 
 def _inputs(report: "ConversionReport") -> str:

@@ -20,7 +20,8 @@ from edgeembed.cli.shared.options import (
     BundleOutput,
     Overwrite,
 )
-from edgeembed.cli.shared.output import err, megabytes, print_facts, print_json, print_table
+from edgeembed.cli.shared.output import megabytes, print_facts, print_json, print_table
+from edgeembed.cli.shared.streams import show_note
 from edgeembed.ingest.texts import read_texts
 
 if TYPE_CHECKING:
@@ -114,4 +115,4 @@ def show_report(report: "StaticReport") -> None:
         title="Variants, compared with the same table in 32 bits",
     )
     for note in report.notes:
-        err.print(f"Note: {note}", highlight=False)
+        show_note(note)

@@ -26,7 +26,8 @@ from edgeembed.cli.shared.options import (
     Variants,
     budget_of,
 )
-from edgeembed.cli.shared.output import err, megabytes, print_facts, print_json, print_table
+from edgeembed.cli.shared.output import megabytes, print_facts, print_json, print_table
+from edgeembed.cli.shared.streams import show_note
 from edgeembed.ingest.texts import read_texts
 
 if TYPE_CHECKING:
@@ -157,4 +158,4 @@ def show_report(report: "StudentReport") -> None:
         title="Variants, compared with the student in PyTorch",
     )
     for note in report.notes:
-        err.print(f"Note: {note}", highlight=False)
+        show_note(note)

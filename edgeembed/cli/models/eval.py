@@ -8,7 +8,7 @@ import typer
 from platformdirs import user_cache_path
 
 from edgeembed.cli.shared.options import AsJson
-from edgeembed.cli.shared.output import err, out, print_json, print_table, step_progress
+from edgeembed.cli.shared.output import print_json, print_table, remark, say, step_progress
 from edgeembed.evaluate.models.model import Model
 from edgeembed.evaluate.models.open_models import open_models
 from edgeembed.evaluate.models.quantized_vectors import Compaction, StoredAs, compacted
@@ -120,7 +120,7 @@ def eval_(
     else:
         _show(evaluation, verdict, ways)
         if html is not None:
-            err.print(f"{html}: the page")
+            remark(f"{html}: the page")
     if verdict and not verdict.ok:
         raise typer.Exit(FAILED_BUDGET)
 
@@ -171,15 +171,15 @@ def _show(evaluation: Evaluation, verdict: Verdict | None, ways: dict[str, Compa
     else:
         _show_tasks(evaluation)
     for line in remarks(evaluation):
-        err.print(line, highlight=False)
+        remark(line)
     if verdict:
         for failure in verdict.failures:
-            out.print(
+            say(
                 f"{failure.model} at {failure.task}: {failure.metric} "
                 f"{number(failure.difference, sign=True)}, over the budget of {verdict.budget:g}"
             )
         if verdict.ok:
-            out.print(f"No model is more than {verdict.budget:g} points below the reference.")
+            say(f"No model is more than {verdict.budget:g} points below the reference.")
 
 
 def _show_tasks(evaluation: Evaluation) -> None:

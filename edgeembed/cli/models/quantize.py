@@ -18,7 +18,7 @@ from edgeembed.cli.shared.options import (
     budget_of,
     path_or_name,
 )
-from edgeembed.cli.shared.output import err, megabytes, print_json, print_table, step_progress
+from edgeembed.cli.shared.output import megabytes, print_json, print_table, remark, step_progress
 from edgeembed.ingest.texts import read_texts
 from edgeembed.visualize.quantization_plot import quantization_page
 from edgeembed_runtime.storage import staged_file
@@ -88,7 +88,7 @@ def _show(report: "QuantizationReport") -> None:
         count = report.image.variants[0].fidelity.texts
         _show_trials(report.image.trials, f"{count} images")
     for name, why in report.refused.items():
-        err.print(f"Refused: {name}: {why}", highlight=False)
+        remark(f"Refused: {name}: {why}")
 
 
 def _show_trials(trials: "Sequence[TrialReport]", inputs: str) -> None:

@@ -10,7 +10,8 @@ import typer
 from edgeembed import Encoder
 from edgeembed.cli.shared.opening import load_model
 from edgeembed.cli.shared.options import AsJson, ModelPath, VariantName
-from edgeembed.cli.shared.output import bar_progress, err, print_json, print_table, show_problem
+from edgeembed.cli.shared.output import bar_progress, print_json, print_table, remark
+from edgeembed.cli.shared.streams import show_problem
 from edgeembed.ingest.files import scan
 from edgeembed.ingest.image_duplicates import DuplicateGroup, near_duplicates
 from edgeembed.ingest.image_indexer import images_of
@@ -114,4 +115,4 @@ def _show(groups: list[DuplicateGroup], read: _Read) -> None:
     if rows:
         print_table(["#group", "#cosine", "image"], rows)
     alike = sum(len(group.members) for group in groups)
-    err.print(f"{len(read.paths)} images, {alike} of them in {len(groups)} groups", highlight=False)
+    remark(f"{len(read.paths)} images, {alike} of them in {len(groups)} groups")

@@ -11,13 +11,12 @@ from typing import Annotated
 
 import platformdirs
 import typer
-from rich.text import Text
 
 from edgeembed import Encoder, Hit, Index
 from edgeembed.cli.search.show_answers import print_blocks
 from edgeembed.cli.shared.opening import bundle_info, is_index
 from edgeembed.cli.shared.options import AsJson
-from edgeembed.cli.shared.output import bar_progress, out, print_json
+from edgeembed.cli.shared.output import bar_progress, out, print_json, say
 from edgeembed.demo.stdlib_docs import stdlib_functions
 from edgeembed.results.answers import answers_of
 from edgeembed.results.duplicates import fold
@@ -30,6 +29,11 @@ QUESTIONS = (
     "how similar are two sequences",
     "remove spaces around a string",
     "run a shell command and get its output",
+)
+_WHAT_NEXT = (
+    "Try your own files:",
+    "  edgeembed index FOLDER",
+    '  edgeembed search "your question"',
 )
 _BATCH = 256
 
@@ -63,18 +67,14 @@ def demo(
             return
         for question, (hits, milliseconds) in zip(QUESTIONS, answers, strict=True):
             _show(question, hits, milliseconds, encoder)
-        out.print(
+        say(
             f"{len(index)} functions; {times:.1f} ms per question, encoding included, "
-            f"with {encoder.variant} on {encoder.threads} threads",
-            highlight=False,
+            f"with {encoder.variant} on {encoder.threads} threads"
         )
         _converse(index, k, encoder)
-        out.print(
-            '\nTry your own files:\n  edgeembed index FOLDER\n  edgeembed search "your question"',
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        say("")
+        for line in _WHAT_NEXT:
+            say(line)
 
 
 def _index(path: Path, encoder: Encoder) -> Index:
@@ -114,7 +114,7 @@ def _ask(index: Index, question: str, k: int) -> tuple[list[Hit], float]:
 
 def _show(question: str, hits: list[Hit], milliseconds: float, encoder: Encoder) -> None:
     named = [replace(hit, document=_without_name(hit)) for hit in hits]
-    out.print(Text.assemble((question, "bold"), (f"  {milliseconds:.1f} ms", "dim")))
+    say(f"{question}  {milliseconds:.1f} ms", bold=True)
     print_blocks(out, answers_of(question, fold(named), encoder))
 
 
@@ -125,7 +125,8 @@ def _without_name(hit: Hit) -> str:
 def _converse(index: Index, k: int, encoder: Encoder) -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return
-    out.print("\nAsk your own question; an empty line ends.")
+    say("")
+    say("Ask your own question; an empty line ends.")
     while True:
         try:
             question = input("> ").strip()

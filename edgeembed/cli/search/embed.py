@@ -3,8 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -14,12 +13,12 @@ from numpy.typing import NDArray
 
 from edgeembed.cli.shared.opening import load_model
 from edgeembed.cli.shared.options import MODEL_VARIABLE, TextField, VariantName, path_or_name
-from edgeembed.cli.shared.output import bar_progress, err, json_text, print_json
+from edgeembed.cli.shared.output import bar_progress, print_json, print_json_line, remark
 from edgeembed.ingest.files import IMAGE_SUFFIXES
 from edgeembed.ingest.texts import TextFormat, read_texts, texts_in
 from edgeembed_runtime.bundle import Modality
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.storage import staged_file
+from edgeembed_runtime.storage import staged_file, storage_errors
 
 _OUTPUTS = (".npy", ".jsonl")
 # A text or the path of an image, and its vector.
@@ -90,7 +89,7 @@ def embed(
             if as_json:
                 print_json({**summary, "variant": encoder.variant, "space": encoder.space})
             else:
-                err.print(f"{output}: {len(names)} vectors of {encoder.dim}", highlight=False)
+                remark(f"{output}: {len(names)} vectors of {encoder.dim}")
 
 
 def _modality(files: list[Path]) -> Modality:
@@ -116,7 +115,8 @@ def _usable(
 
 def _read(files: list[Path], stdin_format: TextFormat, field: str) -> Iterator[str]:
     if not files:
-        yield from texts_in(sys.stdin.buffer, "standard input", stdin_format, field)
+        with storage_errors("read", Path("standard input")):
+            yield from texts_in(sys.stdin.buffer, "standard input", stdin_format, field)
     for path in files:
         yield from read_texts(path, field)
 
@@ -130,16 +130,17 @@ def _write(
     records: Iterator[_Record], output: Path | None, modality: Modality, shape: tuple[int, int]
 ) -> None:
     if output is None:
-        for line in _lines(records, modality, json_text):
-            sys.stdout.write(line)
-        sys.stdout.flush()
+        for record in _trees(records, modality):
+            print_json_line(record)
         return
     with staged_file(output) as file:
         if output.suffix == ".npy":
             _write_npy(file, records, shape)
         else:
-            as_json = partial(json.dumps, ensure_ascii=False)
-            file.writelines(line.encode() for line in _lines(records, modality, as_json))
+            for record in _trees(records, modality):
+                # A name that is not UTF-8 has surrogates, which are escaped as JSON has them.
+                line = json.dumps(record, ensure_ascii=False) + "\n"
+                file.write(line.encode(errors="backslashreplace"))
 
 
 def _write_npy(file: BinaryIO, records: Iterator[_Record], shape: tuple[int, int]) -> None:
@@ -149,9 +150,6 @@ def _write_npy(file: BinaryIO, records: Iterator[_Record], shape: tuple[int, int
         file.write(vector.astype("<f4").tobytes())
 
 
-def _lines(
-    records: Iterator[_Record], modality: Modality, as_json: Callable[[Any], str]
-) -> Iterator[str]:
+def _trees(records: Iterator[_Record], modality: Modality) -> Iterator[dict[str, object]]:
     for name, vector in records:
-        record = {modality: name, "embedding": [float(f"{value:.8g}") for value in vector]}
-        yield as_json(record) + "\n"
+        yield {modality: name, "embedding": [float(f"{value:.8g}") for value in vector]}

@@ -7,7 +7,7 @@ import typer
 
 from edgeembed import Index
 from edgeembed.cli.shared.options import JsonSummary
-from edgeembed.cli.shared.output import bar_progress, err, print_json
+from edgeembed.cli.shared.output import bar_progress, print_json, remark
 from edgeembed.export.npy import export_npy
 from edgeembed.export.parquet import export_parquet
 from edgeembed_runtime.errors import InputError
@@ -41,4 +41,4 @@ def export(
         print_json({"files": files, "documents": count, "dim": dim, "space": space})
     else:
         names = " and ".join(str(file) for file in files)
-        err.print(f"{names}: {count:,} documents, vectors of {dim}", highlight=False)
+        remark(f"{names}: {count:,} documents, vectors of {dim}")

@@ -25,7 +25,7 @@ from edgeembed.cli.shared.options import (
     TextField,
     VariantName,
 )
-from edgeembed.cli.shared.output import bar_progress, err, print_json
+from edgeembed.cli.shared.output import bar_progress, print_json, remark
 from edgeembed.ingest.files import scan
 from edgeembed.ingest.passages import ChunkSettings, PassageReader
 from edgeembed.ingest.second_stage import (
@@ -184,7 +184,7 @@ def _deepen(index_path: Path, *, as_json: bool) -> None:
     if as_json:
         print_json({"index": index_path, "deepened": count})
     else:
-        err.print(f"{index_path}: {count} passages have the model's vectors", highlight=False)
+        remark(f"{index_path}: {count} passages have the model's vectors")
 
 
 class _Opened:

@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import typer
-
 from edgeembed import Encoder, Index
-from edgeembed.cli.shared.output import bar_progress, err, json_text, print_json, show_problem
+from edgeembed.cli.shared.output import bar_progress, print_json, print_json_line, remark
+from edgeembed.cli.shared.streams import show_problem
 from edgeembed.ingest.files import FoundFiles
 from edgeembed.ingest.image_indexer import ImageReport, images_of, index_images
 
@@ -61,11 +60,11 @@ class ImageRuns:
         if self._as_json:
             tree = {"index": self._index.path, **asdict(report), "documents": len(self._index)}
             if one_line:
-                typer.echo(json_text(tree))
+                print_json_line(tree)
             else:
                 print_json(tree)
         else:
-            err.print(f"{head}: {_summary(report)}; it holds {len(self._index)}", highlight=False)
+            remark(f"{head}: {_summary(report)}; it holds {len(self._index)}")
 
 
 def _summary(report: ImageReport) -> str:

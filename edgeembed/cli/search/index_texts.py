@@ -2,10 +2,9 @@
 
 from functools import cached_property
 
-import typer
-
 from edgeembed import Index
-from edgeembed.cli.shared.output import bar_progress, err, json_text, print_json, show_problem
+from edgeembed.cli.shared.output import bar_progress, print_json, print_json_line, remark
+from edgeembed.cli.shared.streams import show_problem
 from edgeembed.ingest.files import FoundFiles
 from edgeembed.ingest.passages import PassageReader
 from edgeembed.ingest.text_indexer import IndexingReport, PassageIndexer
@@ -58,19 +57,15 @@ class TextRuns:
 
 def _show_report(report: IndexingReport, index: Index, head: str) -> None:
     """Report one run on stderr: what was done, which files have no text, what failed."""
-    err.print(f"{head}: {_summary(report)}; it holds {len(index)} passages", highlight=False)
+    remark(f"{head}: {_summary(report)}; it holds {len(index)} passages")
     if report.skipped:
         shown = ", ".join(report.skipped[:_NAMED])
         more = len(report.skipped) - _NAMED
-        err.print(
-            f"Skipped, not text: {shown}{f' and {more} more' if more > 0 else ''}",
-            highlight=False,
-        )
+        remark(f"Skipped, not text: {shown}{f' and {more} more' if more > 0 else ''}")
     if report.unknown:
-        err.print(
+        remark(
             f"{report.unknown} passages have no word that the model knows: only their keywords are "
-            f"found; index them with a model of their language",
-            highlight=False,
+            f"found; index them with a model of their language"
         )
     _show_failures(report)
 
@@ -101,7 +96,7 @@ def _print_report(report: IndexingReport, index: Index, *, one_line: bool) -> No
         "seconds": round(report.seconds, 2),
     }
     if one_line:
-        typer.echo(json_text(tree))
+        print_json_line(tree)
     else:
         print_json(tree)
 

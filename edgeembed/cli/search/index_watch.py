@@ -5,9 +5,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from edgeembed.cli.shared.output import err
+from edgeembed.cli.shared.interrupts import INTERRUPTS
+from edgeembed.cli.shared.output import remark
 from edgeembed.ingest.files import FoundFiles
 from edgeembed.ingest.watch import WatchedFolder, watch
+
+_STOPPED = "Stopped watching"
 
 
 class Runs(Protocol):
@@ -35,13 +38,15 @@ def follow(folders: Sequence[WatchedFolder], index: Path, runs: Runs) -> None:
     steps = watch(folders, index)
     runs.whole(next(steps), _now(), one_line=True)
     names = ", ".join(str(folder.source) for folder in folders)
-    err.print(f"Watching {names}; press Ctrl-C to stop", highlight=False)
+    remark(f"Watching {names}; press Ctrl-C to stop")
+    INTERRUPTS.expect(_STOPPED)
     try:
         for found in steps:
             runs.burst(found, _now())
     except KeyboardInterrupt:
         # Nothing is lost: the next run finds what was not committed.
-        err.print("Stopped watching", highlight=False)
+        INTERRUPTS.forgive()
+        remark(_STOPPED)
 
 
 def _now() -> str:

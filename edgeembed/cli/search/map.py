@@ -7,7 +7,7 @@ import typer
 
 from edgeembed import Index
 from edgeembed.cli.shared.options import JsonSummary
-from edgeembed.cli.shared.output import err, print_json, step_progress
+from edgeembed.cli.shared.output import print_json, remark, step_progress
 from edgeembed.visualize.map_page import map_page
 from edgeembed.visualize.map_points import read_points
 from edgeembed.visualize.projection import Method, project
@@ -48,4 +48,4 @@ def map_(
         summary = {"output": output, "documents": len(points.keys), "of": points.total}
         print_json({**summary, "method": method, "explained": projection.explained})
     else:
-        err.print(f"{output}: {len(points.keys):,} documents", highlight=False)
+        remark(f"{output}: {len(points.keys):,} documents")

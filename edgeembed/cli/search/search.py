@@ -18,7 +18,8 @@ from edgeembed.cli.search.search_settings import SearchSettings
 from edgeembed.cli.search.show_answers import lines_of, print_blocks
 from edgeembed.cli.shared.opening import load_model, remembered_bundle
 from edgeembed.cli.shared.options import DEFAULT_INDEX, AsJson, IndexPath, ModelPath, VariantName
-from edgeembed.cli.shared.output import err, out, print_json
+from edgeembed.cli.shared.output import out, print_json, print_line, remark
+from edgeembed.cli.shared.streams import show_note
 from edgeembed.ingest.second_stage import DEPTH, SecondStage, second_stage_bundle
 from edgeembed.results.answers import Answer, answers_of, nothing_fits
 from edgeembed.results.page import write_page
@@ -123,16 +124,16 @@ def search(
         answers = answers_of(query, folded, encoder if image is None else None)
         count = len(opened)
     for warning in caught[:1]:
-        err.print(f"Note: {warning.message}", highlight=False)
+        show_note(str(warning.message))
     asked = str(image) if query is None else query
-    remark = f"{len(answers)} of {count} in {milliseconds:.1f} ms"
+    summary = f"{len(answers)} of {count} in {milliseconds:.1f} ms"
     if html is not None:
-        _write_html(html, asked, answers, remark)
+        _write_html(html, asked, answers, summary)
     if as_json:
         print_json(_tree(asked, answers, milliseconds))
         return
     _print(answers, full=full or context > 0)
-    err.print(remark, highlight=False)
+    remark(summary)
 
 
 def _open(
@@ -158,7 +159,7 @@ def _print(answers: Sequence[Answer], *, full: bool) -> None:
         print_blocks(out, answers, full=full)
         return
     for line in lines_of(answers, full=full):
-        typer.echo(line)
+        print_line(line)
 
 
 def _no_query() -> InputError:
@@ -178,10 +179,10 @@ def _search_as_one_types(index: Index, encoder: IndexEncoder, settings: SearchSe
     run_interactive(lambda query: settings.answer(index, query, encoder), len(index))
 
 
-def _write_html(path: Path, query: str, answers: Sequence[Answer], remark: str) -> None:
+def _write_html(path: Path, query: str, answers: Sequence[Answer], summary: str) -> None:
     """A page of texts; or of images, where what was found has no text."""
     if any(answer.text for answer in answers) or not answers:
-        write_page(path, query, answers, remark)
+        write_page(path, query, answers, summary)
         return
     hits = [answer.hit for answer in answers]
     shown = tuple(Shown(path=Path(hit.key), note=f"{hit.score:.3f}") for hit in hits)

@@ -1,22 +1,17 @@
 """How a command ends: with a result and 0, or one line on stderr and another code; no traceback."""
 
 import functools
-import os
-import sys
-import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from typing import ParamSpec
 
 import typer
 
-from edgeembed.cli.shared.output import show_problem
+from edgeembed.cli.shared.ending import ending_of
 from edgeembed.cli.shared.wording import in_options, option_names
-from edgeembed_runtime.errors import EdgeEmbedError
+from edgeembed_runtime.errors import EdgeEmbedError, InputError
 
 P = ParamSpec("P")
-FAILED = 1
-INTERRUPTED = 130  # what shells report for a process ended by SIGINT
-DEBUG_VARIABLE = "EDGEEMBED_DEBUG"
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
@@ -28,33 +23,29 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
+            _check_texts(kwargs)
             command(*args, **kwargs)
-        except KeyboardInterrupt as error:
-            _fail("stopped", INTERRUPTED, error)
-        except BrokenPipeError:  # the reader of the pipe, such as `head`, is done
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(FAILED) from None
-        except EdgeEmbedError as error:
-            _fail(in_options(str(error), option_names(command)), FAILED, error)
-        except MemoryError as error:
-            _fail("out of memory; use fewer or shorter inputs", FAILED, error)
-        except (typer.Exit, typer.Abort):
+        except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
-        except Exception as error:  # a bug of ours: say so, in one line
-            if isinstance(error, typer.BadParameter):
-                raise
-            _fail(
-                f"internal error: {type(error).__name__}: {error}; "
-                f"set {DEBUG_VARIABLE}=1 to see where, and please report it",
-                FAILED,
-                error,
-            )
+        except BaseException as error:
+            ending = ending_of(error)
+            if isinstance(error, EdgeEmbedError) and ending.line is not None:
+                ending = replace(ending, line=in_options(ending.line, option_names(command)))
+            raise typer.Exit(ending.tell()) from None
 
     return run
 
 
-def _fail(message: str, code: int, error: BaseException) -> None:
-    if os.environ.get(DEBUG_VARIABLE):
-        traceback.print_exception(error)
-    show_problem(message)
-    raise typer.Exit(code) from None
+def _check_texts(arguments: dict[str, object]) -> None:
+    """Refuse words that are no text; a path may have any bytes.
+
+    Raises:
+        InputError: one is not UTF-8.
+    """
+    for name, value in arguments.items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and not text.isascii():
+                try:
+                    text.encode()
+                except UnicodeEncodeError as error:
+                    raise InputError(f"{name}: expected UTF-8, got {text[:100]!r}") from error

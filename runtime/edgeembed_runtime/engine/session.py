@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed_runtime._internal.daemon_runs import run_under_way
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime._internal.ort import ort
 from edgeembed_runtime.bundle.graph import check_graph
@@ -89,7 +90,10 @@ class Session:
         if outside:
             options.add_external_initializers(list(outside), self._outside)
         try:
-            self._session = ort.InferenceSession(model, options, providers=list(settings.providers))
+            with run_under_way():
+                self._session = ort.InferenceSession(
+                    model, options, providers=list(settings.providers)
+                )
         except Exception as error:  # onnxruntime's error types have no common base
             first = settings.providers[0][0]
             if first != CPU:
@@ -165,7 +169,8 @@ class Session:
             raise _failed(error) from error
 
     def _run_plain(self, feeds: Mapping[str, NDArray[Any]], outputs: list[str]) -> Sequence[Any]:
-        return self._session.run(outputs, dict(feeds))
+        with run_under_way():
+            return self._session.run(outputs, dict(feeds))
 
     def _run_bound(self, feeds: Mapping[str, NDArray[Any]], outputs: list[str]) -> Sequence[Any]:
         binding = self._session.io_binding()
@@ -173,7 +178,8 @@ class Session:
             binding.bind_cpu_input(name, array)
         for name in outputs:
             binding.bind_output(name)
-        self._session.run_with_iobinding(binding)
+        with run_under_way():
+            self._session.run_with_iobinding(binding)
         return binding.copy_outputs_to_cpu()
 
 
@@ -229,7 +235,8 @@ class ConstantSession:
 
     def run(self, feeds: Mapping[str, NDArray[Any]], outputs: Sequence[str]) -> list[NDArray[Any]]:
         """Run the model and return the named outputs; raises what onnxruntime raises."""
-        found: list[Any] = list(self._session.run(list(outputs), dict(feeds)))
+        with run_under_way():
+            found: list[Any] = list(self._session.run(list(outputs), dict(feeds)))
         return found
 
 

@@ -7,6 +7,7 @@ import pytest
 import typer
 
 from edgeembed.cli.app import app
+from edgeembed.cli.shared.interrupts import LINE
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.version import __version__
 
@@ -126,7 +127,7 @@ def test_an_interrupt_is_exit_code_130_and_one_line(run, monkeypatch, tiny_path)
 
     monkeypatch.setattr(Bundle, "open", fail)
     result = run("inspect", tiny_path)
-    assert (result.exit_code, result.stderr) == (130, "edgeembed: stopped\n")
+    assert (result.exit_code, result.stderr) == (130, f"edgeembed: {LINE}\n")
 
 
 def test_a_reader_that_stops_early_gets_no_traceback(command, tiny_path):

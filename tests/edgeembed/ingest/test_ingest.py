@@ -4,13 +4,21 @@ import io
 import itertools
 import json
 import os
+from pathlib import Path
 
 import pytest
 
 from edgeembed import Encoder
 from edgeembed.ingest.files import FoundFile, find_files, read_text_file
 from edgeembed.ingest.passages import ChunkSettings, PassageReader
-from edgeembed.ingest.texts import format_of, read_lines, read_records, read_texts, text_of
+from edgeembed.ingest.texts import (
+    format_of,
+    read_json,
+    read_lines,
+    read_records,
+    read_texts,
+    text_of,
+)
 from edgeembed.ingest.titles import file_title, joined_title
 from edgeembed_runtime.errors import InputError, StorageError
 
@@ -235,3 +243,13 @@ def test_a_key_of_a_wrong_type_is_named(reader, tmp_path):
     (tmp_path / "r.jsonl").write_text('{"id": ["a"], "text": "x"}')
     with pytest.raises(InputError, match="line 1: expected a text or a number as key, got list"):
         list(reader.read(found(tmp_path / "r.jsonl")))
+
+
+def test_a_file_without_an_end_is_refused_and_not_read_into_memory():
+    zeros = Path("/dev/zero")
+    if not zeros.exists():
+        pytest.skip("this system has no such device")
+    with pytest.raises(InputError, match="line 1: expected at most 64 MB"):
+        list(read_texts(zeros))
+    with pytest.raises(InputError, match="expected at most 256 MB of JSON"):
+        read_json(zeros)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from edgeembed import Index
+from edgeembed.cli.shared.interrupts import LINE
 from edgeembed.ingest.watch import watch, watched_folders
 
 pytestmark = pytest.mark.slow
@@ -235,7 +236,7 @@ main()
 """
     result = command("index", notes, "--watch", "-m", tiny_path, code=code)
     assert result.returncode == 130
-    assert result.stderr.decode().splitlines()[-1] == "edgeembed: stopped"
+    assert result.stderr.decode().splitlines()[-1] == f"edgeembed: {LINE}"
 
 
 def test_only_folders_are_watched(fails, notes, tiny_path):

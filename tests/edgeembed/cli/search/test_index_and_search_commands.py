@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from edgeembed import Index
+from edgeembed.cli.shared.interrupts import LINE
 
 
 def keys_of(path):
@@ -283,7 +284,7 @@ def test_ctrl_c_ends_with_130_and_what_was_committed_stays(command, run_json, ma
     result = command("index", many, "-m", tiny_path, code=STOPPED)
     assert result.returncode == 130
     assert b"Traceback" not in result.stderr
-    assert result.stderr.decode().splitlines()[-1] == "edgeembed: stopped"
+    assert result.stderr.decode().splitlines()[-1] == f"edgeembed: {LINE}"
     assert len(keys_of("edgeembed.index")) == 512
     assert run_json("verify", "edgeembed.index")["ok"]
     report = run_json("index", many)

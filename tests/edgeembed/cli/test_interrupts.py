@@ -1,0 +1,105 @@
+"""Ctrl-C and SIGTERM: one line, exit code 130 or 143, nothing half done."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from edgeembed import Index
+from edgeembed.cli.shared.interrupts import LINE
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
+SHOWN = f"edgeembed: {LINE}"
+HANG_S = 60
+STUCK = """
+import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from pathlib import Path
+from edgeembed_runtime.bundle import Bundle
+from edgeembed_runtime.storage import staged_directory
+from edgeembed.cli import main
+
+def stuck(_):
+    with staged_directory(Path("made"), replace=False):
+        for signum in {signals}:
+            os.kill(os.getpid(), signum)
+            {between}
+        {stuck}
+
+Bundle.open = stuck
+sys.argv = ["edgeembed", "inspect", "static"]
+main()
+"""
+
+
+def stuck(command, stuck, signals="(signal.SIGINT,)", between=""):
+    return command(code=STUCK.format(stuck=stuck, signals=signals, between=between or "pass"))
+
+
+# Native code that no exception gets through.
+NATIVE = "import ctypes; ctypes.CDLL(None).sleep(100)"
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_one_line_and_its_exit_code(command, tmp_path, signum):
+    result = stuck(command, "time.sleep(100)", f"({int(signum)},)")
+    assert (result.returncode, result.stderr.decode()) == (128 + signum, f"{SHOWN}\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_native_code_that_does_not_return_is_left_and_nothing_half_made_stays(command, tmp_path):
+    kill = "import threading; threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()"
+    result = stuck(command, f"{kill}; {NATIVE}", "()")
+    assert (result.returncode, result.stderr.decode()) == (130, f"{SHOWN}\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupt_that_is_swallowed_ends_the_process_all_the_same(command):
+    code = """
+try:
+            os.kill(os.getpid(), signal.SIGINT)
+        except BaseException: pass
+        time.sleep(100)"""
+    result = stuck(command, code.strip(), "()")
+    assert (result.returncode, result.stderr.decode()) == (130, f"{SHOWN}\n")
+
+
+def test_a_second_signal_ends_a_cleanup_that_hangs(command):
+    code = """
+try:
+            os.kill(os.getpid(), signal.SIGINT); time.sleep(100)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT); time.sleep(100)"""
+    result = stuck(command, code.strip(), "()")
+    assert (result.returncode, result.stderr.decode()) == (130, f"{SHOWN}\n")
+
+
+@pytest.mark.slow
+def test_an_index_that_is_interrupted_at_any_moment_is_completed_by_the_next_run(command, tmp_path):
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    for number in range(300):
+        (notes / f"{number}.txt").write_text(f"a cat and {number} trains\n")
+    arguments = ["index", "notes", "-m", "static", "-i", "i"]
+    began = time.monotonic()
+    assert command(*arguments).returncode == 0
+    whole = time.monotonic() - began
+    for step in range(6):
+        index = tmp_path / f"i{step}"
+        arguments[-1] = str(index)
+        with subprocess.Popen(
+            [sys.executable, "-m", "edgeembed", *arguments],
+            stderr=subprocess.PIPE,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        ) as process:
+            time.sleep(0.2 + whole * step / 6)
+            process.send_signal(signal.SIGINT)
+            errors = process.communicate(timeout=HANG_S)[1].decode()
+        if process.returncode != 0:
+            assert "Traceback" not in errors or step == 0
+        assert command(*arguments).returncode == 0
+        with Index.open(index) as opened:
+            assert (len(opened), opened.verify(full=True).problems) == (300, ())
+        assert not list(tmp_path.rglob("*.tmp"))
