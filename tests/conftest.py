@@ -23,6 +23,12 @@ def pytest_addoption(parser):
         default="small",
         help="how many faults tests/faults injects; full takes a quarter of an hour or more",
     )
+    parser.addoption(
+        "--hours",
+        type=float,
+        default=0,
+        help="how long tests/fuzz fuzzes, all targets together; a fraction will do",
+    )
 
 
 @pytest.fixture(scope="session")
