@@ -66,7 +66,8 @@ class Recorder:
     def _note(self, place: str, data: bytes, what: str) -> None:
         if place not in self._known:
             self._known.add(place)
-            name = hashlib.sha256(data).hexdigest()[:16]
+            # One for each place, also of several processes.
+            name = hashlib.sha256(place.encode()).hexdigest()[:16]
             (self._findings / name).write_bytes(data)
             (self._findings / f"{name}.txt").write_text(what, encoding="utf-8", errors="replace")
 
