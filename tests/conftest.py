@@ -24,6 +24,12 @@ def pytest_addoption(parser):
         help="how many faults tests/faults injects; full takes a quarter of an hour or more, "
         "widest kills 10,000 writers",
     )
+    parser.addoption(
+        "--hours",
+        type=float,
+        default=0,
+        help="how long tests/fuzz fuzzes, all targets together; a fraction will do",
+    )
 
 
 @pytest.fixture(scope="session")

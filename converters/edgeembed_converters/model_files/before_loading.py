@@ -146,6 +146,7 @@ def _transformer_folder(directory: Path, modules: tuple[ModuleEntry, ...]) -> Pa
 
 def _check_files(directory: Path, folder: Path) -> None:
     _check_link(directory, folder)
+    _check_plain(folder)
     for path in _read_files(folder):
         _check_link(directory, path)
         if path.suffix not in (".safetensors", ".bin"):
@@ -153,6 +154,13 @@ def _check_files(directory: Path, folder: Path) -> None:
     for pattern in _OBJECTS:
         for path in folder.glob(pattern):
             read_json(path)
+
+
+def _check_plain(folder: Path) -> None:
+    """A FIFO keeps its reader waiting, and a device has no end."""
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise ConversionError(f"{path}: expected a file or a folder, found a special file")
 
 
 def _read_files(folder: Path) -> Iterator[Path]:

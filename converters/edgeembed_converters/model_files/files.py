@@ -10,12 +10,16 @@ from typing import Any, cast
 
 from edgeembed_runtime import storage
 from edgeembed_runtime._internal.messages import first_line
+from edgeembed_runtime._internal.plain_files import open_plain_file
 from edgeembed_runtime.bundle import Source
 from edgeembed_runtime.errors import ConversionError
 
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 _CARD_FILES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE", "NOTICE.txt")
 _LICENSE_LINE = re.compile(r"^license:\s*[\"']?([\w.+-]+)", re.MULTILINE)
+# The largest tokenizer.json of a known model has 34 MB.
+_MAX_JSON_BYTES = 64 << 20
+_MAX_CARD_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,14 +77,22 @@ def read_json_tree(path: Path) -> object:
     """Whatever stands in the JSON file `path`, which must be UTF-8.
 
     Raises:
-        ConversionError: the file is not JSON.
+        ConversionError: the file is not JSON, is too large, or is not a plain file.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(_read(path, _MAX_JSON_BYTES).decode("utf-8"))
     except RecursionError as error:
         raise ConversionError(f"{path}: expected JSON, got one nested too deeply") from error
     except (ValueError, OSError) as error:
         raise ConversionError(f"{path}: expected JSON: {first_line(error)}") from error
+
+
+def _read(path: Path, limit: int) -> bytes:
+    with open_plain_file(path, follow_links=True) as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise ConversionError(f"{path}: expected at most {limit >> 20} MB, found more")
+    return data
 
 
 def leads_outside(directory: Path, path: Path) -> bool:
@@ -124,7 +136,7 @@ def weights_sha256(directory: Path, folders: tuple[str, ...] = ()) -> str:
 def license_of(directory: Path) -> str | None:
     """The license in the front matter of the model card, or None."""
     try:
-        card = (directory / "README.md").read_text(encoding="utf-8", errors="replace")
+        card = _read(directory / "README.md", _MAX_CARD_BYTES).decode("utf-8", "replace")
     except OSError:
         return None
     front_matter = card.split("---")[1] if card.startswith("---") else ""
@@ -133,9 +145,17 @@ def license_of(directory: Path) -> str | None:
 
 
 def card_files(directory: Path) -> Mapping[str, Path]:
-    """License and notice files, which must go wherever the weights go; links to others are none."""
-    return {
+    """License and notice files, which must go wherever the weights go; links to others are none.
+
+    Raises:
+        ConversionError: one is too large.
+    """
+    found = {
         name: path
         for name in _CARD_FILES
         if (path := directory / name).is_file() and not leads_outside(directory, path)
     }
+    for path in found.values():
+        if path.stat().st_size > _MAX_CARD_BYTES:
+            raise ConversionError(f"{path}: expected at most {_MAX_CARD_BYTES >> 20} MB of text")
+    return found

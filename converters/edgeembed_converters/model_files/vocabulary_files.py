@@ -15,14 +15,22 @@ PIECES = (
 VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", *PIECES)
 # A difference of a few tokens is one of versions; another model's vocabulary shares no ids.
 _MOST_DIFFERENT = 0.5
+# Gemma has 6,400. transformers takes a minute for 300,000.
+_MOST_ADDED = 30_000
+_ADDED = (
+    ("added_tokens.json", None),
+    ("tokenizer_config.json", "added_tokens_decoder"),
+    ("tokenizer.json", "added_tokens"),
+)
 
 
 def check_vocabulary(folder: Path) -> None:
     """Refuse a tokenizer.json of another model than the vocab.txt or vocab.json beside it.
 
     Raises:
-        ConversionError: most of their tokens have other ids.
+        ConversionError: most of their tokens have other ids, or countless tokens were added.
     """
+    _check_added(folder)
     whole = folder / "tokenizer.json"
     plain = next((p for n in ("vocab.txt", "vocab.json") if (p := folder / n).is_file()), None)
     if plain is None or not whole.is_file():
@@ -37,6 +45,20 @@ def check_vocabulary(folder: Path) -> None:
             f"{folder}: {wrong} of the {len(words)} tokens in {plain.name} have other ids in "
             "tokenizer.json: one of the two is another model's"
         )
+
+
+def _check_added(folder: Path) -> None:
+    for name, key in _ADDED:
+        try:
+            tree = read_json(folder / name)
+        except ConversionError:
+            continue  # what is damaged, its readers explain
+        tokens = tree if key is None else tree.get(key)
+        if isinstance(tokens, dict | list) and len(cast(list[Any], tokens)) > _MOST_ADDED:
+            raise ConversionError(
+                f"{folder / name}: expected at most {_MOST_ADDED} added tokens, got "
+                f"{len(cast(list[Any], tokens))}"
+            )
 
 
 def _vocabulary(path: Path) -> Mapping[str, Any]:

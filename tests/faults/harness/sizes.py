@@ -29,6 +29,7 @@ class Size:
     crowd_seconds: float
     """Seconds that many processes work on one index."""
     crowd_readers: int
+    hostile_images: int
     memory_steps: int
     """Limits of memory, for each operation."""
 
@@ -46,6 +47,7 @@ _SMALL = Size(
     examples_steps=20,
     crowd_seconds=4,
     crowd_readers=4,
+    hostile_images=150,
     memory_steps=8,
 )
 _FULL = Size(
@@ -61,6 +63,7 @@ _FULL = Size(
     examples_steps=50,
     crowd_seconds=300,
     crowd_readers=8,
+    hostile_images=2000,
     memory_steps=64,
 )
 

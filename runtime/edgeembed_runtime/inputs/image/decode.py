@@ -13,7 +13,7 @@ import numpy as np
 
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.inputs.image.open import OpenedImage, too_large
+from edgeembed_runtime.inputs.image.open import JPEGS, OpenedImage, too_large
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -25,8 +25,12 @@ _PIXEL_BYTES = 4
 _LARGE_PIXELS = 24_000_000
 # Pillow's WebP decoder has two canvases and returns a copy of one, four bytes per pixel each.
 _WEBP_BYTES = 12
-# libjpeg keeps all coefficients of a progressive JPEG: two bytes per channel per pixel.
+# libjpeg keeps all coefficients of a JPEG of several scans: two bytes per channel per pixel. They
+# come in blocks of up to 16 x 16 pixels.
 _COEFFICIENT_BYTES = 2
+_BLOCK_SIDE = 16
+# Scans times pixels: 2 s. A progressive JPEG has some ten scans, so 160 million pixels may have it.
+_MAX_SCANNED_PIXELS = 1_600_000_000
 # Reduce to no less than this multiple of the resize target. From 3 up, Pillow's documentation calls
 # the difference from plain resizing "indistinguishable" (`reducing_gap`).
 _GAP = 3
@@ -55,13 +59,14 @@ def plan_decoding(opened: OpenedImage, max_pixels: int, target_side: int) -> Dec
     shorter side stays at least three times `target_side`.
 
     Raises:
-        InputError: the image is too large at any scale.
+        InputError: the image is too large at any scale, or a JPEG of too many scans.
     """
     width, height = opened.image.size
+    _check_scans(opened)
     limit = _PIXEL_BYTES * max(max_pixels, 2 * _LARGE_PIXELS)
-    is_jpeg = opened.image.format in ("JPEG", "MPO")
+    is_jpeg = opened.image.format in JPEGS
     codec_bytes = _WEBP_BYTES * width * height if opened.image.format == "WEBP" else 0
-    if is_jpeg and opened.image.info.get("progressive"):
+    if opened.scans:
         codec_bytes = _COEFFICIENT_BYTES * len(opened.image.getbands()) * width * height
     for scale in _JPEG_SCALES if is_jpeg and opened.owned else _JPEG_SCALES[:1]:
         if scale > 1 and min(width, height) < scale * _GAP * target_side:
@@ -72,6 +77,16 @@ def plan_decoding(opened: OpenedImage, max_pixels: int, target_side: int) -> Dec
             if pixels <= max_pixels and needed <= limit:
                 return DecodePlan(scale=scale, reduced=reduced, bytes=needed)
     raise too_large(opened.name, (width, height), max_pixels)
+
+
+def _check_scans(opened: OpenedImage) -> None:
+    width, height = (-(-side // _BLOCK_SIDE) * _BLOCK_SIDE for side in opened.image.size)
+    limit = _MAX_SCANNED_PIXELS // (width * height)
+    if opened.scans > limit:
+        raise InputError(
+            f"{opened.name}: expected at most {limit} scans in a JPEG of this size, got "
+            f"{opened.scans}; save it as a baseline JPEG"
+        )
 
 
 def decode(opened: OpenedImage, plan: DecodePlan, target_side: int) -> "Image":

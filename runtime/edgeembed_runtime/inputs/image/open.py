@@ -15,6 +15,8 @@ from edgeembed_runtime._internal.forks import ForkedLock
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime._internal.plain_files import NotPlainFileError, open_plain_file
 from edgeembed_runtime.errors import InputError, MissingExtraError
+from edgeembed_runtime.inputs.image.bounded_stream import BoundedStream
+from edgeembed_runtime.inputs.image.jpeg_scans import count_scans
 
 # What `Encoder.encode_image` accepts: a path, a file's bytes, an open file, a PIL image, or a uint8
 # array of shape (height, width), or (height, width, channels) with 1, 3 or 4 channels.
@@ -25,8 +27,12 @@ if TYPE_CHECKING:
 else:  # Pillow is optional
     ImageInput = Any
 
+JPEGS = ("JPEG", "MPO")
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 DEFAULT_MAX_PIXELS = 50_000_000
+# What a JPEG may have. Pillow keeps a pointer for each row, and resizes in steps of whole rows and
+# columns: an image of 1 x 49 million pixels takes 2 GB.
+MAX_SIDE = 65_535
 # A compressed file is smaller than this; a larger one may hide data that Pillow keeps in memory.
 _BYTES_PER_PIXEL = 2
 _SMALL_FILE_BYTES = 8 << 20
@@ -49,12 +55,14 @@ _loading = ForkedLock()
 class OpenedImage:
     """An image whose header has been read, or that was in memory already.
 
-    If `owned`, nobody else holds the image, so it may be modified.
+    If `owned`, nobody else holds the image, so it may be modified. `scans` is how many scans of a
+    JPEG are collected before there are pixels; 0 for all others.
     """
 
     image: "Image"
     name: str
     owned: bool
+    scans: int = 0
 
 
 @contextmanager
@@ -62,8 +70,8 @@ def open_image(image: ImageInput, max_pixels: int = DEFAULT_MAX_PIXELS) -> Gener
     """Open an image without decoding it; its file is closed when the block ends.
 
     Raises:
-        InputError: it is not an image in a supported format, or the file is too large; the message
-            names the file, if there is one.
+        InputError: it is not an image in a supported format, or the file or a side is too large;
+            the message names the file, if there is one.
         MissingExtraError: Pillow is not installed.
     """
     pil = _pillow()
@@ -77,7 +85,9 @@ def open_image(image: ImageInput, max_pixels: int = DEFAULT_MAX_PIXELS) -> Gener
     else:
         name = image_name(image)
         with _stream(image, name) as stream, _open(stream, name, max_pixels) as image:
-            yield OpenedImage(image=image, name=name, owned=True)
+            _check_sides(name, image.size)
+            scans = count_scans(stream) if image.format in JPEGS else 0
+            yield OpenedImage(image=image, name=name, owned=True, scans=scans)
 
 
 def image_name(image: ImageInput) -> str:
@@ -108,6 +118,14 @@ def too_large(name: str, size: tuple[int, int], max_pixels: int) -> InputError:
     )
 
 
+def _check_sides(name: str, size: tuple[int, int]) -> None:
+    if not 1 <= min(size) <= max(size) <= MAX_SIDE:
+        raise InputError(
+            f"{name}: expected sides of 1 to {MAX_SIDE} pixels, got {size[0]} x {size[1]}; "
+            "cut a longer one into pieces, or scale it down"
+        )
+
+
 def _pillow() -> Any:
     try:
         from PIL import Image
@@ -117,6 +135,7 @@ def _pillow() -> Any:
 
 
 def _loaded(image: "Image", max_pixels: int) -> None:
+    _check_sides("a PIL image", image.size)
     if image.width * image.height > max_pixels:
         raise too_large("a PIL image", image.size, max_pixels)
     try:
@@ -136,6 +155,7 @@ def _from_array(array: NDArray[Any], pil: Any) -> "Image":
             "expected an array of (height, width, 3) uint8, got "
             f"{array.shape} {array.dtype}; values of 0 to 255, colors last"
         )
+    _check_sides("an array", (array.shape[1], array.shape[0]))
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     return pil.fromarray(np.ascontiguousarray(array))
@@ -176,7 +196,7 @@ def _open(stream: IO[bytes], name: str, max_pixels: int) -> "Image":
 
     header = _read_header(stream, name, max_pixels)
     try:
-        image = Image.open(stream, formats=FORMATS)
+        image = Image.open(cast("IO[bytes]", BoundedStream(stream)), formats=FORMATS)
     except UnidentifiedImageError as error:
         raise InputError(
             f"{name}: expected an image ({', '.join(FORMATS)}), got {_looks_like(header)}"
@@ -196,6 +216,8 @@ def _read_header(stream: IO[bytes], name: str, max_pixels: int) -> bytes:
         stream.seek(0)
     except (OSError, ValueError) as error:
         raise InputError(f"{name}: could not be read: {first_line(error)}") from error
+    if not isinstance(header, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InputError(f"{name}: expected a file opened in binary mode, got one of text")
     if not header:
         raise InputError(f"{name}: expected an image, got 0 bytes")
     is_webp = header[8:12] == b"WEBP"

@@ -21,6 +21,8 @@ Size = tuple[int, int]  # (width, height), Pillow's order
 # Resizing a strip of 60,000 x 1 pixels can make it millions wide; above this, only the part that
 # the center crop keeps is computed.
 _MAX_RESIZED_PIXELS = 8_000_000
+# Where the aspect is kept, what lies between is no larger than the image or the result.
+_MAX_BETWEEN_PIXELS = 50_000_000
 
 
 def pixel_values(image: "Image", settings: Preprocess) -> NDArray[np.float32]:
@@ -65,7 +67,10 @@ def _resized(image: "Image", settings: Preprocess) -> "Image":
     if size == image.size:
         return image
     filter_ = _filter(settings.interpolation)
-    if size[0] * size[1] <= _MAX_RESIZED_PIXELS:
+    # Pillow resizes rows first: 1 x 65,000 to a square of 4096 would pass through 4096 x 65,000.
+    if settings.resize == "squash" and size[0] * image.height > _MAX_BETWEEN_PIXELS:
+        image = image.resize((image.width, size[1]), filter_)
+    if size[0] * size[1] <= _MAX_RESIZED_PIXELS or settings.resize == "squash":
         return image.resize(size, filter_)
     height, width = settings.size
     crop = min(size[0], width), min(size[1], height)

@@ -154,6 +154,98 @@ def test_the_plan_counts_what_a_progressive_jpeg_keeps():
     assert plans[1] - plans[0] == 800 * 600 * 3 * 2
 
 
+def scan_of(components, jpeg):
+    """Where the first scan of a JPEG begins, and a scan of one component that has no pixels."""
+    at = jpeg.index(b"\xff\xda")
+    return at, b"\xff\xda\x00\x08\x01" + bytes([components]) + b"\x00\x00\x3f\x00\x00"
+
+
+def test_scans_are_counted_as_libjpeg_meets_them():
+    plain = as_bytes(photo(), "JPEG")
+    at, alone = scan_of(1, plain)
+    progressive = as_bytes(photo(), "JPEG", progressive=True)
+    thumbnail = plain[:2] + b"\xff\xe2\x40\x02" + progressive.ljust(0x4000, b"\0")[:0x4000]
+    cases = {
+        plain: 0,
+        as_bytes(photo().convert("L"), "JPEG"): 0,
+        thumbnail + plain[2:]: 0,
+        progressive: 10,
+        thumbnail + progressive[2:]: 10,
+        plain[:at] + alone * 3 + plain[at:]: 4,
+        plain[:at] + b"junk\xff\xff" + alone + plain[at:]: 2,
+    }
+    for data, scans in cases.items():
+        with open_image(data) as opened:
+            assert opened.scans == scans
+    # The bytes of a marker, parted by the end of a block.
+    far = (1 << 20) - progressive.index(b"\xff\xda") - 4
+    with open_image(progressive + bytes(far) + b"\xff\xda" * 3 + b"\xda") as opened:
+        assert opened.scans == 13
+
+
+def test_a_scan_for_each_color_is_planned_as_a_progressive_jpeg_is():
+    plain = as_bytes(photo(800, 600), "JPEG")
+    at, alone = scan_of(1, plain)
+    with open_image(plain[:at] + alone + plain[at:]) as opened, open_image(plain) as usual:
+        more = plan_decoding(opened, DEFAULT_MAX_PIXELS, 32).bytes
+        assert more - plan_decoding(usual, DEFAULT_MAX_PIXELS, 32).bytes == 800 * 600 * 3 * 2
+
+
+def test_a_jpeg_whose_scans_would_take_minutes_is_refused():
+    image = as_bytes(photo(800, 600), "JPEG", progressive=True)
+    at = image.index(b"\xff\xda")
+    image = image[:at] + image[at:-2] * 400 + image[-2:]
+    with pytest.raises(InputError, match="at most 3289 scans in a JPEG of this size, got 4000"):
+        decoded(image)
+
+
+@pytest.mark.parametrize("size", [(1, 65_536), (65_536, 1), (49_000_000, 1)])
+def test_long_sides_are_refused_however_few_pixels_there_are(size):
+    message = f"sides of 1 to 65535 pixels, got {size[0]} x {size[1]}"
+    with pytest.raises(InputError, match=message):
+        decoded(png(size[0], size[1], b""))
+    if max(size) < 100_000:
+        for given in (Image.new("1", size), np.zeros(size[::-1], np.uint8)):
+            with pytest.raises(InputError, match=message):
+                decoded(given)
+
+
+def test_a_file_of_countless_parts_is_refused(monkeypatch):
+    monkeypatch.setattr("edgeembed_runtime.inputs.image.bounded_stream._MAX_READS", 3_000)
+    plain = as_bytes(photo(), "JPEG")
+    chunks = png(1, 1, b"\0\0\0\0")
+    rle = struct.pack("<IiiHHIIiiII", 40, 70, 70, 1, 8, 1, 10, 0, 0, 256, 0) + bytes(1024)
+    for data in (
+        plain[:2] + b"\xff\xee\0\2" * 1_000 + plain[2:],
+        chunks[:33] + chunk(b"tEXt", b"k\0v") * 1_000 + chunks[33:],
+        b"BM" + struct.pack("<IHHI", 54, 0, 0, 1078) + rle + bytes(6_000),
+    ):
+        with pytest.raises(InputError, match="takes more than 3000 reads"):
+            decoded(data)
+    assert decoded(plain).size == (64, 48)
+
+
+def test_objects_that_hold_no_pixels_are_refused():
+    step = np.lib.stride_tricks.as_strided(np.zeros(1, np.uint8), (70_000, 70_000, 3), (0, 0, 0))
+    values = (
+        *(Image.new("RGB", size) for size in ((0, 5), (5, 0))),
+        *(
+            np.zeros(shape, np.uint8)
+            for shape in ((0, 5, 3), (5, 0), (5,), (2, 2, 2), (1, 2, 3, 4))
+        ),
+        *(np.zeros((4, 4, 3), kind) for kind in (object, float, bool, "S1", "M8[s]", np.int8)),
+        step,
+        memoryview(b""),
+        bytearray(),
+        io.StringIO("text"),
+        None,
+        5,
+    )
+    for value in values:
+        with pytest.raises(InputError):
+            decoded(value)
+
+
 # -- what is no image ------------------------------------------------------------------------
 
 

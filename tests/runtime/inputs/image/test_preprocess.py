@@ -251,6 +251,17 @@ def test_a_side_is_never_rounded_to_nothing():
     assert pixel_values(photo(1, 5000), settings).shape == (3, 32, 32)
 
 
+def test_a_tall_strip_is_squashed_to_the_same_pixels_in_less_memory(monkeypatch):
+    strip = photo(30, 4000, seed=5)
+    settings = Preprocess(size=(64, 200), resize="squash")
+    plain = pixel_values(strip, settings)
+    monkeypatch.setattr(
+        "edgeembed_runtime.inputs.image.preprocess._MAX_BETWEEN_PIXELS", 200 * 4000 - 1
+    )
+    between = pixel_values(strip, settings)
+    assert np.abs(between - plain).max() < 3.1 / 255
+
+
 @pytest.mark.parametrize(
     ("wrong", "place"),
     [
