@@ -5,6 +5,7 @@ Rows are too easy as queries of an ANN file that holds them, because it is built
 kind. So some rows are left out of the file that is calibrated.
 """
 
+import dataclasses
 import statistics
 import time
 from collections.abc import Sequence
@@ -90,8 +91,8 @@ def hold_out(rows: Rows, floor: float) -> HeldOut | None:
     return HeldOut(
         kept=np.flatnonzero(wanted),
         held=held,
-        rows=_answered(rows, wanted, near),
-        far=_answered(rows, wanted, perturbed(far, _FAR, rng)),
+        rows=_answered(rows, wanted, near, DEPTHS[-1]),
+        far=_answered(rows, wanted, perturbed(far, _FAR, rng), DEPTHS[0]),
         exact_ms=_scan_ms(rows, samples[:_TIMED]),
     )
 
@@ -108,9 +109,14 @@ def perturbed(
     return (moved / lengths).astype(np.float32)
 
 
-def _answered(rows: Rows, wanted: NDArray[np.bool_], vectors: NDArray[np.float32]) -> Queries:
-    tops = [TopK(DEPTHS[-1]) for _ in vectors]
-    scan(rows, wanted, vectors, tops)
+def _answered(
+    rows: Rows, wanted: NDArray[np.bool_], vectors: NDArray[np.float32], depth: int
+) -> Queries:
+    tops = [TopK(depth) for _ in vectors]
+    # For so many queries at once float32 is faster than codes, of which more rows are contenders.
+    scan(dataclasses.replace(rows, sq8=None), wanted, vectors, tops)
+    if rows.mapped is not None:
+        rows.mapped.release()
     pairs = [top.pairs() for top in tops]
     return Queries(
         vectors=vectors,
