@@ -27,7 +27,7 @@ _DELTA = 0.005
 _FAR_PART = 0.1
 _PILOT = 200
 _CHECK_EVERY = 100
-# What the pilot aims at, as a part of the losses that the floor allows: few efforts fail afterwards.
+# What the pilot aims at, as a part of the losses that the floor allows: few efforts fail later.
 _PILOT_AIM = 0.6
 _CLOSE_ENOUGH = 1.08
 _STEP = 1.1
@@ -83,20 +83,21 @@ def measure_ann(
     far_below = float(np.quantile(held_out.rows.best, _FAR_PART))
     calibration = _Calibration(rows, ann, held_out, floor)
     near = calibration.near(far_below)
-    first = calibration.least_effort(near, DEPTHS[0], first_effort, max_ms)
+    first = calibration.least_effort(near, DEPTHS[0], 1, first_effort, max_ms)
     if first is None:
         return None
     depths, found = [DEPTHS[0]], [first]
     for depth in DEPTHS[1:]:
         if 2 * depth > held_out.kept.size:
             break
-        more = calibration.least_effort(near, depth, found[-1].effort, held_out.exact_ms)
+        least = found[-1].effort
+        more = calibration.least_effort(near, depth, least, least, held_out.exact_ms)
         if more is None:
             break
         depths.append(depth)
         found.append(more)
     far = calibration.least_effort(
-        calibration.far(far_below), DEPTHS[0], 2 * first.effort, held_out.exact_ms
+        calibration.far(far_below), DEPTHS[0], first.effort, 2 * first.effort, held_out.exact_ms
     )
     # A graph of more rows needs slightly more effort; so much more is always enough.
     growth = rows.ids.size / held_out.kept.size
@@ -145,9 +146,11 @@ class _Calibration:
             queries=queries, asked=np.flatnonzero(queries.best < far_below), least_best=-np.inf
         )
 
-    def least_effort(self, kind: _Kind, depth: int, start: int, max_ms: float) -> _Found | None:
+    def least_effort(
+        self, kind: _Kind, depth: int, least: int, start: int, max_ms: float
+    ) -> _Found | None:
         """Pick an effort with a few queries, and raise it until all of them prove the floor."""
-        effort = self._promising(kind, depth, start, max_ms)
+        effort = self._promising(kind, depth, least, start, max_ms)
         while effort is not None:
             trial = self._try(kind, depth, effort, max_ms)
             if trial.ms > max_ms:
@@ -159,11 +162,13 @@ class _Calibration:
             effort = math.ceil(_STEP * effort)
         return None
 
-    def _promising(self, kind: _Kind, depth: int, start: int, max_ms: float) -> int | None:
+    def _promising(
+        self, kind: _Kind, depth: int, least: int, start: int, max_ms: float
+    ) -> int | None:
         if not can_be_proven(np.empty(0), self._floor, _DELTA, kind.asked.size):
             return None
         few = _Kind(queries=kind.queries, asked=kind.asked[:_PILOT], least_best=kind.least_best)
-        too_little, effort = 0, start
+        too_little, effort = least - 1, start
         while not self._promises(trial := self._try(few, depth, effort, max_ms)):
             if trial.ms > max_ms or effort > _MAX_VISITS * self._rows.ids.size:
                 return None
