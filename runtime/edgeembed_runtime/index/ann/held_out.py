@@ -23,7 +23,7 @@ DEPTHS = (10, 100)
 # Perfect answers to 5 / (1 - floor) queries would prove the floor; with four times as many, a mean
 # a third of the way from the floor to perfection does.
 _PER_LOSS = 20
-_MIN_QUERIES = 1000
+_MIN_QUERIES, _MAX_QUERIES = 100, 50_000
 _MAX_PART = 4
 _TIMED = 100
 # Cosine of a query to the row that it is made of: one that is about as far from all rows as a
@@ -72,10 +72,16 @@ class KeptRows:
 
 
 def hold_out(rows: Rows, floor: float) -> HeldOut | None:
-    """Choose rows at random, and answer them exactly from the others; None without any vector."""
+    """Choose rows at random, and answer them exactly from the others.
+
+    None without any vector, or for a recall of 1, which no number of queries proves.
+    """
     rng = np.random.default_rng(_SEED)
     n = rows.ids.size
-    count = min(n // _MAX_PART, max(_MIN_QUERIES, int(_PER_LOSS / max(1 - floor, 1e-9))))
+    if floor >= 1:
+        return None
+    enough = int(np.clip(_PER_LOSS / (1 - floor), _MIN_QUERIES, _MAX_QUERIES))
+    count = min(n // _MAX_PART, enough)
     held = np.sort(rng.choice(n, size=count, replace=False))
     samples = rows.take(held)
     samples = samples[samples.any(axis=1)]
@@ -84,9 +90,10 @@ def hold_out(rows: Rows, floor: float) -> HeldOut | None:
     rng.shuffle(samples)
     wanted = rows.alive.copy()
     wanted[held] = False
-    near, far = samples, np.resize(samples, (max(len(samples), _MIN_QUERIES), samples.shape[1]))
-    if len(near) < _MIN_QUERIES:
-        more = np.resize(samples, (_MIN_QUERIES - len(near), samples.shape[1]))
+    far = np.resize(samples, (enough, samples.shape[1]))
+    near = samples
+    if 2 * len(near) < enough:
+        more = np.resize(samples, (enough // 2 - len(near), samples.shape[1]))
         near = np.concatenate([near, perturbed(more, _NEAR, rng)])
     return HeldOut(
         kept=np.flatnonzero(wanted),
