@@ -192,7 +192,7 @@ def _inspect_index(path: Path, as_json: bool) -> None:
                     s.n,
                     s.dead,
                     s.backend,
-                    "-" if s.recall is None else f"{s.recall:.3f}",
+                    "-" if s.recall is None else f"{s.recall_bound or s.recall:.3f}",
                     "-" if s.exact_ms is None else f"{s.exact_ms:.2f} ms",
                     "-" if s.ann_ms is None else f"{s.ann_ms:.2f} ms",
                 )

@@ -54,7 +54,7 @@ class Encoder:
 
 def make(path: Path, backend: str, rows: int, dim: int) -> dict[str, object]:
     """An index with a segment, a tail, titles, replaced, deleted and blank documents."""
-    settings = IndexSettings(ann_min_rows=100, backend=backend, recall_floor=1.0)
+    settings = IndexSettings(ann_min_rows=100, backend=backend, recall_floor=0.99)
     vectors = np.random.default_rng(1).normal(size=(rows + 10, dim)).astype(np.float32)
     keys = [f"k{n}" for n in range(rows + 10)]
     texts = [f"{WORDS[n % 8]} {WORDS[n // 8 % 8]} {n}" for n in range(rows + 10)]

@@ -33,14 +33,16 @@ def gather_stats(directory: Path, catalog: Catalog, snapshot: Snapshot) -> Index
 
 def _segment_stats(view: SegmentView) -> SegmentStats:
     info = view.segment.info
+    efforts = info.efforts
     return SegmentStats(
         n=info.n,
         dead=view.rows.dead,
         bytes=sum(file.bytes for file in info.files.values()),
         backend=info.backend if info.backend and view.segment.ann() is not None else EXACT,
-        recall=info.recall,
+        recall=None if efforts is None else efforts.recall,
+        recall_bound=None if efforts is None else efforts.bound,
         exact_ms=info.exact_ms,
         ann_ms=info.ann_ms,
         build_parameter=info.build_parameter,
-        effort=info.effort,
+        effort=0 if efforts is None else efforts.near_effort(10),
     )

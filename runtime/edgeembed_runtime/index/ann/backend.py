@@ -6,7 +6,7 @@ here. `registry.py` says which backends there are; nothing else names one.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,5 +106,34 @@ class AnnBackend(Protocol):
         Raises:
             IndexCorruptError: it is not a sound file of this shape.
             OSError: it cannot be read.
+        """
+        ...
+
+
+@runtime_checkable
+class GrowingBackend(AnnBackend, Protocol):
+    """A backend that can add rows to a file, which saves building twice. Not a must."""
+
+    def extend(
+        self,
+        path: Path,
+        rows: RowSource,
+        shape: AnnShape,
+        positions: NDArray[np.int64],
+        present: int,
+    ) -> None:
+        """Turn a file of some rows, built and loaded before, into a file of all rows.
+
+        Args:
+            path: of the file, which is replaced.
+            rows: all rows.
+            shape: what the new file is.
+            positions: (n,) where in `rows` the rows of the old file are, in their order, and then
+                where those to add are. In the new file each row has this position.
+            present: how many are in the old file.
+
+        Raises:
+            OSError: the file could not be read or written.
+            MemoryError: it did not fit into memory.
         """
         ...

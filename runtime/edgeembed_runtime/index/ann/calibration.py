@@ -1,160 +1,215 @@
-"""Recall calibration: the effort at which an ANN file reaches a recall, and how fast it is then.
+"""Calibration: the efforts at which an ANN file has a recall, proven on queries it has not seen.
 
-Measured once, when a segment is written, against exact answers to synthetic queries.
+Done once, when a segment is written. What is proven is a lower bound, for near and for far queries
+each (see Efforts), so that it also holds for a mixture of other parts.
 """
 
 import math
 import statistics
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime.index.ann.backend import LoadedAnn
+from edgeembed_runtime.index.ann.confidence import can_be_proven, is_proven, lower_bound
+from edgeembed_runtime.index.ann.effort import Efforts
+from edgeembed_runtime.index.ann.held_out import DEPTHS, HeldOut, Queries
 from edgeembed_runtime.index.vectors.block import Rows
-from edgeembed_runtime.index.vectors.topk import TopK, cosines, scan
+from edgeembed_runtime.index.vectors.topk import cosines
 
-# Recall of 1000 x 10 neighbors has a standard error of about 0.0013 at 0.99.
-_QUERIES = 1000
-# Enough for a median. After each batch of them a clear case is decided.
-_QUERIES_PER_CHECK = 100
-_CLEAR_STANDARD_ERRORS = 3
-_NEIGHBORS = 10
-# Candidates beyond those needed, because some rows turn out to be dead.
 SPARE_CANDIDATES = 16
-CALIBRATION_CANDIDATES = _NEIGHBORS + SPARE_CANDIDATES
-"""How many candidates each calibration query asks for."""
+"""Candidates beyond those needed: backends round, and rows die."""
+# One percent in all, half of it for each kind of query.
+_DELTA = 0.005
+# The nearest rows of one in ten held out are as far as those of a far query.
+_FAR_PART = 0.1
+_PILOT = 200
+_CHECK_EVERY = 100
+# What the pilot aims at, as a part of the losses that the floor allows: few efforts fail later.
+_PILOT_AIM = 0.6
 _CLOSE_ENOUGH = 1.08
+_STEP = 1.1
 # Annoy counts a row once for each tree.
 _MAX_VISITS = 100
-_SEED = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class GroundTruth:
-    """Queries to a segment, (m, d) unit vectors, with their exact answers and median time."""
-
-    queries: NDArray[np.float32]
-    neighbors: Sequence[frozenset[int]]
-    median_ms: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """Recall@10 and the median milliseconds of a query, at one effort."""
+    """What reaches the recall asked for, and the median milliseconds of a query for 10 hits."""
 
-    effort: int
-    recall: float
+    efforts: Efforts
     ms: float
 
 
-def measure_exact(rows: Rows) -> GroundTruth | None:
-    """Make realistic queries, and answer them exactly.
+@dataclass(frozen=True, kw_only=True)
+class _Trial:
+    """Queries at one effort."""
 
-    The rows themselves are too easy as queries, because an ANN index is built around them: on
-    100,000 text vectors a graph had recall 0.990 for its own rows, 0.981 for other texts, and 0.981
-    for the queries made here. Each is a row that is perturbed in a random direction, by as much as
-    rows differ from their nearest neighbors. None if the sample has no row with a vector.
-    """
-    rng = np.random.default_rng(_SEED)
-    count = min(_QUERIES, rows.ids.size)
-    positions = rng.choice(rows.ids.size, size=count, replace=False)
-    samples = rows.take(positions)
-    samples = samples[samples.any(axis=1)]
-    if not len(samples):
-        return None
-    queries = perturbed(samples, float(np.clip(_median_nearest(rows, samples), 0.0, 1.0)), rng)
-    times: list[float] = []
-    for query in queries[:_QUERIES_PER_CHECK]:
-        started = time.perf_counter()
-        scan(rows, rows.alive, query[None], [TopK(_NEIGHBORS)])
-        times.append(time.perf_counter() - started)
-    tops = [TopK(_NEIGHBORS) for _ in queries]
-    scan(rows, rows.alive, queries, tops)
-    neighbors = [_ids(top) for top in tops]
-    return GroundTruth(
-        queries=queries, neighbors=neighbors, median_ms=statistics.median(times) * 1e3
-    )
+    losses: NDArray[np.float64]
+    """(m,) the part of the true neighbors that was not found."""
+    ms: float
 
 
-def perturbed(
-    rows: NDArray[np.float32], cosine: float, rng: np.random.Generator
-) -> NDArray[np.float32]:
-    """Random (n, d) unit vectors, each at a given cosine to its row of (n, d) unit rows."""
-    noise = rng.normal(size=rows.shape)
-    noise -= (noise * rows).sum(axis=1, keepdims=True) * rows
-    noise /= np.maximum(np.linalg.norm(noise, axis=1, keepdims=True), 1e-12)
-    moved = cosine * rows + np.sqrt(1 - cosine**2) * noise
-    lengths = np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-12)
-    return (moved / lengths).astype(np.float32)
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    effort: int
+    trial: _Trial
 
 
 def measure_ann(
     rows: Rows,
     ann: LoadedAnn,
-    truth: GroundTruth,
+    held_out: HeldOut,
     *,
     floor: float,
     first_effort: int,
     max_ms: float,
-) -> Measured:
-    """Find roughly the lowest effort that reaches a recall.
+) -> Measured | None:
+    """Find roughly the least efforts that are proven to reach a recall.
 
-    The effort doubles until the recall is reached, a query takes longer than `max_ms`, or all rows
-    are visited; a bisection follows.
+    Args:
+        rows: the segment.
+        ann: a file of the rows that are not held out.
+        held_out: queries and their exact answers.
+        floor: recall@k that must be reached, up to 1.
+        first_effort: where to start.
+        max_ms: a query for 10 hits may take so long.
+
+    Returns:
+        None if no effort reaches the floor within `max_ms`.
     """
-    too_little, effort = 0, first_effort
-    while (found := _measure(rows, ann, truth, effort, floor, max_ms)).recall < floor:
-        if found.ms > max_ms or effort > _MAX_VISITS * rows.ids.size:
-            return found
-        too_little, effort = effort, 2 * effort
-    while found.effort > max(too_little + 1, _CLOSE_ENOUGH * too_little):
-        middle = (too_little + found.effort) // 2
-        tried = _measure(rows, ann, truth, middle, floor, max_ms)
-        if tried.recall >= floor:
-            found = tried
-        else:
-            too_little = tried.effort
-    return found
-
-
-def _measure(
-    rows: Rows, ann: LoadedAnn, truth: GroundTruth, effort: int, floor: float, max_ms: float
-) -> Measured:
-    """Run all queries, or as many as make clear whether this effort is enough."""
-    times: list[float] = []
-    recalls: list[float] = []
-    for query, neighbors in zip(truth.queries, truth.neighbors, strict=True):
-        if times and len(times) % _QUERIES_PER_CHECK == 0:
-            too_slow = statistics.median(times) * 1e3 > max_ms
-            if too_slow or _is_clear(recalls, floor):
-                break
-        top = TopK(_NEIGHBORS)
-        started = time.perf_counter()
-        found = ann.query(query, CALIBRATION_CANDIDATES, effort)
-        top.offer(cosines(rows.take(found), query), rows.ids[found])
-        times.append(time.perf_counter() - started)
-        recalls.append(len(_ids(top) & neighbors) / len(neighbors))
+    far_below = float(np.quantile(held_out.rows.best, _FAR_PART))
+    calibration = _Calibration(rows, ann, held_out, floor)
+    near = calibration.near(far_below)
+    first = calibration.least_effort(near, DEPTHS[0], 1, first_effort, max_ms)
+    if first is None:
+        return None
+    depths, found = [DEPTHS[0]], [first]
+    for depth in DEPTHS[1:]:
+        if 2 * depth > held_out.kept.size:
+            break
+        least = found[-1].effort
+        more = calibration.least_effort(near, depth, least, least, held_out.exact_ms)
+        if more is None:
+            break
+        depths.append(depth)
+        found.append(more)
+    far = calibration.least_effort(
+        calibration.far(far_below), DEPTHS[0], first.effort, 2 * first.effort, held_out.exact_ms
+    )
+    # A graph of more rows needs slightly more effort; so much more is always enough.
+    growth = rows.ids.size / held_out.kept.size
+    efforts = [max(f.effort for f in found[: i + 1]) for i in range(len(found))]
+    times = 1.0 if far is None else max(1.0, far.effort / first.effort)
+    bounds = [lower_bound(f.trial.losses, _DELTA) for f in (first, far) if f is not None]
+    far_loss = 0.0 if far is None else float(far.trial.losses.mean())
     return Measured(
-        effort=effort, recall=statistics.fmean(recalls), ms=statistics.median(times) * 1e3
+        efforts=Efforts(
+            depths=tuple(depths),
+            near=tuple(math.ceil(growth * e) for e in efforts),
+            far=None if far is None else tuple(math.ceil(growth * times * e) for e in efforts),
+            far_below=far_below,
+            recall=1 - (1 - _FAR_PART) * float(first.trial.losses.mean()) - _FAR_PART * far_loss,
+            bound=min(bounds),
+        ),
+        ms=first.trial.ms,
     )
 
 
-def _is_clear(recalls: Sequence[float], floor: float) -> bool:
-    error = statistics.stdev(recalls) / math.sqrt(len(recalls))
-    return abs(statistics.fmean(recalls) - floor) > _CLEAR_STANDARD_ERRORS * error
+@dataclass(frozen=True, kw_only=True)
+class _Kind:
+    """Queries of one kind."""
+
+    queries: Queries
+    asked: NDArray[np.intp]
+    """Which of them."""
+    least_best: float
+    """Where the best candidate has a smaller cosine, the search is not for this kind to judge."""
 
 
-def _median_nearest(rows: Rows, samples: NDArray[np.float32]) -> float:
-    """The median cosine of sampled rows to their nearest neighbors; 1 where there is none."""
-    if len(samples) < 2:
-        return 1.0
-    tops = [TopK(2) for _ in samples]
-    scan(rows, rows.alive, samples, tops)
-    return float(np.median([min(score for _, score in top.pairs()) for top in tops]))
+class _Calibration:
+    def __init__(self, rows: Rows, ann: LoadedAnn, held_out: HeldOut, floor: float) -> None:
+        self._rows, self._ann, self._held_out = rows, ann, held_out
+        self._floor = floor
 
+    def near(self, far_below: float) -> _Kind:
+        """All queries held out, as far as a search does not find them to be far."""
+        queries = self._held_out.rows
+        return _Kind(queries=queries, asked=np.arange(len(queries.best)), least_best=far_below)
 
-def _ids(top: TopK) -> frozenset[int]:
-    return frozenset(docid for docid, _ in top.pairs())
+    def far(self, far_below: float) -> _Kind:
+        """Vectors that are far from all rows."""
+        queries = self._held_out.far
+        return _Kind(
+            queries=queries, asked=np.flatnonzero(queries.best < far_below), least_best=-np.inf
+        )
+
+    def least_effort(
+        self, kind: _Kind, depth: int, least: int, start: int, max_ms: float
+    ) -> _Found | None:
+        """Pick an effort with a few queries, and raise it until all of them prove the floor."""
+        effort = self._promising(kind, depth, least, start, max_ms)
+        while effort is not None:
+            trial = self._try(kind, depth, effort, max_ms)
+            if trial.ms > max_ms:
+                return None
+            if is_proven(trial.losses, self._floor, _DELTA):
+                return _Found(effort=effort, trial=trial)
+            if effort > _MAX_VISITS * self._rows.ids.size:
+                return None
+            effort = math.ceil(_STEP * effort)
+        return None
+
+    def _promising(
+        self, kind: _Kind, depth: int, least: int, start: int, max_ms: float
+    ) -> int | None:
+        if not can_be_proven(np.empty(0), self._floor, _DELTA, kind.asked.size):
+            return None
+        few = _Kind(queries=kind.queries, asked=kind.asked[:_PILOT], least_best=kind.least_best)
+        too_little, effort = least - 1, start
+        while not self._promises(trial := self._try(few, depth, effort, max_ms)):
+            if trial.ms > max_ms or effort > _MAX_VISITS * self._rows.ids.size:
+                return None
+            too_little, effort = effort, 2 * effort
+        while effort > max(too_little + 1, _CLOSE_ENOUGH * too_little):
+            middle = (too_little + effort) // 2
+            if self._promises(self._try(few, depth, middle, max_ms)):
+                effort = middle
+            else:
+                too_little = middle
+        return effort
+
+    def _promises(self, trial: _Trial) -> bool:
+        allowed = _PILOT_AIM * (1 - self._floor)
+        return bool(trial.losses.size) and float(trial.losses.mean()) <= allowed
+
+    def _try(self, kind: _Kind, depth: int, effort: int, max_ms: float) -> _Trial:
+        """Run all queries, or as many as make clear whether this effort is enough."""
+        times: list[float] = []
+        losses: list[float] = []
+        for number, at in enumerate(kind.asked.tolist(), start=1):
+            query = kind.queries.vectors[at]
+            true = kind.queries.nearest[at][:depth]
+            started = time.perf_counter()
+            found = self._held_out.kept[self._ann.query(query, depth + SPARE_CANDIDATES, effort)]
+            scores = cosines(self._rows.take(found), query)
+            ids = self._rows.ids[found[np.lexsort((found, -scores))[:depth]]]
+            times.append(time.perf_counter() - started)
+            if scores.size and float(scores.max()) >= kind.least_best:
+                losses.append(1 - len(set(ids.tolist()).intersection(true)) / len(true))
+            elif not scores.size:
+                losses.append(1.0)
+            if number % _CHECK_EVERY == 0 and (
+                statistics.median(times) * 1e3 > max_ms
+                or self._is_clear(np.array(losses), kind.asked.size - number)
+            ):
+                break
+        return _Trial(losses=np.array(losses), ms=statistics.median(times) * 1e3)
+
+    def _is_clear(self, losses: NDArray[np.float64], more: int) -> bool:
+        if more < _PILOT and len(losses) <= _PILOT:  # a pilot
+            return float(losses.sum()) > (1 - self._floor) * _PILOT
+        proven = is_proven(losses, self._floor, _DELTA)
+        return proven or not can_be_proven(losses, self._floor, _DELTA, more)

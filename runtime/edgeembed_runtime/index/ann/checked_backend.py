@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from edgeembed_runtime import storage
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.errors import EdgeEmbedError, IndexCorruptError
-from edgeembed_runtime.index.ann.backend import AnnBackend, AnnShape, LoadedAnn, RowSource
+from edgeembed_runtime.index.ann.backend import (
+    AnnBackend,
+    AnnShape,
+    GrowingBackend,
+    LoadedAnn,
+    RowSource,
+)
 
 
 class BackendError(IndexCorruptError):
@@ -86,6 +92,29 @@ def build_ann(backend: AnnBackend, path: Path, rows: RowSource, shape: AnnShape)
         raise BackendError(f"ANN backend {backend.name}: build() wrote no file")
     storage.sync_file(path)
     return True
+
+
+def extend_ann(
+    backend: AnnBackend,
+    path: Path,
+    rows: RowSource,
+    shape: AnnShape,
+    positions: NDArray[np.int64],
+    present: int,
+) -> None:
+    """Durably turn a file of some rows into one of all; see GrowingBackend.extend.
+
+    A backend that cannot add rows builds anew.
+
+    Raises:
+        StorageError, MemoryError, BackendError: see build_ann.
+    """
+    if isinstance(backend, GrowingBackend):
+        with _calls(backend, "extend"), storage.storage_errors("write", path):
+            backend.extend(path, rows, shape, positions, present)
+        storage.sync_file(path)
+    elif not build_ann(backend, path, rows, shape):
+        raise BackendError(f"ANN backend {backend.name}: builds no file of {shape.n} rows")
 
 
 def load_ann(backend: AnnBackend, path: Path, size: int, shape: AnnShape) -> CheckedAnn | None:

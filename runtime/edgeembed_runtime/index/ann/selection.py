@@ -9,13 +9,16 @@ import numpy as np
 from edgeembed_runtime import storage
 from edgeembed_runtime.errors import IndexCorruptError, StorageError
 from edgeembed_runtime.index.ann.backend import AnnBackend, AnnShape
-from edgeembed_runtime.index.ann.calibration import GroundTruth, Measured, measure_ann
+from edgeembed_runtime.index.ann.calibration import Measured, measure_ann
 from edgeembed_runtime.index.ann.checked_backend import (
     BackendError,
     CheckedAnn,
     build_ann,
+    extend_ann,
     load_ann,
 )
+from edgeembed_runtime.index.ann.effort import Efforts
+from edgeembed_runtime.index.ann.held_out import HeldOut, KeptRows
 from edgeembed_runtime.index.ann.registry import allowed_backends
 from edgeembed_runtime.index.base.settings import AUTO, IndexSettings
 from edgeembed_runtime.index.vectors.block import Rows
@@ -30,17 +33,17 @@ class ChosenAnn:
     backend: str
     suffix: str
     build_parameter: int
-    effort: int
-    recall: float
+    efforts: Efforts
     ms: float
 
 
 def choose_ann(
-    folder: Path, name: str, rows: Rows, truth: GroundTruth, settings: IndexSettings
+    folder: Path, name: str, rows: Rows, held_out: HeldOut, settings: IndexSettings
 ) -> ChosenAnn | None:
     """Build files `name`.* in a folder and keep the fastest that is good enough; None for none.
 
-    A backend that breaks its contract is left out with a warning.
+    Each is calibrated without the rows held out, which are added afterwards.
+        A backend that breaks its contract is left out with a warning.
 
     Raises:
         InputError: settings that no registered backend can meet.
@@ -48,10 +51,10 @@ def choose_ann(
         MemoryError: a build did not fit into memory.
     """
     best: ChosenAnn | None = None
-    max_ms = truth.median_ms if settings.backend == AUTO else np.inf
+    max_ms = held_out.exact_ms if settings.backend == AUTO else np.inf
     for backend in allowed_backends(settings):
         path = folder / f"{name}.{backend.suffix}"
-        found = _calibrated(path, backend, rows, truth, settings, max_ms)
+        found = _calibrated(path, backend, rows, held_out, settings, max_ms)
         if found is None:
             continue
         if best is not None:
@@ -64,7 +67,7 @@ def _calibrated(
     path: Path,
     backend: AnnBackend,
     rows: Rows,
-    truth: GroundTruth,
+    held_out: HeldOut,
     settings: IndexSettings,
     max_ms: float,
 ) -> ChosenAnn | None:
@@ -73,31 +76,53 @@ def _calibrated(
     parameter = settings.build_parameter
     if parameter is None:
         parameter = backend.default_build_parameter
+    part = AnnShape(n=held_out.kept.size, dim=dim, build_parameter=parameter)
     shape = AnnShape(n=n, dim=dim, build_parameter=parameter)
     try:
-        if not build_ann(backend, path, rows, shape):
+        if not build_ann(backend, path, KeptRows(rows, held_out.kept), part):
             return None
-        loaded = _load(backend, path, shape)
-        try:
-            measured = measure_ann(
-                rows,
-                loaded,
-                truth,
-                floor=settings.recall_floor,
-                first_effort=backend.first_effort,
-                max_ms=max_ms,
-            )
-        finally:
-            loaded.close()
+        measured = _measured(path, backend, part, rows, held_out, settings, max_ms)
+        if measured is None or measured.ms > max_ms:
+            _LOG.info("%s is not worth using: %s", backend.name, measured)
+            _remove(path)
+            return None
+        positions = np.concatenate([held_out.kept, held_out.held])
+        extend_ann(backend, path, rows, shape, positions, part.n)
+        _load(backend, path, shape).close()
     except BackendError as error:
         _LOG.warning("%s is left out: %s", backend.name, error)
         _remove(path)
         return None
-    if measured.recall < settings.recall_floor or measured.ms > max_ms:
-        _LOG.info("%s is not worth using: %s", backend.name, measured)
-        _remove(path)
-        return None
-    return _chosen(backend, parameter, measured)
+    return ChosenAnn(
+        backend=backend.name,
+        suffix=backend.suffix,
+        build_parameter=parameter,
+        efforts=measured.efforts,
+        ms=measured.ms,
+    )
+
+
+def _measured(
+    path: Path,
+    backend: AnnBackend,
+    part: AnnShape,
+    rows: Rows,
+    held_out: HeldOut,
+    settings: IndexSettings,
+    max_ms: float,
+) -> Measured | None:
+    loaded = _load(backend, path, part)
+    try:
+        return measure_ann(
+            rows,
+            loaded,
+            held_out,
+            floor=settings.recall_floor,
+            first_effort=backend.first_effort,
+            max_ms=max_ms,
+        )
+    finally:
+        loaded.close()
 
 
 def _load(backend: AnnBackend, path: Path, shape: AnnShape) -> CheckedAnn:
@@ -119,14 +144,3 @@ def _load(backend: AnnBackend, path: Path, shape: AnnShape) -> CheckedAnn:
 def _remove(path: Path) -> None:
     if path.is_symlink() or not path.is_dir():
         storage.remove_file(path)
-
-
-def _chosen(backend: AnnBackend, parameter: int, measured: Measured) -> ChosenAnn:
-    return ChosenAnn(
-        backend=backend.name,
-        suffix=backend.suffix,
-        build_parameter=parameter,
-        effort=measured.effort,
-        recall=measured.recall,
-        ms=measured.ms,
-    )

@@ -33,6 +33,9 @@ _HEAD_BYTES = 64
 _MAGIC, _KINDS = b"usearch", b"i\x17\x0e\x0f"
 _MAJOR_VERSION = 2
 _CHECKED_NODES = 65_536
+# A node: its key, 2 bytes of level, and neighbors on level 0 and on those above.
+_KEY_BYTES = 8
+_BASE_BYTES, _UPPER_BYTES = 4 + 8 * _CONNECTIVITY, 4 + 4 * _CONNECTIVITY
 
 
 class Usearch:
@@ -64,10 +67,33 @@ class Usearch:
         for start in range(0, shape.n, _ADD_ROWS):
             keys = order[start : start + _ADD_ROWS]
             graph.add(keys.astype(np.uint64), rows.take(keys), threads=available_cpus())
+        _save(graph, path)
+
+    def extend(
+        self,
+        path: Path,
+        rows: RowSource,
+        shape: AnnShape,
+        positions: NDArray[np.int64],
+        present: int,
+    ) -> None:
+        """Add rows to the graph; see GrowingBackend.
+
+        Raises:
+            OSError: the file could not be read or written.
+        """
+        graph = _new(_require_usearch(), shape.dim)
         try:
-            graph.save(str(path))
-        except RuntimeError as error:  # what it raises if a file cannot be written
+            graph.load(str(path))
+        except RuntimeError as error:
             raise OSError(str(error)) from error
+        for start in range(present, shape.n, _ADD_ROWS):
+            keys = np.arange(start, min(start + _ADD_ROWS, shape.n))
+            added = rows.take(positions[keys])
+            graph.add(keys.astype(np.uint64), added, threads=available_cpus())
+        _save(graph, path)
+        graph.reset()
+        _renumber(path, shape, positions)
 
     def load(self, path: Path, size: int, shape: AnnShape) -> "LoadedGraph":
         """Validate a file and map it.
@@ -111,6 +137,39 @@ class Usearch:
         return _find_bad_node(data[nodes_start:], levels)
 
 
+def _save(graph: Any, path: Path) -> None:
+    try:
+        graph.save(str(path))
+    except RuntimeError as error:  # what it raises if a file cannot be written
+        raise OSError(str(error)) from error
+
+
+def _renumber(path: Path, shape: AnnShape, positions: NDArray[np.int64]) -> None:
+    """Replace each key k of a file by positions[k]; usearch could only with a table of all keys."""
+    levels_start = 8 + shape.n * shape.dim + _HEAD_BYTES + 40
+    nodes_start = levels_start + 2 * shape.n
+    with path.open("r+b") as file:
+        file.seek(levels_start)
+        levels = np.frombuffer(file.read(2 * shape.n), "<i2").astype(np.int64)
+        data = np.frombuffer(bytearray(file.read()), np.uint8)
+        starts = _node_ends(levels) - _node_sizes(levels)
+        if levels.size != shape.n or int(starts[-1]) + _KEY_BYTES > data.size:
+            raise OSError(f"{path}: has become shorter")
+        places = starts[:, None] + np.arange(_KEY_BYTES)
+        keys = data[places].view("<u8")[:, 0]
+        data[places] = positions[keys].astype("<u8")[:, None].view(np.uint8)
+        file.seek(nodes_start)
+        file.write(data.tobytes())
+
+
+def _node_sizes(levels: NDArray[np.int64]) -> NDArray[np.int64]:
+    return 10 + _BASE_BYTES + levels * _UPPER_BYTES
+
+
+def _node_ends(levels: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.cumsum(_node_sizes(levels))
+
+
 def _is_head(head: bytes, shape: AnnShape) -> bool:
     present, deleted, dim = np.frombuffer(head[17:41], "<u8").tolist()
     return (
@@ -123,11 +182,11 @@ def _is_head(head: bytes, shape: AnnShape) -> bool:
 
 
 def _find_bad_node(data: NDArray[np.uint8], levels: NDArray[np.int64]) -> str | None:
-    base, upper = 4 + 8 * _CONNECTIVITY, 4 + 4 * _CONNECTIVITY
-    ends = np.cumsum(10 + base + levels * upper)
+    base, upper = _BASE_BYTES, _UPPER_BYTES
+    ends = _node_ends(levels)
     if int(ends[-1]) != data.size:
         return "its nodes do not end where the file ends"
-    starts = ends - (10 + base + levels * upper)
+    starts = ends - _node_sizes(levels)
     seen = np.zeros(levels.size, dtype=np.bool_)
     for level in range(int(levels.max()) + 1):
         offset = 10 if level == 0 else 10 + base + (level - 1) * upper
@@ -172,11 +231,13 @@ class LoadedGraph:
     def __init__(self, graph: Any) -> None:
         """Wrap a usearch.index.Index that views a validated file."""
         self._graph = graph
+        self._size = len(graph)
 
     def query(self, vector: NDArray[np.float32], count: int, effort: int) -> NDArray[np.int64]:
         """Up to `count` positions near a vector, found among `effort` candidates."""
         # usearch keeps as many candidates as results are asked for; its setting is for all threads.
-        found = self._graph.search(vector, max(count, effort), threads=1)
+        most = min(max(count, effort), self._size)
+        found = self._graph.search(vector, most, threads=1)
         return found.keys[:count].astype(np.int64)
 
     def close(self) -> None:

@@ -34,7 +34,7 @@ class IndexSettings:
     """Smaller segments are always searched exactly, which takes less than a millisecond."""
 
     recall_floor: float = 0.99
-    """Recall@10, measured against the exact scan, that approximate search must reach to be used."""
+    """Recall that approximate search must have, with 99 % confidence, to be used; 1: never used."""
 
     busy_timeout_s: float = 5.0
     """How long a statement waits for the short commit of another process."""

@@ -66,11 +66,16 @@ class SegmentStats:
     backend: str
     """"exact", or the ANN backend that searches it here."""
     recall: float | None
+    """The mean over rows that were left out of the ANN file while it was measured."""
+    recall_bound: float | None
+    """What recall@10 is at least, with 99 % confidence; None, too, where an older edgeembed wrote
+    the segment."""
     exact_ms: float | None
     ann_ms: float | None
     build_parameter: int
     """What the backend was built with; 0 for a segment that is searched exactly."""
     effort: int
+    """What the backend is asked for where 10 hits are wanted."""
 
 
 @public

@@ -3,17 +3,20 @@
 Candidates of an approximate search are scored again exactly, so every score is a true cosine.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_runtime.index.ann.calibration import CALIBRATION_CANDIDATES, SPARE_CANDIDATES
+from edgeembed_runtime.index.ann.calibration import SPARE_CANDIDATES
 from edgeembed_runtime.index.ann.checked_backend import BackendError, CheckedAnn
 from edgeembed_runtime.index.search.fusion import Ranking
 from edgeembed_runtime.index.search.scope import Scope
-from edgeembed_runtime.index.segments.segment import SegmentInfo
 from edgeembed_runtime.index.segments.snapshot import SegmentView, Snapshot
 from edgeembed_runtime.index.vectors.block import Rows
 from edgeembed_runtime.index.vectors.topk import TopK, cosines, scan
+
+_DEVIATIONS = 2
 
 
 # Damaged vectors are for verify() to name; numpy's warnings about them would name nothing.
@@ -34,16 +37,17 @@ def rank_by_vectors(
     scan(snapshot.tail, _wanted(snapshot.tail, scope), queries, tops)
     for view in snapshot.segments:
         wanted = _wanted(view.rows, scope)
-        wanted_count = int(np.count_nonzero(wanted))
-        candidates = None if exact else _candidates_needed(view.segment.info, wanted_count, k)
-        ann = None if candidates is None else view.segment.ann()
-        if candidates is None or ann is None:
+        depth = None if exact else _depth_needed(view, wanted, k)
+        ann = None if depth is None else view.segment.ann()
+        if depth is None or ann is None:
             scan(view.rows, wanted, queries, tops)
             continue
-        min_found = min(k, wanted_count)
         for query, top in zip(queries, tops, strict=True):
-            if not _search_approximately(view, ann, candidates, wanted, min_found, query, top):
+            found = _search_approximately(view, ann, depth, wanted, k, query)
+            if found is None:
                 scan(view.rows, wanted, query[None], [top])
+            else:
+                top.offer(*found)
     return [top.pairs() for top in tops]
 
 
@@ -60,37 +64,57 @@ def _wanted(rows: Rows, scope: Scope) -> NDArray[np.bool_]:
     return wanted
 
 
-def _candidates_needed(info: SegmentInfo, wanted_count: int, k: int) -> int | None:
-    """How many candidates probably hold the k best of the wanted rows; None if a scan is faster.
+def _depth_needed(view: SegmentView, wanted: NDArray[np.bool_], k: int) -> int | None:
+    """How many of the nearest rows probably hold the k best of those wanted; None: scan instead.
 
-    Effort, and so time, is assumed to grow with the candidates from what calibration measured.
+    A scan is chosen where a search as deep as that takes longer.
     """
-    if info.backend is None or not wanted_count:
+    info = view.segment.info
+    count = int(np.count_nonzero(wanted))
+    if info.backend is None or info.efforts is None or not count:
         return None
-    candidates = min(k, wanted_count) * info.n // wanted_count + SPARE_CANDIDATES
-    slowdown = candidates / CALIBRATION_CANDIDATES
+    part = count / info.n
+    sought = min(k, count)
+    # The rank of the last one, were the wanted rows spread at random, and its standard deviation.
+    depth = math.ceil(sought / part + _DEVIATIONS * math.sqrt(sought * (1 - part)) / part)
     affordable = max(1.0, (info.exact_ms or 0.0) / (info.ann_ms or np.inf))
-    return candidates if slowdown <= affordable else None
+    return depth if info.efforts.slowdown(depth) <= affordable else None
 
 
 def _search_approximately(
     view: SegmentView,
     ann: CheckedAnn,
-    count: int,
+    depth: int,
     wanted: NDArray[np.bool_],
-    min_found: int,
+    k: int,
     query: NDArray[np.float32],
-    top: TopK,
-) -> bool:
-    """Offer candidates, scored exactly; False if fewer than `min_found` of them are wanted."""
-    effort = int(view.segment.info.effort * max(1.0, count / CALIBRATION_CANDIDATES))
+) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
+    """Exact scores and ids of the wanted ones among candidates; None where a scan must answer.
+
+    That is where the backend failed, the query is far and no effort is enough for it, or too few
+    candidates are wanted within the depth for which the effort was calibrated.
+    """
+    efforts = view.segment.info.efforts
+    assert efforts is not None
+    effort = efforts.near_effort(depth)
+    scores = np.empty(0, np.float32)
     try:
-        candidates = ann.query(query, count, effort)
+        candidates = ann.query(query, depth + SPARE_CANDIDATES, effort)
+        scores = cosines(view.rows.take(candidates), query)
+        if not scores.size or float(scores.max()) < efforts.far_below:
+            more = efforts.far_effort(depth)
+            if more is None:
+                return None
+            candidates = ann.query(query, depth + SPARE_CANDIDATES, more)
+            scores = cosines(view.rows.take(candidates), query)
     except BackendError as error:
         view.segment.give_up_ann(error)
-        return False
-    candidates = candidates[wanted[candidates]]
-    if candidates.size < min_found:
-        return False
-    top.offer(cosines(view.rows.take(candidates), query), view.rows.ids[candidates])
-    return True
+        return None
+    found = wanted[candidates]
+    if not found.all():
+        best = np.argsort(-scores, kind="stable")[:depth]
+        if np.count_nonzero(found[best]) < min(k, np.count_nonzero(wanted)):
+            return None
+    elif scores.size < min(k, wanted.size):
+        return None
+    return scores[found], view.rows.ids[candidates[found]]

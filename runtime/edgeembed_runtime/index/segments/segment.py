@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edgeembed_runtime.errors import IndexCorruptError, SearchIndexError, out_of_files
 from edgeembed_runtime.index.ann.backend import AnnShape
 from edgeembed_runtime.index.ann.checked_backend import BackendError, CheckedAnn, load_ann
+from edgeembed_runtime.index.ann.effort import Efforts, read_efforts
 from edgeembed_runtime.index.ann.registry import find_backend, is_backend_name
 from edgeembed_runtime.index.base.layout import CATALOG, checked_uuid, open_regular, segment_path
 from edgeembed_runtime.index.base.opening import MAX_DIM
@@ -27,8 +28,6 @@ _F32_BYTES = 4
 _ID_BYTES = 8
 # Of an ANN backend; more than any takes.
 _MAX_PARAMETER = 1 << 31
-# Of each row: calibration stops earlier.
-_MOST_VISITS = 400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +51,8 @@ class SegmentInfo:
     """The ANN backend it was built with, registered here or not; None for none."""
     build_parameter: int
     """What that backend was built with; stored in the column `trees`."""
-    effort: int
-    recall: float | None
+    efforts: Efforts | None
+    """As calibrated; None where nothing was, or what the catalog says is damaged."""
     ann_ms: float | None
     files: Mapping[str, SegmentFile]
 
@@ -203,8 +202,7 @@ def _info(row: tuple[object, ...], files: dict[str, SegmentFile], directory: Pat
         exact_ms=_real(exact_ms),
         backend=None if backend == EXACT else str(backend),
         build_parameter=integers[2],
-        effort=max(1, min(integers[3], _MOST_VISITS * integers[1])),
-        recall=_real(recall),
+        efforts=read_efforts(recall, integers[3]),
         ann_ms=_real(ann_ms),
         files=files,
     )

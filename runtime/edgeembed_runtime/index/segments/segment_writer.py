@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed_runtime import storage
-from edgeembed_runtime.index.ann.calibration import measure_exact
+from edgeembed_runtime.index.ann.held_out import hold_out
 from edgeembed_runtime.index.ann.selection import ChosenAnn, choose_ann
 from edgeembed_runtime.index.base.layout import SEGMENTS
 from edgeembed_runtime.index.base.settings import EXACT, IndexSettings
@@ -77,9 +77,9 @@ def write_segment(
     rows = Rows(ids=ids, vectors=vectors, alive=alive, sq8=sq8, mapped=mapped)
     ann = None
     if build_ann and ids.size >= settings.ann_min_rows and settings.backend != EXACT:
-        truth = measure_exact(rows)
-        exact_ms = None if truth is None else truth.median_ms
-        ann = None if truth is None else choose_ann(folder, name, rows, truth, settings)
+        held_out = hold_out(rows, settings.recall_floor)
+        exact_ms = None if held_out is None else held_out.exact_ms
+        ann = None if held_out is None else choose_ann(folder, name, rows, held_out, settings)
         if ann is not None:
             path = folder / f"{name}.{ann.suffix}"
             files[ann.suffix] = _entry(path, path.stat().st_size, storage.sha256_file(path))

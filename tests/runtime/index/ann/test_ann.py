@@ -9,7 +9,9 @@ import pytest
 
 from edgeembed import Index, IndexSettings
 from edgeembed_runtime.index.ann import annoy_check, selection
-from edgeembed_runtime.index.ann.calibration import Measured, measure_ann, measure_exact, perturbed
+from edgeembed_runtime.index.ann.calibration import Measured, measure_ann
+from edgeembed_runtime.index.ann.effort import Efforts
+from edgeembed_runtime.index.ann.held_out import hold_out, perturbed
 from edgeembed_runtime.index.ann.locality_order import locality_order
 from edgeembed_runtime.index.base.unit_vectors import unit_rows
 from edgeembed_runtime.index.vectors.block import Rows
@@ -23,10 +25,32 @@ def settings(backend):
     return IndexSettings(ann_min_rows=500, backend=backend)
 
 
-def _truth(block):
-    truth = measure_exact(block)
-    assert truth is not None
-    return truth
+def held_out_of(rows, floor):
+    found = hold_out(block_of(rows), floor)
+    assert found is not None
+    return found
+
+
+def measured(effort, ms):
+    efforts = Efforts(
+        depths=(10,), near=(effort,), far=None, far_below=-1.0, recall=1.0, bound=0.99
+    )
+    return Measured(efforts=efforts, ms=ms)
+
+
+class Knows:
+    """Finds the nearest of the rows kept with enough effort, and nothing with less."""
+
+    def __init__(self, rows, held_out, enough):
+        self.rows, self.enough = rows[held_out.kept], enough
+        self.asked = Counter()
+
+    def query(self, vector, count, effort):
+        self.asked[effort] += 1
+        return np.argsort(-(self.rows @ vector))[: count if self.enough(vector, effort) else 0]
+
+    def close(self):
+        raise NotImplementedError
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +86,7 @@ def test_recall_is_measured_stored_and_true(index, clustered, tmp_path, backend)
     assert segment.backend == backend
     assert segment.build_parameter == (20 if backend == "annoy" else 0)
     assert segment.effort >= 1
-    assert segment.recall >= 0.99
+    assert segment.recall >= segment.recall_bound >= 0.99
     assert segment.exact_ms > 0 < segment.ann_ms
     queries = clustered[::30]
     near = index.search_many(queries, 10)
@@ -101,7 +125,7 @@ def test_deletes_and_filters_never_make_an_answer_short(index, clustered):
 
 
 def test_candidates_that_died_send_the_search_to_the_scan(index, clustered, monkeypatch):
-    monkeypatch.setattr("edgeembed_runtime.index.search.dense._candidates_needed", lambda *_: 12)
+    monkeypatch.setattr("edgeembed_runtime.index.search.dense._depth_needed", lambda *_: 12)
     query = clustered[9]
     order = [hit.key for hit in index.search(query, 3000, exact=True)]
     index.delete(order[:100])
@@ -118,9 +142,7 @@ def test_only_compacting_builds_it(tmp_path, clustered, backend):
 
 
 def test_what_loses_to_the_scan_is_not_kept(tmp_path, clustered, monkeypatch):
-    monkeypatch.setattr(
-        selection, "measure_ann", lambda *_, **__: Measured(effort=1, recall=1.0, ms=1e9)
-    )
+    monkeypatch.setattr(selection, "measure_ann", lambda *_, **__: measured(effort=1, ms=1e9))
     with filled(tmp_path / "i", clustered, settings("auto")) as index:
         (segment,) = index.stats().segments
         assert (segment.backend, segment.build_parameter, segment.recall) == ("exact", 0, None)
@@ -130,13 +152,9 @@ def test_what_loses_to_the_scan_is_not_kept(tmp_path, clustered, monkeypatch):
 
 @pytest.mark.parametrize("winner", BACKENDS)
 def test_of_two_the_faster_stays(tmp_path, clustered, monkeypatch, winner):
-    def measured(_, ann, *, max_ms, **__):
+    def measure(rows, ann, held_out, **options):
         share = 0.5 if ann.backend.name == winner else 0.9
-        return Measured(effort=40, recall=1.0, ms=max_ms * share)
-
-    def measure(rows, ann, truth, **options):
-        options["max_ms"] = truth.median_ms
-        return measured(truth, ann, **options)
+        return measured(effort=40, ms=held_out.exact_ms * share)
 
     monkeypatch.setattr(selection, "measure_ann", measure)
     with filled(tmp_path / "i", clustered, settings("auto")) as index:
@@ -179,37 +197,21 @@ MODULE = {"annoy": "annoy_module", "usearch": "_module"}
 
 @pytest.mark.parametrize("least", [1, 2, 3, 7, 8])
 def test_the_least_effort_ends_the_search_for_less(vectors, least):
-    rows = unit_rows(vectors(30), dim=16, what="rows")
-    block = Rows(ids=np.arange(30), vectors=rows, alive=np.ones(30, np.bool_))
-
-    class Nearest:
-        def query(self, vector, count, effort):
-            return np.argsort(-(rows @ vector))[: count if effort >= least else 0]
-
-    found = measure_ann(
-        block, cast(Any, Nearest()), _truth(block), floor=0.9, first_effort=8, max_ms=1e9
-    )
-    assert found.effort == least
+    rows = unit_rows(vectors(400), dim=16, what="rows")
+    held_out = held_out_of(rows, 0.9)
+    ann = cast(Any, Knows(rows, held_out, lambda _, effort: effort >= least))
+    found = measure_ann(block_of(rows), ann, held_out, floor=0.9, first_effort=8, max_ms=1e9)
+    assert found is not None
+    # The file that is searched in the end has four thirds of the rows.
+    assert found.efforts.near_effort(10) == -(-4 * least // 3)
 
 
 def test_what_finds_its_own_rows_only_has_no_recall(vectors):
-    rows = unit_rows(vectors(200), dim=16, what="rows")
-    block = Rows(ids=np.arange(200), vectors=rows, alive=np.ones(200, np.bool_))
-
-    class KnowsItsRows:
-        def query(self, vector, count, effort):
-            own = (rows == vector).all(axis=1).any()
-            return np.argsort(-(rows @ vector))[: count if own else 0]
-
-    found = measure_ann(
-        block,
-        cast(Any, KnowsItsRows()),
-        _truth(block),
-        floor=0.9,
-        first_effort=8,
-        max_ms=1e9,
-    )
-    assert found.recall == 0
+    rows = unit_rows(vectors(400), dim=16, what="rows")
+    held_out = held_out_of(rows, 0.9)
+    own = rows[held_out.kept]
+    ann = cast(Any, Knows(rows, held_out, lambda vector, _: (own == vector).all(axis=1).any()))
+    assert not measure_ann(block_of(rows), ann, held_out, floor=0.9, first_effort=8, max_ms=1e9)
 
 
 @pytest.mark.parametrize("cosine", [0.0, 0.4, 1.0])
@@ -249,13 +251,11 @@ def test_few_rows_have_an_order_too(vectors, count):
 
 def test_an_effort_that_is_clearly_enough_or_not_is_not_tried_on_all_queries(vectors):
     rows = unit_rows(vectors(2000), dim=16, what="rows")
-    block = Rows(ids=np.arange(2000), vectors=rows, alive=np.ones(2000, np.bool_))
-    asked = Counter()
-
-    class Nearest:
-        def query(self, vector, count, effort):
-            asked[effort] += 1
-            return np.argsort(-(rows @ vector))[: count if effort >= 40 else 5]
-
-    measure_ann(block, cast(Any, Nearest()), _truth(block), floor=0.9, first_effort=8, max_ms=1e9)
-    assert max(asked.values()) == 100
+    held_out = held_out_of(rows, 0.9)
+    ann = Knows(rows, held_out, lambda _, effort: effort >= 40)
+    found = measure_ann(
+        block_of(rows), cast(Any, ann), held_out, floor=0.9, first_effort=8, max_ms=1e9
+    )
+    assert found is not None
+    assert max(asked for effort, asked in ann.asked.items() if effort < 40) == 100
+    assert ann.asked[40] == 6 * 100  # two depths and two kinds of queries, some of them twice
