@@ -27,6 +27,8 @@ class Size:
     crowd_readers: int
     memory_steps: int
     """Limits of memory, for each operation."""
+    strangers: int
+    """Hostile bundles."""
 
 
 SIZES = {
@@ -42,6 +44,7 @@ SIZES = {
         crowd_seconds=4,
         crowd_readers=4,
         memory_steps=8,
+        strangers=46,
     ),
     "full": Size(
         every=1,
@@ -55,5 +58,6 @@ SIZES = {
         crowd_seconds=300,
         crowd_readers=8,
         memory_steps=64,
+        strangers=1000,
     ),
 }
