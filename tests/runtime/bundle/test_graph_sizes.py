@@ -134,7 +134,7 @@ OPERATORS = {
 def test_a_dry_run_finds_the_sizes_that_a_run_has(name):
     nodes, constants = OPERATORS[name]
     results, sizes = run([FLOATS, *nodes], constants, IDS)
-    made = [result.nbytes for result in results]
+    made = [np.asarray(result).nbytes for result in results]
     # Every result is an output, so all of them are held at once; products need room beside them.
     beside = 512 if name in PRODUCTS else 0
     found = sizes.peak + sizes.folded
