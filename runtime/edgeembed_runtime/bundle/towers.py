@@ -15,6 +15,9 @@ Modality = Literal["text", "image"]
 """The kind of input a tower encodes."""
 TruncationSide = Literal["right", "left"]
 """Where tokens are dropped from a text that is too long."""
+Trust = Literal["none", "proven", "own"]
+"""How far a bundle's files are trusted: not at all; to need no bound in memory and time, because
+they were used in a process of its own; or as a part of this package."""
 TRUNCATION_SIDES: tuple[TruncationSide, ...] = get_args(TruncationSide)
 _MAX_TOKENS = (1 << 31) - 1
 

@@ -91,6 +91,11 @@ class Encoder(EncoderBase):
             verify: what to check before use: file sizes ("size"), SHA-256 hashes ("hash"), or also
                 the golden vectors on this machine ("golden"); there, "auto" falls back to the next
                 variant, with a warning, if one fails.
+                "isolated" is for bundles of strangers: first, the bundle is loaded and encodes its
+                golden inputs in a process of its own, with limits of memory (not on Windows) and
+                time. It also loads graphs and regular expressions that have no
+                bound, which are refused otherwise; texts unlike the golden ones may make these take
+                long.
             cache: reuses the vectors of texts that were encoded before.
 
         Raises:

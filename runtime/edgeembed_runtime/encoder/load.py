@@ -1,13 +1,17 @@
 """Loading a bundle: choosing a variant and opening an engine for each tower."""
 
+import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Literal, TypeVar, cast, get_args
 
+from edgeembed_runtime._internal.limited_process import LimitedProcessError, Limits, run_limited
 from edgeembed_runtime.arguments import checked_choice, checked_unicode, shown
 from edgeembed_runtime.bundle import Bundle, Modality, Variant
+from edgeembed_runtime.bundle.manifest_json import manifest_to_json
 from edgeembed_runtime.encoder.cache import EmbeddingCache
 from edgeembed_runtime.encoder.image import ImageEncoder
 from edgeembed_runtime.encoder.text import TextEncoder
@@ -15,9 +19,10 @@ from edgeembed_runtime.engine.open import EngineSpec, open_image_engine, open_te
 from edgeembed_runtime.engine.providers import Provider, resolve_providers
 from edgeembed_runtime.engine.schedule import Profile, schedule_for
 from edgeembed_runtime.engine.variants import ranked_variants
-from edgeembed_runtime.errors import BundleCorruptError, InputError
+from edgeembed_runtime.errors import BundleCorruptError, BundleUnsafeError, InputError
+from edgeembed_runtime.storage import sha256_of
 
-Verify = Literal["size", "hash", "golden"]
+Verify = Literal["size", "hash", "golden", "isolated"]
 """What to verify when a bundle is loaded; see `Encoder.load`."""
 VERIFICATIONS: tuple[Verify, ...] = get_args(Verify)
 Tower = TypeVar("Tower", TextEncoder, ImageEncoder)
@@ -28,6 +33,7 @@ class LoadOptions:
     """The options of `Encoder.load`.
 
     `proven` maps each modality to the variant that passed its golden inputs on this machine.
+    `isolated` says that the bundle was used in a process of its own, or that this is that process.
     """
 
     variant: str = "auto"
@@ -39,6 +45,7 @@ class LoadOptions:
     verify: Verify = "hash"
     cache: EmbeddingCache | None = None
     proven: Mapping[Modality, str] = field(default_factory=dict[Modality, str])
+    isolated: bool = False
 
     def validate(self, modalities: Sequence[Modality]) -> None:
         """Check the options for a bundle with these modalities.
@@ -77,6 +84,8 @@ def load_towers(
     """
     available = bundle.manifest.modalities
     options.validate(available)
+    if options.verify == "isolated":
+        options = _proven_in_isolation(bundle, options)
     wanted = available if options.modalities is None else options.modalities
     make_spec = partial(
         EngineSpec,
@@ -84,6 +93,7 @@ def load_towers(
         providers=resolve_providers(options.providers),
         schedule=schedule_for(options.profile, options.threads, options.max_memory_mb),
         check="size" if options.verify == "size" else "hash",
+        proven=options.isolated,
     )
 
     def open_text(variant: Variant) -> TextEncoder:
@@ -102,6 +112,52 @@ def load_towers(
             text.close()
         raise
     return text, image
+
+
+def _proven_in_isolation(bundle: Bundle, options: LoadOptions) -> LoadOptions:
+    """Load and use the bundle in a child process under limits; return options to load it here."""
+    task = {
+        "path": str(bundle.path),
+        "variant": options.variant,
+        "modalities": None if options.modalities is None else list(options.modalities),
+    }
+    size = sum(entry.bytes for entry in bundle.manifest.files.values())
+    try:
+        found = run_limited(f"{__name__}:prove", json.dumps(task), Limits.for_bytes(size))
+    except LimitedProcessError as error:
+        raise BundleUnsafeError(
+            f"bundle {bundle.path}: expected it to load and to encode its own golden inputs in a "
+            f"process of its own, found: {error}; do not use this bundle"
+        ) from error
+    if found != _fingerprint(bundle):
+        raise BundleCorruptError(f"bundle {bundle.path}: it changed meanwhile; load it again")
+    return replace(options, verify="hash", isolated=True)
+
+
+def prove(task: str) -> str:
+    """Load the bundle of a task, encode its golden inputs; return which bundle it was.
+
+    Raises:
+        EdgeEmbedError: it does not load, or not work.
+    """
+    given = json.loads(task)
+    bundle = Bundle.open(Path(given["path"]))
+    options = LoadOptions(
+        variant=given["variant"], modalities=given["modalities"], threads=1, isolated=True
+    )
+    for tower in load_towers(bundle, options):
+        if tower is not None:
+            result = tower.self_test()
+            if not result.ok:
+                raise BundleCorruptError(
+                    f"variant {result.variant}: expected golden cosines of at least "
+                    f"{result.expected_min_cosine:.6f}, found {result.min_cosine:.6f}"
+                )
+    return _fingerprint(bundle)
+
+
+def _fingerprint(bundle: Bundle) -> str:
+    return sha256_of(manifest_to_json(bundle.manifest))
 
 
 def _load_tower(

@@ -24,6 +24,21 @@ def resident_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
+def free_bytes() -> int | None:
+    """Return how much memory programs can still take without swapping; None if unknown.
+
+    Linux: from /proc. Elsewhere with POSIX: all physical memory. Windows: None.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            for line in Path("/proc/meminfo").read_text().splitlines():
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) << 10
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return None
+
+
 def trim_heap() -> None:
     """Return freed heap memory to the system (glibc only; a no-op elsewhere).
 

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from edgeembed_runtime._internal.daemon_runs import run_under_way
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime._internal.ort import ort
-from edgeembed_runtime.bundle.graph import check_graph
-from edgeembed_runtime.bundle.token_table import token_rows
-from edgeembed_runtime.engine.memory import trim_heap
+from edgeembed_runtime.bundle.graph.reading import Graph, read_graph
+from edgeembed_runtime.bundle.graph.room import Expected, Room
+from edgeembed_runtime.bundle.graph.token_table import token_rows
+from edgeembed_runtime.engine.memory import free_bytes, trim_heap
 from edgeembed_runtime.engine.providers import CPU, Providers
 from edgeembed_runtime.engine.unpadded_nodes import with_unpadded_nodes
 from edgeembed_runtime.errors import BundleCorruptError, InferenceError, ProviderError
@@ -60,6 +61,7 @@ class Session:
         settings: SessionSettings,
         *,
         outside: Mapping[str, NDArray[Any]] | None = None,
+        expected: Expected | None = None,
     ) -> None:
         """Load the bytes of an ONNX model.
 
@@ -68,21 +70,31 @@ class Session:
             name: for error messages.
             settings: how it runs.
             outside: weights by name; they must not change while the session lives.
+            expected: what a graph from others is given: it is checked for that before it is loaded,
+                and its runs before they take memory. Without, the model is trusted.
 
         Raises:
             BundleCorruptError: onnxruntime cannot load the model.
+            BundleUnsafeError: the graph is refused; see `Room.checked`.
+            InputError: the memory limit is too low.
             ProviderError: a requested provider did not load.
             StorageError: a provider's cache directory cannot be created.
         """
-        self.token_rows = token_rows(model)
-        if settings.unpadded:
-            model = _for_unpadded(model, name, check=not outside)
+        original, model = model, _for_unpadded(model) if settings.unpadded else model
+        # The very bytes that onnxruntime gets.
+        self._room = None if expected is None else Room.checked(model, name, expected)
+        self.token_rows = _token_rows(
+            _read(model) if self._room is None else self._room.graph, original
+        )
         self._io_binding = settings.io_binding
         for _, options in settings.providers:
             if folder := options.get("ModelCacheDirectory"):
                 with storage_errors("make", Path(folder)):
                     Path(folder).mkdir(parents=True, exist_ok=True)
         options = _options(settings)
+        if self._room is not None:
+            # What was checked: bytes inside of a model can make it one of onnxruntime's own format.
+            options.add_session_config_entry("session.load_model_format", "ONNX")
         # onnxruntime may look at the values for as long as the session lives.
         self._outside = [
             ort.OrtValue.ortvalue_from_numpy(each) for each in (outside or {}).values()
@@ -144,6 +156,8 @@ class Session:
         Raises:
             InferenceError: the run failed, or the output has NaN or infinite values.
         """
+        if self._room is not None:
+            self._room.admit(next(iter(feeds.values())).shape, free_bytes)
         try:
             run = self._run_bound if self._io_binding else self._run_plain
             result = np.asarray(run(feeds, [output])[0], np.float32)
@@ -183,14 +197,26 @@ class Session:
         return binding.copy_outputs_to_cpu()
 
 
-def _for_unpadded(model: bytes, name: str, *, check: bool) -> bytes:
+def _for_unpadded(model: bytes) -> bytes:
     try:
-        changed = with_unpadded_nodes(model)
+        return with_unpadded_nodes(model)
     except (ValueError, IndexError):
         return model  # the graph's own nodes do as well, and onnxruntime says what is no model
-    if check and changed is not model:
-        check_graph(changed, name)  # the nodes were hidden from the check of the file
-    return changed
+
+
+def _read(model: bytes) -> Graph | None:
+    try:
+        return read_graph(model)
+    except (ValueError, IndexError):
+        return None
+
+
+def _token_rows(graph: Graph | None, original: bytes) -> int | None:
+    rows = None if graph is None else token_rows(graph)
+    if rows is not None:
+        return rows
+    graph = _read(original)  # nodes for texts without padding may look up otherwise
+    return None if graph is None else token_rows(graph)
 
 
 def _failed(error: Exception) -> InferenceError:

@@ -45,7 +45,7 @@ def with_unpadded_nodes(model: bytes) -> bytes:
             chunks += (
                 [field(number, value)]
                 if isinstance(value, int)
-                else length_delimited(number, [value])
+                else length_delimited(number, [as_message(value)])
             )
     return b"".join(chunks)
 

@@ -32,6 +32,8 @@ class Size:
     hostile_images: int
     memory_steps: int
     """Limits of memory, for each operation."""
+    strangers: int
+    """Hostile bundles."""
 
 
 _SMALL = Size(
@@ -49,6 +51,7 @@ _SMALL = Size(
     crowd_readers=4,
     hostile_images=150,
     memory_steps=8,
+    strangers=46,
 )
 _FULL = Size(
     every=1,
@@ -65,6 +68,7 @@ _FULL = Size(
     crowd_readers=8,
     hostile_images=2000,
     memory_steps=64,
+    strangers=1000,
 )
 
 SIZES = {

@@ -3,12 +3,13 @@
 import hashlib
 import json
 import random
+from functools import partial
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from onnx import AttributeProto, TensorProto, helper, numpy_helper
+from onnx import AttributeProto, ModelProto, TensorProto, helper, numpy_helper
 
 from edgeembed_runtime.bundle.graph import check_graph
 from edgeembed_runtime.encoder.encoder import Encoder
@@ -147,17 +148,17 @@ HOSTILE = [
     (external_location_without_a_path, "external data"),
     (external_path_without_a_location, "external data"),
     (external_constant, "external data"),
-    (external_in_a_list_attribute, "external data"),
-    (external_in_a_branch, "external data"),
-    (external_sparse, "external data"),
-    (external_sparse_constant, "external data"),
+    (external_in_a_list_attribute, "expected attributes of numbers"),
+    (external_in_a_branch, "got a graph"),
+    (external_sparse, "sparse"),
+    (external_sparse_constant, "expected attributes of numbers"),
     (foreign_domain, "domain 'evil.corp'"),
-    (foreign_domain_in_a_branch, r"domain 'ai\.onnx\.contrib'"),
-    (foreign_domain_in_a_list_of_graphs, "domain 'evil.corp'"),
+    (foreign_domain_in_a_branch, "got a graph"),
+    (foreign_domain_in_a_list_of_graphs, "got a graph"),
     (local_function, "expected no functions"),
     (context_of_a_device, "EPContext"),
     (python_operator, "PyOp"),
-    (graphs_without_end, "nested deeper"),
+    (graphs_without_end, "got a graph"),
 ]
 
 
@@ -178,7 +179,8 @@ def test_loading_a_bundle_with_a_hostile_graph_is_refused(own_bundle, model):
 
 def test_operators_of_microsoft_and_of_both_names_of_onnx_are_allowed(model):
     domains = ("", "ai.onnx", "com.microsoft")
-    with_node(model, *(helper.make_node("Gelu", ["x"], ["y"], domain=d) for d in domains))
+    gelu = partial(helper.make_node, "Gelu", ["mean"])
+    with_node(model, *(gelu([f"y{place}"], domain=d) for place, d in enumerate(domains)))
     check_graph(model.SerializeToString(), "m.onnx")
 
 
@@ -191,9 +193,9 @@ def test_bytes_that_are_no_model_are_damage(data):
 
 
 def test_two_graphs_in_one_file_are_damage(model):
-    data = model.SerializeToString()
+    second = ModelProto(graph=model.graph).SerializeToString()
     with pytest.raises(BundleCorruptError, match="one graph, found 2"):
-        check_graph(data + data, "m.onnx")
+        check_graph(model.SerializeToString() + second, "m.onnx")
 
 
 @given(st.binary(max_size=300))

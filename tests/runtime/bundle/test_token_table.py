@@ -5,7 +5,8 @@ import pytest
 from tokenizers import AddedToken, Tokenizer
 
 from edgeembed_runtime.bundle import Bundle
-from edgeembed_runtime.bundle.token_table import token_rows
+from edgeembed_runtime.bundle.graph.reading import read_graph
+from edgeembed_runtime.bundle.graph.token_table import token_rows
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.engine.padded import PaddedEngine
 from edgeembed_runtime.engine.schedule import schedule_for
@@ -38,7 +39,7 @@ def bundle(request, tmp_path_factory):
 
 @pytest.mark.parametrize("variant", ["fp32", "int8"])
 def test_a_graph_says_how_many_ids_it_knows(bundle, variant):
-    assert token_rows(Bundle.open(bundle).read(f"{variant}.onnx")) == ROWS
+    assert token_rows(read_graph(Bundle.open(bundle).read(f"{variant}.onnx"))) == ROWS
 
 
 @pytest.mark.parametrize("variant", ["fp32", "int8"])

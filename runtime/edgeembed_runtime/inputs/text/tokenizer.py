@@ -12,8 +12,13 @@ from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 from tokenizers.models import Unigram
 
-from edgeembed_runtime.bundle.towers import TruncationSide
-from edgeembed_runtime.errors import BundleCorruptError, InputError
+from edgeembed_runtime.bundle.towers import TruncationSide, Trust
+from edgeembed_runtime.errors import BundleCorruptError, BundleUnsafeError, InputError
+from edgeembed_runtime.inputs.text.tokenizer_file import (
+    DamagedFileError,
+    TokenizerFileError,
+    check_tokenizer_file,
+)
 from edgeembed_runtime.inputs.text.tokenizer_threads import TOKENIZER_THREADS
 
 MAX_TOKENIZER_BYTES = 64 << 20
@@ -29,6 +34,9 @@ _MIN_CHARACTERS = 2_000
 _MARGIN_TOKENS = 64
 # The longest part of a text with almost no tokens (megabytes of whitespace, one endless word).
 MAX_CHARACTERS = 1_000_000
+# A text that may become longer than this is normalized piece by piece first: does it?
+_MAX_NORMALIZED = 8 << 20
+_PIECE_CHARACTERS = 1_000
 # Short enough for any tokenizer to split it.
 _ASCII_WORD = re.compile(r"(?<!\w)[A-Za-z0-9]{1,30}(?!\w)")
 # What tokens have in place of a space; one that is nothing else is no word.
@@ -94,21 +102,41 @@ class TextTokenizer:
     special_tokens: int
     truncation_side: TruncationSide = "right"
     empty_id: int | None = None
+    growth: int = 1
 
     @classmethod
     def from_bytes(
-        cls, data: bytes, max_tokens: int, name: str, *, truncation_side: TruncationSide = "right"
+        cls,
+        data: bytes,
+        max_tokens: int,
+        name: str,
+        *,
+        truncation_side: TruncationSide = "right",
+        trust: Trust = "none",
     ) -> "TextTokenizer":
         """Load a tokenizer.json, with its padding and truncation disabled.
+
+        With the trust "proven", its regular expressions need no bound in time; with "own", nothing
+        is checked.
 
         Raises:
             BundleCorruptError: it is too large, the tokenizers library cannot load it, or its
                 special tokens leave no room for text.
+            BundleUnsafeError: it has a part without a bound; see `check_tokenizer_file`.
         """
         if len(data) > MAX_TOKENIZER_BYTES:
             raise BundleCorruptError(
                 f"{name}: expected at most {MAX_TOKENIZER_BYTES} bytes, got {len(data)}"
             )
+        try:
+            known = trust == "own"
+            growth = 1 if known else check_tokenizer_file(data, bounded=trust == "none")
+        except DamagedFileError as error:
+            raise BundleCorruptError(
+                f"{name}: the tokenizers library could not load it: {error}"
+            ) from error
+        except TokenizerFileError as error:
+            raise BundleUnsafeError(f"{name}: {error}; do not use this bundle") from error
         try:
             tokenizer = Tokenizer.from_buffer(data)
             tokenizer.no_padding()
@@ -129,6 +157,7 @@ class TextTokenizer:
             max_tokens=max_tokens,
             special_tokens=special,
             truncation_side=truncation_side,
+            growth=growth,
         )
 
     def encode(self, text: str) -> TokenizedText:
@@ -166,7 +195,12 @@ class TextTokenizer:
         Unicode, or if this process must not use the tokenizers library's threads.
         """
         size = max(_MIN_CHARACTERS, self.max_tokens * _CHARACTERS_PER_TOKEN)
-        if max(map(len, texts)) > size or not TOKENIZER_THREADS.use():
+        lengths = list(map(len, texts))
+        if (
+            max(lengths) > size
+            or sum(lengths) * self.growth > _MAX_NORMALIZED
+            or not TOKENIZER_THREADS.use()
+        ):
             return [None] * len(texts)
         try:
             encodings = self.tokenizer.encode_batch_fast(list(texts))
@@ -256,10 +290,33 @@ class TextTokenizer:
         }
 
     def _encode(self, text: str) -> Encoding:
+        if len(text) * self.growth > _MAX_NORMALIZED:
+            self._check_growth(text)
         try:
             return self.tokenizer.encode(text, add_special_tokens=False)
         except BaseException as error:  # see from_bytes
             raise _unless_fatal(error, InputError(invalid_text_message(text, error))) from error
+
+    def _check_growth(self, text: str) -> None:
+        """Refuse a text that the normalizer makes too long.
+
+        Raises:
+            InputError: it does.
+        """
+        normalizer, found = self.tokenizer.normalizer, 0
+        if normalizer is None:
+            return
+        for start in range(0, len(text), _PIECE_CHARACTERS):
+            try:
+                piece = normalizer.normalize_str(text[start : start + _PIECE_CHARACTERS])
+            except BaseException as error:  # see from_bytes
+                raise _unless_fatal(error, InputError(invalid_text_message(text, error))) from error
+            found += len(piece)
+            if found > max(_MAX_NORMALIZED, 2 * len(text)):
+                raise InputError(
+                    f"text: expected one that the tokenizer makes at most {_MAX_NORMALIZED} "
+                    f"characters long, got one of {len(text)} that becomes longer; shorten it"
+                )
 
 
 def invalid_text_message(text: str, error: BaseException) -> str:

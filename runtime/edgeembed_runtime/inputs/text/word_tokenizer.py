@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgeembed_runtime.bundle.towers import TextTower
+from edgeembed_runtime.bundle.towers import TextTower, Trust
 from edgeembed_runtime.bundle.words import Words
 from edgeembed_runtime.errors import BundleCorruptError, InputError
 from edgeembed_runtime.inputs.text.subwords import subword_rows
@@ -136,14 +136,17 @@ class WordTokenizer(TextTokenizer):
         return tuple(rows) or (self.unknown_row,)
 
 
-def load_tokenizer(data: bytes, tower: TextTower, name: str) -> TextTokenizer:
-    """Load a text tower's tokenizer from the bytes of its file.
+def load_tokenizer(
+    data: bytes, tower: TextTower, name: str, *, trust: Trust = "none"
+) -> TextTokenizer:
+    """Load a text tower's tokenizer from the bytes of its file; see `TextTokenizer.from_bytes`.
 
     Raises:
         BundleCorruptError: the tokenizers library cannot load it, or it does not match the tower.
+        BundleUnsafeError: it has a part without a bound.
     """
     base = TextTokenizer.from_bytes(
-        data, tower.max_tokens, name, truncation_side=tower.truncation_side
+        data, tower.max_tokens, name, truncation_side=tower.truncation_side, trust=trust
     )
     if tower.words is None:
         return base.taking_empty_texts() if tower.static else base
@@ -156,6 +159,7 @@ def load_tokenizer(data: bytes, tower: TextTower, name: str) -> TextTokenizer:
         tokenizer=base.tokenizer,
         max_tokens=base.max_tokens,
         special_tokens=0,
+        growth=base.growth,
         words=tower.words,
         unknown_row=unknown,
     )

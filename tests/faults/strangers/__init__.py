@@ -1,0 +1,1 @@
+"""Bundles from a stranger who wants the machine."""
