@@ -24,7 +24,8 @@ def usual_prompt(prompts: Mapping[str, str], role: Role) -> str | None:
     Raises:
         InputError: an unknown role.
     """
-    names = _NAMES[checked_choice(role, ROLES, "role")]
+    known: Role = checked_choice(role, ROLES, "role")
+    names = _NAMES[known]
     return next((name for name in names if name in prompts), None)
 
 

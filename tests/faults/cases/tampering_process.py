@@ -15,6 +15,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -27,6 +28,7 @@ QUERIES = np.random.default_rng(0).normal(size=(3, DIM))
 SETTINGS = IndexSettings(seal_rows=60, ann_min_rows=50, backend="exact")
 # Bytes beyond what the process has when it starts.
 _MEMORY = 2 << 30
+_MODES: tuple[Literal["r", "rw"], ...] = ("r", "rw")
 
 
 def main(folder: Path, seed: str) -> None:
@@ -73,10 +75,10 @@ def _outcome(  # noqa: C901 (all that can be asked, once)
         return True
 
     # One or the other: what a writer does to a catalog is done before a reader looks, or after.
-    for mode in chance.sample(("r", "rw"), chance.choice((1, 1, 2))):
+    for mode in chance.sample(_MODES, chance.choice((1, 1, 2))):
         opened: list[Index] = []
 
-        def open_it(mode=mode, opened=opened) -> None:
+        def open_it(mode: Literal["r", "rw"] = mode, opened=opened) -> None:
             opened.append(Index.open(work, mode=mode, settings=SETTINGS, lock_timeout_s=0))
 
         if attempt(f"open {mode}", open_it):

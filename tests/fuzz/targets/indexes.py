@@ -133,7 +133,7 @@ def _caches(work: Path) -> Sequence[bytes]:
 
 def _through(cache: EmbeddingCache) -> None:
     for texts in (["a", "b"], ["b", "c"]):
-        found = cache.through("model", enumerate(texts), _encoded, window=8)
+        found = cache.through("model", enumerate(texts), _encoded, window=8, dim=_DIM, unit=False)
         assert np.isfinite(list(found)).all()
 
 

@@ -46,7 +46,14 @@ def token_vectors(teacher: Teacher, ids: NDArray[np.int64]) -> NDArray[np.float3
 
     # Cached next to the vectors of texts, under names that no text has.
     names = enumerate(f"token {token}" for token in ids.tolist())
-    kept = teacher.cache.through(_cache_name(teacher, variant), names, run, window=_BATCH)
+    kept = teacher.cache.through(
+        _cache_name(teacher, variant),
+        names,
+        run,
+        window=_BATCH,
+        dim=teacher.encoder.dim,
+        unit=teacher.manifest.normalized,
+    )
     vectors = np.stack(list(kept))
     if before or after:
         empty = session.run(feeds(np.array([[*before, *after]], np.int64)), EMBEDDING)[0]

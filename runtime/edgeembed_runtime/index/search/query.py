@@ -89,7 +89,7 @@ def check_options(
     Raises:
         InputError: one cannot be used.
     """
-    joined = checked_choice(fusion, FUSIONS, "fusion")
+    joined: Fusion = checked_choice(fusion, FUSIONS, "fusion")
     if weight is not None and joined == "rrf":
         raise InputError(
             "weight: expected fusion='convex' with it; reciprocal ranks have no weight"
@@ -112,7 +112,7 @@ def check_options(
 
 def _min_score(value: object) -> float | Likelihood | None:
     if value is None or (isinstance(value, str) and value in LIKELIHOODS):
-        return cast("Likelihood | None", value)
+        return value
     try:
         return checked_number(value, "min_score")
     except InputError:

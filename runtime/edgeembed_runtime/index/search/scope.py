@@ -4,7 +4,7 @@ import sqlite3
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.ma
+import numpy.ma  # pyright: ignore[reportUnusedImport] (np.union1d needs it, perhaps without files)
 from numpy.typing import NDArray
 
 from edgeembed_runtime.index.catalog.documents import VISIBLE, docids_of

@@ -10,9 +10,9 @@ RUNS = 1000
 
 def draws(kind, mean, count, rng):
     if kind == "all or nothing":
-        return (rng.random(count) < mean).astype(float)
+        return np.where(rng.random(count) < mean, 1.0, 0.0)
     if kind == "one of ten":
-        return 0.1 * (rng.random(count) < 10 * mean)
+        return np.where(rng.random(count) < 10 * mean, 0.1, 0.0)
     return rng.beta(0.05, 0.05 / mean - 0.05, count)
 
 

@@ -394,8 +394,10 @@ def test_the_others_are_still_tried(tmp_path, vectors, monkeypatch):
 
 def registry_measured(max_ms):
     from edgeembed_runtime.index.ann.calibration import Measured
+    from edgeembed_runtime.index.ann.effort import Efforts
 
-    return Measured(effort=1, recall=1.0, ms=max_ms / 2)
+    efforts = Efforts(depths=(10,), near=(1,), far=None, far_below=-2.0, recall=1.0, bound=1.0)
+    return Measured(efforts=efforts, ms=max_ms / 2)
 
 
 @pytest.mark.parametrize(
