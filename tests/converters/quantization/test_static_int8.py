@@ -200,6 +200,18 @@ def test_a_network_that_no_range_fits_is_refused(baseline_of):
     assert len(search.trials) == 2
 
 
+def test_inputs_of_several_shapes_as_texts_have_are_measured_without_histograms(baseline_of):
+    baseline = baseline_of()
+    pairs = [
+        {name: np.tile(x, (2, 1, 1, 1)) for name, x in f.items()} for f in baseline.calibration
+    ]
+    mixed = replace(baseline, calibration=[*baseline.calibration, *pairs])
+    assert len(StaticMaker(baseline).fastest(8)) == 2
+    (candidate,) = StaticMaker(mixed).fastest(8)
+    assert "min-max" in candidate.description
+    assert baseline.fidelity(candidate.make()).min_cosine > 0.99
+
+
 def test_calibration_data_of_the_wrong_kind(baseline_of):
     baseline = baseline_of()
     (name,) = baseline.calibration[0]

@@ -58,8 +58,11 @@ class StaticMaker:
 
     def fastest(self, bits: Bits) -> Sequence[Candidate]:
         """One candidate for each way to measure ranges."""
-        # Class probabilities are too similar for the histograms that percentiles come from.
-        kinds = _RANGES[:1] if _label_selection(self._graph.graph) else _RANGES
+        # Class probabilities are too similar for the histograms that percentiles come from, and
+        # onnxruntime makes those of inputs of one shape only: of images, not of texts.
+        shapes = {tuple(each.shape for each in feeds.values()) for feeds in self._calibration}
+        has_histograms = len(shapes) == 1 and not _label_selection(self._graph.graph)
+        kinds = _RANGES if has_histograms else _RANGES[:1]
         return [self._candidate(StaticSettings(bits=bits, ranges=ranges)) for ranges in kinds]
 
     def make(self, settings: StaticSettings) -> bytes:
