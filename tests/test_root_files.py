@@ -15,7 +15,7 @@ PLACES = (
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "RELEASING.md", "SECURITY.md"])
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "RELEASING.md", "docs/security.md"])
 def test_every_path_that_is_named_exists(name):
     text = (ROOT / name).read_text(encoding="utf-8")
     named = set(re.findall(r"`(?:edgeembed_runtime/)?([\w/]+(?:/|\.(?:py|md|toml|yml)))`", text))
@@ -25,7 +25,7 @@ def test_every_path_that_is_named_exists(name):
 
 
 def test_the_floors_of_the_security_policy_are_those_of_the_package():
-    text = " ".join((ROOT / "SECURITY.md").read_text(encoding="utf-8").split())
+    text = " ".join((ROOT / "docs/security.md").read_text(encoding="utf-8").split())
     extras = PROJECT["project"]["optional-dependencies"]
     required = [*PROJECT["project"]["dependencies"], *extras["convert"], *extras["image"]]
     floors = dict(re.findall(r"(onnxruntime|onnx|torch|pillow) >= ([\d.]+\d)", text))
