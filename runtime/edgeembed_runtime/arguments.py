@@ -40,7 +40,7 @@ def checked_unicode(text: object, what: str) -> str:
         InputError: not a str, or one with a lone surrogate; the message starts with `what`.
     """
     if not isinstance(text, str):
-        raise InputError(f"{what}: expected a text, got {type(text).__name__}")
+        raise InputError(f"{what}: expected a text, got {shown(text)}")
     utf8_of(text, what)
     return str.__str__(text)
 
@@ -133,7 +133,7 @@ def checked_path(path: object, what: str = "path") -> Path:
         StorageError: the file system refused to look there.
     """
     if not isinstance(path, str | os.PathLike):
-        raise InputError(f"{what}: expected a path, got {type(path).__name__}")
+        raise InputError(f"{what}: expected a path, got {shown(path)}")
     text = os.fspath(cast("str | os.PathLike[str]", path))
     if not isinstance(cast("object", text), str):
         raise InputError(f"{what}: expected a path of str, got one of {type(text).__name__}")

@@ -51,7 +51,7 @@ class Bundle:
             BundleCorruptError, BundleUnsafeError: the manifest is invalid.
             StorageError: the file system refused.
         """
-        checked_path(path)
+        checked_path(path, "path of the bundle's directory")
         root = bundle_directory(path)
         if not root.is_dir():
             raise BundleNotFoundError(_not_a_directory(root))

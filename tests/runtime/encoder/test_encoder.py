@@ -85,7 +85,7 @@ def test_a_number_of_threads_that_cannot_be_is_an_input_error(tiny_path, threads
     ("options", "error", "message"),
     [
         ({"variant": "fp16"}, InputError, "expected auto or one of fp32, int8"),
-        ({"verify": "everything"}, InputError, "verify: expected size, hash, golden, isolated"),
+        ({"verify": "everything"}, InputError, "verify: expected one of size, hash, golden, isolated"),
         ({"providers": "cpu"}, InputError, "providers: expected a list"),
         ({"providers": ["abacus"]}, ProviderError, "has only .*CPUExecutionProvider"),
     ],
@@ -383,7 +383,7 @@ def test_half_a_character_is_named_with_its_place(encoder):
 
 
 def test_a_path_that_is_no_path_is_an_input_error():
-    with pytest.raises(InputError, match="expected a bundle's directory, got 3"):
+    with pytest.raises(InputError, match="bundle's directory: expected a path, got 3"):
         Encoder.load(3)  # pyright: ignore[reportArgumentType]
 
 

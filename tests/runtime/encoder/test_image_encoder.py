@@ -221,7 +221,7 @@ def test_one_tower_can_be_loaded_alone(dual_path):
     ):
         texts.encode_image(photo())
     for wrong in ([], ["audio"], "text"):
-        with pytest.raises(InputError, match="modalities: expected some of text, image"):
+        with pytest.raises(InputError, match="modalities: expected (one|some) of text, image"):
             Encoder.load(dual_path, modalities=wrong)  # pyright: ignore[reportArgumentType]
 
 
@@ -252,7 +252,7 @@ def test_classify_says_what_is_missing(encoder, dual_path, tmp_path, tiny_path):
         encoder.classify(photo(), ["cat"])
     with Encoder.load(dual_path) as dual:
         for labels in ([], "cat", ["cat", "cat"], [1]):
-            with pytest.raises(InputError, match="labels: expected"):
+            with pytest.raises(InputError, match=r"labels(\[0\])?: expected"):
                 dual.classify(photo(), labels)  # pyright: ignore[reportArgumentType, reportCallIssue]
         with pytest.raises(InputError, match="template"):
             dual.classify(photo(), ["cat"], template="a photo")
