@@ -5,17 +5,17 @@ import sys
 
 def main() -> None:
     """Run the `edgeembed` command."""
-    # First of all, and before other imports: they are most of the time of a short command.
-    from edgeembed.cli.shared.interrupts import INTERRUPTS
-
     try:
+        # First of all, and before other imports: they are most of the time of a short command.
+        from edgeembed.cli.shared.interrupts import INTERRUPTS
+
         INTERRUPTS.install()
         from edgeembed.cli.process import run
 
         code = run()
-    except KeyboardInterrupt as error:
-        from edgeembed.cli.shared.ending import ending_of
+    except KeyboardInterrupt:  # in one of these imports; nothing has begun
+        from edgeembed.cli.shared.interrupts import INTERRUPTS
 
-        code = ending_of(error).tell()
+        INTERRUPTS.end_now()
     INTERRUPTS.leave()
     sys.exit(code)
