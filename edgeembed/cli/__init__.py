@@ -1,10 +1,12 @@
 """The command line: one module per command. Needs the extra 'cli'."""
 
-import sys
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
-def main() -> None:
-    """Run the `edgeembed` command."""
+def main() -> "NoReturn":
+    """Run the `edgeembed` command, and end the process."""
     try:
         # First of all, and before other imports: they are most of the time of a short command.
         from edgeembed.cli.shared.interrupts import INTERRUPTS
@@ -17,5 +19,4 @@ def main() -> None:
         from edgeembed.cli.shared.interrupts import INTERRUPTS
 
         INTERRUPTS.end_now()
-    INTERRUPTS.leave()
-    sys.exit(code)
+    INTERRUPTS.leave(code)

@@ -101,18 +101,17 @@ class Interrupts:
         """The command has ended: a signal that comes now ends the process where it is."""
         self._is_over = True
 
-    def leave(self) -> None:
-        """End the process if there was a signal; all is told.
+    def leave(self, code: int) -> "NoReturn":
+        """End the process; all is told.
 
-        The interpreter's own end takes its time, and nobody could stop it.
+        The interpreter's own end would take its time, and nobody could stop it.
         """
-        if self.signum is not None:
-            self._is_over = True
-            with contextlib.suppress(Exception):
-                sys.stdout.flush()
-            # Child processes are ended there; the thread sees to it that this takes no longer.
-            atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
-            os._exit(self.code)
+        self._is_over = True
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+        # Child processes are ended there; the thread sees to it that this takes no longer.
+        atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
+        os._exit(code)
 
     def end_now(self, signum: int = signal.SIGINT) -> "NoReturn":
         """Tell, remove what is half written, and end the process without its main thread."""
