@@ -1,5 +1,8 @@
 """The command line: one module per command. Needs the extra 'cli'."""
 
+import os
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -19,4 +22,7 @@ def main() -> "NoReturn":
         from edgeembed.cli.shared.interrupts import INTERRUPTS
 
         INTERRUPTS.end_now()
+    except Exception as error:  # no memory, no descriptors, or half an installation
+        sys.stderr.write(f"edgeembed: could not start: {error}\n")
+        os._exit(1)
     INTERRUPTS.leave(code)
