@@ -4,42 +4,9 @@ Names are loaded on first use: an app that only searches never loads onnxruntime
 torch before `convert` is asked for.
 """
 
-import importlib
-import importlib.util
-from typing import TYPE_CHECKING
-
-from edgeembed_runtime.errors import (
-    BundleCorruptError,
-    BundleError,
-    BundleNotFoundError,
-    BundleUnsafeError,
-    BundleVersionError,
-    ConversionError,
-    EdgeEmbedError,
-    ExportError,
-    IndexCorruptError,
-    IndexExistsError,
-    IndexLockedError,
-    IndexNotFoundError,
-    IndexReadOnlyError,
-    IndexReplacedError,
-    IndexVersionError,
-    InferenceError,
-    InputError,
-    MissingExtraError,
-    ParityError,
-    ProviderError,
-    RerankError,
-    SearchIndexError,
-    SpaceMismatchError,
-    StorageError,
-    TrainingError,
-    TruncationWarning,
-    UnknownTextWarning,
-    UnsupportedModelError,
-)
 from edgeembed_runtime.version import __version__
 
+TYPE_CHECKING = False  # an import of typing is most of the time of an import of this
 if TYPE_CHECKING:
     from edgeembed_converters.composing.classifier import Composition, compose_classifier
     from edgeembed_converters.conversion import convert
@@ -94,6 +61,36 @@ if TYPE_CHECKING:
     from edgeembed_runtime.encoder.zero_shot import Classification
     from edgeembed_runtime.engine.providers import Provider
     from edgeembed_runtime.engine.schedule import Profile
+    from edgeembed_runtime.errors import (
+        BundleCorruptError,
+        BundleError,
+        BundleNotFoundError,
+        BundleUnsafeError,
+        BundleVersionError,
+        ConversionError,
+        EdgeEmbedError,
+        ExportError,
+        IndexCorruptError,
+        IndexExistsError,
+        IndexLockedError,
+        IndexNotFoundError,
+        IndexReadOnlyError,
+        IndexReplacedError,
+        IndexVersionError,
+        InferenceError,
+        InputError,
+        MissingExtraError,
+        ParityError,
+        ProviderError,
+        RerankError,
+        SearchIndexError,
+        SpaceMismatchError,
+        StorageError,
+        TrainingError,
+        TruncationWarning,
+        UnknownTextWarning,
+        UnsupportedModelError,
+    )
     from edgeembed_runtime.index.admin.repair import RepairReport
     from edgeembed_runtime.index.admin.scan import DocumentBatch
     from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder
@@ -302,6 +299,34 @@ _HOMES = {
     "TrainingPoint": "edgeembed_converters.distill.training.loop",
     "TrainingProgress": "edgeembed_converters.distill.training.loop",
     "TrainingResult": "edgeembed_converters.distill.training.loop",
+    "EdgeEmbedError": "edgeembed_runtime.errors",
+    "BundleError": "edgeembed_runtime.errors",
+    "BundleNotFoundError": "edgeembed_runtime.errors",
+    "BundleCorruptError": "edgeembed_runtime.errors",
+    "BundleUnsafeError": "edgeembed_runtime.errors",
+    "BundleVersionError": "edgeembed_runtime.errors",
+    "InputError": "edgeembed_runtime.errors",
+    "ProviderError": "edgeembed_runtime.errors",
+    "InferenceError": "edgeembed_runtime.errors",
+    "SearchIndexError": "edgeembed_runtime.errors",
+    "IndexNotFoundError": "edgeembed_runtime.errors",
+    "IndexExistsError": "edgeembed_runtime.errors",
+    "IndexCorruptError": "edgeembed_runtime.errors",
+    "IndexVersionError": "edgeembed_runtime.errors",
+    "IndexLockedError": "edgeembed_runtime.errors",
+    "IndexReadOnlyError": "edgeembed_runtime.errors",
+    "IndexReplacedError": "edgeembed_runtime.errors",
+    "SpaceMismatchError": "edgeembed_runtime.errors",
+    "RerankError": "edgeembed_runtime.errors",
+    "ConversionError": "edgeembed_runtime.errors",
+    "UnsupportedModelError": "edgeembed_runtime.errors",
+    "ExportError": "edgeembed_runtime.errors",
+    "ParityError": "edgeembed_runtime.errors",
+    "TrainingError": "edgeembed_runtime.errors",
+    "StorageError": "edgeembed_runtime.errors",
+    "MissingExtraError": "edgeembed_runtime.errors",
+    "TruncationWarning": "edgeembed_runtime.errors",
+    "UnknownTextWarning": "edgeembed_runtime.errors",
 }
 _CONVERTERS = "edgeembed_converters"
 _CONVERTERS_NEED = ("torch", "transformers", "onnx", "onnxscript", "safetensors")
@@ -312,7 +337,11 @@ def __getattr__(name: str) -> object:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'edgeembed' has no attribute {name!r}")
+    import importlib
+
     if home.startswith(_CONVERTERS) and not _can_convert():
+        from edgeembed_runtime.errors import MissingExtraError
+
         raise MissingExtraError.for_extra("converting models", "convert")
     found = getattr(importlib.import_module(home), name)
     globals()[name] = found
@@ -326,4 +355,6 @@ def __dir__() -> list[str]:
 
 
 def _can_convert() -> bool:
+    import importlib.util
+
     return all(importlib.util.find_spec(package) is not None for package in _CONVERTERS_NEED)

@@ -1,21 +1,28 @@
 """The command line: one module per command. Needs the extra 'cli'."""
 
+import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
-def main() -> None:
-    """Run the `edgeembed` command."""
-    # First of all, and before other imports: they are most of the time of a short command.
-    from edgeembed.cli.shared.interrupts import INTERRUPTS
 
+def main() -> "NoReturn":
+    """Run the `edgeembed` command, and end the process."""
     try:
+        # First of all, and before other imports: they are most of the time of a short command.
+        from edgeembed.cli.shared.interrupts import INTERRUPTS
+
         INTERRUPTS.install()
         from edgeembed.cli.process import run
 
         code = run()
-    except KeyboardInterrupt as error:
-        from edgeembed.cli.shared.ending import ending_of
+    except KeyboardInterrupt:  # in one of these imports; nothing has begun
+        from edgeembed.cli.shared.interrupts import INTERRUPTS
 
-        code = ending_of(error).tell()
-    INTERRUPTS.leave()
-    sys.exit(code)
+        INTERRUPTS.end_now()
+    except Exception as error:  # no memory, no descriptors, or half an installation
+        sys.stderr.write(f"edgeembed: could not start: {error}\n")
+        os._exit(1)
+    INTERRUPTS.leave(code)

@@ -112,7 +112,7 @@ def find_files(
         elif is_file:
             yield _found(source)
         else:
-            raise InputError(f"{source}: expected a file or a folder, found nothing")
+            raise InputError(f"{source}: expected a file or a folder, found neither")
 
 
 def binary_beginning(path: Path) -> bytes | None:

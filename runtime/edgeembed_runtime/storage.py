@@ -14,7 +14,7 @@ from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from edgeembed_runtime._internal.plain_files import open_plain_file
+from edgeembed_runtime._internal.plain_files import check_replaceable, open_plain_file
 from edgeembed_runtime.errors import StorageError
 
 _CHUNK_BYTES = 1 << 20
@@ -155,8 +155,10 @@ def staged_file(target: Path) -> Generator[BinaryIO]:
     If the block raises (including Ctrl-C), the temporary file is removed and `target` is unchanged.
 
     Raises:
-        StorageError: the file system refused.
+        StorageError: the file system refused, or `target` is no regular file.
     """
+    with storage_errors("write", target):
+        check_replaceable(target)
     stage = target.absolute().parent / f".{target.name}.{uuid.uuid4().hex}.tmp"
     _stages.add(stage)
     try:
@@ -204,9 +206,14 @@ def staged_directory(target: Path, *, replace: bool) -> Generator[Path]:
 def remove_stages() -> None:
     """Remove what is only half made, for a process that ends without unwinding its stack."""
     for stage in list(_stages):
-        shutil.rmtree(stage, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            stage.unlink()
+        _remove(stage)
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder and what is in it, a file, or a link; what cannot be removed stays."""
+    shutil.rmtree(path, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def _put_in_place(stage: Path, target: Path, *, replace: bool) -> None:
@@ -215,6 +222,8 @@ def _put_in_place(stage: Path, target: Path, *, replace: bool) -> None:
     with storage_errors("put in place", target):
         if not target.exists():
             stage.rename(target)
+        elif replace and not target.is_dir():
+            raise StorageError(f"{target}: expected a folder to replace, found something else")
         elif replace:
             old = stage.with_suffix(".old")
             try:
@@ -227,7 +236,7 @@ def _put_in_place(stage: Path, target: Path, *, replace: bool) -> None:
             finally:
                 if target.exists():
                     _stages.add(old)
-                    shutil.rmtree(old, ignore_errors=True)
+                    _remove(old)
                     _stages.discard(old)
         else:
             raise StorageError(

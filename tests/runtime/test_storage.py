@@ -181,6 +181,45 @@ def test_a_place_where_no_file_can_be_is_a_storage_error(tmp_path, name):
     assert contents(tmp_path) == {"plain"}
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no FIFOs in folders")
+@pytest.mark.parametrize("link", [False, True])
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path, link):
+    os.mkfifo(tmp_path / "pipe")
+    target = tmp_path / "pipe"
+    if link:
+        target = tmp_path / "link"
+        target.symlink_to("pipe")
+    with (
+        pytest.raises(StorageError, match="expected a plain file, found a special file"),
+        storage.staged_file(target),
+    ):
+        pytest.fail("nothing may be written")
+    assert (tmp_path / "pipe").is_fifo()
+    assert contents(tmp_path) == ({"pipe", "link"} if link else {"pipe"})
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no FIFOs in folders")
+def test_what_is_no_folder_is_not_replaced_by_one(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with (
+        pytest.raises(StorageError, match="expected a folder to replace"),
+        storage.staged_directory(tmp_path / "pipe", replace=True),
+    ):
+        pass
+    assert (tmp_path / "pipe").is_fifo()
+    assert contents(tmp_path) == {"pipe"}
+
+
+def test_a_link_to_a_folder_gives_way_and_the_folder_stays(tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "old").write_text("old")
+    (tmp_path / "made").symlink_to("far")
+    with storage.staged_directory(tmp_path / "made", replace=True) as stage:
+        (stage / "new").write_text("new")
+    assert not (tmp_path / "made").is_symlink()
+    assert contents(tmp_path) == {"far", "far/old", "made", "made/new"}
+
+
 @pytest.mark.parametrize("name", ["plain/x", "n" * 250], ids=lambda name: name[:8])
 def test_a_place_where_no_folder_can_be_is_a_storage_error(tmp_path, name):
     (tmp_path / "plain").write_text("a file")

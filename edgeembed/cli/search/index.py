@@ -38,6 +38,7 @@ from edgeembed.ingest.watch import watched_folders
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.bundle.packaged import bundle_directory
 from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.index.catalog.schema import UnfinishedIndexError
 
 
 def index(
@@ -203,7 +204,8 @@ class _Opened:
 
 
 def _open(path: Path, model: Path | None, variant: str, *, fast: bool) -> _Opened:
-    if not is_index(path):
+    existing = _existing(path)
+    if existing is None:
         if fast:
             info = second_stage_info(named(bundle_path(model, None)))
             encoder = Encoder.load(FIRST_STAGE)
@@ -211,7 +213,7 @@ def _open(path: Path, model: Path | None, variant: str, *, fast: bool) -> _Opene
             info, encoder = {}, _load(model, None, variant)
         made = Index.create(path, encoder=encoder, info=bundle_info(encoder) | info)
         return _Opened(made, encoder)
-    with Index.open(path) as existing:
+    with existing:
         hint, is_fast = remembered_bundle(existing), second_stage_bundle(existing) is not None
     if fast and not is_fast:
         raise InputError(
@@ -219,6 +221,16 @@ def _open(path: Path, model: Path | None, variant: str, *, fast: bool) -> _Opene
         )
     encoder = Encoder.load(FIRST_STAGE) if is_fast else _load(model, hint, variant)
     return _Opened(Index.open(path, encoder=encoder, mode="rw"), encoder)
+
+
+def _existing(path: Path) -> Index | None:
+    """The index at `path`, to read; None where none is, or only the beginning of one."""
+    if not is_index(path):
+        return None
+    try:
+        return Index.open(path)
+    except UnfinishedIndexError:  # the disk was full, or the process killed: create does it again
+        return None
 
 
 def _load(model: Path | None, hint: str | None, variant: str) -> Encoder:

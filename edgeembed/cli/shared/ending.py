@@ -47,6 +47,8 @@ def ending_of(error: BaseException) -> Ending:
         return Ending(code=_FAILED, line=f"could not use {where}: {error.strerror or error}")
     if isinstance(error, UnicodeError):
         return Ending(code=_FAILED, line=f"expected UTF-8, got other bytes: {error}")
+    if isinstance(error, ImportError):
+        return Ending(code=_FAILED, line=_not_loaded(error))
     return _of_click(error) or Ending(code=_FAILED, line=_internal(error))
 
 
@@ -74,6 +76,12 @@ def _of_click(error: BaseException) -> Ending | None:
 
 def _is_abort(error: BaseException) -> bool:
     return type(error).__name__ == "Abort"
+
+
+def _not_loaded(error: BaseException) -> str:
+    while isinstance(error.__cause__, ImportError):  # numpy's own says a page of other things
+        error = error.__cause__
+    return f"could not load a library: {error}; free some memory, or install edgeembed again"
 
 
 def _internal(error: BaseException) -> str:

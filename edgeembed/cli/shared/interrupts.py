@@ -13,11 +13,12 @@ import signal
 import sys
 import threading
 import time
-from types import FrameType
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # typing takes longer than all of this; until install() Ctrl-C is not ours
 if TYPE_CHECKING:
     import socket
+    from types import FrameType
+    from typing import NoReturn
 
 LINE = "interrupted; finished work is kept and nothing is half done: run the command again to go on"
 # Together less than a second, with the start of a thread between two native calls.
@@ -100,20 +101,36 @@ class Interrupts:
         """The command has ended: a signal that comes now ends the process where it is."""
         self._is_over = True
 
-    def leave(self) -> None:
-        """End the process if there was a signal; all is told.
+    def leave(self, code: int) -> "NoReturn":
+        """End the process; all is told.
 
-        The interpreter's own end takes its time, and nobody could stop it.
+        The interpreter's own end would take its time, and nobody could stop it.
         """
-        if self.signum is not None:
-            self._is_over = True
-            with contextlib.suppress(Exception):
-                sys.stdout.flush()
-            # Child processes are ended there; the thread sees to it that this takes no longer.
-            atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
-            os._exit(self.code)
+        self._is_over = True
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+        # Child processes are ended there; the thread sees to it that this takes no longer.
+        atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
+        os._exit(code)
 
-    def _raise(self, signum: int, _: FrameType | None) -> None:
+    def end_now(self, signum: int = signal.SIGINT) -> "NoReturn":
+        """Tell, remove what is half written, and end the process without its main thread."""
+        self.signum = signum
+        with contextlib.suppress(Exception):  # nothing may keep the process from ending
+            # The main thread may hold the locks of sys.stderr.
+            if self.first_to_tell():
+                cursor = _SHOW_CURSOR if os.isatty(2) else b""
+                line = self._expected or f"edgeembed: {LINE}"
+                os.write(2, cursor + f"{line}\n".encode())
+        with contextlib.suppress(Exception):
+            # The main thread may hold the lock of an import.
+            storage = sys.modules["edgeembed_runtime.storage"]
+            cleaning = threading.Thread(target=storage.remove_stages, daemon=True)
+            cleaning.start()
+            cleaning.join(_CLEANING_S)
+        os._exit(self.code if self._expected is None else 0)
+
+    def _raise(self, signum: int, _: "FrameType | None") -> None:
         if self._wakeup is not None:
             writer = self._wakeup[1]
             # An event loop has its own wakeup descriptor meanwhile.
@@ -137,7 +154,7 @@ class Interrupts:
                 came = [number for number in reader.recv(64) if number in numbers]
             except TimeoutError:
                 if not self._is_over or self.signum is not None:
-                    self._end_now(first)
+                    self.end_now(first)
                 first = 0  # it was forgiven
                 continue
             except OSError:
@@ -145,24 +162,8 @@ class Interrupts:
             if not came:  # another signal, such as the one for a terminal's new size
                 continue
             if first or self._is_over or len(came) > 1:
-                self._end_now(came[0])
+                self.end_now(came[0])
             first, deadline = came[0], time.monotonic() + _PATIENCE_S
-
-    def _end_now(self, signum: int) -> None:
-        self.signum = signum
-        with contextlib.suppress(Exception):  # nothing may keep the process from ending
-            # The main thread may hold the locks of sys.stderr.
-            if self.first_to_tell():
-                cursor = _SHOW_CURSOR if os.isatty(2) else b""
-                line = self._expected or f"edgeembed: {LINE}"
-                os.write(2, cursor + f"{line}\n".encode())
-        with contextlib.suppress(Exception):
-            from edgeembed_runtime.storage import remove_stages
-
-            cleaning = threading.Thread(target=remove_stages, daemon=True)
-            cleaning.start()
-            cleaning.join(_CLEANING_S)
-        os._exit(self.code if self._expected is None else 0)
 
     def _leave(self) -> None:
         """In a forked child: the thread is not there, and the descriptors are the parent's."""

@@ -49,6 +49,22 @@ def open_plain_file(path: Path, *, follow_links: bool = False) -> BufferedReader
         raise
 
 
+def check_replaceable(path: Path) -> None:
+    """Check that a file may take the place of what is at `path`: nothing, or a regular file.
+
+    Renamed over a FIFO or a device, /dev/null too, it would be gone for everybody.
+
+    Raises:
+        NotPlainFileError: something else is there, or behind the link that is there.
+        OSError: nobody can tell.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    _require_plain(path, mode)
+
+
 def _require_plain(path: Path, mode: int) -> None:
     if stat.S_ISREG(mode):
         return

@@ -76,6 +76,49 @@ try:
     assert (result.returncode, result.stderr.decode()) == (130, f"{SHOWN}\n")
 
 
+IMPORTING = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from edgeembed.cli import main
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == {name!r}:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+sys.argv = ["edgeembed", "--version"]
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["edgeembed.cli.shared.interrupts", "socket", "edgeembed.cli.process", "typer", "numpy"],
+)
+def test_an_import_can_be_interrupted(command, name):
+    result = command(code=IMPORTING.format(name=name))
+    assert (result.returncode, result.stderr.decode()) == (130, f"{SHOWN}\n")
+
+
+def test_a_signal_at_the_very_end_is_told_as_well(command):
+    code = """
+import atexit, os, signal, sys, time
+from edgeembed.cli import main
+atexit.register(lambda: (os.kill(os.getpid(), signal.SIGTERM), time.sleep(100)))
+sys.argv = ["edgeembed", "--version"]
+main()
+"""
+    result = command(code=code)
+    assert (result.returncode, result.stderr.decode()) == (143, f"{SHOWN}\n")
+    assert result.stdout.startswith(b"edgeembed ")
+
+
+# It says when the interpreter's own start is over.
+STARTED = "from edgeembed.cli import main; print('started', flush=True); main()"
+
+
 @pytest.mark.slow
 def test_an_index_that_is_interrupted_at_any_moment_is_completed_by_the_next_run(command, tmp_path):
     notes = tmp_path / "notes"
@@ -86,20 +129,26 @@ def test_an_index_that_is_interrupted_at_any_moment_is_completed_by_the_next_run
     began = time.monotonic()
     assert command(*arguments).returncode == 0
     whole = time.monotonic() - began
+    interrupted = 0
     for step in range(6):
         index = tmp_path / f"i{step}"
         arguments[-1] = str(index)
         with subprocess.Popen(
-            [sys.executable, "-m", "edgeembed", *arguments],
+            [sys.executable, "-c", STARTED, *arguments],
+            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         ) as process:
-            time.sleep(0.2 + whole * step / 6)
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"started\n"
+            time.sleep(whole * step / 6)
             process.send_signal(signal.SIGINT)
             errors = process.communicate(timeout=HANG_S)[1].decode()
         if process.returncode != 0:
-            assert "Traceback" not in errors or step == 0
+            assert (process.returncode, errors) == (130, f"{SHOWN}\n")
+            interrupted += 1
         assert command(*arguments).returncode == 0
         with Index.open(index) as opened:
             assert (len(opened), opened.verify(full=True).problems) == (300, ())
         assert not list(tmp_path.rglob("*.tmp"))
+    assert interrupted

@@ -42,6 +42,39 @@ def test_a_stream_that_cannot_be_used_is_one_line_and_exit_code_1(line, message)
     assert shown.startswith(f"edgeembed: {message}")
 
 
+def test_too_few_descriptors_to_start_with_is_one_line_and_exit_code_1():
+    for count in range(3, 10):
+        result = shell(f"ulimit -n {count}; $E --version")
+        if result.returncode == 1 and "edgeembed:" in result.stderr:
+            (shown,) = result.stderr.splitlines()
+            assert "Too many open files" in shown
+            return
+    pytest.fail("no limit lets Python start and not the command")
+
+
+def test_a_library_that_does_not_load_is_one_line_and_exit_code_1(command):
+    code = """
+import sys
+from edgeembed.cli import main
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name == "numpy":
+            try:
+                raise ImportError("libblas.so: failed to map segment")
+            except ImportError as error:
+                raise ImportError("a page of advice\\n" * 9) from error
+
+sys.meta_path.insert(0, Refuse())
+sys.argv = ["edgeembed", "--version"]
+main()
+"""
+    result = command(code=code)
+    assert result.returncode == 1
+    (shown,) = result.stderr.decode().splitlines()
+    assert shown.startswith("edgeembed: could not load a library: libblas.so: failed to map")
+
+
 def test_a_closed_or_full_standard_error_changes_nothing():
     for line in ("$E inspect static --json 2>&-", "$E inspect static --json 2>/dev/full"):
         result = shell(line)

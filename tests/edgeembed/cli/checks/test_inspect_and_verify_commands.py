@@ -2,10 +2,12 @@
 
 import json
 import sqlite3
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from edgeembed import Index, SegmentStats
 from edgeembed_runtime.bundle.manifest_json import manifest_from_json
 from helpers import tiny_bundle
 
@@ -39,6 +41,27 @@ def test_inspecting_an_index_shows_what_it_holds(run, run_json, indexed):
     assert (tree["dim"], tree["space"]) == (16, "tiny")
     assert tree["documents"] > 4
     assert f"documents       {tree['documents']}" in result.stdout
+
+
+def test_the_recall_of_a_segment_is_the_proven_one(run, indexed, monkeypatch):
+    segment = SegmentStats(
+        n=5000, dead=0, bytes=1, backend="annoy", recall=0.9987, recall_bound=0.9912,
+        exact_ms=2.0, ann_ms=0.5, build_parameter=20, effort=900,
+    )  # fmt: skip
+    older = replace(segment, recall=0.9934, recall_bound=None)
+    exact = replace(segment, backend="exact", recall=None, recall_bound=None)
+    stats = replace(_stats_of(indexed), segments=(segment, older, exact))
+    monkeypatch.setattr(Index, "stats", lambda _: stats)
+    shown = run("inspect", indexed).stdout
+    assert "recall@10 at least" in shown
+    assert "0.991" in shown
+    assert "0.999" not in shown
+    assert "mean 0.993" in shown
+
+
+def _stats_of(path):
+    with Index.open(path) as index:
+        return index.stats()
 
 
 def test_square_brackets_and_colons_of_a_bundle_are_shown_as_they_are(run, tmp_path):

@@ -334,3 +334,13 @@ def test_only_the_best_passage_of_every_file_is_shown(run_json, indexed):
     sources = [hit["metadata"]["source"] for hit in best]
     assert len(sources) == len(set(sources)) < len(every)
     assert best[0] == every[0]
+
+
+def test_an_index_whose_creation_was_interrupted_is_created_again(run, notes, tiny_path, tmp_path):
+    (tmp_path / "i" / "seg").mkdir(parents=True)
+    (tmp_path / "i" / "writer.lock").touch()
+    (tmp_path / "i" / "edgeembed.sqlite3").touch()
+    result = run("index", notes, "-m", tiny_path, "-i", tmp_path / "i")
+    assert result.exit_code == 0, result.stderr
+    with Index.open(tmp_path / "i") as index:
+        assert len(index) > 4
