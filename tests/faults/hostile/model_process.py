@@ -1,0 +1,112 @@
+"""A process that converts hostile model directories; each in a child, which may die.
+
+Each line it reads is the number of a case, and each line it writes the outcome of one, as JSON. It
+works in the folder where it runs. The libraries are loaded once, and warm.
+
+Run as: python -m faults.hostile.model_process
+"""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+
+from edgeembed import convert
+from edgeembed_runtime.errors import EdgeEmbedError
+from faults.hostile.confined import run_confined
+from faults.hostile.model_bases import write_bases
+from faults.hostile.model_cases import write_case
+from faults.hostile.model_places import SECRET
+
+_MEMORY = 4 << 30
+# A sound conversion takes 10 s, nearly all of them in torch's exporter.
+_CPU_S, _WALL_S = 40, 90
+
+
+def main() -> None:
+    """Answer until there are no more lines."""
+    torch.set_num_threads(1)
+    here = Path.cwd()
+    bases = write_bases(here / "bases")
+    for kind in ("plain", "vision", "static"):
+        convert(bases[kind], here / "warm")
+        shutil.rmtree(here / "warm")
+    shutil.copytree(here / "bases", here / "pristine")
+    for line in sys.stdin:
+        print(json.dumps(_outcome(int(line), here, bases)), flush=True)
+
+
+def _outcome(number: int, here: Path, bases: dict[str, Path]) -> dict[str, object]:
+    work = here / "work"
+    _remove(work)
+    for name in ("", "models", "out", "tmp", "home"):
+        (work / name).mkdir()
+    model, outside = work / "models" / "model", work / "outside"
+    what = write_case(number, model, outside, bases)
+    before = _listing(outside), _listing(work / "models")
+    target = work / "out" / "bundle"
+
+    def run() -> str:
+        os.environ.update(TMPDIR=str(work / "tmp"), HOME=str(work / "home"))
+        tempfile.tempdir = None
+        try:
+            convert(model, target)
+        except EdgeEmbedError as error:
+            return f"refused: {type(error).__name__}: {error}"
+        except BaseException as error:
+            import traceback
+
+            return f"not typed: {error!r:.200} {traceback.format_exc()[-1500:]}"
+        return "converted"
+
+    found = run_confined(
+        run, work=work, secret=outside, memory=_MEMORY, cpu_s=_CPU_S, wall_s=_WALL_S
+    )
+    result = str(found["outcome"]).partition(":")[0]
+    problem = "" if result == "converted" else str(found["outcome"])[:2500]
+    faults = [f"did {each}" for each in found["did"]]  # pyright: ignore[reportGeneralTypeIssues]
+    if (_listing(outside), _listing(work / "models")) != before:
+        faults.append("files beside the bundle changed")
+    if (outside / "code ran").exists():
+        faults.append("code ran")
+    left = sorted(path.name for path in (work / "out").iterdir())
+    if left != (["bundle"] if result == "converted" else []) and result != "hang":
+        faults.append(f"left {left}")
+    if result in ("converted", "refused") and (temporary := list((work / "tmp").iterdir())):
+        faults.append(f"left {temporary}")
+    if _holds(work / "out", SECRET.encode()):
+        faults.append("the secret is in the bundle")
+    if result == "refused" and "\n" in problem and "\\n" not in what:
+        faults.append("several lines")
+    return {**found, "outcome": None, "what": what, "result": result, "problem": problem,
+            "faults": faults}  # fmt: skip
+
+
+def _holds(folder: Path, words: bytes) -> bool:
+    return any(words in path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+def _listing(folder: Path) -> list[tuple[str, int, int, int]]:
+    """Names, kinds, sizes and times of change of everything below a folder."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        status = path.lstat()
+        found.append((os.fsdecode(path), status.st_mode, status.st_size, status.st_mtime_ns))
+    return found
+
+
+def _remove(folder: Path) -> None:
+    for path, folders, _ in os.walk(folder):
+        for name in folders:
+            each = Path(path, name)
+            if not each.is_symlink():
+                each.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
