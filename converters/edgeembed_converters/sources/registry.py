@@ -1,6 +1,7 @@
 """The kinds of sources that `convert` takes: an ordered list, and more by registration."""
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
@@ -79,8 +80,10 @@ class _BuiltIn:
         del scratch
         try:
             return self.loader(source, options)
-        except Exception as error:
-            if not isinstance(source, ModelDirectory):
+        except BaseException as error:
+            # A panic of a library in Rust is not an Exception; nor are interrupts.
+            known = isinstance(error, Exception) or type(error).__name__ == "PanicException"
+            if not isinstance(source, ModelDirectory) or not known:
                 raise
             raise loading_error(source.path, error) from error
 
@@ -226,6 +229,8 @@ def opened_source(source: ModelSource, options: SourceOptions) -> Generator[AnyS
         given: object = source
         if isinstance(source, str | Path) and Path(source).is_dir():
             given = ModelDirectory(path=Path(source), revision=options.revision)
+            if not os.access(source, os.R_OK | os.X_OK):
+                raise ConversionError(f"{source}: the directory's permissions forbid reading it")
         yield _load(given, options, scratch)
 
 

@@ -8,10 +8,10 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-_READ_ONLY = os.O_RDONLY
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _HARMLESS = ("/dev/null", "/dev/urandom", "/dev/tty", "/proc/")
 # Beside "open": what changes the file system, runs programs, or goes online.
@@ -25,10 +25,24 @@ _PROGRAMS = frozenset({
 })  # fmt: skip
 
 
+@dataclass(frozen=True, kw_only=True)
+class Confined:
+    """How a child ended.
+
+    `outcome` is what its function returned, or "hang", or "death" and the status. `did` says what
+    it did and must not.
+    """
+
+    outcome: str
+    did: tuple[str, ...]
+    seconds: float
+    megabytes: int
+
+
 def run_confined(
     function: Callable[[], str], *, work: Path, secret: Path, memory: int, cpu_s: int, wall_s: float
-) -> dict[str, object]:
-    """Fork, run, and report: what it returned, or "hang" or "death"; and what it should not do.
+) -> Confined:
+    """Fork, run, and report.
 
     Args:
         function: what to run; it returns a text.
@@ -62,13 +76,12 @@ def run_confined(
     lines = said.decode("utf-8", "backslashreplace").split("\0")
     hangs = hangs or -code in (signal.SIGXCPU, signal.SIGALRM)
     outcome = "hang" if hangs else "death" if code else lines[-1]
-    return {
-        "outcome": outcome,
-        "status": code,
-        "did": lines[:-1] if not code else lines,
-        "seconds": round(usage.ru_utime + usage.ru_stime, 2),
-        "megabytes": usage.ru_maxrss >> 10,
-    }
+    return Confined(
+        outcome=outcome if outcome != "death" else f"death: {code}",
+        did=tuple(lines[:-1]),
+        seconds=round(usage.ru_utime + usage.ru_stime, 2),
+        megabytes=usage.ru_maxrss >> 10,
+    )
 
 
 def _child(
@@ -91,7 +104,7 @@ def _child(
     except BaseException as error:
         said = f"not typed: {error!r}"
     try:
-        os.write(writer, said.encode("utf-8", "backslashreplace"))
+        os.write(writer, said.replace("\0", "\\0").encode("utf-8", "backslashreplace"))
     finally:
         os._exit(0)
 

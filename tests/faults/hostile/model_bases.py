@@ -52,7 +52,6 @@ def _vision(path: Path) -> Path:
 def _adapter(path: Path, base: Path) -> Path:
     """An adapter that names a sound base; most of its cases name another."""
     import json
-
     import shutil
 
     from safetensors.torch import save_file

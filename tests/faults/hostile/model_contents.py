@@ -10,25 +10,101 @@ from faults.harness.mutations import damaged
 from faults.hostile.model_places import change_json, is_plain
 
 _ODD: tuple[Any, ...] = (
-    0, -1, -5, 1, 3, 10**9, 10**6, 10**10, 10**400, 2**31, 2**63, 2**64, 0.5, 1e308, float("nan"),
-    float("inf"), "16", "", "os.system", None, True, False, [], {}, [16], {"a": 1}, "\ud800",
-    "a" * 100_000, [[[[]]]], "../outside", "\0", "torch.nn.modules.activation.Tanh",
-)  # fmt: skip
+    0,
+    -1,
+    -5,
+    1,
+    3,
+    10**9,
+    10**6,
+    10**10,
+    10**400,
+    2**31,
+    2**63,
+    2**64,
+    0.5,
+    1e308,
+    float("nan"),
+    float("inf"),
+    "16",
+    "",
+    "os.system",
+    None,
+    True,
+    False,
+    [],
+    {},
+    [16],
+    {"a": 1},
+    "\ud800",
+    "a" * 100_000,
+    [[[[]]]],
+    "../outside",
+    "\0",
+    "torch.nn.modules.activation.Tanh",
+)
 _SIZES = (
-    "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "vocab_size",
-    "max_position_embeddings", "type_vocab_size", "layer_norm_eps", "hidden_act", "pad_token_id",
-    "num_labels", "id2label", "architectures", "model_type", "torch_dtype", "dtype", "is_decoder",
-    "pruned_heads", "rope_scaling", "quantization_config", "text_config", "vision_config",
-    "chunk_size_feed_forward", "image_size", "patch_size", "num_channels", "encoder_stride",
-    "attn_implementation", "problem_type", "tie_word_embeddings", "embedding_dtype", "head_dim",
-    "num_key_value_heads", "use_cache", "layer_types", "backbone_config", "transformers_weights",
-)  # fmt: skip
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "vocab_size",
+    "max_position_embeddings",
+    "type_vocab_size",
+    "layer_norm_eps",
+    "hidden_act",
+    "pad_token_id",
+    "num_labels",
+    "id2label",
+    "architectures",
+    "model_type",
+    "torch_dtype",
+    "dtype",
+    "is_decoder",
+    "pruned_heads",
+    "rope_scaling",
+    "quantization_config",
+    "text_config",
+    "vision_config",
+    "chunk_size_feed_forward",
+    "image_size",
+    "patch_size",
+    "num_channels",
+    "encoder_stride",
+    "attn_implementation",
+    "problem_type",
+    "tie_word_embeddings",
+    "embedding_dtype",
+    "head_dim",
+    "num_key_value_heads",
+    "use_cache",
+    "layer_types",
+    "backbone_config",
+    "transformers_weights",
+)
 _ACTIVATIONS = (
-    "os.system", "builtins.exec", "builtins.print", "subprocess.Popen", "torch.load", "torch.nn.Tanh",
-    "torch.nn.modules.activation.Tanh", "torch.hub.load", "torch.nn.modules.linear.Linear", "shutil.rmtree",
-    "torch.nn.modules.activation.MultiheadAttention", "", "Tanh", "a..b", 5, None, ["torch"],
-    "torch.serialization.load", "torch.nn.modules.module.Module", "pty.spawn", "torch.utils.cpp_extension.load",
-)  # fmt: skip
+    "os.system",
+    "builtins.exec",
+    "builtins.print",
+    "subprocess.Popen",
+    "torch.load",
+    "torch.nn.Tanh",
+    "torch.nn.modules.activation.Tanh",
+    "torch.hub.load",
+    "torch.nn.modules.linear.Linear",
+    "shutil.rmtree",
+    "torch.nn.modules.activation.MultiheadAttention",
+    "",
+    "Tanh",
+    "a..b",
+    5,
+    None,
+    ["torch"],
+    "torch.serialization.load",
+    "torch.nn.modules.module.Module",
+    "pty.spawn",
+    "torch.utils.cpp_extension.load",
+)
 
 
 def config_value(model: Path, outside: Path, chance: random.Random) -> str:
@@ -71,24 +147,33 @@ def odd_json(model: Path, outside: Path, chance: random.Random) -> str:
         return "nothing"
     path = chance.choice(paths)
     sound = path.read_bytes()
-    what, data = chance.choice((
-        ("deep list", b"[" * 100_000), ("deep object", b'{"a":' * 100_000),
-        ("closed deep list", b"[" * 100_000 + b"]" * 100_000), ("empty", b""), ("list", b"[]"),
-        ("number", b"1"), ("null", b"null"), ("huge number", b"1" * 5_000_000),
-        ("deep value", sound.rstrip()[:-1] + b', "x": ' + b"[" * 900 + b"]" * 900 + b"}"),
-        ("doubled keys", sound.rstrip()[:-1] + b', "vocab_size": 7, "vocab_size": 9}'),
-        ("UTF-16", sound.decode("utf-8", "replace").encode("utf-16")),
-        ("BOM", b"\xef\xbb\xbf" + sound), ("NaN", b'{"a": NaN, "b": -Infinity, "vocab_size": NaN}'),
-        ("huge exponent", b'{"vocab_size": 1e999999999, "hidden_size": 1e400}'),
-        ("many keys", json.dumps({str(n): n for n in range(200_000)}).encode()),
-        ("cut off", sound[: len(sound) // 2]), ("zeros", bytes(5000)),
-        ("lone surrogate", b'{"a": "\\ud800", "model_type": "\\udfff"}'),
-    ))  # fmt: skip
+    what, data = chance.choice(
+        (
+            ("deep list", b"[" * 100_000),
+            ("deep object", b'{"a":' * 100_000),
+            ("closed deep list", b"[" * 100_000 + b"]" * 100_000),
+            ("empty", b""),
+            ("list", b"[]"),
+            ("number", b"1"),
+            ("null", b"null"),
+            ("huge number", b"1" * 5_000_000),
+            ("deep value", sound.rstrip()[:-1] + b', "x": ' + b"[" * 900 + b"]" * 900 + b"}"),
+            ("doubled keys", sound.rstrip()[:-1] + b', "vocab_size": 7, "vocab_size": 9}'),
+            ("UTF-16", sound.decode("utf-8", "replace").encode("utf-16")),
+            ("BOM", b"\xef\xbb\xbf" + sound),
+            ("NaN", b'{"a": NaN, "b": -Infinity, "vocab_size": NaN}'),
+            ("huge exponent", b'{"vocab_size": 1e999999999, "hidden_size": 1e400}'),
+            ("many keys", json.dumps({str(n): n for n in range(200_000)}).encode()),
+            ("cut off", sound[: len(sound) // 2]),
+            ("zeros", bytes(5000)),
+            ("lone surrogate", b'{"a": "\\ud800", "model_type": "\\udfff"}'),
+        )
+    )
     path.write_bytes(data)
     return f"{path.name}: {what}"
 
 
-def lying_weights(model: Path, outside: Path, chance: random.Random) -> str:
+def lying_weights(model: Path, outside: Path, chance: random.Random) -> str:  # noqa: C901 (all lies)
     """Headers of safetensors that say what is not so."""
     paths = [path for path in sorted(model.rglob("*.safetensors")) if is_plain(path)]
     if not paths:
@@ -127,9 +212,13 @@ def lying_weights(model: Path, outside: Path, chance: random.Random) -> str:
                 ([5], [2**63, 2**64], [-8, 8], ["0", "4"], [8, 0], None, [1.5, 2])
             )
         case "dtype":
-            entry["dtype"] = chance.choice(("I64", "F64", "F8_E4M3", "BOOL", "x", 5, None, "U8", "F16"))
+            entry["dtype"] = chance.choice(
+                ("I64", "F64", "F8_E4M3", "BOOL", "x", 5, None, "U8", "F16")
+            )
         case "metadata":
-            header["__metadata__"] = chance.choice(({"format": "tf"}, {"format": 5}, [], {"a": "x" * 9_000_000}))
+            header["__metadata__"] = chance.choice(
+                ({"format": "tf"}, {"format": 5}, [], {"a": "x" * 9_000_000})
+            )
         case "deep":
             text = b"[" * 90_000
         case "many tensors":
@@ -153,10 +242,24 @@ def lying_weights(model: Path, outside: Path, chance: random.Random) -> str:
 
 
 _LIES = (
-    "2**63", "1 GB", "huge shape", "negative shape", "odd shape", "overlap", "offsets", "dtype",
-    "metadata", "deep", "many tensors", "no tensors", "NaN", "infinity", "zeros", "huge values",
+    "2**63",
+    "1 GB",
+    "huge shape",
+    "negative shape",
+    "odd shape",
+    "overlap",
+    "offsets",
+    "dtype",
+    "metadata",
+    "deep",
+    "many tensors",
+    "no tensors",
+    "NaN",
+    "infinity",
+    "zeros",
+    "huge values",
     "damaged",
-)  # fmt: skip
+)
 
 
 def tokenizer_bomb(model: Path, outside: Path, chance: random.Random) -> str:
@@ -168,36 +271,121 @@ def tokenizer_bomb(model: Path, outside: Path, chance: random.Random) -> str:
     except (OSError, ValueError, RecursionError, AssertionError):
         return "nothing"
     grow = {"type": "Replace", "pattern": {"String": ""}, "content": "a" * 1000}
-    what, changes = chance.choice((
-        ("added tokens", {"added_tokens": [_added(f"[X{n}]", n) for n in range(29_000)]}),
-        ("more added tokens", {"added_tokens": [_added(f"[X{n}]", n) for n in range(300_000)]}),
-        ("growing Replace", {"normalizer": {"type": "Sequence", "normalizers": [grow] * 6}}),
-        ("Prepends", {"normalizer": {"type": "Sequence", "normalizers": [
-            {"type": "Prepend", "prepend": "ab" * 500}] * 2000}}),
-        ("regex", {"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "(a*)*(a*)*b"},
-            "behavior": "Isolated", "invert": False}}),
-        ("Replace regex", {"normalizer": {"type": "Replace", "pattern": {"Regex": "((.*)*)*x"},
-            "content": ""}}),
-        ("charsmap", {"normalizer": {"type": "Precompiled", "precompiled_charsmap":
-            "/////w==" + "A" * 1000}}),
-        ("vocabulary", {"model": {"type": "WordPiece", "unk_token": "[UNK]", "vocab":
-            {f"w{n}": n for n in range(1_000_000)}, "max_input_chars_per_word": 100,
-            "continuing_subword_prefix": "##"}}),
-        ("ids", {"model": {"type": "WordPiece", "unk_token": "[UNK]", "vocab":
-            {"[UNK]": 0, "a": 4294967295, "b": 4294967294}, "max_input_chars_per_word": 10**18,
-            "continuing_subword_prefix": "##"}}),
-        ("no model", {"model": None}), ("other model", {"model": {"type": "BPE", "vocab": {}, "merges": []}}),
-        ("template", {"post_processor": {"type": "TemplateProcessing", "single":
-            [{"Sequence": {"id": "A", "type_id": 0}}] * 1000, "pair": [], "special_tokens": {}}}),
-        ("padding", {"padding": {"strategy": {"Fixed": 10**12}, "direction": "Right",
-            "pad_to_multiple_of": None, "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"}}),
-        ("truncation", {"truncation": {"direction": "Right", "max_length": 2**63,
-            "strategy": "LongestFirst", "stride": 2**62}}),
-        ("long token", {"added_tokens": [_added("x" * 5_000_000, 0)]}),
-        ("version", {"version": "99.0"}), ("model type", {"model": {"type": "Evil"}}),
-        ("Unigram", {"model": {"type": "Unigram", "unk_id": 5_000_000, "vocab": [["a", -1.0]]}}),
-        ("nested", {"pre_tokenizer": _nested(400)}),
-    ))  # fmt: skip
+    what, changes = chance.choice(
+        (
+            ("added tokens", {"added_tokens": [_added(f"[X{n}]", n) for n in range(29_000)]}),
+            ("more added tokens", {"added_tokens": [_added(f"[X{n}]", n) for n in range(300_000)]}),
+            ("growing Replace", {"normalizer": {"type": "Sequence", "normalizers": [grow] * 6}}),
+            (
+                "Prepends",
+                {
+                    "normalizer": {
+                        "type": "Sequence",
+                        "normalizers": [{"type": "Prepend", "prepend": "ab" * 500}] * 2000,
+                    }
+                },
+            ),
+            (
+                "regex",
+                {
+                    "pre_tokenizer": {
+                        "type": "Split",
+                        "pattern": {"Regex": "(a*)*(a*)*b"},
+                        "behavior": "Isolated",
+                        "invert": False,
+                    }
+                },
+            ),
+            (
+                "Replace regex",
+                {
+                    "normalizer": {
+                        "type": "Replace",
+                        "pattern": {"Regex": "((.*)*)*x"},
+                        "content": "",
+                    }
+                },
+            ),
+            (
+                "charsmap",
+                {
+                    "normalizer": {
+                        "type": "Precompiled",
+                        "precompiled_charsmap": "/////w==" + "A" * 1000,
+                    }
+                },
+            ),
+            (
+                "vocabulary",
+                {
+                    "model": {
+                        "type": "WordPiece",
+                        "unk_token": "[UNK]",
+                        "vocab": {f"w{n}": n for n in range(1_000_000)},
+                        "max_input_chars_per_word": 100,
+                        "continuing_subword_prefix": "##",
+                    }
+                },
+            ),
+            (
+                "ids",
+                {
+                    "model": {
+                        "type": "WordPiece",
+                        "unk_token": "[UNK]",
+                        "vocab": {"[UNK]": 0, "a": 4294967295, "b": 4294967294},
+                        "max_input_chars_per_word": 10**18,
+                        "continuing_subword_prefix": "##",
+                    }
+                },
+            ),
+            ("no model", {"model": None}),
+            ("other model", {"model": {"type": "BPE", "vocab": {}, "merges": []}}),
+            (
+                "template",
+                {
+                    "post_processor": {
+                        "type": "TemplateProcessing",
+                        "single": [{"Sequence": {"id": "A", "type_id": 0}}] * 1000,
+                        "pair": [],
+                        "special_tokens": {},
+                    }
+                },
+            ),
+            (
+                "padding",
+                {
+                    "padding": {
+                        "strategy": {"Fixed": 10**12},
+                        "direction": "Right",
+                        "pad_to_multiple_of": None,
+                        "pad_id": 0,
+                        "pad_type_id": 0,
+                        "pad_token": "[PAD]",
+                    }
+                },
+            ),
+            (
+                "truncation",
+                {
+                    "truncation": {
+                        "direction": "Right",
+                        "max_length": 2**63,
+                        "strategy": "LongestFirst",
+                        "stride": 2**62,
+                    }
+                },
+            ),
+            ("long token", {"added_tokens": [_added("x" * 5_000_000, 0)]}),
+            ("version", {"version": "99.0"}),
+            ("model type", {"model": {"type": "Evil"}}),
+            (
+                "Unigram",
+                {"model": {"type": "Unigram", "unk_id": 5_000_000, "vocab": [["a", -1.0]]}},
+            ),
+            ("nested", {"pre_tokenizer": _nested(400)}),
+        )
+    )
     path.write_text(json.dumps({**tree, **changes}), encoding="utf-8")
     return f"tokenizer.json: {what}"
 
@@ -219,50 +407,166 @@ def tokenizer_settings(model: Path, outside: Path, chance: random.Random) -> str
     name = chance.choice(("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"))
     bomb = "{% for a in range(10**9) %}{% for b in range(10**9) %}x{% endfor %}{% endfor %}"
     run = "{{ ''.__class__.__mro__[1].__subclasses__() }}"
-    key, value = chance.choice((
-        ("tokenizer_class", chance.choice(("PreTrainedTokenizer", "T5Tokenizer", "os.system", "LlamaTokenizer",
-            "BertTokenizer", 5, "../evil", "ByT5Tokenizer", "BertJapaneseTokenizer", "TapasTokenizer"))),
-        ("added_tokens_decoder", {str(n): {"content": f"[{n}]", "special": True} for n in range(300_000)}),
-        ("added_tokens_decoder", {"99999999999": {"content": "a", "special": True}, "-1": {"content": "b"}}),
-        ("added_tokens_decoder", {"x": 5, "0": {"content": ""}}),
-        ("chat_template", chance.choice((bomb, run, 5, [{"name": "x", "template": bomb}]))),
-        ("model_max_length", chance.choice((0, -1, 1, 10**30, 1e30, "512", float("nan"), 2**63))),
-        ("extra_special_tokens", chance.choice(({"a": "b"}, ["x"] * 50_000, 5, [None]))),
-        ("additional_special_tokens", ["[Y" + str(n) + "]" for n in range(50_000)]),
-        ("cls_token", chance.choice(("nothing", "", 5, None, {"content": 5}, {"__type": "AddedToken"}))),
-        ("pad_token", chance.choice(("nothing", "", "x" * 10_000_000, None))),
-        ("model_input_names", chance.choice((["evil"], [], 5, ["input_ids"] * 10_000))),
-        ("init_inputs", ["../outside"] * 10), ("truncation_side", "evil"), ("padding_side", 5),
-        ("backend", chance.choice(("evil", "mistral", "sentencepiece", "custom", 5))),
-    ))  # fmt: skip
+    key, value = chance.choice(
+        (
+            (
+                "tokenizer_class",
+                chance.choice(
+                    (
+                        "PreTrainedTokenizer",
+                        "T5Tokenizer",
+                        "os.system",
+                        "LlamaTokenizer",
+                        "BertTokenizer",
+                        5,
+                        "../evil",
+                        "ByT5Tokenizer",
+                        "BertJapaneseTokenizer",
+                        "TapasTokenizer",
+                    )
+                ),
+            ),
+            (
+                "added_tokens_decoder",
+                {str(n): {"content": f"[{n}]", "special": True} for n in range(300_000)},
+            ),
+            (
+                "added_tokens_decoder",
+                {"99999999999": {"content": "a", "special": True}, "-1": {"content": "b"}},
+            ),
+            ("added_tokens_decoder", {"x": 5, "0": {"content": ""}}),
+            ("chat_template", chance.choice((bomb, run, 5, [{"name": "x", "template": bomb}]))),
+            (
+                "model_max_length",
+                chance.choice((0, -1, 1, 10**30, 1e30, "512", float("nan"), 2**63)),
+            ),
+            ("extra_special_tokens", chance.choice(({"a": "b"}, ["x"] * 50_000, 5, [None]))),
+            ("additional_special_tokens", ["[Y" + str(n) + "]" for n in range(50_000)]),
+            (
+                "cls_token",
+                chance.choice(("nothing", "", 5, None, {"content": 5}, {"__type": "AddedToken"})),
+            ),
+            ("pad_token", chance.choice(("nothing", "", "x" * 10_000_000, None))),
+            ("model_input_names", chance.choice((["evil"], [], 5, ["input_ids"] * 10_000))),
+            ("init_inputs", ["../outside"] * 10),
+            ("truncation_side", "evil"),
+            ("padding_side", 5),
+            ("backend", chance.choice(("evil", "mistral", "sentencepiece", "custom", 5))),
+        )
+    )
     change_json(model / name, {key: value})
     return f"{name}: {key} = {value!r:.40}"
 
 
 def module_settings(model: Path, outside: Path, chance: random.Random) -> str:
     """Settings of sentence-transformers' modules."""
-    name, changes = chance.choice((
-        ("2_Dense/config.json", {"activation_function": chance.choice(_ACTIVATIONS)}),
-        ("2_Dense/config.json", {"activation_function": chance.choice(_ACTIVATIONS)}),
-        ("2_Dense/config.json", {chance.choice(("in_features", "out_features")): chance.choice(_ODD)}),
-        ("1_Pooling/config.json", {chance.choice(("word_embedding_dimension", "embedding_dimension",
-            "pooling_mode", "include_prompt", "pooling_mode_mean_tokens")): chance.choice(_ODD)}),
-        ("sentence_bert_config.json", {chance.choice(("max_seq_length", "do_lower_case", "model_args",
-            "processor_kwargs", "transformer_task", "modality_config", "module_output_name", "config_args",
-            "unpad_inputs", "model_kwargs", "backend", "cache_dir", "tokenizer_args")): chance.choice(_ODD)}),
-        ("sentence_bert_config.json", {"model_args": {"trust_remote_code": True, "token": "x"}}),
-        ("sentence_bert_config.json", {"modality_config": {"text": {"method": chance.choice(
-            ("forward", "__class__", "save_pretrained", "zero_grad", "share_memory")),
-            "method_output_name": chance.choice(("x", "last_hidden_state", None))}}}),
-        ("sentence_bert_config.json", {"transformer_task": chance.choice(
-            ("feature-extraction", "text-generation", "fill-mask", "evil", "any-to-any"))}),
-        ("config_sentence_transformers.json", {"prompts": chance.choice((
-            {"query": "q" * 50_000_000}, {"query": "\x1b[31m"}, {f"p{n}": "x" for n in range(50_000)}, {"": ""},
-            {"query": "\ud800"}, {"\x1b": "x"}))}),
-        ("config_sentence_transformers.json", {chance.choice(("similarity_fn_name", "default_prompt_name",
-            "truncate_dim", "model_type", "prompts")): chance.choice(_ODD)}),
-        ("modules.json", None),
-    ))  # fmt: skip
+    name, changes = chance.choice(
+        (
+            ("2_Dense/config.json", {"activation_function": chance.choice(_ACTIVATIONS)}),
+            ("2_Dense/config.json", {"activation_function": chance.choice(_ACTIVATIONS)}),
+            (
+                "2_Dense/config.json",
+                {chance.choice(("in_features", "out_features")): chance.choice(_ODD)},
+            ),
+            (
+                "1_Pooling/config.json",
+                {
+                    chance.choice(
+                        (
+                            "word_embedding_dimension",
+                            "embedding_dimension",
+                            "pooling_mode",
+                            "include_prompt",
+                            "pooling_mode_mean_tokens",
+                        )
+                    ): chance.choice(_ODD)
+                },
+            ),
+            (
+                "sentence_bert_config.json",
+                {
+                    chance.choice(
+                        (
+                            "max_seq_length",
+                            "do_lower_case",
+                            "model_args",
+                            "processor_kwargs",
+                            "transformer_task",
+                            "modality_config",
+                            "module_output_name",
+                            "config_args",
+                            "unpad_inputs",
+                            "model_kwargs",
+                            "backend",
+                            "cache_dir",
+                            "tokenizer_args",
+                        )
+                    ): chance.choice(_ODD)
+                },
+            ),
+            (
+                "sentence_bert_config.json",
+                {"model_args": {"trust_remote_code": True, "token": "x"}},
+            ),
+            (
+                "sentence_bert_config.json",
+                {
+                    "modality_config": {
+                        "text": {
+                            "method": chance.choice(
+                                (
+                                    "forward",
+                                    "__class__",
+                                    "save_pretrained",
+                                    "zero_grad",
+                                    "share_memory",
+                                )
+                            ),
+                            "method_output_name": chance.choice(("x", "last_hidden_state", None)),
+                        }
+                    }
+                },
+            ),
+            (
+                "sentence_bert_config.json",
+                {
+                    "transformer_task": chance.choice(
+                        ("feature-extraction", "text-generation", "fill-mask", "evil", "any-to-any")
+                    )
+                },
+            ),
+            (
+                "config_sentence_transformers.json",
+                {
+                    "prompts": chance.choice(
+                        (
+                            {"query": "q" * 50_000_000},
+                            {"query": "\x1b[31m"},
+                            {f"p{n}": "x" for n in range(50_000)},
+                            {"": ""},
+                            {"query": "\ud800"},
+                            {"\x1b": "x"},
+                        )
+                    )
+                },
+            ),
+            (
+                "config_sentence_transformers.json",
+                {
+                    chance.choice(
+                        (
+                            "similarity_fn_name",
+                            "default_prompt_name",
+                            "truncate_dim",
+                            "model_type",
+                            "prompts",
+                        )
+                    ): chance.choice(_ODD)
+                },
+            ),
+            ("modules.json", None),
+        )
+    )
     if changes is not None:
         if (model / name).parent.is_dir():
             change_json(model / name, changes)
@@ -277,7 +581,10 @@ def module_settings(model: Path, outside: Path, chance: random.Random) -> str:
     if what == "many":
         entries = [*entries, *([entries[-1]] * 20_000)]
     elif what == "kwargs":
-        entries[0]["kwargs"] = {"trust_remote_code": True, "model_args": {"trust_remote_code": True}}
+        entries[0]["kwargs"] = {
+            "trust_remote_code": True,
+            "model_args": {"trust_remote_code": True},
+        }
     else:
         entries = entries * 2 if what == "doubled" else entries[::-1]
     path.write_text(json.dumps(entries), encoding="utf-8")

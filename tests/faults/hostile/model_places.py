@@ -15,15 +15,39 @@ import torch
 SECRET = "CANARY-SECRET-7731"
 # Files that something reads; whether they are there depends on the kind of model.
 NAMES = (
-    "config.json", "modules.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt",
-    "special_tokens_map.json", "added_tokens.json", "config_sentence_transformers.json",
-    "sentence_bert_config.json", "model.safetensors", "model.safetensors.index.json",
-    "pytorch_model.bin", "adapter_config.json", "adapter_model.safetensors",
-    "preprocessor_config.json", "processor_config.json", "generation_config.json", "README.md",
-    "LICENSE", "NOTICE", "chat_template.jinja", "additional_chat_templates", "1_Pooling",
-    "1_Pooling/config.json", "2_Dense", "2_Dense/config.json", "2_Dense/model.safetensors",
-    "spiece.model", "merges.txt", "vocab.json", "router_config.json", "artifact.metadata",
-)  # fmt: skip
+    "config.json",
+    "modules.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "config_sentence_transformers.json",
+    "sentence_bert_config.json",
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "adapter_config.json",
+    "adapter_model.safetensors",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "generation_config.json",
+    "README.md",
+    "LICENSE",
+    "NOTICE",
+    "chat_template.jinja",
+    "additional_chat_templates",
+    "1_Pooling",
+    "1_Pooling/config.json",
+    "2_Dense",
+    "2_Dense/config.json",
+    "2_Dense/model.safetensors",
+    "spiece.model",
+    "merges.txt",
+    "vocab.json",
+    "router_config.json",
+    "artifact.metadata",
+)
 
 
 class Payload:
@@ -132,15 +156,19 @@ def unreadable(model: Path, outside: Path, chance: random.Random) -> str:
 
 def pickled(model: Path, outside: Path, chance: random.Random) -> str:
     """A payload where weights, tokens or settings are read."""
-    name, weights = chance.choice((
-        ("pytorch_model.bin", "model.safetensors"),
-        ("model.safetensors", None),
-        ("adapter_model.bin", "adapter_model.safetensors"),
-        ("2_Dense/pytorch_model.bin", "2_Dense/model.safetensors"),
-        ("model.safetensors.index.json", "model.safetensors"),
-        ("tokenizer.json", None), ("spiece.model", "tokenizer.json"),
-        ("tokenizer.model", "tokenizer.json"), ("training_args.bin", None),
-    ))  # fmt: skip
+    name, weights = chance.choice(
+        (
+            ("pytorch_model.bin", "model.safetensors"),
+            ("model.safetensors", None),
+            ("adapter_model.bin", "adapter_model.safetensors"),
+            ("2_Dense/pytorch_model.bin", "2_Dense/model.safetensors"),
+            ("model.safetensors.index.json", "model.safetensors"),
+            ("tokenizer.json", None),
+            ("spiece.model", "tokenizer.json"),
+            ("tokenizer.model", "tokenizer.json"),
+            ("training_args.bin", None),
+        )
+    )
     path = model / name
     if not path.parent.is_dir() or (path.exists() and not is_plain(path)):
         return "nothing"
@@ -171,10 +199,15 @@ def own_code(model: Path, outside: Path, chance: random.Random) -> str:
         ("evil.Made", "somebody/else--evil.Made", "../outside/evil.Made", "os.system", "evil", "")
     )
     name = chance.choice(
-        ("config.json", "tokenizer_config.json", "preprocessor_config.json", "processor_config.json")
+        (
+            "config.json",
+            "tokenizer_config.json",
+            "preprocessor_config.json",
+            "processor_config.json",
+        )
     )
     classes = ("AutoConfig", "AutoModel", "AutoTokenizer", "AutoImageProcessor", "AutoProcessor")
-    value: object = {each: reference for each in classes}
+    value: object = dict.fromkeys(classes, reference)
     if chance.random() < 0.2:
         value = [reference, reference]
     change_json(model / name, {"auto_map": value})
@@ -185,9 +218,16 @@ def own_code(model: Path, outside: Path, chance: random.Random) -> str:
     if chance.random() < 0.4 and is_plain(model / "modules.json"):
         entries = _modules(model)
         chance.choice(entries)["type"] = chance.choice(
-            ("evil.Made", "subprocess.Popen", "os.system", "sentence_transformers.util.import_from_string",
-             "sentence_transformers.models.Nothing", "sentence_transformers...x", "builtins.exec")
-        )  # fmt: skip
+            (
+                "evil.Made",
+                "subprocess.Popen",
+                "os.system",
+                "sentence_transformers.util.x",
+                "sentence_transformers.models.Nothing",
+                "sentence_transformers...x",
+                "builtins.exec",
+            )
+        )
         (model / "modules.json").write_text(json.dumps(entries))
     return f"own code {reference!r} in {name}"
 
@@ -196,10 +236,24 @@ def traversal(model: Path, outside: Path, chance: random.Random) -> str:
     """Paths in JSON that lead out of the model."""
     shutil.copy(outside / "secret.txt", outside / "config.json")
     where = chance.choice(
-        (str(outside), "../outside", "1_Pooling/../../outside", "/etc", "..", "\0", "a\nb", "~",
-         "nothing", "//", "." * 300, "x/" * 3000)
-    )  # fmt: skip
-    what = chance.choice(("modules.json", "index", "adapter", "tokenizer_config.json", "_name_or_path"))
+        (
+            str(outside),
+            "../outside",
+            "1_Pooling/../../outside",
+            "/etc",
+            "..",
+            "\0",
+            "a\nb",
+            "~",
+            "nothing",
+            "//",
+            "." * 300,
+            "x/" * 3000,
+        )
+    )
+    what = chance.choice(
+        ("modules.json", "index", "adapter", "tokenizer_config.json", "_name_or_path")
+    )
     if what == "modules.json" and is_plain(model / what):
         entries = _modules(model)
         chance.choice(entries)["path"] = where
@@ -214,7 +268,7 @@ def traversal(model: Path, outside: Path, chance: random.Random) -> str:
         )
     elif what == "tokenizer_config.json":
         names = ("vocab_file", "tokenizer_file", "merges_file", "name_or_path", "chat_template")
-        change_json(model / what, {name: where for name in names})
+        change_json(model / what, dict.fromkeys(names, where))
     else:
         names = ("_name_or_path", "name_or_path", "transformers_weights", "encoder", "base_model")
         change_json(model / "config.json", {chance.choice(names): where})
@@ -224,10 +278,19 @@ def traversal(model: Path, outside: Path, chance: random.Random) -> str:
 def odd_names(model: Path, outside: Path, chance: random.Random) -> str:
     """Files whose names a terminal or an encoder does not take."""
     name = chance.choice(
-        (b"\x1b[31mred\x07.json", b"a\nb.safetensors", b"\xff\xfe.json", b"\xed\xa0\x80.txt",
-         b"..\\..\\x.py", b"x" * 250, "\u202egnp.txt".encode(), b"LICENSE\x1b]0;x\x07",
-         b"sentence_\x1b[2J_config.json", b"[a-z]*.index.json")
-    )  # fmt: skip
+        (
+            b"\x1b[31mred\x07.json",
+            b"a\nb.safetensors",
+            b"\xff\xfe.json",
+            b"\xed\xa0\x80.txt",
+            b"..\\..\\x.py",
+            b"x" * 250,
+            "\u202egnp.txt".encode(),
+            b"LICENSE\x1b]0;x\x07",
+            b"sentence_\x1b[2J_config.json",
+            b"[a-z]*.index.json",
+        )
+    )
     folder = chance.choice((model, *(path for path in model.iterdir() if path.is_dir())))
     with open(os.fsencode(folder) + b"/" + name, "wb") as file:  # noqa: PTH123 (bytes)
         file.write(chance.choice((b"", b"{}", b"[", b"\xff")))

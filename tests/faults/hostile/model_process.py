@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 
 import torch
@@ -58,36 +59,43 @@ def _outcome(number: int, here: Path, bases: dict[str, Path]) -> dict[str, objec
         except EdgeEmbedError as error:
             return f"refused: {type(error).__name__}: {error}"
         except BaseException as error:
-            import traceback
-
             return f"not typed: {error!r:.200} {traceback.format_exc()[-1500:]}"
         return "converted"
 
     found = run_confined(
         run, work=work, secret=outside, memory=_MEMORY, cpu_s=_CPU_S, wall_s=_WALL_S
     )
-    result = str(found["outcome"]).partition(":")[0]
-    problem = "" if result == "converted" else str(found["outcome"])[:2500]
-    faults = [f"did {each}" for each in found["did"]]  # pyright: ignore[reportGeneralTypeIssues]
+    result = found.outcome.partition(":")[0]
+    faults = [f"did {each}" for each in found.did]
+    if result == "refused" and "\n" in found.outcome and "\\n" not in what:
+        faults.append("several lines")
+    faults += _left(result, work, target)
     if (_listing(outside), _listing(work / "models")) != before:
         faults.append("files beside the bundle changed")
     if (outside / "code ran").exists():
         faults.append("code ran")
-    left = sorted(path.name for path in (work / "out").iterdir())
-    if left != (["bundle"] if result == "converted" else []) and result != "hang":
-        faults.append(f"left {left}")
-    if result in ("converted", "refused") and (temporary := list((work / "tmp").iterdir())):
-        faults.append(f"left {temporary}")
-    if _holds(work / "out", SECRET.encode()):
-        faults.append("the secret is in the bundle")
-    if result == "refused" and "\n" in problem and "\\n" not in what:
-        faults.append("several lines")
-    return {**found, "outcome": None, "what": what, "result": result, "problem": problem,
-            "faults": faults}  # fmt: skip
+    return {
+        "what": what,
+        "result": result,
+        "problem": found.outcome[:2500],
+        "faults": faults,
+        "seconds": found.seconds,
+        "megabytes": found.megabytes,
+    }
 
 
-def _holds(folder: Path, words: bytes) -> bool:
-    return any(words in path.read_bytes() for path in folder.rglob("*") if path.is_file())
+def _left(result: str, work: Path, target: Path) -> list[str]:
+    """What a conversion left that it should not have."""
+    found: list[str] = []
+    if result not in ("converted", "refused"):
+        return found
+    whole = [target] if result == "converted" else []
+    places = [*(work / "out").iterdir(), *(work / "tmp").iterdir()]
+    found += [f"left {path}" for path in places if path not in whole]
+    files = (path for path in (work / "out").rglob("*") if path.is_file())
+    if any(SECRET.encode() in path.read_bytes() for path in files):
+        found.append("the secret is in the bundle")
+    return found
 
 
 def _listing(folder: Path) -> list[tuple[str, int, int, int]]:
