@@ -128,7 +128,7 @@ def read_file(path: Path, limit: int = _MAX_JSON_BYTES) -> bytes:
 
 
 def _unreadable(path: Path, error: OSError) -> ConversionError:
-    return ConversionError(f"{path}: could not be read: {first_line(error.strerror or error)}")
+    return ConversionError(f"{path}: could not be read: {error.strerror or first_line(error)}")
 
 
 def leads_outside(directory: Path, path: Path) -> bool:

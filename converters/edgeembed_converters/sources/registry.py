@@ -10,7 +10,7 @@ from typing import Any, Protocol, cast, get_args
 
 from torch import nn
 
-from edgeembed_converters.model_files.files import ModelDirectory, read_json
+from edgeembed_converters.model_files.files import ModelDirectory, leads_outside, read_json
 from edgeembed_converters.model_files.hub import download_model, is_hub_id
 from edgeembed_converters.model_files.image_processors import has_processor
 from edgeembed_converters.model_files.loading_errors import loading_error
@@ -159,10 +159,11 @@ def _has_modules(directory: ModelDirectory) -> bool:
 
 def _config(directory: ModelDirectory) -> Mapping[str, Any]:
     """config.json; empty for sentence-transformers, and if damaged, which transformers explains."""
-    if _has_modules(directory):
+    path = directory.path / "config.json"
+    if _has_modules(directory) or leads_outside(directory.path, path):
         return {}
     try:
-        return read_json(directory.path / "config.json")
+        return read_json(path)
     except ConversionError:
         return {}
 

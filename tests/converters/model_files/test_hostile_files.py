@@ -16,7 +16,12 @@ from edgeembed_converters.model_files.files import (
     weights_sha256,
 )
 from edgeembed_runtime.encoder.encoder import Encoder
-from edgeembed_runtime.errors import BundleUnsafeError, ConversionError, UnsupportedModelError
+from edgeembed_runtime.errors import (
+    BundleUnsafeError,
+    ConversionError,
+    EdgeEmbedError,
+    UnsupportedModelError,
+)
 
 
 @pytest.fixture
@@ -137,3 +142,42 @@ def test_a_timm_directory_is_checked_before_it_is_read(plain, tmp_path):
     os.mkfifo(plain / "pytorch_model.bin")
     with pytest.raises(ConversionError, match="special file"):
         convert(plain, tmp_path / "bundle")
+
+
+def test_a_link_out_of_the_model_is_not_read_to_tell_what_kind_it_is(plain, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"architecture": "x"}), encoding="utf-8")
+    for name in ("config.json", "processor_config.json"):
+        (plain / name).unlink(missing_ok=True)
+        (plain / name).symlink_to(tmp_path / "config.json")
+    with pytest.raises(ConversionError, match="a link that leads out of the model's directory"):
+        convert(plain, tmp_path / "bundle")
+
+
+def test_a_panic_of_the_tokenizers_library_is_a_typed_error(plain, tmp_path):
+    path = plain / "tokenizer.json"
+    tree = json.loads(path.read_bytes())
+    tree["normalizer"] = {"type": "Precompiled", "precompiled_charsmap": "/////w==AAAA"}
+    path.write_text(json.dumps(tree), encoding="utf-8")
+    with pytest.raises(ConversionError, match="could not load"):
+        convert(plain, tmp_path / "bundle")
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("config.json", lambda path: os.truncate(path, 3 << 30)),
+        ("LICENSE", lambda path: (path.touch(), os.truncate(path, 3 << 30))),
+        ("config.json", lambda path: (path.unlink(), os.mkfifo(path))),
+        (
+            "added_tokens.json",
+            lambda path: path.write_text(json.dumps({f"[{n}]": n for n in range(300_000)})),
+        ),
+    ],
+    ids=["a vast config.json", "a vast LICENSE", "a FIFO", "countless tokens"],
+)
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
+def test_what_once_took_minutes_is_refused_by_convert(name, change, plain, tmp_path):
+    change(plain / name)
+    with pytest.raises(EdgeEmbedError, match=r"at most|found neither"):
+        convert(plain, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()

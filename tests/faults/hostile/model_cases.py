@@ -8,6 +8,7 @@ from pathlib import Path
 
 from faults.hostile import model_contents as contents
 from faults.hostile import model_places as places
+from faults.hostile import model_tokenizers as tokenizers
 
 Change = Callable[[Path, Path, random.Random], str]
 # In this order once, which every run does; then by chance, those of many forms more often.
@@ -17,8 +18,8 @@ CHANGES: tuple[Change, ...] = (
     places.own_code, places.own_code, places.traversal, places.traversal, places.odd_names,
     places.many_files, contents.config_value, contents.config_value, contents.config_value,
     contents.other_value, contents.odd_json, contents.odd_json, contents.lying_weights,
-    contents.lying_weights, contents.tokenizer_bomb, contents.tokenizer_bomb,
-    contents.tokenizer_settings, contents.module_settings, contents.module_settings,
+    contents.lying_weights, tokenizers.tokenizer_bomb, tokenizers.tokenizer_bomb,
+    tokenizers.tokenizer_settings, contents.module_settings, contents.module_settings,
     contents.damaged_file, places.hub_cache,
 )  # fmt: skip
 # Last, as it moves all files.
