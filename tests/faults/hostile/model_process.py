@@ -25,7 +25,7 @@ from faults.hostile.model_places import SECRET
 
 _MEMORY = 4 << 30
 # A sound conversion takes 10 s, nearly all of them in torch's exporter.
-_CPU_S, _WALL_S = 40, 90
+_CPU_S, _WALL_S = 60, 120
 
 
 def main() -> None:
@@ -33,10 +33,7 @@ def main() -> None:
     torch.set_num_threads(1)
     here = Path.cwd()
     bases = write_bases(here / "bases")
-    for kind in ("plain", "vision", "static"):
-        convert(bases[kind], here / "warm")
-        shutil.rmtree(here / "warm")
-    shutil.copytree(here / "bases", here / "pristine")
+    convert(bases["plain"], here / "warm")
     for line in sys.stdin:
         print(json.dumps(_outcome(int(line), here, bases)), flush=True)
 
