@@ -87,7 +87,8 @@ def convert(
         example_inputs: for a live module: input_ids and attention_mask of two or more texts; by
             default, small made-up ids.
         revision: of a Hub id.
-        trust_remote_code: run Python code that comes with the model. Off unless you trust it.
+        trust_remote_code: run Python code that comes with the model, and take a tokenizer whose
+            time has no bound. Off unless you trust it.
         ignore: names of settings in the model's files that no library reads, and words of the
             libraries' warnings, that do not matter; by default, such a model is refused, as it may
             not be its authors'.

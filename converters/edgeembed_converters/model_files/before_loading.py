@@ -93,7 +93,7 @@ def check_before_loading(directory: Path, *, trust_remote_code: bool, pooling_gi
         _check_module(directory, module)
     _check_settings(folder)
     _check_prompts(directory / "config_sentence_transformers.json")
-    check_vocabulary(folder)
+    check_vocabulary(folder, trusted=trust_remote_code)
     if config:
         _check_weights(folder, config)
 
@@ -104,6 +104,7 @@ def check_image_directory(directory: Path, *, trust_remote_code: bool) -> None:
     config = read_json(directory / "config.json")
     check_code(directory, directory, (), trusted=trust_remote_code)
     check_packages(directory, config)
+    check_vocabulary(directory, trusted=trust_remote_code)
     if config:
         _check_weights(directory, config)
 

@@ -1,12 +1,13 @@
 """A model directory: where it came from, its weights, license and JSON files."""
 
+import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 from edgeembed_runtime import storage
 from edgeembed_runtime._internal.messages import first_line
@@ -63,9 +64,9 @@ def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in `path`; an empty one if there is no such file.
 
     Raises:
-        ConversionError: the file is not a JSON object.
+        ConversionError: the file is not a JSON object, or cannot be read.
     """
-    if not path.exists():
+    if not is_there(path):
         return {}
     tree = read_json_tree(path)
     if not isinstance(tree, dict):
@@ -80,19 +81,54 @@ def read_json_tree(path: Path) -> object:
         ConversionError: the file is not JSON, is too large, or is not a plain file.
     """
     try:
-        return json.loads(_read(path, _MAX_JSON_BYTES).decode("utf-8"))
+        return json.loads(read_file(path).decode("utf-8"))
     except RecursionError as error:
         raise ConversionError(f"{path}: expected JSON, got one nested too deeply") from error
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise ConversionError(f"{path}: expected JSON: {first_line(error)}") from error
 
 
-def _read(path: Path, limit: int) -> bytes:
-    with open_plain_file(path, follow_links=True) as file:
+def is_there(path: Path) -> bool:
+    """Whether there is anything at `path`, or behind the link that it is.
+
+    Raises:
+        ConversionError: the folder may not be read.
+    """
+    try:
+        return path.exists()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+@contextlib.contextmanager
+def opened_file(path: Path) -> Generator[BinaryIO]:
+    """A file of a model, open for reading: every read of one goes through here.
+
+    Raises:
+        ConversionError: it is no plain file, or cannot be read.
+    """
+    try:
+        with open_plain_file(path, follow_links=True) as file:
+            yield file
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def read_file(path: Path, limit: int = _MAX_JSON_BYTES) -> bytes:
+    """What is in a file of a model, which has no more bytes than `limit`.
+
+    Raises:
+        ConversionError: it has more, is no plain file, or cannot be read.
+    """
+    with opened_file(path) as file:
         data = file.read(limit + 1)
     if len(data) > limit:
         raise ConversionError(f"{path}: expected at most {limit >> 20} MB, found more")
     return data
+
+
+def _unreadable(path: Path, error: OSError) -> ConversionError:
+    return ConversionError(f"{path}: could not be read: {error.strerror or first_line(error)}")
 
 
 def leads_outside(directory: Path, path: Path) -> bool:
@@ -119,7 +155,7 @@ def weights_sha256(directory: Path, folders: tuple[str, ...] = ()) -> str:
     files: list[Path] = []
     for folder in (".", *folders):
         for pattern in _WEIGHTS:
-            if found := sorted((directory / folder).glob(pattern)):
+            if found := sorted(filter(Path.is_file, (directory / folder).glob(pattern))):
                 files += found
                 break
     if not files:
@@ -135,10 +171,10 @@ def weights_sha256(directory: Path, folders: tuple[str, ...] = ()) -> str:
 
 def license_of(directory: Path) -> str | None:
     """The license in the front matter of the model card, or None."""
-    try:
-        card = _read(directory / "README.md", _MAX_CARD_BYTES).decode("utf-8", "replace")
-    except OSError:
+    path = directory / "README.md"
+    if not path.is_file():
         return None
+    card = read_file(path, _MAX_CARD_BYTES).decode("utf-8", "replace")
     front_matter = card.split("---")[1] if card.startswith("---") else ""
     found = _LICENSE_LINE.search(front_matter)
     return found.group(1) if found else None

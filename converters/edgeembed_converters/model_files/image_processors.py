@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from edgeembed_converters.model_files.files import read_json
+from edgeembed_converters.model_files.files import leads_outside, read_json
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.bundle.preprocess import Interpolation, Preprocess
 from edgeembed_runtime.bundle.signature import PIXEL_VALUES
@@ -24,7 +24,8 @@ _CONVNEXT_SQUASHED = 384
 
 def has_processor(directory: Path) -> bool:
     """Whether a directory has an image processor."""
-    combined = read_json(directory / _COMBINED_FILE)
+    path = directory / _COMBINED_FILE
+    combined = {} if leads_outside(directory, path) else read_json(path)
     return (directory / PROCESSOR_FILE).is_file() or "image_processor" in combined
 
 

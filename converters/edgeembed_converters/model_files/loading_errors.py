@@ -46,7 +46,7 @@ _PLACES = (
 )
 
 
-def loading_error(directory: Path, error: Exception) -> EdgeEmbedError:
+def loading_error(directory: Path, error: BaseException) -> EdgeEmbedError:
     """The error to raise in place of what a library raised while it loaded `directory`.
 
     Args:
@@ -83,7 +83,7 @@ def loading_error(directory: Path, error: Exception) -> EdgeEmbedError:
     return ConversionError(f"{directory}: could not load {what}: {name}{first_line(error)}")
 
 
-def _refusal(error: Exception) -> str | None:
+def _refusal(error: BaseException) -> str | None:
     """Why these libraries cannot load this model, if that is what the error says."""
     text, line = str(error), first_line(error)
     if any(words in text for words in _UNTRUSTED):

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
-from edgeembed_converters.model_files.files import read_json
+from edgeembed_converters.model_files.files import opened_file, read_json
 from edgeembed_converters.model_files.vocabulary_files import PIECES
 from edgeembed_runtime.errors import ConversionError, MissingExtraError, UnsupportedModelError
 
@@ -127,7 +127,7 @@ def _check_vocabulary_packages(folder: Path) -> None:
     if (folder / "tokenizer.json").is_file():
         return
     for path in (folder / name for name in PIECES if (folder / name).is_file()):
-        with path.open("rb") as file:
+        with opened_file(path) as file:
             pieces = file.read(1) == _PROTOBUF
         needed = {"sentencepiece": "sentencepiece", "google.protobuf": "protobuf"}
         missing = [

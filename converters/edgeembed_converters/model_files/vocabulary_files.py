@@ -4,8 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from edgeembed_converters.model_files.files import read_json
-from edgeembed_runtime.errors import ConversionError
+from edgeembed_converters.model_files.files import read_file, read_json
+from edgeembed_runtime.errors import ConversionError, UnsupportedModelError
+from edgeembed_runtime.inputs.text.tokenizer_file import (
+    DamagedFileError,
+    TokenizerFileError,
+    check_tokenizer_file,
+)
 
 # Vocabularies that are SentencePiece's or tiktoken's.
 PIECES = (
@@ -24,14 +29,19 @@ _ADDED = (
 )
 
 
-def check_vocabulary(folder: Path) -> None:
+def check_vocabulary(folder: Path, *, trusted: bool) -> None:
     """Refuse a tokenizer.json of another model than the vocab.txt or vocab.json beside it.
+
+    One that is not `trusted` must keep the bounds for those of strangers' bundles, too.
 
     Raises:
         ConversionError: most of their tokens have other ids, or countless tokens were added.
+        UnsupportedModelError: a part of tokenizer.json has no bound in time or memory.
     """
     _check_added(folder)
     whole = folder / "tokenizer.json"
+    if not trusted and whole.is_file():
+        _check_bounds(whole)
     plain = next((p for n in ("vocab.txt", "vocab.json") if (p := folder / n).is_file()), None)
     if plain is None or not whole.is_file():
         return
@@ -45,6 +55,17 @@ def check_vocabulary(folder: Path) -> None:
             f"{folder}: {wrong} of the {len(words)} tokens in {plain.name} have other ids in "
             "tokenizer.json: one of the two is another model's"
         )
+
+
+def _check_bounds(path: Path) -> None:
+    try:
+        check_tokenizer_file(read_file(path))
+    except DamagedFileError:
+        return  # what is damaged, the tokenizers library explains
+    except TokenizerFileError as error:
+        raise UnsupportedModelError(
+            f"{path}: {error}; pass trust_remote_code=True if you trust this model"
+        ) from error
 
 
 def _check_added(folder: Path) -> None:
@@ -74,7 +95,7 @@ def _words(path: Path) -> Mapping[str, Any]:
     try:
         if path.suffix == ".json":
             return read_json(path)
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (ConversionError, ValueError, OSError):
+        lines = read_file(path).decode("utf-8").split("\n")
+    except (ConversionError, ValueError):
         return {}
     return {line.rstrip("\r"): number for number, line in enumerate(lines) if line}

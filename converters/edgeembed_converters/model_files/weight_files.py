@@ -9,7 +9,7 @@ from math import prod
 from pathlib import Path
 from typing import Any, cast
 
-from edgeembed_converters.model_files.files import read_json
+from edgeembed_converters.model_files.files import opened_file, read_file, read_json
 from edgeembed_runtime.errors import ConversionError
 
 # The names under which transformers and peft look, in their order; indices name shards.
@@ -64,7 +64,7 @@ def check_no_pointer(path: Path) -> None:
     Raises:
         ConversionError: it is such a pointer.
     """
-    if path.stat().st_size <= _MAX_POINTER and path.read_bytes().startswith(_POINTER):
+    if path.stat().st_size <= _MAX_POINTER and read_file(path).startswith(_POINTER):
         raise ConversionError(
             f"{path}: expected the file itself, got a pointer of Git LFS; run: git lfs pull"
         )
@@ -106,7 +106,7 @@ def _summary(path: Path) -> WeightSummary:
 
 def _safetensors(path: Path) -> WeightSummary:
     size = path.stat().st_size
-    with path.open("rb") as file:
+    with opened_file(path) as file:
         length = int.from_bytes(file.read(8), "little")
         if size < 8 or length > min(size - 8, _MAX_HEADER):
             raise _unloadable(path, f"its header says {length} bytes, the file has {size}")
@@ -141,14 +141,13 @@ def _pickle(path: Path) -> WeightSummary:
     """Count the storages in torch's archive; an old file that is none tells only its size."""
     size = path.stat().st_size
     tensors = None
-    with path.open("rb") as file:
-        archive = file.read(4) == b"PK\x03\x04"
-    if archive:
-        try:
-            with zipfile.ZipFile(path) as file:
-                tensors = sum(1 for name in file.namelist() if _STORAGE.fullmatch(name))
-        except (zipfile.BadZipFile, OSError, ValueError) as error:
-            raise _unloadable(path, "it is cut off or damaged") from error
+    with opened_file(path) as file:
+        if file.read(4) == b"PK\x03\x04":
+            try:
+                with zipfile.ZipFile(file) as archive:
+                    tensors = sum(1 for name in archive.namelist() if _STORAGE.fullmatch(name))
+            except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+                raise _unloadable(path, "it is cut off or damaged") from error
     return WeightSummary(tensors=tensors, elements=size, names=frozenset())
 
 

@@ -1,6 +1,7 @@
 """The kinds of sources that `convert` takes: an ordered list, and more by registration."""
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any, Protocol, cast, get_args
 
 from torch import nn
 
-from edgeembed_converters.model_files.files import ModelDirectory, read_json
+from edgeembed_converters.model_files.files import ModelDirectory, leads_outside, read_json
 from edgeembed_converters.model_files.hub import download_model, is_hub_id
 from edgeembed_converters.model_files.image_processors import has_processor
 from edgeembed_converters.model_files.loading_errors import loading_error
@@ -79,8 +80,10 @@ class _BuiltIn:
         del scratch
         try:
             return self.loader(source, options)
-        except Exception as error:
-            if not isinstance(source, ModelDirectory):
+        except BaseException as error:
+            # A panic of a library in Rust is not an Exception; nor are interrupts.
+            known = isinstance(error, Exception) or type(error).__name__ == "PanicException"
+            if not isinstance(source, ModelDirectory) or not known:
                 raise
             raise loading_error(source.path, error) from error
 
@@ -156,10 +159,11 @@ def _has_modules(directory: ModelDirectory) -> bool:
 
 def _config(directory: ModelDirectory) -> Mapping[str, Any]:
     """config.json; empty for sentence-transformers, and if damaged, which transformers explains."""
-    if _has_modules(directory):
+    path = directory.path / "config.json"
+    if _has_modules(directory) or leads_outside(directory.path, path):
         return {}
     try:
-        return read_json(directory.path / "config.json")
+        return read_json(path)
     except ConversionError:
         return {}
 
@@ -226,6 +230,8 @@ def opened_source(source: ModelSource, options: SourceOptions) -> Generator[AnyS
         given: object = source
         if isinstance(source, str | Path) and Path(source).is_dir():
             given = ModelDirectory(path=Path(source), revision=options.revision)
+            if not os.access(source, os.R_OK | os.X_OK):
+                raise ConversionError(f"{source}: the directory's permissions forbid reading it")
         yield _load(given, options, scratch)
 
 

@@ -7,6 +7,7 @@ from typing import Any, TypeGuard, cast
 import torch
 from torch import Tensor, nn
 
+from edgeembed_converters.model_files.before_loading import check_image_directory
 from edgeembed_converters.model_files.files import (
     ModelDirectory,
     card_files,
@@ -71,10 +72,13 @@ def load_timm_directory(directory: ModelDirectory, options: SourceOptions) -> Im
 
     Raises:
         MissingExtraError: timm is not installed.
+        UnsupportedModelError: it names a model that is elsewhere.
         ConversionError: files are missing or damaged.
     """
     path = directory.path
+    check_image_directory(path, trust_remote_code=options.trust_remote_code)
     config = read_json(path / "config.json")
+    _check_stays(path, config)
     source = directory.source(fallback_license=config.get("license"))
     name = options.name or directory.name
     return _image_source(_created(path, config), options, name, source, card_files(path))
@@ -111,6 +115,17 @@ def _created(directory: Path, config: Mapping[str, Any]) -> nn.Module:
             f"{directory}: timm could not load it: {first_line(error)}"
         ) from error
     return model
+
+
+def _check_stays(directory: Path, config: Mapping[str, Any]) -> None:
+    """Timm follows "hf-hub:name" and "local-dir:path", and loads what a checkpoint_path names."""
+    architecture, arguments = str(config["architecture"]), config.get("model_args") or {}
+    elsewhere = [name for name in ("checkpoint_path", "cache_dir") if name in arguments]
+    if ":" in architecture or elsewhere:
+        raise UnsupportedModelError(
+            f"{directory / 'config.json'}: names a model that is elsewhere: "
+            f"{', '.join(elsewhere) or architecture!r:.80}; pass that one's directory"
+        )
 
 
 def _image_source(

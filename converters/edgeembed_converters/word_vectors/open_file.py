@@ -11,6 +11,7 @@ from edgeembed_converters.word_vectors.fasttext_binary import MAGIC, read_fastte
 from edgeembed_converters.word_vectors.table import BadWords, WordTable
 from edgeembed_converters.word_vectors.text_files import read_text
 from edgeembed_converters.word_vectors.word2vec_binary import read_word2vec_binary
+from edgeembed_runtime._internal.plain_files import open_plain_file
 from edgeembed_runtime.errors import ConversionError, InputError
 from edgeembed_runtime.storage import storage_errors
 
@@ -34,7 +35,7 @@ def read_word_vectors(path: Path, max_words: int | None, bad_words: BadWords) ->
         raise InputError(f"{path}: expected a file of word vectors, found {found}")
     limit = sys.maxsize if max_words is None else max_words
     with storage_errors("read", path):
-        with path.open("rb") as file:
+        with open_plain_file(path, follow_links=True) as file:
             start = file.read(_HEAD_BYTES)
         if not start.strip():
             raise ConversionError(f"{path}: expected words and their vectors, found an empty file")
@@ -52,14 +53,14 @@ def read_word_vectors(path: Path, max_words: int | None, bad_words: BadWords) ->
                 f"{path}, byte {start.index(0)}: expected a text, or a binary file of word2vec or "
                 "of fastText since version 11, found another binary file"
             )
-        with path.open("rb") as file:
+        with open_plain_file(path, follow_links=True) as file:
             return read_text(path, file, header, limit, bad_words)
 
 
 @contextlib.contextmanager
 def _mapped(path: Path) -> Generator[mmap]:
     # Not closed: arrays may be views of it, and keep it alive.
-    with path.open("rb") as file:
+    with open_plain_file(path, follow_links=True) as file:
         yield mmap(file.fileno(), 0, access=ACCESS_READ)
 
 

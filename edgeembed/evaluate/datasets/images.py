@@ -73,6 +73,8 @@ def read_captioned_images(folder: Path) -> CaptionedImages:
     image_of: list[int] = []
     for number, (name, texts) in enumerate(cast(dict[str, Any], tree).items()):
         image = folder / name
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise InputError(f"{path}: the image {name!r:.80} is not in this folder")
         if not image.is_file():
             raise InputError(f"{path}: expected the image {name}, found nothing")
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):

@@ -8,6 +8,7 @@ from typing import Any
 
 from edgeembed.evaluate.datasets.table import read_table
 from edgeembed.ingest.texts import read_records, text_of
+from edgeembed_runtime._internal.plain_files import open_plain_file
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.storage import storage_errors
 
@@ -128,7 +129,7 @@ def read_ranked_queries(path: Path) -> tuple[RankedQuery, ...]:
 def _texts_by_id(path: Path, titles: dict[str, str] | None = None) -> dict[str, str]:
     """The texts by id; with `titles`, which are put there, behind their titles."""
     texts: dict[str, str] = {}
-    with storage_errors("read", path), path.open("rb") as stream:
+    with storage_errors("read", path), open_plain_file(path, follow_links=True) as stream:
         for line, record in read_records(stream, str(path)):
             key = _id(record, path, line)
             if key in texts:

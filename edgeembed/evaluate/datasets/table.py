@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from edgeembed.ingest.texts import read_lines, read_records
+from edgeembed_runtime._internal.plain_files import open_plain_file
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.storage import storage_errors
 
@@ -111,7 +112,7 @@ class Table:
     def _number(self, row: Row, field: str) -> float:
         try:
             number = float(row.values.get(field, "nothing"))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not math.isfinite(number):
             raise self._error(row, f"a number in {field!r}", row.values.get(field))
@@ -125,7 +126,7 @@ def beginning_of_txt(path: Path) -> bytes | None:
     """The first bytes of a .txt file, which tell what it holds; None for any other path."""
     if path.suffix.lower() != ".txt" or not path.is_file():
         return None
-    with path.open("rb") as file:
+    with open_plain_file(path, follow_links=True) as file:
         return file.read(_PROBE_BYTES)
 
 
@@ -136,7 +137,7 @@ def read_table(path: Path) -> Table:
         InputError: it has no rows, rows of different lengths, or is not UTF-8.
         StorageError: it cannot be read.
     """
-    with storage_errors("read", path), path.open("rb") as stream:
+    with storage_errors("read", path), open_plain_file(path, follow_links=True) as stream:
         if path.suffix.lower() in _RECORDS:
             rows = tuple(
                 Row(line=line, values={_field(name): value for name, value in record.items()})

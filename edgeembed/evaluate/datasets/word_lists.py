@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from edgeembed.evaluate.datasets.table import beginning_of_txt
 from edgeembed.ingest.texts import read_json, read_lines
+from edgeembed_runtime._internal.plain_files import open_plain_file
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.storage import storage_errors
 
@@ -54,7 +55,7 @@ def read_analogies(path: Path) -> tuple[Question, ...]:
         InputError: a line does not have four words, or there is no question.
     """
     section, questions = "", list[Question]()
-    with storage_errors("read", path), path.open("rb") as stream:
+    with storage_errors("read", path), open_plain_file(path, follow_links=True) as stream:
         for number, line in read_lines(stream, str(path)):
             words = line.split()
             if line.startswith(":"):

@@ -10,6 +10,7 @@ import numpy as np
 from edgeembed.evaluate.models.model import ComparesVectors, Role, Vectors
 from edgeembed.evaluate.models.registry import register_model
 from edgeembed.ingest.texts import read_lines
+from edgeembed_runtime._internal.plain_files import open_plain_file
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.storage import sha256_file, storage_errors
 
@@ -112,7 +113,7 @@ def _read(path: Path) -> tuple[tuple[str, ...], Vectors]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str, list[str]]]:
-    with path.open("rb") as stream:
+    with open_plain_file(path, follow_links=True) as stream:
         for number, line in read_lines(stream, str(path)):
             word, *values = line.rstrip().split(" ")
             if number == 1 and len(values) == 1:

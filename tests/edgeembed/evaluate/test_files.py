@@ -1,6 +1,7 @@
 """Data sets as people have them, good and bad."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from edgeembed.evaluate.datasets.judgments import read_beir
 from edgeembed.evaluate.datasets.pairs import read_scored_pairs
 from edgeembed.evaluate.datasets.table import read_table
 from edgeembed.evaluate.datasets.texts import read_labeled_texts, read_plain_texts
+from edgeembed.evaluate.datasets.word_lists import read_analogies
 from edgeembed_runtime.errors import InputError, StorageError
 
 PAIRS = (("a", "b", 1.0), ("c, d", 'e "f"', 2.5))
@@ -60,6 +62,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_field(tmp_path):
     [
         ("same.tsv", ["3\ta\tb", "3\tc\td"], "expected scores that differ, got 2 times 3"),
         ("word.tsv", ["text1\ttext2\tscore", "a\tb\t1", "a\tb\tgood"], "line 3: expected a number"),
+        ("vast.jsonl", [json.dumps({"text1": "a", "text2": "b", "score": 10**400})], "a number"),
         ("nan.tsv", ["a\tb\t1", "a\tb\tnan"], "line 2: expected a number in 'score', got 'nan'"),
         ("short.tsv", ["1\ta\tb", "2\ta"], "line 2: expected 3 columns, got 2"),
         ("empty.tsv", [""], "expected rows, found none"),
@@ -227,3 +230,26 @@ def test_captions_must_have_their_images(write, chosen, tmp_path):
     write("photos/captions.json", [json.dumps({"a.png": ["x"]})])
     with pytest.raises(InputError, match=r"expected the image a\.png, found nothing"):
         open_tasks([str(tmp_path / "photos")], chosen({"a": [1]}))
+
+
+@pytest.mark.parametrize("name", ["../a.png", "/a.png", "b/../../a.png"])
+def test_captions_name_images_of_their_folder_only(name, write, chosen, tmp_path):
+    write("photos/captions.json", [json.dumps({name: ["x"]})])
+    with pytest.raises(InputError, match="is not in this folder"):
+        open_tasks([str(tmp_path / "photos")], chosen({"a": [1]}))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("a.tsv", read_table),
+        ("a.jsonl", read_table),
+        ("a.txt", read_analogies),
+        ("corpus.jsonl", lambda path: read_beir(path.parent)),
+    ],
+)
+def test_a_data_set_that_is_a_fifo_is_refused_and_not_waited_for(name, read, tmp_path):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(StorageError, match="found a special file"):
+        read(tmp_path / name)

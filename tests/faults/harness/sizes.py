@@ -30,6 +30,7 @@ class Size:
     """Seconds that many processes work on one index."""
     crowd_readers: int
     hostile_images: int
+    hostile_models: int
     memory_steps: int
     """Limits of memory, for each operation."""
     strangers: int
@@ -50,6 +51,7 @@ _SMALL = Size(
     crowd_seconds=4,
     crowd_readers=4,
     hostile_images=150,
+    hostile_models=6,
     memory_steps=8,
     strangers=46,
 )
@@ -67,6 +69,7 @@ _FULL = Size(
     crowd_seconds=300,
     crowd_readers=8,
     hostile_images=2000,
+    hostile_models=1000,
     memory_steps=64,
     strangers=1000,
 )

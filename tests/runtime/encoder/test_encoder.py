@@ -85,7 +85,11 @@ def test_a_number_of_threads_that_cannot_be_is_an_input_error(tiny_path, threads
     ("options", "error", "message"),
     [
         ({"variant": "fp16"}, InputError, "expected auto or one of fp32, int8"),
-        ({"verify": "everything"}, InputError, "verify: expected one of size, hash, golden, isolated"),
+        (
+            {"verify": "everything"},
+            InputError,
+            "verify: expected one of size, hash, golden, isolated",
+        ),
         ({"providers": "cpu"}, InputError, "providers: expected a list"),
         ({"providers": ["abacus"]}, ProviderError, "has only .*CPUExecutionProvider"),
     ],

@@ -60,12 +60,16 @@ class TextSource:
 
     @property
     def tokenizer(self) -> TextTokenizer:
-        """The runtime's tokenizer of the bundle to be."""
+        """The runtime's tokenizer of the bundle to be.
+
+        That of a directory was checked before; a live model's is the user's own.
+        """
         return TextTokenizer.from_bytes(
             self.tokenizer_json,
             self.max_tokens,
             self.name,
             truncation_side=self.truncation_side,
+            trust="proven",
         )
 
     @property

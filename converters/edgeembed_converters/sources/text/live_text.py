@@ -16,6 +16,7 @@ from edgeembed_converters.modules.pooling import Pooling
 from edgeembed_converters.sources.base.encoders import TextSource
 from edgeembed_converters.sources.base.options import SourceOptions
 from edgeembed_runtime._internal.messages import first_line
+from edgeembed_runtime._internal.plain_files import open_plain_file
 from edgeembed_runtime.bundle import Source
 from edgeembed_runtime.encoder.self_test import rowwise_cosine
 from edgeembed_runtime.errors import ConversionError, InputError, UnsupportedModelError
@@ -183,7 +184,8 @@ def state_sha256(module: nn.Module) -> str:
 def _tokenizer_json(tokenizer: str | Path | Any) -> bytes:
     if isinstance(tokenizer, str | Path):
         try:
-            return Path(tokenizer).read_bytes()
+            with open_plain_file(Path(tokenizer), follow_links=True) as file:
+                return file.read()
         except OSError as error:
             raise InputError(
                 f"tokenizer {tokenizer}: could not be read: {error.strerror}"

@@ -122,7 +122,7 @@ HOSTILE = {
     },
     "a long token": {"model": {"type": "WordLevel", "vocab": {"a" * 5000: 0}, "unk_token": "a"}},
     "many long tokens": {
-        "model": {"type": "WordLevel", "vocab": {f"{n}{'a' * 900}": n for n in range(500)}}
+        "model": {"type": "Unigram", "vocab": [[f"{n}{'a' * 900}", -1.0] for n in range(500)]}
     },
     "an empty added token": {"added_tokens": [{"id": 1, "content": "", **FLAGS}]},
     "the text many times": {"post_processor": {**TEMPLATE, "single": [TEXT, TEXT]}},

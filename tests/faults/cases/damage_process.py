@@ -2,7 +2,7 @@
 
 Each line it reads is the number of a case, and each line it writes the outcome of one, as JSON.
 
-Run as: python -m faults.harness.damage_process FOLDER SEED
+Run as: python -m faults.cases.damage_process FOLDER SEED
 """
 
 import contextlib
