@@ -221,7 +221,7 @@ def test_one_tower_can_be_loaded_alone(dual_path):
     ):
         texts.encode_image(photo())
     for wrong in ([], ["audio"], "text"):
-        with pytest.raises(InputError, match="modalities: expected (one|some) of text, image"):
+        with pytest.raises(InputError, match=r"modalities: expected (one|some) of text, image"):
             Encoder.load(dual_path, modalities=wrong)  # pyright: ignore[reportArgumentType]
 
 
