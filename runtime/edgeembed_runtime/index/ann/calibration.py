@@ -19,8 +19,8 @@ from edgeembed_runtime.index.ann.held_out import DEPTHS, HeldOut, Queries
 from edgeembed_runtime.index.vectors.block import Rows
 from edgeembed_runtime.index.vectors.topk import cosines
 
-SPARE_CANDIDATES = 16
-"""Candidates beyond those needed: backends round, and rows die."""
+# Candidates beyond those needed: backends round, and rows die.
+_SPARE = 16
 # One percent in all, half of it for each kind of query.
 _DELTA = 0.005
 # The nearest rows of one in ten held out are as far as those of a far query.
@@ -31,8 +31,18 @@ _CHECK_EVERY = 100
 _PILOT_AIM = 0.6
 _CLOSE_ENOUGH = 1.08
 _STEP = 1.1
-# Annoy counts a row once for each tree.
-_MAX_VISITS = 100
+# So many doublings of the effort that find nothing more: no effort will.
+_IN_VAIN = 3
+
+
+def candidates_for(depth: int, effort: int) -> int:
+    """How many candidates are scored exactly to find `depth` rows.
+
+    Grows with a large effort: where rows are closer to each other than a backend's rounding, its
+    order says little, and no search of a graph would help.
+    """
+    least = depth + _SPARE
+    return min(max(least, effort // 4), 4 * least)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +59,21 @@ class _Trial:
 
     losses: NDArray[np.float64]
     """(m,) the part of the true neighbors that was not found."""
+    misses: NDArray[np.float64]
+    """(m,) 1 where the nearest was not found, else 0."""
     ms: float
+
+    def is_proven(self, floor: float) -> bool:
+        """Whether recall at the depth is proven, and at 1; see DEPTHS."""
+        return all(is_proven(part, floor, _DELTA) for part in (self.losses, self.misses))
+
+    def can_be_proven(self, floor: float, more: int) -> bool:
+        """Whether `more` further queries could prove it, were they all answered perfectly."""
+        return all(can_be_proven(part, floor, _DELTA, more) for part in (self.losses, self.misses))
+
+    def bound(self) -> float:
+        """The recall that is proven at the depth and at 1."""
+        return min(lower_bound(part, _DELTA) for part in (self.losses, self.misses))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +104,7 @@ def measure_ann(
     Returns:
         None if no effort reaches the floor within `max_ms`.
     """
-    far_below = float(np.quantile(held_out.rows.best, _FAR_PART))
+    far_below = float(np.quantile(held_out.rows.nearest[:, 0], _FAR_PART))
     calibration = _Calibration(rows, ann, held_out, floor)
     near = calibration.near(far_below)
     first = calibration.least_effort(near, DEPTHS[0], 1, first_effort, max_ms)
@@ -91,7 +115,8 @@ def measure_ann(
         if 2 * depth > held_out.kept.size:
             break
         least = found[-1].effort
-        more = calibration.least_effort(near, depth, least, least, held_out.exact_ms)
+        start = max(least, depth)
+        more = calibration.least_effort(near, depth, least, start, held_out.exact_ms)
         if more is None:
             break
         depths.append(depth)
@@ -103,7 +128,7 @@ def measure_ann(
     growth = rows.ids.size / held_out.kept.size
     efforts = [max(f.effort for f in found[: i + 1]) for i in range(len(found))]
     times = 1.0 if far is None else max(1.0, far.effort / first.effort)
-    bounds = [lower_bound(f.trial.losses, _DELTA) for f in (first, far) if f is not None]
+    bounds = [f.trial.bound() for f in (*found, far) if f is not None]
     far_loss = 0.0 if far is None else float(far.trial.losses.mean())
     return Measured(
         efforts=Efforts(
@@ -137,27 +162,27 @@ class _Calibration:
     def near(self, far_below: float) -> _Kind:
         """All queries held out, as far as a search does not find them to be far."""
         queries = self._held_out.rows
-        return _Kind(queries=queries, asked=np.arange(len(queries.best)), least_best=far_below)
+        return _Kind(queries=queries, asked=np.arange(len(queries.vectors)), least_best=far_below)
 
     def far(self, far_below: float) -> _Kind:
         """Vectors that are far from all rows."""
         queries = self._held_out.far
-        return _Kind(
-            queries=queries, asked=np.flatnonzero(queries.best < far_below), least_best=-np.inf
-        )
+        asked = np.flatnonzero(queries.nearest[:, 0] < far_below)
+        return _Kind(queries=queries, asked=asked, least_best=-np.inf)
 
     def least_effort(
         self, kind: _Kind, depth: int, least: int, start: int, max_ms: float
     ) -> _Found | None:
         """Pick an effort with a few queries, and raise it until all of them prove the floor."""
         effort = self._promising(kind, depth, least, start, max_ms)
+        most = (effort or 0) << _IN_VAIN
         while effort is not None:
             trial = self._try(kind, depth, effort, max_ms)
             if trial.ms > max_ms:
                 return None
-            if is_proven(trial.losses, self._floor, _DELTA):
+            if trial.is_proven(self._floor):
                 return _Found(effort=effort, trial=trial)
-            if effort > _MAX_VISITS * self._rows.ids.size:
+            if effort > most:
                 return None
             effort = math.ceil(_STEP * effort)
         return None
@@ -169,8 +194,10 @@ class _Calibration:
             return None
         few = _Kind(queries=kind.queries, asked=kind.asked[:_PILOT], least_best=kind.least_best)
         too_little, effort = least - 1, start
+        lost: list[float] = []
         while not self._promises(trial := self._try(few, depth, effort, max_ms)):
-            if trial.ms > max_ms or effort > _MAX_VISITS * self._rows.ids.size:
+            lost.append(float(trial.losses.sum()))
+            if trial.ms > max_ms or min(lost[-_IN_VAIN:]) >= min(lost[:-_IN_VAIN], default=np.inf):
                 return None
             too_little, effort = effort, 2 * effort
         while effort > max(too_little + 1, _CLOSE_ENOUGH * too_little):
@@ -187,29 +214,32 @@ class _Calibration:
 
     def _try(self, kind: _Kind, depth: int, effort: int, max_ms: float) -> _Trial:
         """Run all queries, or as many as make clear whether this effort is enough."""
+        count = candidates_for(depth, effort)
         times: list[float] = []
-        losses: list[float] = []
+        lost: list[tuple[float, float]] = []
         for number, at in enumerate(kind.asked.tolist(), start=1):
             query = kind.queries.vectors[at]
-            true = kind.queries.nearest[at][:depth]
+            true = kind.queries.nearest[at, :depth]
             started = time.perf_counter()
-            found = self._held_out.kept[self._ann.query(query, depth + SPARE_CANDIDATES, effort)]
+            found = self._held_out.kept[self._ann.query(query, count, effort)]
             scores = cosines(self._rows.take(found), query)
-            ids = self._rows.ids[found[np.lexsort((found, -scores))[:depth]]]
             times.append(time.perf_counter() - started)
-            if scores.size and float(scores.max()) >= kind.least_best:
-                losses.append(1 - len(set(ids.tolist()).intersection(true)) / len(true))
-            elif not scores.size:
-                losses.append(1.0)
-            if number % _CHECK_EVERY == 0 and (
-                statistics.median(times) * 1e3 > max_ms
-                or self._is_clear(np.array(losses), kind.asked.size - number)
-            ):
-                break
-        return _Trial(losses=np.array(losses), ms=statistics.median(times) * 1e3)
+            best = float(scores.max(initial=-np.inf))
+            if not scores.size or best >= kind.least_best:
+                shared = min(int(np.count_nonzero(scores >= true[-1])), true.size)
+                lost.append((1 - shared / true.size, float(best < true[0])))
+            if number % _CHECK_EVERY == 0:
+                trial = _trial_of(lost, times)
+                if trial.ms > max_ms or self._is_clear(trial, kind.asked.size - number):
+                    break
+        return _trial_of(lost, times)
 
-    def _is_clear(self, losses: NDArray[np.float64], more: int) -> bool:
-        if more < _PILOT and len(losses) <= _PILOT:  # a pilot
-            return float(losses.sum()) > (1 - self._floor) * _PILOT
-        proven = is_proven(losses, self._floor, _DELTA)
-        return proven or not can_be_proven(losses, self._floor, _DELTA, more)
+    def _is_clear(self, trial: _Trial, more: int) -> bool:
+        if more < _PILOT and len(trial.losses) <= _PILOT:  # a pilot
+            return float(trial.losses.sum()) > (1 - self._floor) * _PILOT
+        return trial.is_proven(self._floor) or not trial.can_be_proven(self._floor, more)
+
+
+def _trial_of(lost: list[tuple[float, float]], times: list[float]) -> _Trial:
+    losses, misses = np.array(lost).reshape(-1, 2).T
+    return _Trial(losses=losses, misses=misses, ms=statistics.median(times) * 1e3)

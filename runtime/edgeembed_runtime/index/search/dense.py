@@ -8,8 +8,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed_runtime.index.ann.calibration import SPARE_CANDIDATES
+from edgeembed_runtime.index.ann.calibration import candidates_for
 from edgeembed_runtime.index.ann.checked_backend import BackendError, CheckedAnn
+from edgeembed_runtime.index.ann.held_out import DEPTHS
 from edgeembed_runtime.index.search.fusion import Ranking
 from edgeembed_runtime.index.search.scope import Scope
 from edgeembed_runtime.index.segments.snapshot import SegmentView, Snapshot
@@ -77,6 +78,8 @@ def _depth_needed(view: SegmentView, wanted: NDArray[np.bool_], k: int) -> int |
     sought = min(k, count)
     # The rank of the last one, were the wanted rows spread at random, and its standard deviation.
     depth = math.ceil(sought / part + _DEVIATIONS * math.sqrt(sought * (1 - part)) / part)
+    # At the least depth that is calibrated, recall is proven for the first hit too.
+    depth = max(depth, DEPTHS[0])
     affordable = max(1.0, (info.exact_ms or 0.0) / (info.ann_ms or np.inf))
     return depth if info.efforts.slowdown(depth) <= affordable else None
 
@@ -99,13 +102,13 @@ def _search_approximately(
     effort = efforts.near_effort(depth)
     scores = np.empty(0, np.float32)
     try:
-        candidates = ann.query(query, depth + SPARE_CANDIDATES, effort)
+        candidates = ann.query(query, candidates_for(depth, effort), effort)
         scores = cosines(view.rows.take(candidates), query)
         if not scores.size or float(scores.max()) < efforts.far_below:
             more = efforts.far_effort(depth)
             if more is None:
                 return None
-            candidates = ann.query(query, depth + SPARE_CANDIDATES, more)
+            candidates = ann.query(query, candidates_for(depth, more), more)
             scores = cosines(view.rows.take(candidates), query)
     except BackendError as error:
         view.segment.give_up_ann(error)

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from edgeembed_runtime.index.ann.backend import AnnShape
-from edgeembed_runtime.index.ann.calibration import SPARE_CANDIDATES, measure_ann
+from edgeembed_runtime.index.ann.calibration import candidates_for, measure_ann
 from edgeembed_runtime.index.ann.held_out import KeptRows, hold_out
 from edgeembed_runtime.index.ann.usearch import Usearch
 from edgeembed_runtime.index.vectors.block import Rows
+from edgeembed_runtime.index.vectors.topk import cosines
 
 pytest.importorskip("usearch")
 N, DIM, FLOOR = 3000, 32, 0.99
@@ -19,6 +20,9 @@ def drawn(kind, count, rng):
         found = centers[rng.integers(40, size=count)] + 0.4 * rng.normal(size=(count, DIM))
     elif kind == "flat":
         found = rng.normal(size=(count, 4)) @ np.random.default_rng(6).normal(size=(4, DIM))
+    elif kind == "copies":
+        once = rng.normal(size=(count // 4 + 1, DIM))
+        found = np.concatenate([np.repeat(once[:5], count // 10, axis=0), *[once] * 4])[:count]
     else:
         found = rng.normal(size=(count, DIM))
     return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
@@ -29,7 +33,10 @@ def blocks(vectors):
 
 
 def kept_promise(kind, seed, folder):
-    """The true recall@10 of a whole graph, with the effort of one calibrated without some rows."""
+    """Recall at 1 and at 10 of a whole graph, with the effort of one calibrated without some rows.
+
+    None where no recall was proven, and a segment would be scanned.
+    """
     rng = np.random.default_rng(seed)
     rows = blocks(drawn(kind, N, rng))
     queries = drawn(kind, 1000, rng)
@@ -41,38 +48,51 @@ def kept_promise(kind, seed, folder):
     ann = usearch.load(path, path.stat().st_size, part)
     measured = measure_ann(rows, ann, held_out, floor=FLOOR, first_effort=32, max_ms=1e9)
     ann.close()
-    assert measured is not None
+    if measured is None:
+        return None
     assert measured.efforts.bound is not None
-    assert measured.efforts.recall >= measured.efforts.bound >= FLOOR - 1e-9
+    assert measured.efforts.bound >= FLOOR - 1e-9
     whole = AnnShape(n=N, dim=DIM, build_parameter=0)
     order = np.concatenate([held_out.kept, held_out.held])
     usearch.extend(path, rows, whole, order, part.n)
     assert usearch.find_problem(path, whole) is None
     ann = usearch.load(path, path.stat().st_size, whole)
-    effort = measured.efforts.near_effort(10)
-    true = np.argsort(-(queries @ rows.vectors.T), axis=1)[:, :10]
-    shared = 0
-    for query, nearest in zip(queries, true.tolist(), strict=True):
-        candidates = ann.query(query, 10 + SPARE_CANDIDATES, effort)
-        scores = rows.vectors[candidates] @ query
+    effort, far = measured.efforts.near_effort(10), measured.efforts.far_effort(10)
+    at_1 = at_10 = 0
+    for query in queries:
+        true = np.sort(cosines(rows.vectors, query))[-10:]
+        scores = found_by(ann, rows, query, effort)
         if scores.max() < measured.efforts.far_below:
-            more = measured.efforts.far_effort(10)
-            candidates = np.array(nearest) if more is None else ann.query(query, 26, more)
-            scores = rows.vectors[candidates] @ query
-        shared += len(set(candidates[np.argsort(-scores)[:10]].tolist()) & set(nearest))
+            scores = true if far is None else found_by(ann, rows, query, far)
+        at_1 += scores.max() >= true[-1]
+        at_10 += min(np.count_nonzero(scores >= true[0]), 10)  # equal rows are equally good
     ann.close()
-    return shared / true.size
+    return at_1 / len(queries), at_10 / 10 / len(queries)
+
+
+def found_by(ann, rows, query, effort):
+    return cosines(rows.vectors[ann.query(query, candidates_for(10, effort), effort)], query)
 
 
 @pytest.mark.parametrize("kind", ["clustered", "flat", "spread"])
 def test_a_small_index_of_any_kind_keeps_its_promise(kind, tmp_path):
-    assert kept_promise(kind, 0, tmp_path) >= FLOOR
+    recalls = kept_promise(kind, 0, tmp_path)
+    assert recalls is not None
+    assert min(recalls) >= FLOOR
+
+
+def test_an_index_of_copies_keeps_its_promise_or_is_scanned(tmp_path):
+    recalls = kept_promise("copies", 0, tmp_path)
+    assert recalls is None or min(recalls) >= FLOOR
 
 
 @pytest.mark.slow
 def test_of_thirty_indexes_one_breaks_its_promise_at_most(tmp_path):
-    recalls = [kept_promise("spread", seed, tmp_path) for seed in range(1, 31)]
-    assert sum(recall < FLOOR for recall in recalls) <= 1
+    found = [kept_promise("spread", seed, tmp_path) for seed in range(1, 31)]
+    recalls = [recall for recall in found if recall is not None]
+    assert len(recalls) > 25
+    assert sum(at_1 < FLOOR for at_1, _ in recalls) <= 1
+    assert sum(at_10 < FLOOR for _, at_10 in recalls) <= 1
 
 
 def test_what_is_held_out_depends_on_nothing_but_the_rows():
@@ -82,7 +102,6 @@ def test_what_is_held_out_depends_on_nothing_but_the_rows():
     assert two is not None
     assert one.held.tolist() == two.held.tolist()
     assert (one.rows.vectors == two.rows.vectors).all()
-    assert one.rows.nearest == two.rows.nearest
-    held = set(one.held.tolist())
-    assert not held & set(one.kept.tolist())
-    assert all(not held.intersection(nearest) for nearest in one.rows.nearest)
+    assert (one.rows.nearest == two.rows.nearest).all()
+    assert sorted([*one.held.tolist(), *one.kept.tolist()]) == list(range(N))
+    assert one.rows.nearest.max() < 0.999  # no row held out has found itself

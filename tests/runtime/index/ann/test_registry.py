@@ -141,7 +141,7 @@ def test_auto_tries_registered_backends_too(tmp_path, vectors, monkeypatch):
 
     register_ann_backend(Watched())
     fill(tmp_path / "i", vectors(N), settings("auto")).close()
-    assert asked == [N]
+    assert asked[0] == N - N // 4  # without the rows held out; the whole only if it is fastest
 
 
 def test_it_is_not_built_where_it_does_not_fit_or_is_not_available(tmp_path, vectors, caplog):
