@@ -20,9 +20,12 @@ pytest.importorskip("annoy")
 pytest.importorskip("usearch")
 BACKENDS = ("annoy", "usearch")
 
+FLOOR = 0.98
+
 
 def settings(backend):
-    return IndexSettings(ann_min_rows=500, backend=backend)
+    # Of 3000 rows 750 are held out: too few to prove 0.99 of the first hit but by luck.
+    return IndexSettings(ann_min_rows=500, backend=backend, recall_floor=FLOOR)
 
 
 def held_out_of(rows, floor):
@@ -86,7 +89,7 @@ def test_recall_is_measured_stored_and_true(index, clustered, tmp_path, backend)
     assert segment.backend == backend
     assert segment.build_parameter == (20 if backend == "annoy" else 0)
     assert segment.effort >= 1
-    assert segment.recall >= segment.recall_bound >= 0.99
+    assert segment.recall >= segment.recall_bound >= FLOOR
     assert segment.exact_ms > 0 < segment.ann_ms
     queries = clustered[::30]
     near = index.search_many(queries, 10)
@@ -133,7 +136,7 @@ def test_candidates_that_died_send_the_search_to_the_scan(index, clustered, monk
 
 
 def test_only_compacting_builds_it(tmp_path, clustered, backend):
-    chosen = IndexSettings(seal_rows=1000, ann_min_rows=500, backend=backend)
+    chosen = IndexSettings(seal_rows=1000, ann_min_rows=500, backend=backend, recall_floor=FLOOR)
     with Index.create(tmp_path / "i", dim=32, settings=chosen) as index:
         index.upsert([str(i) for i in range(3000)], vectors=clustered)
         assert [s.backend for s in index.stats().segments] == ["exact"]
