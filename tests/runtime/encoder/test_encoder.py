@@ -328,7 +328,7 @@ def test_other_weights_fail_the_self_test_whatever_the_checksums_say(own_bundle)
 
 
 def test_a_variant_that_is_wrong_here_gives_way_to_the_next_with_a_warning(own_bundle, monkeypatch):
-    monkeypatch.setattr("edgeembed_runtime.engine.variants.cpu_features", lambda: {"vnni"})
+    monkeypatch.setattr("edgeembed_runtime.engine.variants.cpu_features", lambda: {"avx2"})
     with Encoder.load(own_bundle, verify="golden") as made:
         assert made.variant == "int8"
     spoil(own_bundle, "int8")

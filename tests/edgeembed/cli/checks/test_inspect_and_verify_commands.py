@@ -17,7 +17,7 @@ def test_inspecting_a_bundle_shows_what_matters(run, tiny_path):
     assert result.exit_code == 0
     for shown in ("tiny", "16 components", "cosine", "32 tokens", "query='query: '", "apache-2.0"):
         assert shown in result.stdout
-    for shown in ("fp32", "int8", "vnni or neon", "any processor", "2x"):
+    for shown in ("fp32", "int8", "avx2 or neon", "any processor", "2x"):
         assert shown in result.stdout
 
 
