@@ -97,8 +97,9 @@ class Room:
         if longest is None or not self.expected.bounded or shape in self._admitted:
             return
         texts, tokens = shape
-        # Few shapes, each for many lengths.
-        rounded = (_power_of_two(texts), min(_power_of_two(tokens), max(longest, tokens)))
+        # Few shapes, each for many lengths; a length of 1 could mean that numbers are spread.
+        length = min(_power_of_two(max(2, tokens)), max(longest, tokens))
+        rounded = (_power_of_two(texts), length)
         if rounded not in self._admitted:
             needed, free = self.run_bytes(rounded), free_bytes()
             if free is not None and needed > free:
