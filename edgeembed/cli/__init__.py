@@ -1,7 +1,6 @@
 """The command line: one module per command. Needs the extra 'cli'."""
 
 import os
-import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +22,6 @@ def main() -> "NoReturn":
 
         INTERRUPTS.end_now()
     except Exception as error:  # no memory, no descriptors, or half an installation
-        sys.stderr.write(f"edgeembed: could not start: {error}\n")
+        os.write(2, f"edgeembed: could not start: {ascii(str(error))[1:-1]}\n".encode())
         os._exit(1)
     INTERRUPTS.leave(code)

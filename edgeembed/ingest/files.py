@@ -112,7 +112,8 @@ def find_files(
         elif is_file:
             yield _found(source)
         else:
-            raise InputError(f"{source}: expected a file or a folder, found neither")
+            found = "a special file" if source.exists() else "nothing"
+            raise InputError(f"{source}: expected a file or a folder, found {found}")
 
 
 def binary_beginning(path: Path) -> bytes | None:

@@ -12,7 +12,7 @@ KINDS = ("bert", "roberta", "xlm-roberta", "mpnet", "modernbert", "deberta-v2", 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_graphs_and_tokenizers_of_converted_models_pass(tiny, converted, kind):
-    directory = tiny.transformers(kind, layers=2, positions=64, limit=100_000)
+    directory = tiny.transformers(kind, layers=2, positions=64, limit=64)
     bundle = Bundle.open(converted(directory, quantize="int8").path)
     tower = bundle.manifest.text_tower()
     assert check_tokenizer_file(bundle.read(tower.tokenizer)) >= 1

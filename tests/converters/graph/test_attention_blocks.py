@@ -12,6 +12,7 @@ from edgeembed_converters.graph.editing import copied, drop_unused
 from edgeembed_converters.graph.unpadded_nodes import add_unpadded_nodes
 from edgeembed_converters.graph.weights import OnnxModel
 from edgeembed_converters.quantization.trial.candidate import load_unquantized
+from edgeembed_runtime.bundle.graph.room import Expected
 from edgeembed_runtime.engine.base import feeds
 from edgeembed_runtime.engine.session import Session, SessionSettings
 from edgeembed_runtime.engine.unpadded_nodes import UNPADDED_NODES, with_unpadded_nodes
@@ -122,8 +123,11 @@ def test_such_nodes_are_checked_like_those_of_the_file(exported):
     other.node[0].domain = "evil"
     described = unpadded_nodes.described_nodes(model.SerializeToString(), other.SerializeToString())
     model.metadata_props.append(onnx.StringStringEntryProto(key=UNPADDED_NODES, value=described))
+    stranger = Expected.texts(16, static=False)
     with pytest.raises(BundleUnsafeError, match="evil"):
-        session(model, unpadded=True)
+        Session(
+            model.SerializeToString(), "a test", SessionSettings(unpadded=True), expected=stranger
+        )
     model.metadata_props[0].value = described[:70] + "!" + described[71:]
     expected = session(model).run(text(1, 9), "embedding")
     np.testing.assert_array_equal(

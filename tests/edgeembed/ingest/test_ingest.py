@@ -70,7 +70,7 @@ def test_links_in_a_folder_are_passed_over(notes, tmp_path):
 
 
 def test_a_source_that_is_not_there_is_an_input_error(tmp_path):
-    with pytest.raises(InputError, match="nowhere: expected a file or a folder, found neither"):
+    with pytest.raises(InputError, match="nowhere: expected a file or a folder, found nothing"):
         list(find_files([tmp_path / "nowhere"]))
 
 
