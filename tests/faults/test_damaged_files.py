@@ -22,7 +22,7 @@ SEED = 11
 
 def test_damaged_files_give_right_answers_or_typed_errors(tmp_path, size, counts):
     write_sealed(tmp_path / "sealed")
-    reader = CaseProcess("faults.cases.damage_process", tmp_path, SEED)
+    reader = CaseProcess("faults.cases.damage_process", [tmp_path, SEED], folder=tmp_path)
     results = set()
     for number in range(size.fuzzed):
         outcome = reader.outcome(number)

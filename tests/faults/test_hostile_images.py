@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from faults.hostile.case_process import CaseProcess
+from faults.cases.case_process import CaseProcess
 from helpers.tiny_images import write_image_bundle
 
 pytestmark = [
@@ -21,7 +21,9 @@ HANGS_AFTER_S = 120
 
 def test_hostile_images_are_encoded_or_refused_in_little_time_and_memory(tmp_path, size, counts):
     bundle = write_image_bundle(tmp_path / "image.bundle")
-    process = CaseProcess("faults.hostile.image_process", [bundle], folder=tmp_path)
+    process = CaseProcess(
+        "faults.hostile.image_process", [bundle], folder=tmp_path, warnings="ignore"
+    )
     results = set()
     for number in range(size.hostile_images):
         outcome = process.outcome(number, seconds=HANGS_AFTER_S)

@@ -18,7 +18,7 @@ SEED = 18
 
 def test_every_call_answers_or_raises_a_typed_error(tmp_path, size, counts):
     write_sealed(tmp_path / "sealed")
-    process = CaseProcess("faults.cases.tampering_process", tmp_path, SEED)
+    process = CaseProcess("faults.cases.tampering_process", [tmp_path, SEED], folder=tmp_path)
     for number in range(size.tampered):
         outcome = process.outcome(number)
         # The tampered index stays in the folder "work", for whoever looks into this.

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from faults.hostile.case_process import CaseProcess
+from faults.cases.case_process import CaseProcess
 
 pytest.importorskip("sentence_transformers")
 pytestmark = [
@@ -20,7 +20,7 @@ HANGS_AFTER_S = 300
 
 
 def test_hostile_models_are_converted_or_refused_and_never_hurt(tmp_path, size, counts):
-    process = CaseProcess("faults.hostile.model_process", [], folder=tmp_path)
+    process = CaseProcess("faults.hostile.model_process", [], folder=tmp_path, warnings="ignore")
     for number in range(size.hostile_models):
         outcome = process.outcome(number, seconds=HANGS_AFTER_S)
         assert outcome["result"] in ("converted", "refused"), (number, outcome)

@@ -8,25 +8,9 @@ import numpy as np
 
 from edgeembed_runtime.bundle.graph.call import Call, Shape
 from edgeembed_runtime.bundle.graph.elements import COMPARISONS
-from edgeembed_runtime.bundle.graph.reading import MAX_KNOWN_VALUES, Values
+from edgeembed_runtime.bundle.graph.reading import DTYPES, MAX_KNOWN_VALUES, Values
 
 Function = Callable[..., Any]
-
-# By TensorProto.DataType.
-CAST: Mapping[int, str] = {
-    1: "<f4",
-    2: "u1",
-    3: "i1",
-    4: "<u2",
-    5: "<i2",
-    6: "<i4",
-    7: "<i8",
-    9: "?",
-    10: "<f2",
-    11: "<f8",
-    12: "<u4",
-    13: "<u8",
-}
 
 
 def known_values(call: Call, shape: Shape) -> Values | None:
@@ -80,7 +64,7 @@ def _filled(call: Call, _: list[Values], shape: Shape) -> Any:
 
 
 def _cast(call: Call, values: list[Values], _: Shape) -> Any:
-    kind = CAST.get(call.number("to", 0))
+    kind = DTYPES.get(call.number("to", 0))
     return None if kind is None else values[0].astype(kind)
 
 

@@ -69,7 +69,7 @@ BITS: Mapping[int, int] = {
     **dict.fromkeys((21, 22, 23), 4),
     **dict.fromkeys((25, 26), 2),
 }
-_DTYPES: Mapping[int, str] = {
+DTYPES: Mapping[int, str] = {
     1: "<f4",
     2: "u1",
     3: "i1",
@@ -263,8 +263,8 @@ def _tensor(data: memoryview) -> Tensor:
         stored = as_message(raw[0])
         if len(stored) != expected or others:
             raise _size_error(name, shape, f"{len(stored)} bytes")
-        few = count <= MAX_KNOWN_VALUES and kind in _DTYPES
-        values = np.frombuffer(bytes(stored), _DTYPES[kind]).reshape(shape) if few else None
+        few = count <= MAX_KNOWN_VALUES and kind in DTYPES
+        values = np.frombuffer(bytes(stored), DTYPES[kind]).reshape(shape) if few else None
         return Tensor(name=name, kind=kind, shape=shape, values=values)
     return Tensor(name=name, kind=kind, shape=shape, values=_typed(fields, name, kind, shape))
 
@@ -276,7 +276,7 @@ def _typed(
     numbers = [number for number in _TENSOR_DATA if number in fields]
     count = math.prod(shape) if min(shape, default=0) >= 0 else -1
     if not numbers and count == 0:
-        return np.zeros(shape, _DTYPES.get(kind, "u1"))
+        return np.zeros(shape, DTYPES.get(kind, "u1"))
     if len(numbers) != 1:
         raise _size_error(name, shape, f"{len(numbers)} fields of values")
     (number,) = numbers
@@ -293,10 +293,10 @@ def _typed(
     packed = BITS[kind] < 8
     if found != (-(-count * BITS[kind] // 8) if packed else count):
         raise _size_error(name, shape, f"{found} values")
-    if packed or found > MAX_KNOWN_VALUES or kind in (10, 16) or kind not in _DTYPES:
+    if packed or found > MAX_KNOWN_VALUES or kind in (10, 16) or kind not in DTYPES:
         return None
     with np.errstate(all="ignore"):
-        return values.astype(_DTYPES[kind]).reshape(shape)
+        return values.astype(DTYPES[kind]).reshape(shape)
 
 
 def _length(value: Value) -> int:
