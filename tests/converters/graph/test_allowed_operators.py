@@ -13,7 +13,9 @@ KINDS = ("bert", "roberta", "xlm-roberta", "mpnet", "modernbert", "deberta-v2", 
 @pytest.mark.parametrize("kind", KINDS)
 def test_graphs_and_tokenizers_of_converted_models_pass(tiny, converted, kind):
     directory = tiny.transformers(kind, layers=2, positions=64, limit=64)
-    bundle = Bundle.open(converted(directory, quantize="int8").path)
+    # Quantizing puts the same operators into every graph, and takes three times as long.
+    quantize = "int8" if kind in ("bert", "deberta-v2") else None
+    bundle = Bundle.open(converted(directory, quantize=quantize).path)
     tower = bundle.manifest.text_tower()
     assert check_tokenizer_file(bundle.read(tower.tokenizer)) >= 1
     for variant in tower.variants:

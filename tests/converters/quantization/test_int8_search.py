@@ -17,7 +17,7 @@ from edgeembed_converters.quantization.recipes.dynamic_int8 import DynamicMaker,
 from edgeembed_converters.quantization.registry import Int8
 from edgeembed_converters.quantization.search import Refusal, Search, pareto_front
 from edgeembed_converters.quantization.trial.baseline import Trial
-from edgeembed_converters.quantization.trial.bits import Bits
+from edgeembed_converters.quantization.trial.bits import Bits, max_exact_bits
 from edgeembed_converters.quantization.trial.budget import Budget
 from edgeembed_runtime.bundle import Fidelity
 from edgeembed_runtime.errors import ConversionError, InputError
@@ -112,11 +112,11 @@ def search(model):
     return Search(baseline(model), steps.append), steps
 
 
-def int8(bits: Bits = 8):
-    return Int8(name="int8", bits=bits)
+def int8(bits: Bits | None = None):
+    return Int8(name="int8", bits=bits or max_exact_bits())
 
 
-def met(made, budget, bits: Bits = 8):
+def met(made, budget, bits: Bits | None = None):
     """The model of a budget that can be met."""
     found = made.run(int8(bits), budget)
     assert not isinstance(found, Refusal)
@@ -141,7 +141,10 @@ def test_every_layer_with_a_second_pass_brings_int8_closer():
     made = DynamicMaker(baseline(chain(outlier=50)))
     expected = outputs(chain(outlier=50))
     errors = [
-        np.abs(outputs(made.make(DynamicSettings(residual_layers=count))) - expected).mean()
+        np.abs(
+            outputs(made.make(DynamicSettings(bits=max_exact_bits(), residual_layers=count)))
+            - expected
+        ).mean()
         for count in (0, 1, 3)
     ]
     assert errors[1] < errors[0] / 2

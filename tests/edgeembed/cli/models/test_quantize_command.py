@@ -6,6 +6,7 @@ import pytest
 
 from edgeembed import quantize
 from edgeembed.visualize.quantization_plot import quantization_page
+from edgeembed_converters.quantization.trial.bits import max_exact_bits
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.encoder.encoder import Encoder
 
@@ -18,7 +19,7 @@ def report(tiny_path, tmp_path_factory):
 def test_the_table_shows_every_recipe_and_what_it_became(run, tiny_path, tmp_path):
     result = run("quantize", tiny_path, tmp_path / "out", "--html", tmp_path / "plot.html")
     assert result.exit_code == 0, result.stderr
-    assert "dynamic int8, 8-bit weights by GPTQ" in result.stdout
+    assert f"dynamic int8, {max_exact_bits()}-bit weights by GPTQ" in result.stdout
     assert "became" in result.stdout
     assert "int8" in [v.name for v in Bundle.open(tmp_path / "out").manifest.text_tower().variants]
     assert "dynamic int8" in (tmp_path / "plot.html").read_text()

@@ -1,0 +1,1 @@
+"""Readers: files of one kind become blocks of text with their places."""

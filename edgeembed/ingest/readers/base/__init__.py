@@ -1,0 +1,1 @@
+"""What every reader takes and gives."""
