@@ -21,6 +21,10 @@ MAX_MESSAGE = 8 << 20
 """Bytes of a message: a block of characters that are escaped, and its metadata."""
 
 
+class NoMessageError(Exception):
+    """The process writes what no sound reader would."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """A file to read.
@@ -83,7 +87,7 @@ def message_of(line: bytes) -> Message:
     """Read it.
 
     Raises:
-        ValueError: it is none.
+        NoMessageError: it is none.
     """
     try:
         kind, content = json.loads(line)
@@ -105,9 +109,9 @@ def message_of(line: bytes) -> Message:
             case "end":
                 return End(leaves=bool(content))
             case _:
-                raise ValueError(f"no message: {kind}")
-    except (TypeError, KeyError, IndexError, RecursionError) as error:
-        raise ValueError(f"no message: {error}") from error
+                raise NoMessageError(f"{kind}")
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+        raise NoMessageError(f"{error}") from error
 
 
 def _block(content: Mapping[str, Any]) -> Block:

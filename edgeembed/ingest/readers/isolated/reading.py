@@ -15,7 +15,13 @@ from edgeembed.ingest.readers.base.protocol import (
     SkippedError,
     Source,
 )
-from edgeembed.ingest.readers.isolated.messages import End, Message, Request, message_of
+from edgeembed.ingest.readers.isolated.messages import (
+    End,
+    Message,
+    NoMessageError,
+    Request,
+    message_of,
+)
 from edgeembed.ingest.readers.isolated.process import (
     ProcessEndedError,
     ReadingLimits,
@@ -139,7 +145,7 @@ class IsolatedReading:
             raise self._too_slow() from error
         except ProcessEndedError as error:
             raise self._skipped(error) from error
-        except ValueError as error:
+        except NoMessageError as error:
             raise SkippedError(Reason.DAMAGED, _CRASHED) from error
 
     def _started(self) -> ReadingProcess:
