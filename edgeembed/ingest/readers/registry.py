@@ -3,9 +3,10 @@
 import importlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path, PurePath
-from typing import Any, cast
+from typing import IO, BinaryIO, cast
 
 from edgeembed.ingest.readers.base.protocol import (
     Block,
@@ -16,6 +17,7 @@ from edgeembed.ingest.readers.base.protocol import (
     SkippedError,
     Source,
 )
+from edgeembed.ingest.readers.isolated.reading import IsolatedReading
 from edgeembed.ingest.readers.kinds import (
     BEGINNING,
     KINDS,
@@ -53,11 +55,11 @@ def register_reader(reader: Reader) -> None:
 
 
 def read_file(path: Path, settings: ReadingSettings) -> Iterator[Block | Remark]:
-    """Yield the text of a file on disk.
+    """Yield the text of a file on disk; readers that are not trusted run in a process of their own.
 
     Raises:
         SkippedError: it has no text that can be had.
-        OSError: it cannot be read.
+        StorageError, OSError: it cannot be read.
     """
     # A pipe that nobody writes to would be waited for.
     descriptor = os.open(path, os.O_RDONLY | _NONBLOCK)
@@ -65,49 +67,78 @@ def read_file(path: Path, settings: ReadingSettings) -> Iterator[Block | Remark]
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise SkippedError(Reason.SPECIAL, "no plain file")
-        source = Source(
-            name=path.name,
-            stream=cast("Any", stream),
-            size=status.st_size,
-            settings=settings,
-            read_inner=read_inner,
-        )
-        yield from read_source(source)
+        reader = reader_of(path.name, _beginning(stream))
+        if reader.trusted:
+            source = Source(
+                name=path.name,
+                stream=cast("BinaryIO", stream),
+                size=status.st_size,
+                settings=settings,
+                read_inner=_read_inner,
+            )
+            yield from _guarded(reader.read(source))
+            return
+    yield from _guarded(_isolated().read(path, _reference(reader), settings))
 
 
-def read_source(source: Source) -> Iterator[Block | Remark]:
-    """Yield the text of a source by the reader for its kind.
-
-    Raises:
-        SkippedError: it has no text that can be had.
-        OSError: it cannot be read.
-    """
-    source.stream.seek(0)
-    beginning = source.stream.read(BEGINNING)
-    source.stream.seek(0)
-    reader = reader_of(source.name, beginning)
-    try:
-        yield from reader.read(source)
-    except (EdgeEmbedError, OSError) as error:
-        if isinstance(error, MissingExtraError):
-            raise SkippedError(Reason.NO_READER, _pip_line(error)) from error
-        raise
-    except Exception as error:  # a library met what its authors had not thought of
-        raise SkippedError(Reason.DAMAGED, f"{type(error).__name__}: {error}"[:300]) from error
+def read_inner_here(source: Source) -> Iterator[Block | Remark]:
+    """Read a source within another in this process, which is one that may die."""
+    yield from _remarked(source, lambda reader: reader.read(source))
 
 
-def read_inner(source: Source) -> Iterator[Block | Remark]:
-    """The same of a source within another: what cannot be read is a remark."""
+def _read_inner(source: Source) -> Iterator[Block | Remark]:
+    def read(reader: Reader) -> Iterator[Block | Remark]:
+        if reader.trusted:
+            return reader.read(source)
+        return _isolated().read_source(source, _reference(reader))
+
+    yield from _remarked(source, read)
+
+
+def _remarked(
+    source: Source, read: Callable[[Reader], Iterator[Block | Remark]]
+) -> Iterator[Block | Remark]:
+    """What `read` gives of a source within another; if it cannot be read, a remark."""
     if source.depth > source.settings.max_depth:
         detail = f"files within files, more than {source.settings.max_depth} deep"
         yield Remark(reason=Reason.TOO_LARGE, where=source.name, detail=detail)
         return
     try:
-        yield from read_source(source)
+        reader = reader_of(source.name, _beginning(source.stream))
+        yield from _guarded(read(reader))
     except SkippedError as error:
         yield Remark(reason=error.reason, where=source.name, detail=error.detail)
-    except (InputError, OSError) as error:
+    except (EdgeEmbedError, OSError) as error:
         yield Remark(reason=Reason.DAMAGED, where=source.name, detail=str(error)[:300])
+
+
+def _guarded(found: Iterator[Block | Remark]) -> Iterator[Block | Remark]:
+    """The same; what a reader does not say itself is said as a SkippedError."""
+    try:
+        yield from found
+    except MissingExtraError as error:
+        raise SkippedError(Reason.NO_READER, _pip_line(error)) from error
+    except (EdgeEmbedError, OSError):
+        raise
+    except Exception as error:  # a library met what its authors had not thought of
+        raise SkippedError(Reason.DAMAGED, f"{type(error).__name__}: {error}"[:300]) from error
+
+
+@cache
+def _isolated() -> IsolatedReading:
+    """The process that reads strangers' files; it ends with this one."""
+    return IsolatedReading(inner=f"{__name__}:{read_inner_here.__name__}")
+
+
+def _reference(reader: Reader) -> str:
+    return f"{type(reader).__module__}:{type(reader).__qualname__}"
+
+
+def _beginning(stream: IO[bytes]) -> bytes:
+    stream.seek(0)
+    beginning = stream.read(BEGINNING)
+    stream.seek(0)
+    return beginning
 
 
 def reader_of(name: str, beginning: bytes) -> Reader:

@@ -276,3 +276,14 @@ def test_a_file_without_an_end_is_refused_and_not_read_into_memory():
         list(read_texts(zeros))
     with pytest.raises(InputError, match="expected at most 256 MB of JSON"):
         read_json(zeros)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such files")
+def test_a_pipe_that_nobody_writes_to_is_refused_and_not_waited_for(reader, tmp_path):
+    os.mkfifo(tmp_path / "pipe.txt")
+    with pytest.raises(InputError, match=r"pipe\.txt: expected a file, got a pipe"):
+        list(read_texts(tmp_path / "pipe.txt"))
+    with pytest.raises(InputError, match="expected a file, got a pipe"):
+        read_json(tmp_path / "pipe.txt")
+    assert list(reader.read(found(tmp_path / "pipe.txt"))) == []
+    assert [skip.reason for skip in reader.skips] == [Reason.SPECIAL]

@@ -139,17 +139,11 @@ def mail_blocks(
             metadata={**envelope.metadata, **block.metadata},
         )
 
-    head = envelope.head
-    if mail.text or not mail.html:
-        for window in windows_of(f"{head}\n\n{mail.text}" if head else mail.text):
-            yield placed(Block(text=window.text))
-    else:
-        yield placed(Block(text=head))
-        for found in within(within.source("body.html", BytesIO(mail.html))):
-            if isinstance(found, Block):
-                yield placed(replace(found, place={}, title=""))
-            else:
-                yield replace(found, where=part or "body")
+    for found in _body(mail, within):
+        if isinstance(found, Block):
+            yield placed(found)
+        else:
+            yield replace(found, where=part or "body")
     for attachment in mail.attachments:
         for found in within.entry(attachment.name, [attachment.data]):
             if isinstance(found, Block):
@@ -158,6 +152,19 @@ def mail_blocks(
                 yield replace(found, where=", ".join(filter(None, (part, found.where))))
         if within.budget.spent:
             return
+
+
+def _body(mail: Mail, within: Within) -> Iterator[Block | Remark]:
+    head = mail.envelope.head
+    if mail.text or not mail.html:
+        for window in windows_of(f"{head}\n\n{mail.text}" if head else mail.text):
+            yield Block(text=window.text)
+        return
+    if head:
+        yield Block(text=head)
+    for found in within(within.source("body.html", BytesIO(mail.html))):
+        # The page has no place in the message, and the message has a title.
+        yield replace(found, place={}, title="") if isinstance(found, Block) else found
 
 
 def iso_date(text: str) -> str:
