@@ -1,7 +1,8 @@
 """Facts that people look for in their own files, each with a question in other words.
 
 A template of facts.tsv has a sentence and a question about {who}, whose answer is {what}, and a
-context. The same fact about others stands in other files, so that the topic alone does not give the answer away.
+context. The same fact about others stands in other files, so that the topic alone does not give the
+answer away.
 """
 
 import csv
