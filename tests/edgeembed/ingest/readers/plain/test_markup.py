@@ -116,11 +116,12 @@ def test_latex_is_words_under_its_sections(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["\\" * 9000, "{" * 9000, "\\section{" * 3000, "%" * 9000, "\\begin{x}" * 3000, "$" * 9000],
+    "mark", ["\\", "{", "\\section{", "%", "\\begin{x}", "\\title{", "\\cite[", "\\\\[", "\\'"]
 )
-def test_latex_that_is_none_ends(tmp_path, text):
+def test_latex_that_is_none_ends(tmp_path, mark):
+    text = mark * (60_000 // len(mark))
     read_bytes(tmp_path, "a.tex", text)
+    read_bytes(tmp_path, "a.tex", f"\\documentclass{{x}}{text}\n\\begin{{document}}\n{text}")
 
 
 SUBTITLES = """1
