@@ -18,6 +18,7 @@ _NO_NAME = re.compile(r"\(?(untitled|anonymous|unspecified|unknown)\)?", re.IGNO
 _PROGRAM = re.compile(r"^Microsoft (Word|PowerPoint|Excel) - ")
 _DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)(\d\d)")
 _MAX_BOOKMARKS = 10_000
+_MAX_DAMAGED = 100  # of pages one after another; then no other is tried
 _FORM_DEPTH = 3  # of groups within groups of drawings, looked into for pictures
 # PDFium's mark of a hyphen at the end of a line, and the line's end.
 _HYPHEN = re.compile("[\ufffe\u00ad\x02]\\s*")
@@ -53,50 +54,59 @@ class PdfReader:
 
 
 def _pages(document: "PdfDocument") -> Iterator[Block | Remark]:
-    from pypdfium2 import PdfiumError
-
     count = len(document)
     title, metadata = _properties(document, count)
     bookmarks = _bookmarks(document)
     headings: tuple[str, ...] = ()
     found = False
-    scanned: list[int] = []  # pages that wait for one with text: a whole scan is no remark
-    damaged = 0
-    for number in range(1, count + 1):
+    waiting: list[Remark] = []  # for a page with text: a file without any is skipped as a whole
+    for number, content in _contents(document, count):
         headings = bookmarks.get(number, headings)
+        if isinstance(content, Reason):
+            waiting.append(Remark(reason=content, where=f"page {number}"))
+        elif content:
+            found = True
+            yield from waiting
+            waiting.clear()
+            for piece in pieces(content):
+                yield Block(
+                    text=piece,
+                    place={"page": number},
+                    title=title,
+                    headings=headings,
+                    metadata=metadata,
+                )
+    if not found:
+        _refuse(waiting, count)
+    yield from waiting
+
+
+def _contents(document: "PdfDocument", count: int) -> Iterator[tuple[int, str | Reason]]:
+    """The text of each page, or why there is none."""
+    from pypdfium2 import PdfiumError
+
+    damaged = 0
+    for index in range(count):
         try:
-            page = document[number - 1]
+            page = document[index]
         except PdfiumError:
+            yield index + 1, Reason.DAMAGED
             damaged += 1
-            yield Remark(reason=Reason.DAMAGED, where=f"page {number}")
+            if damaged == _MAX_DAMAGED:
+                return  # a page tree that leads nowhere may promise a million
             continue
+        damaged = 0
         with closing(page):
             text = _text(page)
-            if not text and _has_picture(page):
-                scanned.append(number)
-        if not text:
-            continue
-        found = True
-        yield from map(_scan, scanned)
-        scanned.clear()
-        for piece in pieces(text):
-            yield Block(
-                text=piece,
-                place={"page": number},
-                title=title,
-                headings=headings,
-                metadata=metadata,
-            )
-    if found:
-        yield from map(_scan, scanned)
-    elif scanned:
-        raise SkippedError(Reason.SCANNED, f"{len(scanned)} of {count} pages are pictures")
-    elif damaged or not count:
+            yield index + 1, Reason.SCANNED if not text and _has_picture(page) else text
+
+
+def _refuse(remarks: list[Remark], count: int) -> None:
+    scanned = sum(remark.reason is Reason.SCANNED for remark in remarks)
+    if scanned:
+        raise SkippedError(Reason.SCANNED, f"{scanned} of {count} pages are pictures")
+    if remarks or not count:
         raise SkippedError(Reason.DAMAGED, f"none of {count} pages can be read")
-
-
-def _scan(number: int) -> Remark:
-    return Remark(reason=Reason.SCANNED, where=f"page {number}")
 
 
 def _text(page: "PdfPage") -> str:

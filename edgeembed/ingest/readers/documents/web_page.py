@@ -2,11 +2,10 @@
 
 import codecs
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from edgeembed.ingest.readers.base.protocol import Block, Remark, Source
 from edgeembed.ingest.readers.documents.markup import MarkupText
-from edgeembed.ingest.readers.documents.packages import named_properties
 from edgeembed.ingest.readers.documents.sections import Sections
 
 _CHUNK = 1 << 16
@@ -17,9 +16,6 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _CHARSET = re.compile(rb"""<(?:meta|\?xml)[^>]{0,200}?(?:charset|encoding)\s*=\s*["']?([\w.:-]+)""")
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_AUTHORS = ("author", "article:author", "dc.creator")
-_DATES = ("date", "article:published_time", "dc.date", "dcterms.created", "last-modified")
 
 
 class WebPageReader:
@@ -41,9 +37,6 @@ class WebPageReader:
         page = MarkupText(sections)
         for text in _texts(source):
             yield from page.feed(text)
-            sections.title = page.title
-            if not sections.metadata:
-                sections.metadata = _metadata(page.named)
         yield from page.close()
         yield from sections.end()
 
@@ -84,9 +77,3 @@ def _guessed(source: Source) -> str:
     finally:
         source.stream.seek(0)
     return "utf-8"
-
-
-def _metadata(named: Mapping[str, str]) -> dict[str, str]:
-    author = next((named[name] for name in _AUTHORS if name in named), "")
-    date = next((named[name] for name in _DATES if name in named), "")
-    return named_properties(author, date[:10] if _DATE.match(date) else "")

@@ -140,6 +140,7 @@ def test_what_a_reader_says_travels(reading, file):
     with pytest.raises(SkippedError, match="encrypted: a password opens it"):
         list(reading.read(file, reader("Encrypted"), SETTINGS))
     pid = reading.pid
+    assert pid is not None
     with pytest.raises(MissingExtraError, match="pip install 'edgeembed\\[documents\\]'"):
         list(reading.read(file, reader("NotInstalled"), SETTINGS))
     assert reading.pid == pid
