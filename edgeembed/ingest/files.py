@@ -1,4 +1,4 @@
-"""Finds the files of folders, and tells text from binary files."""
+"""Finds the files of folders."""
 
 import os
 import stat
@@ -12,7 +12,6 @@ from edgeembed_runtime.storage import storage_errors
 
 # Folders that tools fill, which are not what people mean by "my files".
 _TOOL_FOLDERS = frozenset({"node_modules", "__pycache__", "site-packages", "venv", "target"})
-_PROBE_BYTES = 8192
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
@@ -22,6 +21,8 @@ class FoundFile:
 
     path: Path
     name: str
+    below: str = ""
+    """Its path below the folder that is indexed; "": it was named itself."""
 
     @property
     def place(self) -> str:
@@ -78,9 +79,9 @@ def scan_below(root: Path, paths: Iterable[Path]) -> FoundFiles:
         except OSError:
             unreadable.append(place_of(path))
             continue
-        found = iter([_found(path)] if stat.S_ISREG(mode) else [])
+        found = iter([_found(path, root)] if stat.S_ISREG(mode) else [])
         if stat.S_ISDIR(mode):
-            found = _walk(path, lambda folder: unreadable.append(os.path.realpath(folder)))
+            found = _walk(path, lambda folder: unreadable.append(os.path.realpath(folder)), root)
         files.update({file.name: file for file in found})
     return FoundFiles(
         files=tuple(files.values()),
@@ -116,29 +117,14 @@ def find_files(
             raise InputError(f"{source}: expected a file or a folder, found {found}")
 
 
-def binary_beginning(path: Path) -> bytes | None:
-    """The first bytes of a file if they hold a NUL, which no text has; None otherwise."""
-    with path.open("rb") as file:
-        beginning = file.read(_PROBE_BYTES)
-    return beginning if b"\0" in beginning else None
-
-
-def read_text_file(path: Path) -> str | None:
-    """The text of a file; None if it has NUL bytes early on or is not UTF-8."""
-    if binary_beginning(path) is not None:
-        return None
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        return None
-
-
-def _walk(root: Path, on_unreadable: Callable[[Path], None]) -> Iterator[FoundFile]:
+def _walk(
+    start: Path, on_unreadable: Callable[[Path], None], root: Path | None = None
+) -> Iterator[FoundFile]:
     def report(error: OSError) -> None:
         if not isinstance(error, FileNotFoundError | NotADirectoryError):
             on_unreadable(Path(error.filename))
 
-    for folder, folders, names in os.walk(root, onerror=report):
+    for folder, folders, names in os.walk(start, onerror=report):
         if (
             CATALOG in names
         ):  # closing a file of an index that is open here would drop SQLite's locks
@@ -148,7 +134,7 @@ def _walk(root: Path, on_unreadable: Callable[[Path], None]) -> Iterator[FoundFi
         for name in sorted(names):
             path = Path(folder) / name
             if not name.startswith(".") and _is_regular(path):
-                yield _found(path)
+                yield _found(path, root or start)
 
 
 def _is_reached(root: Path, path: Path) -> bool:
@@ -178,7 +164,11 @@ def _is_regular(path: Path) -> bool:
         return True
 
 
-def _found(path: Path) -> FoundFile:
+def _found(path: Path, root: Path | None = None) -> FoundFile:
+    below = _printable(path.relative_to(root)) if root is not None else ""
+    return FoundFile(path=path, name=_printable(path), below=below)
+
+
+def _printable(path: Path) -> str:
     # A name that is not UTF-8 cannot be a key; escaped, it can still be recognized.
-    name = os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
-    return FoundFile(path=path, name=name)
+    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")

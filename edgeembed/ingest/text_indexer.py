@@ -17,7 +17,8 @@ from edgeembed.ingest.file_state import (
 )
 from edgeembed.ingest.file_update import FileUpdate, keys_of
 from edgeembed.ingest.files import FoundFile, FoundFiles
-from edgeembed.ingest.passages import Passage, PassageReader
+from edgeembed.ingest.passages import Passage, PassageReader, Skip
+from edgeembed.ingest.readers.base.protocol import Reason
 from edgeembed.ingest.write_buffer import PendingCommit
 from edgeembed_runtime.errors import EdgeEmbedError, InputError, StorageError
 
@@ -41,7 +42,9 @@ class IndexingReport:
     embedded: int
     passages_removed: int
     skipped: tuple[str, ...]
-    """Names of files that are not text."""
+    """Names of files without a text that can be had."""
+    skips: tuple[Skip, ...]
+    """What is not in the index of the files that were read, and why."""
     unknown: int
     """Passages of the whole index without a word that the model knows: found by keywords only."""
     failed: tuple[str, ...]
@@ -83,7 +86,7 @@ class PassageIndexer:
             EdgeEmbedError: earlier commits stay, and another run completes them.
         """
         began = time.perf_counter()
-        reader = replace(self._reader, skipped=[])
+        reader = replace(self._reader, skips=[])
         run = _Run(self._index, reader, self._known, found, self._batch, everything=everything)
         for file in found.files:
             run.visit(file)
@@ -119,7 +122,7 @@ class _Run:
         self._batch = batch
         self._everything = everything
         self._settings: Fingerprints = fingerprints_of(reader)
-        self._commit = PendingCommit(index)
+        self._commit = PendingCommit(index, reader.encoder)
         self._counts = _Counts()
         self._files = len(found.files)
         self._gone = gone_files(known, found)
@@ -165,16 +168,21 @@ class _Run:
         self._write()
 
     def report(self, seconds: float) -> IndexingReport:
-        counts, skipped = self._counts, tuple(self._reader.skipped)
+        counts, skips = self._counts, self._reader.skips
+        damaged = [each for each in skips if each.reason == Reason.DAMAGED]
+        skipped = tuple(each.name for each in skips if not each.where and each not in damaged)
+        for each in damaged:
+            self._tell(f"{each.name}{each.where and ', '}{each.where}: {each.detail}")
         return IndexingReport(
             files=self._files,
-            indexed=counts.indexed - len(skipped),
+            indexed=counts.indexed - sum(not each.where for each in skips),
             unchanged=counts.unchanged,
             removed=len(self._gone),
             passages=counts.passages,
             embedded=counts.embedded,
             passages_removed=counts.removed,
             skipped=skipped,
+            skips=tuple(skips),
             unknown=self._index.stats().blank,
             failed=tuple(counts.failed),
             seconds=seconds,
@@ -186,7 +194,7 @@ class _Run:
         # Noted until the file is fully indexed; nothing, where vectors of another model are around.
         partly = now.unfinished() if self._is_usable(file.name, unknown=True) else None
         failures: list[EdgeEmbedError] = []
-        passages = 0
+        passages, skips = 0, len(self._reader.skips)
         for passage in self._passages(file, failures):
             if len(self._commit) + len(update.planned) >= self._batch:
                 # Commit other files' passages first, so that this file fits one commit if it can.
@@ -194,7 +202,7 @@ class _Run:
                     update.hand_over(self._commit)
                     self._commit.record(file.name, partly)
                 self._write()
-            update.add(passage, self._commit)
+            update.add(passage)
             passages += 1
         if failures:
             self._fail(file, failures[0])
@@ -203,7 +211,10 @@ class _Run:
         self._counts.passages += passages
         update.end()
         update.hand_over(self._commit)
-        self._commit.record(file.name, self._as_read(file, now))
+        read = self._as_read(file, now)
+        if any(each.reason == Reason.DAMAGED for each in self._reader.skips[skips:]):
+            read = read.unfinished()  # the next run says so again
+        self._commit.record(file.name, read)
         if len(self._commit) >= self._batch:
             self._write()
 

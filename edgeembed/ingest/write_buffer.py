@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeembed import Index
+from edgeembed import Encoder, Index
 from edgeembed.ingest.file_state import FileState, as_notes
-from edgeembed.ingest.passages import Passage
+from edgeembed.ingest.passages import Passage, long_title, place_of
 from edgeembed_runtime.errors import UnknownTextWarning
+from edgeembed_runtime.index.base.encoding import encoded_documents, titled
+from edgeembed_runtime.index.base.types import StoredDocument
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,9 +26,10 @@ class Planned:
 class PendingCommit:
     """Collects changes to an index; write() applies them in one commit."""
 
-    def __init__(self, index: Index) -> None:
-        """Start empty; the index was opened with the encoder of its passages."""
+    def __init__(self, index: Index, encoder: Encoder) -> None:
+        """Start empty; the index was opened with this encoder of its passages."""
         self._index = index
+        self._encoder = encoder
         self._planned: dict[str, Planned] = {}
         self._removed: dict[str, None] = {}
         self._files: dict[str, FileState | None] = {}
@@ -50,10 +53,6 @@ class PendingCommit:
         """Remember a file's state along with these changes, or forget the file."""
         self._files[name] = file
 
-    def waiting_keys(self, prefix: str) -> set[str]:
-        """Keys of pending passages that start with `prefix`."""
-        return {key for key in self._planned if key.startswith(prefix)}
-
     def write(self) -> "Written":
         """Apply the changes and start over.
 
@@ -70,7 +69,7 @@ class PendingCommit:
                 documents=[passage.text for passage in passages],
                 vectors=self._vectors(changed),
                 metadatas=[passage.metadata for passage in passages],
-                titles=[passage.title for passage in passages],
+                titles=[passage.long_title for passage in passages],
                 delete=list(self._removed),
                 notes=as_notes(self._files),
             )
@@ -80,11 +79,18 @@ class PendingCommit:
         return written
 
     def _vectors(self, changed: list[Planned]) -> list[NDArray[np.float32] | None]:
-        """Vectors that are reused; None where the index is to encode, or has none."""
+        """Vectors: those that are reused, and of the others what is encoded now."""
         twins = [each.twin for each in changed if each.twin is not None]
         stored = dict(zip(twins, self._index.vectors(twins), strict=True)) if twins else {}
         found = [None if each.twin is None else stored[each.twin] for each in changed]
-        return [row if row is not None and row.any() else None for row in found]
+        rows = [row if row is not None and row.any() else None for row in found]
+        missing = [n for n, row in enumerate(rows) if row is None]
+        passages = [changed[n].passage for n in missing]
+        wanted = [titled(each.title, each.text) for each in passages]
+        encoded = encoded_documents(self._encoder, wanted, dim=self._index.dim)
+        for n, row in zip(missing, encoded, strict=True):
+            rows[n] = row if row.any() else None
+        return rows
 
     def _changed(self) -> list[Planned]:
         """The passages that differ from the index; a twin stays only if its vector would too."""
@@ -93,12 +99,21 @@ class PendingCommit:
         changed: list[Planned] = []
         for each in self._planned.values():
             found = stored.get(each.twin or "")
-            encoded = (each.passage.title, each.passage.text)
-            if found is None or (found.title or "", found.document) != encoded:
-                changed.append(Planned(passage=each.passage, twin=None))
-            elif found.key != each.passage.key or found.metadata != each.passage.metadata:
+            passage = each.passage
+            if found is None or not _is_encoded_alike(passage, found):
+                changed.append(Planned(passage=passage, twin=None))
+            elif (found.key, found.title or "") != (passage.key, passage.long_title) or (
+                found.metadata != passage.metadata
+            ):
                 changed.append(each)
         return changed
+
+
+def _is_encoded_alike(passage: Passage, stored: StoredDocument) -> bool:
+    """Whether a stored vector is that of a passage, whatever folder its file was in."""
+    folder = place_of(stored.metadata).get("folder")
+    title = long_title(folder if isinstance(folder, str) else "", passage.title)
+    return (title, passage.text) == (stored.title or "", stored.document)
 
 
 @dataclass(frozen=True, kw_only=True)
