@@ -261,7 +261,7 @@ class _Paragraph:
         return self.links > 0 and self._linked >= _LINKED * sum(len(p.strip()) for p in self._parts)
 
     def text(self, *, is_kept: bool) -> str:
-        text = "".join(self._parts)
+        text = "".join(self._parts).replace("\xa0", " ")
         if is_kept:
             return text.strip("\r\n") if text.strip() else ""
         return _AROUND_LINES.sub("\n", re.sub("  +", " ", text)).strip()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgeembed.ingest.readers.base.protocol import MAX_BLOCK
+from edgeembed.ingest.readers.base.protocol import MAX_BLOCK, Reason, SkippedError
 from helpers.reading.one_file import blocks, read, text
 
 MENU = "".join(f"<a href='/{n}'>Menu {n}</a>" for n in range(20))
@@ -53,6 +53,7 @@ def test_what_is_no_text_is_left_out(noise):
         (b"<div><span>in</span>line<div>block</div>tail</div>", "inline\n\nblock\n\ntail"),
         (b"<pre>def f():\n    pass</pre>", "def f():\n    pass"),
         (b"<textarea>kept</textarea>", "kept"),
+        (b"Mr&nbsp;H&uuml;ber", "Mr Hüber"),
     ],
 )
 def test_a_short_page_loses_nothing(data, expected):
@@ -103,6 +104,9 @@ def test_a_long_table_keeps_the_names_of_its_columns():
         ("shift-jis", "<meta http-equiv=Content-Type content='text/html; charset=Shift_JIS'>"),
         ("utf-8", "<meta charset=utf-16>"),
         ("utf-8", "<meta charset=unheard-of>"),
+        ("utf-8", "<meta charset=base64>"),
+        ("utf-8", "<meta charset=iso-8859-1>"),
+        ("cp1252", "<meta charset=base64>"),
     ],
 )
 def test_encodings(encoding, head):
@@ -125,12 +129,17 @@ def test_a_page_in_one_line_is_cut():
         b"<div>" * 100_000 + b"deep",
         b"<a href='" + b"x" * 1_000_000,
         b"&" * 100_000,
-        b"\0<p>a\0b</p>",
         b"<p>" + b"<b>" * 50_000 + b"x",
     ],
 )
 def test_strange_pages_end(data):
     read("a.html", data)
+
+
+def test_a_binary_file_is_no_page():
+    with pytest.raises(SkippedError) as caught:
+        read("a.html", bytes(range(256)) * 10)
+    assert caught.value.reason is Reason.NOT_TEXT
 
 
 def test_text_deep_down_is_found():
