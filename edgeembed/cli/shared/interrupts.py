@@ -113,9 +113,9 @@ class Interrupts:
         atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
         os._exit(code)
 
-    def end_now(self, signum: int = signal.SIGINT) -> "NoReturn":
+    def end_now(self, signum: int | None = None) -> "NoReturn":
         """Tell, remove what is half written, and end the process without its main thread."""
-        self.signum = signum
+        self.signum = signum or self.signum
         with contextlib.suppress(Exception):  # nothing may keep the process from ending
             # The main thread may hold the locks of sys.stderr.
             if self.first_to_tell():
