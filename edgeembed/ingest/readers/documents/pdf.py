@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from edgeembed.ingest.readers.base.protocol import Block, Reason, Remark, SkippedError, Source
+from edgeembed.ingest.readers.documents.flow import flowing
 from edgeembed.ingest.readers.documents.packages import named_properties
 from edgeembed.ingest.readers.documents.sections import pieces
 from edgeembed_runtime.errors import MissingExtraError
@@ -113,7 +114,7 @@ def _text(page: "PdfPage") -> str:
     with closing(page.get_textpage()) as text_page:
         text = text_page.get_text_bounded()
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
-    return _HYPHEN.sub("", text).strip()
+    return flowing(_HYPHEN.sub("", text))
 
 
 def _has_picture(page: "PdfPage") -> bool:
