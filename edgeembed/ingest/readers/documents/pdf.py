@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _NO_NAME = re.compile(r"\(?(untitled|anonymous|unspecified|unknown)\)?", re.IGNORECASE)
 _PROGRAM = re.compile(r"^Microsoft (Word|PowerPoint|Excel) - ")
 _DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)(\d\d)")
+_MAX_NAME = 500
 _MAX_BOOKMARKS = 10_000
 _MAX_DAMAGED = 100  # of pages one after another; then no other is tried
 _FORM_DEPTH = 3  # of groups within groups of drawings, looked into for pictures
@@ -126,7 +127,7 @@ def _has_picture(page: "PdfPage") -> bool:
 def _properties(document: "PdfDocument", pages: int) -> tuple[str, dict[str, Any]]:
     found = document.get_metadata_dict(skip_empty=True)
     title, author = (
-        "" if _NO_NAME.fullmatch(value) else value
+        "" if _NO_NAME.fullmatch(value) else value[:_MAX_NAME]
         for value in (" ".join(found.get(key, "").split()) for key in ("Title", "Author"))
     )
     date = _DATE.match(found.get("CreationDate", "") or found.get("ModDate", ""))
@@ -143,7 +144,7 @@ def _bookmarks(document: "PdfDocument") -> dict[int, tuple[str, ...]]:
             break
         target = bookmark.get_dest()
         page = target.get_index() if target else None
-        path = [*path[: bookmark.level], " ".join(bookmark.get_title().split())]
+        path = [*path[: bookmark.level], " ".join(bookmark.get_title().split())[:_MAX_NAME]]
         if page is not None:
             # A page on which several begin stands under what they share: the first one's path.
             paths.setdefault(page + 1, tuple(path))
