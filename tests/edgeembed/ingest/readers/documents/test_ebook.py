@@ -7,7 +7,7 @@ import pytest
 from ebooklib import epub
 
 from edgeembed.ingest.readers.base.protocol import Reason, Remark, SkippedError
-from helpers.reading.one_file import blocks, read, text
+from helpers.documents.one_file import blocks, read, text
 
 
 def book(*chapters, contents=True):

@@ -10,7 +10,7 @@ from odf import text as odf
 from odf.opendocument import OpenDocumentPresentation, OpenDocumentText
 
 from edgeembed.ingest.readers.base.protocol import Reason, SkippedError
-from helpers.reading.one_file import blocks, read, text
+from helpers.documents.one_file import blocks, read, text
 
 
 def saved(document):

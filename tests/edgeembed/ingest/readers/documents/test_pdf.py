@@ -9,7 +9,7 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from edgeembed.ingest.readers.base.protocol import Block, Reason, Remark, SkippedError
-from helpers.reading.one_file import blocks, read
+from helpers.documents.one_file import blocks, read
 
 PICTURE = ImageReader(Image.new("RGB", (40, 40), "navy"))
 

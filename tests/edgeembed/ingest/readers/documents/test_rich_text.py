@@ -3,7 +3,7 @@
 import pytest
 
 from edgeembed.ingest.readers.base.protocol import Reason, SkippedError
-from helpers.reading.one_file import blocks, read, text
+from helpers.documents.one_file import blocks, read, text
 
 HEAD = rb"{\rtf1\ansi\ansicpg1252{\fonttbl{\f0 Arial;}}{\colortbl;\red0\green0\blue0;}"
 

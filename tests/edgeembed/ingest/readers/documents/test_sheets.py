@@ -11,7 +11,7 @@ from odf.table import Table, TableCell, TableRow
 from odf.text import P
 
 from edgeembed.ingest.readers.base.protocol import MAX_BLOCK, Reason, SkippedError
-from helpers.reading.one_file import blocks, read
+from helpers.documents.one_file import blocks, read
 
 
 def sheets(**tables):

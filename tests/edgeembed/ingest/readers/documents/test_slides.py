@@ -5,7 +5,7 @@ import io
 import pptx
 from pptx.util import Inches
 
-from helpers.reading.one_file import blocks, read
+from helpers.documents.one_file import blocks, read
 
 PLACE = (Inches(1), Inches(1), Inches(4), Inches(2))
 

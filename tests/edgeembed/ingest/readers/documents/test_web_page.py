@@ -3,7 +3,7 @@
 import pytest
 
 from edgeembed.ingest.readers.base.protocol import MAX_BLOCK, Reason, SkippedError
-from helpers.reading.one_file import blocks, read, text
+from helpers.documents.one_file import blocks, read, text
 
 MENU = "".join(f"<a href='/{n}'>Menu {n}</a>" for n in range(20))
 LIST = "<ul>" + "".join(f"<li><a href='/{n}'>Item {n}</a></li>" for n in range(20)) + "</ul>"

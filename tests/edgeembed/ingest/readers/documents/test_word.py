@@ -10,7 +10,7 @@ from docx.oxml.ns import nsdecls
 from lxml.etree import XMLSyntaxError
 
 from edgeembed.ingest.readers.base.protocol import Reason, SkippedError
-from helpers.reading.one_file import blocks, read, text
+from helpers.documents.one_file import blocks, read, text
 
 W = nsdecls("w")
 

@@ -17,7 +17,7 @@ from reportlab.pdfgen.canvas import Canvas
 from edgeembed.ingest.readers.base.protocol import ReadingSettings, Reason, SkippedError
 from edgeembed.ingest.readers.isolated.process import ReadingLimits
 from edgeembed.ingest.readers.isolated.reading import IsolatedReading
-from helpers.reading.one_file import reader_name
+from helpers.documents.one_file import reader_name
 
 WORDS = "The boiler was serviced by Mr Huber."
 
