@@ -35,6 +35,9 @@ _MENU_LINKS = 3  # in one paragraph of links alone, or such paragraphs one after
 _LINKED = 0.8  # of the characters of a paragraph of links alone
 _MAX_MENUS = 1 << 18  # characters of menus kept for a page that is nothing else
 _MAX_TITLE = 500
+_AUTHORS = frozenset({"author", "article:author", "dc.creator"})
+_DATES = frozenset({"article:published_time", "date", "dc.date", "dcterms.created"})
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 class MarkupText:
@@ -57,16 +60,6 @@ class MarkupText:
             huge_tree=True,
         )
         self._error = etree.LxmlError
-
-    @property
-    def title(self) -> str:
-        """The page's title, once it is known."""
-        return self._page.title
-
-    @property
-    def named(self) -> Mapping[str, str]:
-        """The contents of its `meta` elements by their names in lower case."""
-        return self._page.named
 
     def feed(self, text: str) -> Iterator[Block]:
         """Give the blocks that became complete by some more of the page.
@@ -93,9 +86,8 @@ class _Page:
     """What the parser calls for each element, from `start` to `end`, and each piece of text."""
 
     def __init__(self, sections: Sections) -> None:
-        self.title = ""
-        self.named: dict[str, str] = {}
         self._sections = sections
+        self._title = ""
         self._blocks: list[Block] = []
         self._open: list[tuple[bool, bool]] = []  # of each element: is it silent, is it a menu
         self._silent = self._menu = self._pre = self._lines = self._links_open = 0
@@ -116,9 +108,8 @@ class _Page:
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         if tag == "meta":
-            name = attributes.get("name") or attributes.get("property") or ""
-            self.named.setdefault(name.lower(), attributes.get("content", "")[:_MAX_TITLE].strip())
-        self._in_title = tag == "title" and not self.title
+            self._note(attributes)
+        self._in_title = tag == "title" and not self._sections.title
         is_silent = tag in _SILENT or _is_hidden(attributes)
         is_menu = tag == "nav" or attributes.get("role", "").lower() in _MENU_ROLES
         self._open.append((is_silent, is_menu))
@@ -128,6 +119,15 @@ class _Page:
         self._menu += is_menu
         if not self._silent:
             self._begin(tag)
+
+    def _note(self, attributes: Mapping[str, str]) -> None:
+        """Take author and date from a `meta` element."""
+        name = (attributes.get("name") or attributes.get("property") or "").lower()
+        value = " ".join(attributes.get("content", "")[:_MAX_TITLE].split())
+        if name in _AUTHORS and value:
+            self._sections.metadata.setdefault("author", value)
+        elif name in _DATES and _DATE.match(value):
+            self._sections.metadata.setdefault("date", value[:10])
 
     def _begin(self, tag: str) -> None:
         self._pre += tag == "pre"
@@ -147,7 +147,8 @@ class _Page:
             self._table.begin(tag)
 
     def end(self, tag: str) -> None:
-        self._in_title = False
+        if self._in_title:
+            self._sections.title, self._in_title = " ".join(self._title.split()), False
         is_silent, is_menu = self._open.pop() if self._open else (False, False)
         if is_menu or tag in _BLOCKS or tag in _HEADINGS:
             self._end_paragraph()
@@ -161,14 +162,18 @@ class _Page:
         self._menu -= is_menu
 
     def data(self, text: str) -> None:
-        if self._in_title and len(self.title) < _MAX_TITLE:
-            self.title = " ".join(f"{self.title}{text}".split())[:_MAX_TITLE]
-        if not self._silent:
-            if not self._pre:
-                text = _SPACES.sub(" ", text).replace("\0", "\n")
-            self._paragraph.add(text, is_linked=self._links_open > 0)
-            if self._paragraph.size > MAX_BLOCK:
-                self._end_paragraph()
+        if self._in_title and len(self._title) < _MAX_TITLE:
+            self._title += text[:_MAX_TITLE]
+        if self._silent:
+            return
+        if not self._pre:
+            text = _SPACES.sub(" ", text).replace("\0", "\n")
+        if self._paragraph.size + len(text) > MAX_BLOCK:  # it is cut between words
+            cut = text.rfind(" ") + 1
+            self._paragraph.add(text[:cut], is_linked=self._links_open > 0)
+            self._end_paragraph()
+            text = text[cut:]
+        self._paragraph.add(text, is_linked=self._links_open > 0)
 
     def close(self) -> None:
         """The parser wants it."""
@@ -195,7 +200,7 @@ class _Page:
         elif self._table and self._table.in_cell:
             self._table.add(text)
             if self._table.is_full:
-                self._give_rows(self._table)
+                self._give_rows(self._table, is_whole=False)
         elif paragraph.is_links:
             self._add_links(paragraph, text)
         else:
@@ -208,11 +213,11 @@ class _Page:
 
     def _give_table(self) -> None:
         if self._table:
-            self._give_rows(self._table)
+            self._give_rows(self._table, is_whole=True)
         self._table = None
 
-    def _give_rows(self, table: MarkupTable) -> None:
-        for text in table.taken():
+    def _give_rows(self, table: MarkupTable, *, is_whole: bool) -> None:
+        for text in table.taken(is_whole=is_whole):
             self._give(text)
 
     def _add_links(self, paragraph: "_Paragraph", text: str) -> None:
@@ -256,7 +261,7 @@ class _Paragraph:
         return self.links > 0 and self._linked >= _LINKED * sum(len(p.strip()) for p in self._parts)
 
     def text(self, *, is_kept: bool) -> str:
-        text = "".join(self._parts)
+        text = "".join(self._parts).replace("\xa0", " ")
         if is_kept:
             return text.strip("\r\n") if text.strip() else ""
         return _AROUND_LINES.sub("\n", re.sub("  +", " ", text)).strip()

@@ -42,9 +42,15 @@ class MarkupTable:
         self._rows[-1][-1].append(text)
         self._size += len(text)
 
-    def taken(self) -> Iterator[str]:
-        """Take what is collected: a paragraph of lines, or those of the cells one after another."""
-        rows, self._rows, self._size = self._rows, [[]] if self.in_cell else [], 0
+    def taken(self, *, is_whole: bool) -> Iterator[str]:
+        """Take what is collected: a paragraph of lines, or those of the cells one after another.
+
+        Unless the table is whole, its last row is not, and is left; a row that fills the table
+        alone is a part of a page.
+        """
+        rows, self._rows, self._size = self._rows, [], 0
+        if not is_whole:
+            self._rows = [[[]]] if len(rows) == 1 else [rows.pop()]
         rows = [row for row in rows if any(row)]
         if not _is_data(rows):
             yield from (text for row in rows for cell in row for text in cell)

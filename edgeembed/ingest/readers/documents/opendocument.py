@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
-from edgeembed.ingest.readers.base.protocol import Block, Reason, Remark, SkippedError, Source
+from edgeembed.ingest.readers.base.protocol import Block, Remark, Source
 from edgeembed.ingest.readers.documents.packages import (
     open_package,
     opendocument_properties,
@@ -56,14 +56,11 @@ class OpenDocumentReader:
             MissingExtraError: lxml is not installed.
         """
         try:
-            import lxml.etree as etree
+            import lxml.etree  # noqa: F401  # pyright: ignore[reportUnusedImport]
         except ModuleNotFoundError as error:
             raise MissingExtraError.for_extra("OpenDocument", "documents") from error
         with _content(source) as (stream, title, metadata):
-            try:
-                yield from _Content(Sections(title=title, metadata=metadata)).read(stream)
-            except etree.XMLSyntaxError as error:
-                raise SkippedError(Reason.DAMAGED, f"{error}") from error
+            yield from _Content(Sections(title=title, metadata=metadata)).read(stream)
 
 
 @contextmanager
@@ -96,6 +93,8 @@ class _Content:
             name = local_name(element)
             if name in _LEFT_OUT:
                 self._left_out += 1 if event == "start" else -1
+                if not self._left_out:
+                    element.clear(keep_tail=True)  # not a part of the paragraph around it
             if self._left_out:
                 continue
             if event == "start":

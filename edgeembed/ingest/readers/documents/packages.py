@@ -19,6 +19,7 @@ _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED_STREAM = "EncryptedPackage".encode("utf-16-le")
 _OLE_BYTES = 1 << 22
 _FREE_BYTES = 1 << 20
+_MAX_NAME = 500
 _PASSWORD = "a password opens it"
 _XML_SUFFIXES = (".xml", ".rels")
 # The types that the libraries take, and those with the same text: with macros, and templates.
@@ -109,12 +110,14 @@ def properties_of(
             found.setdefault(str(element.tag).rpartition("}")[2].rpartition(":")[2], text)
     author = next((found[name] for name in authors if name in found), "")
     date = next((found[name] for name in dates if name in found), "")
-    return found.get("title", ""), named_properties(author, date[:10])
+    return found.get("title", "")[:_MAX_NAME], named_properties(author, date[:10])
 
 
 def named_properties(author: str, date: str) -> dict[str, Any]:
     """Metadata of an author and a date ("2024-07-31"), without what is empty."""
-    return {name: value for name, value in (("author", author), ("date", date)) if value}
+    return {
+        name: value for name, value in (("author", author[:_MAX_NAME]), ("date", date)) if value
+    }
 
 
 def _properties(

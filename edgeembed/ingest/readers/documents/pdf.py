@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from edgeembed.ingest.readers.base.protocol import Block, Reason, Remark, SkippedError, Source
+from edgeembed.ingest.readers.documents.flow import flowing
 from edgeembed.ingest.readers.documents.packages import named_properties
 from edgeembed.ingest.readers.documents.sections import pieces
 from edgeembed_runtime.errors import MissingExtraError
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 _NO_NAME = re.compile(r"\(?(untitled|anonymous|unspecified|unknown)\)?", re.IGNORECASE)
 _PROGRAM = re.compile(r"^Microsoft (Word|PowerPoint|Excel) - ")
 _DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)(\d\d)")
+_MAX_NAME = 500
 _MAX_BOOKMARKS = 10_000
+_MAX_DAMAGED = 100  # of pages one after another; then no other is tried
 _FORM_DEPTH = 3  # of groups within groups of drawings, looked into for pictures
 # PDFium's mark of a hyphen at the end of a line, and the line's end.
 _HYPHEN = re.compile("[\ufffe\u00ad\x02]\\s*")
@@ -53,57 +56,66 @@ class PdfReader:
 
 
 def _pages(document: "PdfDocument") -> Iterator[Block | Remark]:
-    from pypdfium2 import PdfiumError
-
     count = len(document)
     title, metadata = _properties(document, count)
     bookmarks = _bookmarks(document)
     headings: tuple[str, ...] = ()
     found = False
-    scanned: list[int] = []  # pages that wait for one with text: a whole scan is no remark
-    damaged = 0
-    for number in range(1, count + 1):
+    waiting: list[Remark] = []  # for a page with text: a file without any is skipped as a whole
+    for number, content in _contents(document, count):
         headings = bookmarks.get(number, headings)
+        if isinstance(content, Reason):
+            waiting.append(Remark(reason=content, where=f"page {number}"))
+        elif content:
+            found = True
+            yield from waiting
+            waiting.clear()
+            for piece in pieces(content):
+                yield Block(
+                    text=piece,
+                    place={"page": number},
+                    title=title,
+                    headings=headings,
+                    metadata=metadata,
+                )
+    if not found:
+        _refuse(waiting, count)
+    yield from waiting
+
+
+def _contents(document: "PdfDocument", count: int) -> Iterator[tuple[int, str | Reason]]:
+    """The text of each page, or why there is none."""
+    from pypdfium2 import PdfiumError
+
+    damaged = 0
+    for index in range(count):
         try:
-            page = document[number - 1]
+            page = document[index]
         except PdfiumError:
+            yield index + 1, Reason.DAMAGED
             damaged += 1
-            yield Remark(reason=Reason.DAMAGED, where=f"page {number}")
+            if damaged == _MAX_DAMAGED:
+                return  # a page tree that leads nowhere may promise a million
             continue
+        damaged = 0
         with closing(page):
             text = _text(page)
-            if not text and _has_picture(page):
-                scanned.append(number)
-        if not text:
-            continue
-        found = True
-        yield from map(_scan, scanned)
-        scanned.clear()
-        for piece in pieces(text):
-            yield Block(
-                text=piece,
-                place={"page": number},
-                title=title,
-                headings=headings,
-                metadata=metadata,
-            )
-    if found:
-        yield from map(_scan, scanned)
-    elif scanned:
-        raise SkippedError(Reason.SCANNED, f"{len(scanned)} of {count} pages are pictures")
-    elif damaged or not count:
+            yield index + 1, Reason.SCANNED if not text and _has_picture(page) else text
+
+
+def _refuse(remarks: list[Remark], count: int) -> None:
+    scanned = sum(remark.reason is Reason.SCANNED for remark in remarks)
+    if scanned:
+        raise SkippedError(Reason.SCANNED, f"{scanned} of {count} pages are pictures")
+    if remarks or not count:
         raise SkippedError(Reason.DAMAGED, f"none of {count} pages can be read")
-
-
-def _scan(number: int) -> Remark:
-    return Remark(reason=Reason.SCANNED, where=f"page {number}")
 
 
 def _text(page: "PdfPage") -> str:
     with closing(page.get_textpage()) as text_page:
         text = text_page.get_text_bounded()
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
-    return _HYPHEN.sub("", text).strip()
+    return flowing(_HYPHEN.sub("", text))
 
 
 def _has_picture(page: "PdfPage") -> bool:
@@ -115,7 +127,7 @@ def _has_picture(page: "PdfPage") -> bool:
 def _properties(document: "PdfDocument", pages: int) -> tuple[str, dict[str, Any]]:
     found = document.get_metadata_dict(skip_empty=True)
     title, author = (
-        "" if _NO_NAME.fullmatch(value) else value
+        "" if _NO_NAME.fullmatch(value) else value[:_MAX_NAME]
         for value in (" ".join(found.get(key, "").split()) for key in ("Title", "Author"))
     )
     date = _DATE.match(found.get("CreationDate", "") or found.get("ModDate", ""))
@@ -132,7 +144,7 @@ def _bookmarks(document: "PdfDocument") -> dict[int, tuple[str, ...]]:
             break
         target = bookmark.get_dest()
         page = target.get_index() if target else None
-        path = [*path[: bookmark.level], " ".join(bookmark.get_title().split())]
+        path = [*path[: bookmark.level], " ".join(bookmark.get_title().split())[:_MAX_NAME]]
         if page is not None:
             # A page on which several begin stands under what they share: the first one's path.
             paths.setdefault(page + 1, tuple(path))

@@ -1,7 +1,10 @@
 """XML of strangers: entities stay unexpanded, nothing is fetched, depth and size are bounded."""
 
+import contextlib
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING
+
+from edgeembed.ingest.readers.base.protocol import Reason, SkippedError
 
 if TYPE_CHECKING:
     from lxml.etree import _Element  # pyright: ignore[reportPrivateUsage]
@@ -26,11 +29,12 @@ def walk_xml(stream: IO[bytes]) -> Iterator[tuple[str, "_Element"]]:
     Comments and processing instructions are left out. What is damaged is passed over.
 
     Raises:
-        lxml.etree.XMLSyntaxError: there is no XML at all.
+        SkippedError: there is no XML at all.
     """
     import lxml.etree as etree
 
-    yield from etree.iterparse(
+    found = False
+    elements = etree.iterparse(
         stream,
         events=("start", "end"),
         resolve_entities=False,
@@ -41,6 +45,12 @@ def walk_xml(stream: IO[bytes]) -> Iterator[tuple[str, "_Element"]]:
         remove_comments=True,
         remove_pis=True,
     )
+    with contextlib.suppress(etree.XMLSyntaxError):
+        for event, element in elements:
+            found = True
+            yield event, element
+    if not found:
+        raise SkippedError(Reason.DAMAGED, "no XML in it")
 
 
 def local_name(element: "_Element") -> str:

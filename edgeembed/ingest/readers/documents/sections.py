@@ -8,6 +8,8 @@ from edgeembed.ingest.readers.base.protocol import MAX_BLOCK, Block
 # Where a text that is too long is cut: the first of these that the last quarter of a piece has.
 _CUTS = ("\n\n", "\n", ". ", " ")
 
+_MAX_HEADING, _MAX_LEVEL = 300, 9
+
 
 def pieces(text: str) -> Iterator[str]:
     """Cut a text into pieces of at most MAX_BLOCK characters, between paragraphs if it has any."""
@@ -41,6 +43,7 @@ class Sections:
 
     def heading(self, level: int, text: str) -> Iterator[Block]:
         """Begin a section below the headings of smaller levels."""
+        level = min(level, _MAX_LEVEL)
         text = " ".join(text.split())
         if not text or (self._texts and self._texts[-1] == text and not self._has_paragraph):
             return  # said twice: by the table of contents and by the chapter
@@ -49,7 +52,7 @@ class Sections:
             yield from self.end()
         while self._headings and self._headings[-1][0] >= level:
             self._headings.pop()
-        self._headings.append((level, text))
+        self._headings.append((level, text[:_MAX_HEADING]))
         self._add(text)
 
     def paragraph(self, text: str, joint: str = "\n\n") -> Iterator[Block]:

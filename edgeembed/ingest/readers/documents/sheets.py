@@ -76,19 +76,19 @@ def _checked(source: Source) -> tuple[str, dict[str, Any]]:
 
 
 def _rows(sheet: "CalamineSheet", title: str, metadata: dict[str, Any]) -> Iterator[Block]:
-    first_row, first_column = sheet.start or (0, 0)
+    # The empty rows above the first one are given as well; the columns before it are not.
+    _, first_column = sheet.start or (0, 0)
     for row in named_rows([shown(cell) for cell in cells] for cells in sheet.iter_rows()):
-        place = {"sheet": sheet.name, "cells": _cells(row, first_row, first_column)}
+        place = {"sheet": sheet.name, "cells": _cells(row, first_column)}
         for piece in pieces(row.text):
             yield Block(
                 text=piece, place=place, title=title, headings=(sheet.name,), metadata=metadata
             )
 
 
-def _cells(row: Row, first_row: int, first_column: int) -> str:
+def _cells(row: Row, first_column: int) -> str:
     filled = [column for column, cell in enumerate(row.cells) if cell]
-    line = first_row + row.number + 1
-    first, last = (f"{_letters(first_column + c)}{line}" for c in (filled[0], filled[-1]))
+    first, last = (f"{_letters(first_column + c)}{row.number + 1}" for c in (filled[0], filled[-1]))
     return first if first == last else f"{first}:{last}"
 
 

@@ -2,24 +2,19 @@
 
 import codecs
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from edgeembed.ingest.readers.base.protocol import Block, Remark, Source
 from edgeembed.ingest.readers.documents.markup import MarkupText
-from edgeembed.ingest.readers.documents.packages import named_properties
 from edgeembed.ingest.readers.documents.sections import Sections
+from edgeembed.ingest.readers.plain.encoding import encoding_of
 
 _CHUNK = 1 << 16
 _HEAD = 1 << 12
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
+_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_BY_ESCAPES = frozenset({"hz", "iso2022_jp", "iso2022_jp_1", "iso2022_jp_2", "iso2022_kr"})
+_MEANT = {"ascii": "cp1252", "iso8859-1": "cp1252", "utf-16": "utf-8"}
 _CHARSET = re.compile(rb"""<(?:meta|\?xml)[^>]{0,200}?(?:charset|encoding)\s*=\s*["']?([\w.:-]+)""")
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_AUTHORS = ("author", "article:author", "dc.creator")
-_DATES = ("date", "article:published_time", "dc.date", "dcterms.created", "last-modified")
 
 
 class WebPageReader:
@@ -41,52 +36,49 @@ class WebPageReader:
         page = MarkupText(sections)
         for text in _texts(source):
             yield from page.feed(text)
-            sections.title = page.title
-            if not sections.metadata:
-                sections.metadata = _metadata(page.named)
         yield from page.close()
         yield from sections.end()
 
 
 def _texts(source: Source) -> Iterator[str]:
-    head = source.stream.read(_HEAD)
-    source.stream.seek(0)
-    decoder = codecs.getincrementaldecoder(_encoding(head, source))("replace")
-    first = True
-    while data := source.stream.read(_CHUNK):
-        text = decoder.decode(data)
-        yield text.removeprefix("\ufeff") if first else text
-        first = False
+    encoding, mark = _encoding(source)
+    source.stream.seek(mark)
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    left = source.size - mark  # a writer may append for ever
+    while left > 0 and (data := source.stream.read(min(_CHUNK, left))):
+        left -= len(data)
+        yield decoder.decode(data)
     yield decoder.decode(b"", final=True)
 
 
-def _encoding(head: bytes, source: Source) -> str:
-    for mark, name in _MARKS:
-        if head.startswith(mark):
-            return name
-    if named := _CHARSET.search(head.lower()):
-        try:
-            name = codecs.lookup(named[1].decode("ascii")).name
-        except (LookupError, UnicodeDecodeError):
-            name = "utf-8"
-        # A page that says in ASCII that it is UTF-16 is not; Latin-1 means cp1252 on the web.
-        return {"utf-16": "utf-8", "iso8859-1": "cp1252", "ascii": "cp1252"}.get(name, name)
-    return _guessed(source)
+def _encoding(source: Source) -> tuple[str, int]:
+    """The encoding, and the bytes of its mark.
+
+    What the page says counts less than a mark, and than being valid UTF-8: editors and browsers
+    that save a page in another encoding leave its words as they are.
+    """
+    head = source.stream.read(_HEAD)
+    said = _CHARSET.search(head.lower())
+    if said is None or head.startswith(_MARKS):
+        found = encoding_of(source.stream)
+        return found.name, found.mark
+    try:
+        name = codecs.lookup(said[1].decode("ascii")).name
+        b" ".decode(name, "replace")  # "base64" is one that has no text
+    except (LookupError, UnicodeDecodeError):
+        return encoding_of(source.stream).name, 0
+    if name in _BY_ESCAPES or not _is_utf8(source):
+        # On the web, Latin-1 means cp1252; a page that says UTF-16 in ASCII is not.
+        return _MEANT.get(name, name), 0
+    return "utf-8", 0
 
 
-def _guessed(source: Source) -> str:
+def _is_utf8(source: Source) -> bool:
     decoder = codecs.getincrementaldecoder("utf-8")()
+    source.stream.seek(0)
     try:
         while data := source.stream.read(_CHUNK):
             decoder.decode(data)
     except UnicodeDecodeError:
-        return "cp1252"
-    finally:
-        source.stream.seek(0)
-    return "utf-8"
-
-
-def _metadata(named: Mapping[str, str]) -> dict[str, str]:
-    author = next((named[name] for name in _AUTHORS if name in named), "")
-    date = next((named[name] for name in _DATES if name in named), "")
-    return named_properties(author, date[:10] if _DATE.match(date) else "")
+        return False
+    return True

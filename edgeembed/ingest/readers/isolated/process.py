@@ -71,7 +71,8 @@ class ReadingProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": paths},
+            # Of what a library in Rust says when it dies, the first line tells why.
+            env={**os.environ, "PYTHONPATH": paths, "RUST_BACKTRACE": "0"},
         )
         self.pid = self._process.pid
         self._lines: queue.Queue[bytes] = queue.Queue(maxsize=_AHEAD)

@@ -98,13 +98,17 @@ class IsolatedReading:
             path=str(path), name=name or path.name, reader=reader, settings=settings, depth=depth
         )
         is_whole = False
+        failure: Exception | None = None
         try:
             for message in self._messages(request):
-                is_whole = isinstance(message, End)
-                if isinstance(message, Exception):
-                    raise message
-                if not isinstance(message, End):
+                if isinstance(message, End):
+                    is_whole = True
+                elif isinstance(message, Exception):
+                    failure = message
+                else:
                     yield message
+            if failure is not None:
+                raise failure
         finally:
             if not is_whole:  # it may be anywhere in the file
                 self.close()

@@ -30,7 +30,7 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the limit of memory 
 
 @pytest.fixture(scope="module")
 def reading():
-    with IsolatedReading(LIMITS, inner="helpers.strange_readers:read_inner") as reading:
+    with IsolatedReading(LIMITS, inner="helpers.documents.strange_readers:read_inner") as reading:
         yield reading
 
 
@@ -42,7 +42,7 @@ def file(tmp_path):
 
 
 def reader(name):
-    return f"helpers.strange_readers:{name}"
+    return f"helpers.documents.strange_readers:{name}"
 
 
 def is_alive(pid):
@@ -140,6 +140,7 @@ def test_what_a_reader_says_travels(reading, file):
     with pytest.raises(SkippedError, match="encrypted: a password opens it"):
         list(reading.read(file, reader("Encrypted"), SETTINGS))
     pid = reading.pid
+    assert pid is not None
     with pytest.raises(MissingExtraError, match="pip install 'edgeembed\\[documents\\]'"):
         list(reading.read(file, reader("NotInstalled"), SETTINGS))
     assert reading.pid == pid
@@ -218,7 +219,7 @@ from edgeembed.ingest.readers.base.protocol import ReadingSettings
 from edgeembed.ingest.readers.isolated.process import ReadingLimits
 from edgeembed.ingest.readers.isolated.reading import IsolatedReading
 reading = IsolatedReading(ReadingLimits(seconds=int(sys.argv[3])))
-reader = "helpers.strange_readers:" + sys.argv[2]
+reader = "helpers.documents.strange_readers:" + sys.argv[2]
 blocks = reading.read(Path(sys.argv[1]), reader, ReadingSettings())
 next(blocks)
 print(reading.pid, flush=True)

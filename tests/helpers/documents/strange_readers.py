@@ -38,6 +38,9 @@ class Lines(_Reader):
 
 
 class _OneBlockThen(_Reader):
+    def fail(self, source):
+        raise NotImplementedError
+
     def read(self, source):
         yield Block(text="first")
         self.fail(source)
@@ -125,6 +128,8 @@ class Endless(_Reader):
 
 
 class Grows(_Reader):
+    held: list[bytes]
+
     def read(self, source):
         type(self).held = [bytes([n % 256]) * (1 << 20) for n in range(128)]
         yield Block(text=str(os.getpid()))

@@ -1,0 +1,1 @@
+"""Readers of files: asked for one file, and ones that behave badly."""
