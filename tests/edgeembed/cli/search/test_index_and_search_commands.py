@@ -112,6 +112,7 @@ def test_a_filter_keeps_what_fits(run_json, indexed, where):
         (["--where", '{"a": {"$near": 1}}'], "$near"),
         (["--where", "english"], "--where: expected lang=en, 'date>=2024-01-01' or JSON such as"),
         (["--where", "year>=null"], "--where: year: expected a number, a text or a date"),
+        (["--where", "mode>=null"], "--where: mode: expected a number, a text or a date"),
         (["--mode", "psychic"], "mode: expected dense, keyword or hybrid, got 'psychic'"),
         (["--variant", "fp16"], "expected auto or one of fp32, int8"),
     ],
