@@ -64,6 +64,7 @@ def shared(tmp_path_factory):
         yield index
 
 
+@pytest.mark.slow
 @settings(
     max_examples=60, deadline=None, derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
