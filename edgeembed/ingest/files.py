@@ -12,7 +12,6 @@ from edgeembed_runtime.storage import storage_errors
 
 # Folders that tools fill, which are not what people mean by "my files".
 _TOOL_FOLDERS = frozenset({"node_modules", "__pycache__", "site-packages", "venv", "target"})
-IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
 @dataclass(frozen=True, kw_only=True)

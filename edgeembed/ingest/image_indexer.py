@@ -19,7 +19,9 @@ from edgeembed.ingest.file_state import (
     settled,
     stat_file,
 )
-from edgeembed.ingest.files import IMAGE_SUFFIXES, FoundFile, FoundFiles
+from edgeembed.ingest.files import FoundFile, FoundFiles
+from edgeembed.ingest.images.kinds import is_image
+from edgeembed.ingest.images.metadata import image_metadata
 from edgeembed_runtime.errors import InputError, StorageError
 from edgeembed_runtime.storage import sha256_file, storage_errors
 
@@ -58,7 +60,7 @@ class _Changed:
 def images_of(found: FoundFiles, given: Iterable[Path]) -> FoundFiles:
     """The files with an image suffix, and those that were named explicitly."""
     named = set(given)
-    kept = (f for f in found.files if f.path.suffix.lower() in IMAGE_SUFFIXES or f.path in named)
+    kept = (f for f in found.files if is_image(f.path) or f.path in named)
     return replace(found, files=tuple(kept))
 
 
@@ -71,6 +73,8 @@ def index_images(
     on_image: Callable[[], None] = lambda: None,
 ) -> ImageReport:
     """Bring an index up to date with image files, keyed by their paths as given.
+
+    Their metadata is what `image_metadata` finds, and the path as `source`.
 
     Args:
         index: open for writing, by no one else.
@@ -99,6 +103,7 @@ class _Run:
     ) -> None:
         self._index = index
         self._found = found
+        self._paths = {file.name: file.path for file in found.files}
         self._everything = everything
         model = hashlib.sha256(f"{encoder.space} {encoder.variant}".encode()).hexdigest()[:16]
         self._settings = Fingerprints(passages=f"image {model}", model=model)
@@ -181,7 +186,7 @@ class _Run:
         self._index.upsert(
             names,
             vectors=vectors,
-            metadatas=[{"source": name} for name in names],
+            metadatas=[{**image_metadata(self._paths[name]), "source": name} for name in names],
             delete=gone,
             notes=as_notes(self._files),
         )

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from edgeembed import Encoder, Index
 from edgeembed.cli.shared.output import bar_progress, print_json, print_json_line, remark
-from edgeembed.cli.shared.streams import show_problem
+from edgeembed.cli.shared.streams import show_note, show_problem
 from edgeembed.ingest.files import FoundFiles
 from edgeembed.ingest.image_indexer import ImageReport, images_of, index_images
+from edgeembed.ingest.images.kinds import nothing_read, unread_images
 
 
 class ImageRuns:
@@ -38,7 +39,9 @@ class ImageRuns:
             report = self._run(
                 images, everything=self._everything, on_image=lambda: progress.advance(task)
             )
-        self._tell(report, head, one_line=one_line)
+        notes = list(unread_images(file.path for file in found.files))
+        notes += [] if images.files else [nothing_read(len(found.files))]
+        self._tell(report, head, one_line=one_line, notes=notes)
         return not report.failed
 
     def burst(self, found: FoundFiles, head: str) -> None:
@@ -54,11 +57,16 @@ class ImageRuns:
             self._index, self._encoder, images, everything=everything, on_image=on_image
         )
 
-    def _tell(self, report: ImageReport, head: str, *, one_line: bool) -> None:
+    def _tell(
+        self, report: ImageReport, head: str, *, one_line: bool, notes: Sequence[str] = ()
+    ) -> None:
         for message in report.failed:
             show_problem(message)
+        for message in notes:
+            show_note(message)
         if self._as_json:
             tree = {"index": self._index.path, **asdict(report), "documents": len(self._index)}
+            tree |= {"unread": list(notes)}
             if one_line:
                 print_json_line(tree)
             else:
