@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeembed.ingest.files import FoundFile, FoundFiles, place_of, scan, scan_below
+from edgeembed.ingest.discover.found import FoundFile, FoundFiles, place_of
+from edgeembed.ingest.files import scan, scan_below
 from edgeembed_runtime.errors import InputError, MissingExtraError, StorageError
 from edgeembed_runtime.storage import storage_errors
 
