@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from edgeembed_runtime._internal.plain_files import open_plain_file
 from edgeembed_runtime.errors import StorageError
-from edgeembed_runtime.storage import staged_file
+from edgeembed_runtime.storage import staged_file, storage_errors
 
 RECORD_MARK = {"written_by": "edgeembed"}
 """The first field of every record in a .jsonl file that a command writes."""
@@ -43,6 +44,16 @@ def write_html(path: Path, page: str) -> None:
     at = 0 if head is None else head.end()
     with staged_file(path) as file:
         file.write((page[:at] + _META + page[at:]).encode(errors="backslashreplace"))
+
+
+def wrote(path: Path) -> bool:
+    """Whether a command of edgeembed wrote this file.
+
+    Raises:
+        StorageError: it cannot be read.
+    """
+    with storage_errors("read", path), open_plain_file(path, follow_links=True) as file:
+        return is_own_output(file.read(_PROBE_BYTES))
 
 
 def is_own_output(beginning: bytes) -> bool:

@@ -22,7 +22,10 @@ def scan(sources: Iterable[Path], settings: WalkSettings = _USUAL) -> FoundFiles
         StorageError: the file system cannot tell whether it does.
     """
     given, walk = list(sources), Walk(settings)
-    files = {file.name: file for file in _files_of(given, walk)}
+    # A folder may be given twice, by two names; its files keep the first.
+    files: dict[str, FoundFile] = {}
+    for file in _files_of(given, walk):
+        files.setdefault(file.place, file)
     places = tuple(place_of(source) for source in given)
     return FoundFiles(
         files=tuple(files.values()),

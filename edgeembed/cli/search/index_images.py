@@ -5,9 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from edgeembed import Encoder, Index
+from edgeembed.cli.shared.coverage_table import left_out_tree, show_left_out
 from edgeembed.cli.shared.output import bar_progress, print_json, print_json_line, remark
-from edgeembed.cli.shared.streams import show_problem
-from edgeembed.ingest.files import FoundFiles
+from edgeembed.cli.shared.streams import show_note, show_problem
+from edgeembed.ingest.discover.found import FoundFiles
 from edgeembed.ingest.image_indexer import ImageReport, images_of, index_images
 
 
@@ -21,6 +22,7 @@ class ImageRuns:
         sources: Sequence[Path],
         *,
         everything: bool,
+        verbose: bool,
         as_json: bool,
     ) -> None:
         """With `everything` the first run also encodes images that did not change."""
@@ -28,6 +30,7 @@ class ImageRuns:
         self._encoder = encoder
         self._sources = sources
         self._everything = everything
+        self._verbose = verbose
         self._as_json = as_json
 
     def whole(self, found: FoundFiles, head: str, *, one_line: bool) -> bool:
@@ -55,10 +58,19 @@ class ImageRuns:
         )
 
     def _tell(self, report: ImageReport, head: str, *, one_line: bool) -> None:
+        if not (one_line or self._as_json):
+            show_left_out(report.left_out, verbose=self._verbose)
+        for message in report.remarks:
+            show_note(message)
         for message in report.failed:
             show_problem(message)
         if self._as_json:
-            tree = {"index": self._index.path, **asdict(report), "documents": len(self._index)}
+            tree = {
+                "index": self._index.path,
+                **asdict(report),
+                "left_out": left_out_tree(report.left_out),
+                "documents": len(self._index),
+            }
             if one_line:
                 print_json_line(tree)
             else:

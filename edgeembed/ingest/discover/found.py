@@ -11,11 +11,13 @@ from edgeembed.ingest.readers.base.protocol import Reason
 class FoundFile:
     """A file to index, and its name in the index: the path as given, so that it can be opened.
 
-    `place` is its absolute path, with links in the folder that was given resolved.
+    `place` is its absolute path, with links in the folder that was given resolved; `below` its path
+    below that folder, or "" if the file was named itself.
     """
 
     path: Path
     name: str
+    below: str = ""
     place: str = ""
 
     def __post_init__(self) -> None:
@@ -44,6 +46,14 @@ class LeftOut:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A file or folder that could not be read, or a part of one: its place, and a message."""
+
+    place: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class FoundFiles:
     """The files of some sources: what is under `scanned` but not in `files` is not to be indexed.
 
@@ -53,7 +63,7 @@ class FoundFiles:
         unreadable: places of folders that could not be listed.
         left_out: what is there and not in `files`; below a folder in it, nothing was looked at.
         sources: the given files and folders, by place. Empty: a part of a folder was scanned.
-        problems: what else went wrong, as messages: sources that are gone.
+        problems: what else went wrong: sources that are gone, rules that have no meaning.
         remarks: what is odd about the sources, as messages.
     """
 
@@ -62,7 +72,7 @@ class FoundFiles:
     unreadable: tuple[str, ...]
     left_out: tuple[LeftOut, ...] = ()
     sources: tuple[tuple[str, str], ...] = ()
-    problems: tuple[str, ...] = ()
+    problems: tuple[Failure, ...] = ()
     remarks: tuple[str, ...] = ()
 
 
@@ -86,6 +96,7 @@ def is_below(place: str, folder: str) -> bool:
     return place == folder or place.startswith(os.path.join(folder, ""))  # noqa: PTH118
 
 
-def printable_name(path: Path) -> str:
+def printable_name(path: Path | str) -> str:
     """A path as a name: what is not UTF-8 cannot be a key; escaped, it can be recognized."""
-    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+    text = path if isinstance(path, str) else path.as_posix()
+    return os.fsencode(text).decode("utf-8", "backslashreplace")

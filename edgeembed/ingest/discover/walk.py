@@ -8,7 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edgeembed.ingest.discover.found import FoundFile, LeftOut, place_of_file, printable_name
+from edgeembed.ingest.discover.found import (
+    Failure,
+    FoundFile,
+    LeftOut,
+    place_of_file,
+    printable_name,
+)
 from edgeembed.ingest.discover.rules import RULES_FILE, Rules, WalkSettings
 from edgeembed.ingest.readers.base.protocol import Reason
 from edgeembed_runtime.index.base.layout import CATALOG
@@ -48,7 +54,8 @@ class Walk:
     settings: WalkSettings
     left_out: list[LeftOut] = field(default_factory=list[LeftOut])
     unreadable: list[str] = field(default_factory=list[str])
-    problems: list[str] = field(default_factory=list[str])
+    problems: list[Failure] = field(default_factory=list[Failure])
+    _is_behind: bool = False
     _seen: set[_Identity] = field(default_factory=set[_Identity])
     _links: deque[tuple[Path, _Reached]] = field(default_factory=deque[tuple[Path, _Reached]])
 
@@ -99,6 +106,7 @@ class Walk:
 
     def links(self) -> Iterator[FoundFile]:
         """Yield what the links lead to that were met so far, and that was not found elsewhere."""
+        self._is_behind = True
         while self._links:
             path, folder = self._links.popleft()
             yield from self._behind(path, folder)
@@ -113,7 +121,8 @@ class Walk:
             try:
                 with os.scandir(folder.path) as listed:
                     entries = sorted(listed, key=lambda entry: entry.name)
-                self._note(folder.path.stat())
+                if not self._is_new(folder.path, folder.place, folder.path.stat()):
+                    continue
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError:
@@ -136,8 +145,12 @@ class Walk:
             if os.path.lexists(folder.path / name):
                 self._leave_out(folder.path, folder.place, Reason.OWN_OUTPUT, kind, is_folder=True)
                 return None
+
+        def tell(message: str) -> None:
+            self.problems.append(Failure(place=folder.place, message=message))
+
         try:
-            rules = folder.rules.inside(folder.path, folder.inner, self.problems.append)
+            rules = folder.rules.inside(folder.path, folder.inner, tell)
         except NotADirectoryError:
             return None
         except OSError:
@@ -178,13 +191,15 @@ class Walk:
             place = os.path.join(folder.place, name)  # noqa: PTH118
             self._leave_out(folder.path / name, place, Reason.SPECIAL, _kind(mode))
         elif found := self._child(folder, name, is_folder=False):
-            yield self._found(found)
+            yield from self._found(found)
 
-    def _found(self, found: _Reached) -> FoundFile:
+    def _found(self, found: _Reached) -> Iterator[FoundFile]:
         if self.settings.follow_links:
             with contextlib.suppress(OSError):  # reading it will tell what is wrong
-                self._note(found.path.stat())
-        return FoundFile(path=found.path, name=printable_name(found.path), place=found.place)
+                if not self._is_new(found.path, found.place, found.path.stat()):
+                    return
+        name, below = printable_name(found.path), printable_name(found.inner)
+        yield FoundFile(path=found.path, name=name, below=below, place=found.place)
 
     def _behind(self, path: Path, folder: _Reached) -> Iterator[FoundFile]:
         """What a link leads to."""
@@ -201,16 +216,19 @@ class Walk:
         child = self._child(folder, path.name, is_folder=is_folder)
         if child is None:
             return
-        if (status.st_dev, status.st_ino) in self._seen:
+        yield from self._walk(child) if is_folder else self._found(child)
+
+    def _is_new(self, path: Path, place: str, status: os.stat_result) -> bool:
+        """Whether this was not seen before; behind a link, what was is left out."""
+        identity, is_folder = (status.st_dev, status.st_ino), stat.S_ISDIR(status.st_mode)
+        # Hard links are files of their own: only what is behind a link is the same once more.
+        is_again = identity in self._seen and (is_folder or status.st_nlink == 1)
+        self._seen.add(identity)
+        if is_again and self._is_behind:
             taken = "to what is taken already"
             self._leave_out(path, place, Reason.LINK, taken, is_folder=is_folder)
-        elif is_folder:
-            yield from self._walk(child)
-        else:
-            yield self._found(child)
-
-    def _note(self, status: os.stat_result) -> None:
-        self._seen.add((status.st_dev, status.st_ino))
+            return False
+        return True
 
     def _leave_out(
         self, path: Path, place: str, reason: Reason, detail: str = "", *, is_folder: bool = False

@@ -32,7 +32,10 @@ ONLY_HERE = {
     "distill student": set(),
     "distill static": set(),
     "embed": {"output", "jsonl", "field", "query", "overwrite"},
-    "index": {"index", "model", "field", "all", "watch", "fast", "deepen"},
+    "index": {
+        *("index", "model", "field", "all", "watch", "fast", "deepen"),
+        *("include", "exclude", "hidden", "follow-links", "verbose"),
+    },
     "search": {"index", "model", "image", "per-file", "html", "full", "overwrite"},
 }
 # What only Python has: live objects, callbacks, and what no command has needed so far.
