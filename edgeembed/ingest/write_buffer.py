@@ -171,11 +171,13 @@ class PendingCommit:
 
     def _refuse(self, passage: Passage, error: EdgeEmbedError) -> None:
         name = self._names[passage.key]
-        line = passage.metadata.get("line")
+        line, part = passage.metadata.get("line"), passage.key.removeprefix(name)
+        # The line of a record is its file's only if the record knows of which file it is.
+        is_known = line is not None and (part != passage.key or "part" in passage.metadata)
         refused = LeftOut(
             name=name,
             reason=Reason.DAMAGED,
-            where=passage.key.removeprefix(name) if line is None else f"line {line}",
+            where=f"line {line}" if is_known else part.lstrip("/"),
             detail=str(error),
         )
         self._refused.setdefault(name, []).append(refused)

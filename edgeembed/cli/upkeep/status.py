@@ -1,6 +1,5 @@
 """`edgeembed status`: what is in an index, what is not, and why."""
 
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -81,7 +80,7 @@ def _tree(index: Path, found: Status, documents: int) -> dict[str, object]:
     return {
         "index": index,
         "documents": documents,
-        "folders": [asdict(each) for each in found.folders],
+        "folders": [{**vars(e), "left_out": dict(e.left_out)} for e in found.folders],
         "left_out": left_out_tree(found.left_out),
         "failed": found.failed,
         "gone": found.gone,
