@@ -9,8 +9,8 @@ import typer
 from edgeembed import Index
 from edgeembed.cli.shared.options import AsJson
 from edgeembed.cli.shared.output import print_json, remark, say
-from edgeembed.ingest.removal import Removal, removal_of_gone
 from edgeembed.ingest.sources import gone_sources, read_memory
+from edgeembed.upkeep.removal import Removal, removal_of_gone
 from edgeembed_runtime.errors import InputError
 
 _NAMED = 20

@@ -10,8 +10,8 @@ from edgeembed.cli.shared.conditions import Where, filter_of
 from edgeembed.cli.shared.options import AsJson
 from edgeembed.cli.shared.output import print_json, remark
 from edgeembed.cli.shared.streams import show_note
-from edgeembed.ingest.removal import removal_of
 from edgeembed.ingest.sources import read_memory
+from edgeembed.upkeep.removal import removal_of
 from edgeembed_runtime.errors import InputError
 
 

@@ -12,7 +12,7 @@ from edgeembed.cli.shared.options import AsJson
 from edgeembed.cli.shared.output import print_json, print_table, remark
 from edgeembed.cli.shared.streams import show_note, show_problem
 from edgeembed.ingest.sources import read_memory
-from edgeembed.ingest.status import FolderStatus, Status, status_of
+from edgeembed.upkeep.status import FolderStatus, Status, status_of
 
 
 def status(
