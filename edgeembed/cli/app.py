@@ -26,6 +26,7 @@ from edgeembed.cli.search import (
 )
 from edgeembed.cli.shared.guard import guarded
 from edgeembed.cli.shared.output import print_line
+from edgeembed.cli.upkeep import prune, remove, status
 from edgeembed_runtime.version import __version__
 
 Command = Callable[..., None]
@@ -40,6 +41,11 @@ COMMANDS: Mapping[str, Mapping[str, Command]] = {
         "dedupe": dedupe.dedupe,
         "map": map.map_,
         "export": export.export,
+    },
+    "Look after an index": {
+        "status": status.status,
+        "remove": remove.remove,
+        "prune": prune.prune,
     },
     "Make models small": {
         "convert": convert.convert,

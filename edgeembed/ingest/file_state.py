@@ -4,14 +4,15 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from edgeembed import Encoder, Index
-from edgeembed.ingest.files import FoundFile, FoundFiles
+from edgeembed import Encoder
+from edgeembed.ingest.discover.found import FoundFile, FoundFiles, LeftOut
 from edgeembed.ingest.passages import PassageReader
+from edgeembed.ingest.readers.base.protocol import Reason
 from edgeembed_runtime.storage import sha256_file, storage_errors
 
 _NOTE = "file:"
@@ -21,6 +22,8 @@ _CUT_VERSION = 3
 # without a new mtime.
 _SETTLED_NS = 2_000_000_000
 _UNSETTLED = -1
+# Of what is left out of one file, so many parts are remembered, in so many characters each.
+_MAX_PARTS, _MAX_DETAIL = 50, 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,18 +39,62 @@ class FileState:
     """A fingerprint of what its passages depend on besides the file."""
     model: str
     """A fingerprint of what their vectors depend on besides their texts."""
+    ctime_ns: int = 0
+    """When its content, name or permissions changed; no program can set it back, unlike mtime."""
+    inode: int = 0
+    passages: int = 0
+    """How many of it are in the index."""
+    left_out: tuple[tuple[str, str, str], ...] = ()
+    """Reason, where ("" for the whole file) and detail of what is not; the first ones of many."""
+    left_out_count: int = 0
 
     def unfinished(self) -> "FileState":
         """The same, marked as not fully indexed: to be read again."""
         return replace(self, sha256="")
 
     def is_unchanged(self, now: "FileState") -> bool:
-        """Whether the file need not be read: size, mtime, place and settings are equal."""
-        return bool(self.sha256) and replace(now, sha256=self.sha256) == self
+        """Whether the file need not be read: nothing that the file system tells differs."""
+        return bool(self.sha256) and self._told() == now._told()
 
     def has_same_content(self, now: "FileState") -> bool:
         """Whether the file need not be chunked: content, place and settings are equal."""
-        return bool(self.sha256) and replace(self, size=now.size, mtime_ns=now.mtime_ns) == now
+        return bool(self.sha256) and self._meant() == now._meant()
+
+    def outcome_of(self, before: "FileState") -> "FileState":
+        """The same, with what came of reading that content before."""
+        return replace(
+            self,
+            passages=before.passages,
+            left_out=before.left_out,
+            left_out_count=before.left_out_count,
+        )
+
+    def without(self, left_out: Sequence[LeftOut]) -> "FileState":
+        """The same, when these parts of it were left out, too."""
+        listed = [(str(each.reason), each.where, each.detail[:_MAX_DETAIL]) for each in left_out]
+        return replace(
+            self,
+            left_out=(*self.left_out, *listed)[:_MAX_PARTS],
+            left_out_count=self.left_out_count + len(listed),
+        )
+
+    def with_fewer(self, passages: int) -> "FileState":
+        """The same, with so many passages less in the index, which is as it should be."""
+        return replace(self, passages=max(self.passages - passages, 0))
+
+    def parts_left_out(self, name: str) -> list[LeftOut]:
+        """What is left out of the file, which is called `name`."""
+        return [
+            LeftOut(name=name, place=self.place, reason=Reason(why), where=where, detail=detail)
+            for why, where, detail in self.left_out
+        ]
+
+    def _told(self) -> tuple[object, ...]:
+        times = (self.mtime_ns, self.ctime_ns, self.inode)
+        return (self.place, self.size, *times, self.settings, self.model)
+
+    def _meant(self) -> tuple[object, ...]:
+        return (self.place, self.sha256, self.settings, self.model)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +128,8 @@ def stat_file(file: FoundFile, settings: Fingerprints) -> FileState:
         place=file.place,
         size=status.st_size,
         mtime_ns=status.st_mtime_ns,
+        ctime_ns=status.st_ctime_ns,
+        inode=status.st_ino,
         sha256="",
         settings=settings.passages,
         model=settings.model,
@@ -103,9 +152,9 @@ def content_hash(path: Path) -> str:
         return sha256_file(path)
 
 
-def read_file_states(index: Index) -> dict[str, FileState]:
-    """The states that an index remembers, by file name; damaged ones count as forgotten."""
-    noted = {n.removeprefix(_NOTE): t for n, t in index.notes().items() if n.startswith(_NOTE)}
+def read_file_states(notes: Mapping[str, str]) -> dict[str, FileState]:
+    """The states in the notes of an index, by file name; damaged ones count as forgotten."""
+    noted = {n.removeprefix(_NOTE): t for n, t in notes.items() if n.startswith(_NOTE)}
     parsed = {name: _parsed(text) for name, text in noted.items()}
     return {name: file for name, file in parsed.items() if file is not None}
 
@@ -131,9 +180,17 @@ def gone_files(known: Mapping[str, FileState], found: FoundFiles) -> list[str]:
 
 def _under(places: Iterable[str]) -> Callable[[str], bool]:
     """A predicate: whether a place is one of `places` or below one."""
-    exactly = frozenset(places)
-    below = tuple(os.path.join(place, "") for place in exactly)  # noqa: PTH118
-    return lambda place: place in exactly or place.startswith(below)
+    known = frozenset(places)
+
+    def is_under(place: str) -> bool:
+        above = ""
+        while place != above:
+            if place in known:
+                return True
+            place, above = os.path.dirname(place), place  # noqa: PTH120
+        return False
+
+    return is_under
 
 
 def _fingerprint(parts: list[Any]) -> str:
@@ -144,8 +201,10 @@ def _parsed(text: str) -> FileState | None:
     try:
         tree = json.loads(text)
         file = FileState(**cast("dict[str, Any]", tree))
+        parts = tuple((str(Reason(why)), str(at), str(more)) for why, at, more in file.left_out)
+        numbers = [int(n) for n in (file.size, file.passages, file.left_out_count)]
     except (ValueError, TypeError, RecursionError):
         return None
     texts = (file.place, file.sha256, file.settings, file.model)
-    sound = all(isinstance(text, str) for text in texts)  # pyright: ignore[reportUnnecessaryIsInstance]
-    return file if sound else None
+    sound = all(isinstance(text, str) for text in texts) and min(numbers) >= 0  # pyright: ignore[reportUnnecessaryIsInstance]
+    return replace(file, left_out=parts) if sound else None

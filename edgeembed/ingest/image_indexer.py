@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,18 +10,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeembed import Encoder, Index
+from edgeembed.ingest.coverage import (
+    SourceState,
+    as_source_notes,
+    changed_sources,
+    source_states,
+)
+from edgeembed.ingest.discover.found import Failure, FoundFile, FoundFiles, LeftOut
 from edgeembed.ingest.file_state import (
     FileState,
     Fingerprints,
     as_notes,
     gone_files,
-    read_file_states,
     settled,
     stat_file,
 )
-from edgeembed.ingest.files import FoundFile, FoundFiles
-from edgeembed.ingest.images.kinds import is_image
+from edgeembed.ingest.images.kinds import is_image, unread_kind
 from edgeembed.ingest.images.metadata import image_metadata
+from edgeembed.ingest.ownership import MovedFiles
+from edgeembed.ingest.readers.base.protocol import Reason
+from edgeembed.ingest.sources import Memory, gone_message, gone_sources, read_memory
 from edgeembed_runtime.errors import InputError, StorageError
 from edgeembed_runtime.storage import sha256_file, storage_errors
 
@@ -43,6 +51,10 @@ class ImageReport:
     removed: int
     failed: tuple[str, ...]
     """Messages on images that could not be read; their indexed vectors stay."""
+    left_out: tuple[LeftOut, ...]
+    """Everything that is there and not in the index: files and folders."""
+    remarks: tuple[str, ...]
+    """Messages on what is odd: sources that are gone."""
     seconds: float
 
     @property
@@ -60,8 +72,22 @@ class _Changed:
 def images_of(found: FoundFiles, given: Iterable[Path]) -> FoundFiles:
     """The files with an image suffix, and those that were named explicitly."""
     named = set(given)
-    kept = (f for f in found.files if is_image(f.path) or f.path in named)
-    return replace(found, files=tuple(kept))
+    kept: list[FoundFile] = []
+    others: list[LeftOut] = []
+    for file in found.files:
+        if is_image(file.path) or file.path in named:
+            kept.append(file)
+            continue
+        kind = unread_kind(file.path)
+        others.append(
+            LeftOut(
+                name=file.name,
+                place=file.place,
+                reason=Reason.NOT_PICTURE if kind is None else Reason.NO_READER,
+                detail="" if kind is None else f"{kind}: save it as JPEG",
+            )
+        )
+    return replace(found, files=tuple(kept), left_out=(*found.left_out, *others))
 
 
 def index_images(
@@ -107,14 +133,23 @@ class _Run:
         self._everything = everything
         model = hashlib.sha256(f"{encoder.space} {encoder.variant}".encode()).hexdigest()[:16]
         self._settings = Fingerprints(passages=f"image {model}", model=model)
-        self._known = read_file_states(index)
+        memory = read_memory(index)
+        self._sources = dict(memory.sources)
+        stored = frozenset(index.keys())
+        self._known = {
+            name: file if name in stored else file.unfinished()
+            for name, file in memory.files.items()
+        }
         self._gone = gone_files(self._known, found)
-        usable = (name for name in self._gone if self._known[name].model == model)
-        self._moved = {} if everything else {self._known[name].sha256: name for name in usable}
+        usable = {n: f for n, f in self._known.items() if f.model == model and not everything}
+        self._moved = MovedFiles(usable, self._gone)
         self._vectors: dict[str, NDArray[np.float32]] = {}
         self._files: dict[str, FileState | None] = {}
+        self._remarks = list[str]()
         self._counts = {"encoded": 0, "moved": 0, "unchanged": 0}
-        self._failed = [f"could not list the folder {place}" for place in found.unreadable]
+        self._failed = list[Failure]()
+        for place in found.unreadable:
+            self._fail(place, f"could not list the folder {place}")
 
     def changed(self, on_image: Callable[[], None]) -> list[_Changed]:
         """The images that must be encoded."""
@@ -123,7 +158,7 @@ class _Run:
             try:
                 now = self._as_it_is(file)
             except (InputError, StorageError) as error:
-                self._fail(str(error))
+                self._fail(file.place, str(error))
                 now = None
             if now is None:
                 on_image()
@@ -133,7 +168,8 @@ class _Run:
 
     def take(self, changed: _Changed, outcome: NDArray[np.float32] | InputError) -> None:
         if isinstance(outcome, InputError):
-            self._fail(str(outcome).partition(": ")[2])  # without its position in the stream
+            message = str(outcome).partition(": ")[2]  # without its position in the stream
+            self._fail(changed.file.place, message)
             return
         self._counts["encoded"] += 1
         self._keep(changed.file.name, outcome, changed.now)
@@ -141,13 +177,25 @@ class _Run:
     def finish(self) -> None:
         """Remove gone images, and commit what is pending."""
         self._files |= dict.fromkeys(self._gone)
-        self._write(self._gone)
+        files = {name: file for name, file in {**self._known, **self._files}.items() if file}
+        found = self._found
+        failed = (*found.problems, *self._failed)
+        now = source_states(found.sources, found.left_out, failed, time.time())
+        changed = changed_sources(self._sources, now)
+        after = {place: source for place, source in (self._sources | changed).items() if source}
+        gone = gone_sources(Memory(files=files, sources=after))
+        changed |= {source.place: None for source, count in gone if not count}
+        self._write(self._gone, changed)
+        told = {failure.place for failure in found.problems}
+        self._remarks = [gone_message(s, n) for s, n in gone if n and s.place not in told]
 
     def report(self, seconds: float) -> ImageReport:
         return ImageReport(
             images=len(self._found.files),
             removed=len(self._gone),
-            failed=tuple(self._failed),
+            failed=tuple(each.message for each in (*self._found.problems, *self._failed)),
+            left_out=self._found.left_out,
+            remarks=(*self._found.remarks, *self._remarks),
             seconds=seconds,
             **self._counts,
         )
@@ -165,22 +213,26 @@ class _Run:
             now = replace(now, sha256=sha256_file(file.path))
         if known is not None and known.has_same_content(now):
             self._counts["unchanged"] += 1
-            self._files[file.name] = settled(now)
+            self._files[file.name] = settled(now.outcome_of(known))
             return None
-        before = self._moved.get(now.sha256)
+        before = self._moved.source_of(now) if known is None else None
         if known is None and before is not None and before in self._index:
             self._counts["moved"] += 1
             self._keep(file.name, self._index.vectors(before)[0], now)
+            if before not in self._gone:
+                self._gone.append(before)
             return None
         return now
 
     def _keep(self, name: str, vector: NDArray[np.float32], now: FileState) -> None:
         self._vectors[name] = vector
-        self._files[name] = settled(now)
+        self._files[name] = settled(replace(now, passages=1))
         if len(self._vectors) >= _BATCH:
             self._write(())
 
-    def _write(self, gone: Iterable[str]) -> None:
+    def _write(
+        self, gone: Iterable[str], sources: Mapping[str, SourceState | None] | None = None
+    ) -> None:
         names = list(self._vectors)
         vectors = np.array(list(self._vectors.values()), np.float32).reshape(-1, self._index.dim)
         self._index.upsert(
@@ -188,10 +240,11 @@ class _Run:
             vectors=vectors,
             metadatas=[{**image_metadata(self._paths[name]), "source": name} for name in names],
             delete=gone,
-            notes=as_notes(self._files),
+            notes=as_notes(self._files) | as_source_notes(sources or {}),
         )
         self._vectors, self._files = {}, {}
 
-    def _fail(self, failure: str) -> None:
+    def _fail(self, place: str, failure: str) -> None:
         # Paths that are not UTF-8 must be printable.
-        self._failed.append(failure.encode(errors="backslashreplace").decode())
+        message = failure.encode(errors="backslashreplace").decode()
+        self._failed.append(Failure(place=place, message=message))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, cast
 
-from edgeembed.ingest.files import FoundFile
+from edgeembed.ingest.discover.found import FoundFile, LeftOut
 from edgeembed.ingest.readers.base.protocol import (
     Block,
     ReadingSettings,
@@ -85,26 +85,13 @@ class ChunkSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Skip:
-    """What is not in the index of a file, and why.
-
-    `where` is the part that is left out, such as `line 7`; "" is the whole file.
-    """
-
-    name: str
-    reason: Reason
-    where: str = ""
-    detail: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
 class PassageReader:
-    """Reads files into passages; `skips` collects what could not be read of them."""
+    """Reads files into passages; `left_out` collects what could not be read of them."""
 
     encoder: Encoder
     chunks: ChunkSettings
     text_field: str = "text"
-    skips: list[Skip] = field(default_factory=list[Skip])
+    left_out: list[LeftOut] = field(default_factory=list[LeftOut])
 
     def read(self, file: FoundFile) -> Iterator[Passage]:
         """Yield the passages of one file, and of every part of it that is a document.
@@ -112,7 +99,7 @@ class PassageReader:
         Raises:
             StorageError: the file cannot be read.
         """
-        before, count = len(self.skips), 0
+        before, count = len(self.left_out), 0
         try:
             with storage_errors("read", file.path):
                 settings = ReadingSettings(text_field=self.text_field)
@@ -120,16 +107,16 @@ class PassageReader:
                     count += 1
                     yield passage
         except SkippedError as error:
-            self._note(file.name, Remark(reason=error.reason, where="", detail=error.detail))
-        if not count and len(self.skips) == before:
-            self._note(file.name, Remark(reason=Reason.EMPTY, where=""))
+            self._note(file, Remark(reason=error.reason, where="", detail=error.detail))
+        if not count and len(self.left_out) == before:
+            self._note(file, Remark(reason=Reason.EMPTY, where=""))
 
     def cut(self, file: FoundFile, found: Iterable[Block | Remark]) -> Iterator[Passage]:
         """Yield the passages of what was read of a file."""
         own = document = _Document(file, "")
         for each in found:
             if isinstance(each, Remark):
-                self._note(file.name, each)
+                self._note(file, each)
                 if each.reason == Reason.REPEATED:
                     document = own
                 continue
@@ -176,9 +163,15 @@ class PassageReader:
             document.count += 1
         document.length += len(text)
 
-    def _note(self, name: str, remark: Remark) -> None:
-        self.skips.append(
-            Skip(name=name, reason=remark.reason, where=remark.where, detail=remark.detail)
+    def _note(self, file: FoundFile, remark: Remark) -> None:
+        self.left_out.append(
+            LeftOut(
+                name=file.name,
+                reason=remark.reason,
+                place=file.place,
+                where=remark.where,
+                detail=remark.detail,
+            )
         )
 
 

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeembed.ingest.files import FoundFile, FoundFiles, place_of, scan, scan_below
+from edgeembed.ingest.discover.found import FoundFile, FoundFiles, place_of
+from edgeembed.ingest.discover.rules import RULES_FILE, WalkSettings
+from edgeembed.ingest.files import scan, scan_below
 from edgeembed_runtime.errors import InputError, MissingExtraError, StorageError
 from edgeembed_runtime.storage import storage_errors
 
@@ -15,6 +17,7 @@ _QUIET_MS = 200
 _BURST_MS = 2000
 # With more changes than this some may have been lost, so everything is scanned.
 _MANY = 1000
+_USUAL = WalkSettings()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +50,9 @@ def watched_folders(sources: Iterable[Path]) -> list[WatchedFolder]:
     return [WatchedFolder(source=source, place=place_of(source)) for source in listed]
 
 
-def watch(folders: Sequence[WatchedFolder], index: Path) -> Iterator[FoundFiles]:
+def watch(
+    folders: Sequence[WatchedFolder], index: Path, settings: WalkSettings = _USUAL
+) -> Iterator[FoundFiles]:
     """Yield files to index: first all, then what changed, in bursts, forever.
 
     Changes made while the caller works come with the next burst.
@@ -55,6 +60,7 @@ def watch(folders: Sequence[WatchedFolder], index: Path) -> Iterator[FoundFiles]
     Args:
         folders: the folders, watched recursively.
         index: the index directory, whose own changes are ignored.
+        settings: which files are taken.
 
     Raises:
         InputError: a folder no longer exists.
@@ -68,10 +74,10 @@ def watch(folders: Sequence[WatchedFolder], index: Path) -> Iterator[FoundFiles]
             # A folder that was replaced by another must be watched again.
             if _identities(folders) != was or any(folder.place in changed for folder in folders):
                 break
-            if is_first or len(changed) > _MANY:
-                yield scan([folder.source for folder in folders])
+            if is_first or len(changed) > _MANY or _reaches_far(changed, settings):
+                yield scan([folder.source for folder in folders], settings)
             elif changed:
-                yield from _scanned_below(folders, changed)
+                yield from _scanned_below(folders, changed, settings)
             is_first = False
 
 
@@ -89,10 +95,19 @@ def _identities(folders: Sequence[WatchedFolder]) -> list[tuple[int, int]]:
     return identities
 
 
-def _scanned_below(folders: Sequence[WatchedFolder], changed: set[str]) -> Iterator[FoundFiles]:
+def _reaches_far(changed: set[str], settings: WalkSettings) -> bool:
+    """Whether changes may be about files in other places: by new rules, or behind links."""
+    if settings.follow_links and changed:
+        return True
+    return any(os.path.basename(place) == RULES_FILE for place in changed)  # noqa: PTH119
+
+
+def _scanned_below(
+    folders: Sequence[WatchedFolder], changed: set[str], settings: WalkSettings
+) -> Iterator[FoundFiles]:
     for folder in folders:
         given = [folder.given_path(place) for place in sorted(changed)]
-        found = scan_below(folder.source, [path for path in given if path is not None])
+        found = scan_below(folder.source, [path for path in given if path is not None], settings)
         if found.scanned:
             yield found
 

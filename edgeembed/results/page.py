@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from edgeembed.export.outputs import write_html
 from edgeembed.results.answers import Answer, Segment, nothing_fits
 from edgeembed.results.confidence import BLOCKS, filled_blocks
 from edgeembed.results.location import Location
 from edgeembed.results.printable import one_line, printable, unwrapped
 from edgeembed_runtime.errors import MissingExtraError
-from edgeembed_runtime.storage import staged_file
 
 _TEMPLATE = Path(__file__).with_name("page.html.jinja")
 # Of a passage and of each neighbor; more is read in the file itself.
@@ -43,8 +43,7 @@ def write_page(path: Path, query: str, answers: Sequence[Answer], remark: str) -
         nothing_fits=nothing_fits(answers),
         blocks=BLOCKS,
     )
-    with staged_file(path) as file:
-        file.write(page.encode(errors="backslashreplace"))
+    write_html(path, page)
 
 
 def _shown(answer: Answer) -> dict[str, object]:

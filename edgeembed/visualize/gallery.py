@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeembed.export.outputs import write_html
 from edgeembed_runtime.errors import InputError, MissingExtraError
 from edgeembed_runtime.inputs.image.decode import decode, plan_decoding
 from edgeembed_runtime.inputs.image.open import DEFAULT_MAX_PIXELS, open_image
-from edgeembed_runtime.storage import staged_file
 
 _TEMPLATE = Path(__file__).with_name("gallery.html.jinja")
 _SIDE = 256
@@ -46,8 +46,7 @@ def write_gallery(path: Path, title: str, rows: Sequence[Row]) -> None:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     page = template.render(title=title, rows=list(_filled(rows)))
-    with staged_file(path) as file:
-        file.write(page.encode(errors="backslashreplace"))
+    write_html(path, page)
 
 
 def thumbnail(path: Path) -> str | None:

@@ -22,6 +22,7 @@ from edgeembed.cli.shared.options import (
 )
 from edgeembed.cli.shared.output import megabytes, print_facts, print_json, print_table
 from edgeembed.cli.shared.streams import show_note
+from edgeembed.export.outputs import check_free
 from edgeembed.ingest.texts import read_texts
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def static(
     from edgeembed_converters.distill.static.distill_static import STATIC_SETTINGS
 
     settings = replace(STATIC_SETTINGS, seed=seed, epochs=epochs)
+    check_free([] if learning_curve is None else [learning_curve], overwrite=overwrite)
     with training_bar() as bar:
         report = edgeembed.distill_static(
             teacher,

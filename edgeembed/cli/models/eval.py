@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from platformdirs import user_cache_path
 
-from edgeembed.cli.shared.options import AsJson
+from edgeembed.cli.shared.options import AsJson, Overwrite
 from edgeembed.cli.shared.output import print_json, print_table, remark, say, step_progress
 from edgeembed.evaluate.models.model import Model
 from edgeembed.evaluate.models.open_models import open_models
@@ -25,6 +25,7 @@ from edgeembed.evaluate.runner.evaluation import DRAWS, Evaluation, Measured, ev
 from edgeembed.evaluate.runner.verdict import Verdict, judge
 from edgeembed.evaluate.tasks.open_tasks import open_tasks
 from edgeembed.evaluate.tasks.task import OnStep
+from edgeembed.export.outputs import check_free
 from edgeembed_runtime.errors import InputError, MissingExtraError
 
 FAILED_BUDGET = 3
@@ -78,6 +79,7 @@ def eval_(
     cache: Annotated[
         bool, typer.Option(help="Cache what models give, and do not run them again.")
     ] = True,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare models on public or your own data: scores, differences, confidence intervals.
@@ -89,6 +91,7 @@ def eval_(
 
     edgeembed eval minilm.bundle@int8 --tasks scifact/ --dims 384,128 --precisions int8,binary
     """
+    check_free([] if html is None else [html], overwrite=overwrite)
     with step_progress() as progress:
         task = progress.add_task("Opening")
         on_step: OnStep = lambda step: progress.update(task, description=step)  # noqa: E731

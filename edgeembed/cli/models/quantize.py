@@ -19,9 +19,9 @@ from edgeembed.cli.shared.options import (
     path_or_name,
 )
 from edgeembed.cli.shared.output import megabytes, print_json, print_table, remark, step_progress
+from edgeembed.export.outputs import check_free, write_html
 from edgeembed.ingest.texts import read_texts
 from edgeembed.visualize.quantization_plot import quantization_page
-from edgeembed_runtime.storage import staged_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +61,7 @@ def quantize(
     """
     import edgeembed
 
+    check_free([] if html is None else [html], overwrite=overwrite)
     with step_progress() as progress:
         task = progress.add_task("Starting")
         report = edgeembed.quantize(
@@ -74,8 +75,7 @@ def quantize(
             on_step=lambda step: progress.update(task, description=step),
         )
     if html is not None:
-        with staged_file(html) as file:
-            file.write(quantization_page(report).encode())
+        write_html(html, quantization_page(report))
     if as_json:
         print_json(report.as_dict())
     else:

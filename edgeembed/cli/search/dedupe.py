@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from edgeembed import Encoder
 from edgeembed.cli.shared.opening import load_model
-from edgeembed.cli.shared.options import AsJson, ModelPath, VariantName
+from edgeembed.cli.shared.options import AsJson, ModelPath, Overwrite, VariantName
 from edgeembed.cli.shared.output import bar_progress, print_json, print_table, remark
 from edgeembed.cli.shared.streams import show_note, show_problem
+from edgeembed.export.outputs import check_free
 from edgeembed.ingest.files import scan
 from edgeembed.ingest.image_duplicates import DuplicateGroup, near_duplicates
 from edgeembed.ingest.image_indexer import images_of
@@ -35,6 +36,7 @@ def dedupe(
         Path | None, typer.Option(help="Write a page of thumbnails to this HTML file.")
     ] = None,
     variant: VariantName = "auto",
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Find near-duplicate images: resized, recompressed, or from one burst.
@@ -45,6 +47,7 @@ def dedupe(
 
     Example: edgeembed dedupe ~/photos --model image.bundle --html duplicates.html
     """
+    check_free([] if html is None else [html], overwrite=overwrite)
     found = scan(sources)
     images = images_of(found, sources).files
     with load_model(model, None, variant, "image") as encoder:

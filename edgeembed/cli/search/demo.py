@@ -20,7 +20,7 @@ from edgeembed.cli.shared.output import bar_progress, out, print_json, say
 from edgeembed.demo.stdlib_docs import stdlib_functions
 from edgeembed.results.answers import answers_of
 from edgeembed.results.duplicates import fold
-from edgeembed_runtime.errors import SearchIndexError
+from edgeembed_runtime.errors import InputError, SearchIndexError
 from edgeembed_runtime.storage import storage_errors
 
 QUESTIONS = (
@@ -81,6 +81,9 @@ def _index(path: Path, encoder: Encoder) -> Index:
     """The index of this interpreter's standard library: the existing one, or a new one."""
     if is_index(path):
         with contextlib.suppress(SearchIndexError):
+            with Index.open(path) as found:
+                if "functions" not in found.info:
+                    raise InputError(f"folder: expected a demo's index at {path}, found another")
             index = Index.open(path, encoder=encoder)
             if index.info.get("python") == sys.version and _is_complete(index):
                 return index

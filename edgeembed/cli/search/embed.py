@@ -12,8 +12,15 @@ import typer
 from numpy.typing import NDArray
 
 from edgeembed.cli.shared.opening import load_model
-from edgeembed.cli.shared.options import MODEL_VARIABLE, TextField, VariantName, path_or_name
+from edgeembed.cli.shared.options import (
+    MODEL_VARIABLE,
+    Overwrite,
+    TextField,
+    VariantName,
+    path_or_name,
+)
 from edgeembed.cli.shared.output import bar_progress, print_json, print_json_line, remark
+from edgeembed.export.outputs import RECORD_MARK, check_free
 from edgeembed.ingest.images.kinds import is_image
 from edgeembed.ingest.texts import TextFormat, read_texts, texts_in
 from edgeembed_runtime.bundle import Modality
@@ -51,6 +58,7 @@ def embed(
     query: Annotated[
         bool, typer.Option("--query", help="Use the query prompt, not the document prompt.")
     ] = False,
+    overwrite: Overwrite = False,
     variant: VariantName = "auto",
     as_json: Annotated[
         bool, typer.Option("--json", help="With -o: print a summary as JSON.")
@@ -69,6 +77,7 @@ def embed(
     """
     if output is not None and output.suffix not in _OUTPUTS:
         raise InputError(f"output {output}: expected a name in .npy or .jsonl")
+    check_free([] if output is None else [output], overwrite=overwrite)
     stdin_format: TextFormat = "jsonl" if jsonl else "lines"
     if model is not None and model.is_file():  # a bundle is a directory
         model, files = None, [model, *(files or [])]
@@ -139,7 +148,7 @@ def _write(
         else:
             for record in _trees(records, modality):
                 # A name that is not UTF-8 has surrogates, which are escaped as JSON has them.
-                line = json.dumps(record, ensure_ascii=False) + "\n"
+                line = json.dumps({**RECORD_MARK, **record}, ensure_ascii=False) + "\n"
                 file.write(line.encode(errors="backslashreplace"))
 
 

@@ -26,7 +26,7 @@ from edgeembed.cli.shared.options import (
     VariantName,
 )
 from edgeembed.cli.shared.output import bar_progress, print_json, remark
-from edgeembed.ingest.files import scan
+from edgeembed.ingest.discover.rules import WalkSettings
 from edgeembed.ingest.passages import ChunkSettings, PassageReader
 from edgeembed.ingest.second_stage import (
     FIRST_STAGE,
@@ -34,6 +34,7 @@ from edgeembed.ingest.second_stage import (
     second_stage_bundle,
     second_stage_info,
 )
+from edgeembed.ingest.sources import NOTHING, Memory, look, read_memory
 from edgeembed.ingest.watch import watched_folders
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.bundle.packaged import bundle_directory
@@ -76,8 +77,31 @@ def index(
     everything: Annotated[
         bool, typer.Option("--all", help="Index every file again, changed or not.")
     ] = False,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Take only files that fit this pattern, as in .gitignore files, such as '*.md'. "
+            "Repeatable."
+        ),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Leave out files and folders that fit this pattern, as a line of an "
+            ".edgeembedignore file does. Repeatable."
+        ),
+    ] = None,
+    hidden: Annotated[
+        bool, typer.Option("--hidden", help="Take hidden files and folders, too.")
+    ] = False,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Take what links lead to, too; each file once.")
+    ] = False,
     watch: Annotated[
         bool, typer.Option("--watch", help="Keep running and index changes until Ctrl-C.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Name everything that is left out, and why.")
     ] = False,
     variant: VariantName = "auto",
     as_json: AsJson = False,
@@ -87,6 +111,10 @@ def index(
     Texts are split into passages that fit the model. Only files that changed are read again. Files
     that are gone from a folder leave the index; JSON records with a key of their own stay. After
     Ctrl-C finished work is kept, and running the command again completes it.
+
+    What is left out is told with the reason: links, hidden files, folders that tools fill, what
+    a rule in an .edgeembedignore file leaves out, and files that cannot be read. `edgeembed status`
+    tells it again, `edgeembed remove` and `prune` take out what is not wanted any more.
 
     With --fast, minutes become seconds; the first searches take a little longer, until the model's
     vectors of what they find are kept, or --deepen has made them all.
@@ -111,9 +139,16 @@ def index(
             model,
             variant,
             _TextSettings(max_tokens=max_tokens, overlap_tokens=overlap_tokens, field=field),
+            WalkSettings(
+                include=tuple(include or ()),
+                exclude=tuple(exclude or ()),
+                hidden=hidden,
+                follow_links=follow_links,
+            ),
             fast=fast,
             everything=everything,
             watch=watch,
+            verbose=verbose,
             as_json=as_json,
         )
     if deepen:
@@ -148,27 +183,45 @@ def _index_sources(
     model: Path | None,
     variant: str,
     texts: _TextSettings,
+    walk: WalkSettings,
     *,
     fast: bool,
     everything: bool,
     watch: bool,
+    verbose: bool,
     as_json: bool,
 ) -> None:
     folders = watched_folders(sources) if watch else []
-    found = None if watch else scan(sources)  # a watch starts with a scan
+    # A watch starts with a scan.
+    found = None if watch else look(sources, walk, _remembered(index_path))
     with _open(index_path, model, variant, fast=fast) as opened:
         runs: Runs
         if "image" in opened.encoder.modalities:
             runs = ImageRuns(
-                opened.index, opened.encoder, sources, everything=everything, as_json=as_json
+                opened.index,
+                opened.encoder,
+                sources,
+                everything=everything,
+                verbose=verbose,
+                as_json=as_json,
             )
         else:
             reader = texts.reader(opened.encoder)
-            runs = TextRuns(opened.index, reader, everything=everything, as_json=as_json)
+            runs = TextRuns(
+                opened.index, reader, everything=everything, verbose=verbose, as_json=as_json
+            )
         if found is None:
-            follow(folders, opened.index.path, runs)
+            follow(folders, opened.index.path, walk, runs)
         elif not runs.whole(found, str(index_path), one_line=False):
             raise typer.Exit(1)
+
+
+def _remembered(path: Path) -> Memory:
+    existing = _existing(path)
+    if existing is None:
+        return NOTHING
+    with existing:
+        return read_memory(existing)
 
 
 def _deepen(index_path: Path, *, as_json: bool) -> None:

@@ -5,11 +5,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from edgeembed import Encoder, Index
+from edgeembed.cli.shared.coverage_table import left_out_tree, show_left_out
 from edgeembed.cli.shared.output import bar_progress, print_json, print_json_line, remark
 from edgeembed.cli.shared.streams import show_note, show_problem
-from edgeembed.ingest.files import FoundFiles
+from edgeembed.ingest.discover.found import FoundFiles
 from edgeembed.ingest.image_indexer import ImageReport, images_of, index_images
-from edgeembed.ingest.images.kinds import nothing_read, unread_images
+from edgeembed.ingest.images.kinds import nothing_read
 
 
 class ImageRuns:
@@ -22,6 +23,7 @@ class ImageRuns:
         sources: Sequence[Path],
         *,
         everything: bool,
+        verbose: bool,
         as_json: bool,
     ) -> None:
         """With `everything` the first run also encodes images that did not change."""
@@ -29,6 +31,7 @@ class ImageRuns:
         self._encoder = encoder
         self._sources = sources
         self._everything = everything
+        self._verbose = verbose
         self._as_json = as_json
 
     def whole(self, found: FoundFiles, head: str, *, one_line: bool) -> bool:
@@ -39,9 +42,9 @@ class ImageRuns:
             report = self._run(
                 images, everything=self._everything, on_image=lambda: progress.advance(task)
             )
-        notes = list(unread_images(file.path for file in found.files))
-        notes += [] if images.files else [nothing_read(len(found.files))]
-        self._tell(report, head, one_line=one_line, notes=notes)
+        self._tell(report, head, one_line=one_line)
+        if not images.files:
+            show_note(nothing_read(len(found.files)))
         return not report.failed
 
     def burst(self, found: FoundFiles, head: str) -> None:
@@ -57,16 +60,20 @@ class ImageRuns:
             self._index, self._encoder, images, everything=everything, on_image=on_image
         )
 
-    def _tell(
-        self, report: ImageReport, head: str, *, one_line: bool, notes: Sequence[str] = ()
-    ) -> None:
+    def _tell(self, report: ImageReport, head: str, *, one_line: bool) -> None:
+        if not (one_line or self._as_json):
+            show_left_out(report.left_out, verbose=self._verbose)
+        for message in report.remarks:
+            show_note(message)
         for message in report.failed:
             show_problem(message)
-        for message in notes:
-            show_note(message)
         if self._as_json:
-            tree = {"index": self._index.path, **asdict(report), "documents": len(self._index)}
-            tree |= {"unread": list(notes)}
+            tree = {
+                "index": self._index.path,
+                **asdict(report),
+                "left_out": left_out_tree(report.left_out),
+                "documents": len(self._index),
+            }
             if one_line:
                 print_json_line(tree)
             else:

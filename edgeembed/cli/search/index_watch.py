@@ -7,7 +7,8 @@ from typing import Protocol
 
 from edgeembed.cli.shared.interrupts import INTERRUPTS
 from edgeembed.cli.shared.output import remark
-from edgeembed.ingest.files import FoundFiles
+from edgeembed.ingest.discover.found import FoundFiles
+from edgeembed.ingest.discover.rules import WalkSettings
 from edgeembed.ingest.watch import WatchedFolder, watch
 
 _STOPPED = "Stopped watching"
@@ -28,14 +29,16 @@ class Runs(Protocol):
         ...
 
 
-def follow(folders: Sequence[WatchedFolder], index: Path, runs: Runs) -> None:
+def follow(
+    folders: Sequence[WatchedFolder], index: Path, settings: WalkSettings, runs: Runs
+) -> None:
     """Index the folders, then their changes, until Ctrl-C.
 
     Raises:
         KeyboardInterrupt: during the first run, which is then incomplete.
         EdgeEmbedError: a folder is gone, or the index cannot be written.
     """
-    steps = watch(folders, index)
+    steps = watch(folders, index, settings)
     runs.whole(next(steps), _now(), one_line=True)
     names = ", ".join(str(folder.source) for folder in folders)
     remark(f"Watching {names}; press Ctrl-C to stop")

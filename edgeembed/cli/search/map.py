@@ -6,12 +6,12 @@ from typing import Annotated, cast
 import typer
 
 from edgeembed import Index
-from edgeembed.cli.shared.options import JsonSummary
+from edgeembed.cli.shared.options import JsonSummary, Overwrite
 from edgeembed.cli.shared.output import print_json, remark, step_progress
+from edgeembed.export.outputs import check_free, write_html
 from edgeembed.visualize.map_page import map_page
 from edgeembed.visualize.map_points import read_points
 from edgeembed.visualize.projection import Method, project
-from edgeembed_runtime.storage import staged_file
 
 
 def map_(
@@ -29,12 +29,14 @@ def map_(
         int, typer.Option(min=3, help="Sample this many documents of a larger index.")
     ] = 20_000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sample and of UMAP.")] = 0,
+    overwrite: Overwrite = False,
     as_json: JsonSummary = False,
 ) -> None:
     """Plot an index as a 2-D map: a dot per document, its text on hover, in one offline HTML file.
 
     Example: edgeembed map edgeembed.index -o map.html --color source
     """
+    check_free([output], overwrite=overwrite)
     with step_progress() as progress:
         task = progress.add_task("Reading")
         with Index.open(index) as opened:
@@ -42,8 +44,7 @@ def map_(
         progress.update(task, description=f"Placing {len(points.keys):,} documents")
         projection = project(points.vectors, cast(Method, method), seed=seed)
         page = map_page(index.absolute().name, points, projection, color)
-    with staged_file(output) as file:
-        file.write(page.encode())
+    write_html(output, page)
     if as_json:
         summary = {"output": output, "documents": len(points.keys), "of": points.total}
         print_json({**summary, "method": method, "explained": projection.explained})

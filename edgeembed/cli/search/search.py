@@ -17,9 +17,17 @@ from edgeembed.cli.search.search_settings import SearchSettings
 from edgeembed.cli.search.show_answers import lines_of, print_blocks
 from edgeembed.cli.shared.conditions import Where, filter_of
 from edgeembed.cli.shared.opening import load_model, remembered_bundle
-from edgeembed.cli.shared.options import DEFAULT_INDEX, AsJson, IndexPath, ModelPath, VariantName
+from edgeembed.cli.shared.options import (
+    DEFAULT_INDEX,
+    AsJson,
+    IndexPath,
+    ModelPath,
+    Overwrite,
+    VariantName,
+)
 from edgeembed.cli.shared.output import out, print_json, print_line, remark
 from edgeembed.cli.shared.streams import show_note
+from edgeembed.export.outputs import check_free
 from edgeembed.ingest.second_stage import DEPTH, SecondStage, second_stage_bundle
 from edgeembed.results.answers import Answer, answers_of, nothing_fits
 from edgeembed.results.page import write_page
@@ -72,6 +80,7 @@ def search(
         ),
     ] = 0,
     full: Annotated[bool, typer.Option("--full", help="Show whole passages.")] = False,
+    overwrite: Overwrite = False,
     variant: VariantName = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -97,6 +106,7 @@ def search(
     as_one_types = query is None and image is None
     if as_one_types and (as_json or html is not None or not _is_terminal()):
         raise _no_query()
+    check_free([] if html is None else [html], overwrite=overwrite)
     settings = SearchSettings(
         k=k,
         mode=mode,

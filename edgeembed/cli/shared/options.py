@@ -42,7 +42,7 @@ TextField = Annotated[
 ]
 BundleOutput = Annotated[Path, typer.Argument(help="The bundle directory to write.")]
 BundleName = Annotated[str | None, typer.Option(help="The name of the bundle.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the bundle that is there.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 Variants = Annotated[
     list[str] | None,
     typer.Option(

@@ -138,6 +138,17 @@ def print_facts(facts: Iterable[tuple[str, object]]) -> None:
     out.print(table)
 
 
+def remark_rows(rows: Iterable[tuple[object, str, str]]) -> None:
+    """Print aligned rows on stderr, for people: a count, what is counted, and which."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right", no_wrap=True, min_width=7)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for cells in rows:
+        table.add_row(*(one_line(str(cell)) for cell in cells))
+    err.print(table)
+
+
 class _Step(ProgressColumn):
     """What a task is about, which may name a file."""
 

@@ -10,9 +10,9 @@ from edgeembed.evaluate.models.quantized_vectors import Compaction
 from edgeembed.evaluate.report import summary
 from edgeembed.evaluate.runner.evaluation import Evaluation
 from edgeembed.evaluate.runner.verdict import Verdict
+from edgeembed.export.outputs import write_html
 from edgeembed_runtime.engine.cpu import available_cpus, cpu_features
 from edgeembed_runtime.errors import MissingExtraError
-from edgeembed_runtime.storage import staged_file
 from edgeembed_runtime.version import __version__
 
 _TEMPLATE = Path(__file__).with_name("page.html.jinja")
@@ -57,8 +57,7 @@ def write_page(
         f"{' '.join(sorted(cpu_features()))}",
         version=__version__,
     )
-    with staged_file(path) as file:
-        file.write(page.encode())
+    write_html(path, page)
 
 
 def _figures(

@@ -24,7 +24,8 @@ def documented():
 def test_the_commands_are_these():
     used = ["convert", "demo", "embed", "index", "inspect", "quantize", "search", "verify"]
     more = ["bench", "calibrate", "dedupe", "distill", "doctor", "eval", "export", "map"]
-    assert sorted([*used, *more]) == COMMANDS
+    upkeep = ["prune", "remove", "status"]
+    assert sorted([*used, *more, *upkeep]) == COMMANDS
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -31,9 +31,12 @@ ONLY_HERE = {
     "quantize": {"html"},
     "distill student": set(),
     "distill static": set(),
-    "embed": {"output", "jsonl", "field", "query"},
-    "index": {"index", "model", "field", "all", "watch", "fast", "deepen"},
-    "search": {"index", "model", "image", "per-file", "html", "full"},
+    "embed": {"output", "jsonl", "field", "query", "overwrite"},
+    "index": {
+        *("index", "model", "field", "all", "watch", "fast", "deepen"),
+        *("include", "exclude", "hidden", "follow-links", "verbose"),
+    },
+    "search": {"index", "model", "image", "per-file", "html", "full", "overwrite"},
 }
 # What only Python has: live objects, callbacks, and what no command has needed so far.
 ONLY_IN_PYTHON = {

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from edgeembed import Encoder
-from edgeembed.ingest.files import FoundFile, find_files
-from edgeembed.ingest.passages import ChunkSettings, PassageReader, Skip
+from edgeembed.ingest.discover.found import FoundFile, LeftOut
+from edgeembed.ingest.files import find_files
+from edgeembed.ingest.passages import ChunkSettings, PassageReader
 from edgeembed.ingest.readers.base.protocol import Block, Reason
 from edgeembed.ingest.texts import (
     format_of,
@@ -211,14 +212,18 @@ def test_passages_have_128_tokens_and_share_a_sentence_by_default(encoder):
     assert shared == {len("the cat sat on the mat.")}
 
 
+def left_out(path, reason, detail=""):
+    return LeftOut(name=path.name, place=str(path), reason=reason, detail=detail)
+
+
 def test_files_without_text_are_remembered_and_give_no_passages(reader, tmp_path):
     (tmp_path / "b.bin").write_bytes(b"\0")
     (tmp_path / "e.txt").write_bytes(b" \n")
     assert list(reader.read(found(tmp_path / "b.bin"))) == []
     assert list(reader.read(found(tmp_path / "e.txt"))) == []
-    assert reader.skips == [
-        Skip(name="b.bin", reason=Reason.NOT_TEXT, detail="binary"),
-        Skip(name="e.txt", reason=Reason.EMPTY),
+    assert reader.left_out == [
+        left_out(tmp_path / "b.bin", Reason.NOT_TEXT, "binary"),
+        left_out(tmp_path / "e.txt", Reason.EMPTY),
     ]
 
 
@@ -251,13 +256,15 @@ def test_a_bad_record_is_named_and_the_others_are_read(reader, tmp_path):
     lines = ['{"id": ["a"], "text": "x"}', "{oops", '{"text": "the cat"}', '{"t": "the dog"}']
     (tmp_path / "r.jsonl").write_text("\n".join(lines))
     assert [p.text for p in reader.read(found(tmp_path / "r.jsonl"))] == ["the cat"]
-    assert [(s.reason, s.where) for s in reader.skips] == [
+    assert [(s.reason, s.where) for s in reader.left_out] == [
         (Reason.DAMAGED, "line 1"),
         (Reason.DAMAGED, "line 2"),
         (Reason.DAMAGED, "line 4"),
     ]
-    assert reader.skips[0].detail == "expected a text or a number as key, got list"
-    assert "expected a text in the field 'text', got nothing; the record has t" in str(reader.skips)
+    assert reader.left_out[0].detail == "expected a text or a number as key, got list"
+    assert "expected a text in the field 'text', got nothing; the record has t" in str(
+        reader.left_out
+    )
 
 
 def test_of_two_records_of_one_id_the_last_is_kept_and_it_is_said(reader, tmp_path):
@@ -265,7 +272,7 @@ def test_of_two_records_of_one_id_the_last_is_kept_and_it_is_said(reader, tmp_pa
     path.write_text('{"id": 1, "text": "the cat"}\n{"id": 1, "text": "the dog"}')
     passages = list(reader.read(found(path)))
     assert [(p.key, p.number) for p in passages] == [("r.jsonl/1#0", 0)] * 2
-    assert [(s.reason, s.where) for s in reader.skips] == [(Reason.REPEATED, "line 1")]
+    assert [(s.reason, s.where) for s in reader.left_out] == [(Reason.REPEATED, "line 1")]
 
 
 def test_a_file_without_an_end_is_refused_and_not_read_into_memory():
@@ -286,4 +293,4 @@ def test_a_pipe_that_nobody_writes_to_is_refused_and_not_waited_for(reader, tmp_
     with pytest.raises(InputError, match="expected a file, got a pipe"):
         read_json(tmp_path / "pipe.txt")
     assert list(reader.read(found(tmp_path / "pipe.txt"))) == []
-    assert [skip.reason for skip in reader.skips] == [Reason.SPECIAL]
+    assert [skip.reason for skip in reader.left_out] == [Reason.SPECIAL]

@@ -129,8 +129,8 @@ def test_numbers_are_a_scale_and_many_values_share_a_color(make_index, run, tmp_
     ]
     path = make_index(metadatas=fields)
     for field, expected in (("size", "colorbar"), ("name", '"name":"others"'), ("rare", "none")):
-        assert run("map", path, "-o", tmp_path / "m.html", "--color", field).exit_code == 0
-        assert expected in own_part((tmp_path / "m.html").read_text(encoding="utf-8"))
+        assert run("map", path, "-o", tmp_path / f"{field}.html", "--color", field).exit_code == 0
+        assert expected in own_part((tmp_path / f"{field}.html").read_text("utf-8"))
 
 
 def test_hostile_documents_are_text(make_index, run, tmp_path):

@@ -31,6 +31,7 @@ class Reason(StrEnum):
     TOOL_FOLDER = "filled by a tool"
     SPECIAL = "special file"
     OWN_OUTPUT = "written by edgeembed"
+    NOT_PICTURE = "not a picture"
 
 
 class SkippedError(InputError):

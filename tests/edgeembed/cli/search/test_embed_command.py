@@ -90,7 +90,9 @@ def test_a_model_without_the_prompt_gets_none_even_if_it_has_a_default(run, tmp_
 def test_a_variant_can_be_named(run_json, tiny_path, tmp_path):
     (tmp_path / "in.txt").write_text("the cat")
     for variant in ("fp32", "int8"):
-        summary = run_json("embed", tiny_path, "in.txt", "-o", "o.npy", "--variant", variant)
+        summary = run_json(
+            "embed", tiny_path, "in.txt", "-o", f"{variant}.npy", "--variant", variant
+        )
         assert summary["variant"] == variant
 
 
@@ -157,7 +159,8 @@ def test_a_disk_without_room_is_one_line_and_the_old_output_stays(
 ):
     pytest.importorskip("resource")
     (tmp_path / name).write_bytes(b"precious")
-    result = command("embed", tiny_path, "-o", name, code=LIMITED, stdin=b"the cat\n" * 500)
+    arguments = ("embed", tiny_path, "-o", name, "--overwrite")
+    result = command(*arguments, code=LIMITED, stdin=b"the cat\n" * 500)
     assert result.returncode == 1
     assert b"Traceback" not in result.stderr
     assert result.stderr.decode().splitlines()[-1].startswith(f"edgeembed: could not write {name}")

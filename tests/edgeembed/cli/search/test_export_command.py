@@ -37,7 +37,13 @@ def test_npy_has_the_vectors_and_jsonl_the_rest_in_the_same_order(
     with Path("out.jsonl").open(encoding="utf-8") as lines:
         records = [json.loads(line) for line in lines]
     assert records == [
-        {"key": d.key, "document": d.document, "metadata": d.metadata} for d in documents
+        {
+            "written_by": "edgeembed",
+            "key": d.key,
+            "document": d.document,
+            "metadata": d.metadata,
+        }
+        for d in documents
     ]
 
 
@@ -63,11 +69,12 @@ def test_an_index_without_documents_texts_or_metadata_can_be_exported(run, tmp_p
     with Index.create(tmp_path / "own", dim=3) as index:
         assert run("export", tmp_path / "own", "-o", name).exit_code == 0
         index.upsert(["a"], vectors=[[1, 0, 0]])
-    assert run("export", tmp_path / "own", "-o", name).exit_code == 0
+    assert run("export", tmp_path / "own", "-o", name, "--overwrite").exit_code == 0
     if name == "e.npy":
         assert np.load(name).tolist() == [[1, 0, 0]]
         with Path("e.jsonl").open(encoding="utf-8") as line:
-            assert json.load(line) == {"key": "a", "document": None, "metadata": None}
+            record = {"key": "a", "document": None, "metadata": None}
+            assert json.load(line) == {"written_by": "edgeembed", **record}
     else:
         table = pytest.importorskip("pyarrow.parquet").read_table(name)
         row = {"key": "a", "document": None, "metadata": None, "vector": [1, 0, 0]}
@@ -100,7 +107,7 @@ def test_an_export_that_fails_leaves_the_old_file_and_nothing_else(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Index, "batches", broken)
-    assert run("export", indexed, "-o", folder / name).exit_code == 130
+    assert run("export", indexed, "-o", folder / name, "--overwrite").exit_code == 130
     assert [(p.name, p.read_bytes()) for p in folder.iterdir()] == [(name, b"old")]
 
 

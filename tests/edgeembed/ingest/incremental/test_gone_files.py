@@ -122,7 +122,7 @@ def test_a_damaged_record_of_a_file_counts_as_none(run_json, notes, settled, tex
     before = contents(settled)
     with Index.open(settled, mode="rw") as index:
         index.upsert([], documents=[], notes=dict.fromkeys(index.notes(), text))
-        assert read_file_states(index) == {}
+        assert read_file_states(index.notes()) == {}
     assert counts(run_json("index", notes, "-i", settled)) == (5, 0, 0, 1)
     assert contents(settled) == before
 
@@ -131,6 +131,6 @@ def test_what_is_remembered_comes_back_as_it_was(settled):
     file = FileState(place="/\udce9", size=1, mtime_ns=2, sha256="3", settings="4", model="5")
     with Index.open(settled, mode="rw") as index:
         index.upsert([], documents=[], notes=as_notes({"x": file}))
-        assert read_file_states(index)["x"] == file
+        assert read_file_states(index.notes())["x"] == file
         index.upsert([], documents=[], notes=as_notes({"x": None}))
-        assert "x" not in read_file_states(index)
+        assert "x" not in read_file_states(index.notes())

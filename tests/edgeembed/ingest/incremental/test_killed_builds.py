@@ -99,7 +99,7 @@ def test_a_build_that_is_killed_never_lies_and_is_completed(
     assert result.returncode == -9, result.stderr
     present = contents("i")
     with Index.open("i") as index:
-        for name, file in read_file_states(index).items():
+        for name, file in read_file_states(index.notes()).items():
             fresh = {k: v for k, v in expected.items() if k.startswith(f"{name}#")}
             if file.mtime_ns == (OLD + 60) * 10**9 and file.sha256:
                 assert {k: v for k, v in present.items() if k.startswith(f"{name}#")} == fresh

@@ -1,0 +1,63 @@
+"""Files that commands write: they never replace others unasked, and say who wrote them.
+
+A file that says so is not indexed: an index of a folder would feed on its own exports and pages.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from edgeembed_runtime._internal.plain_files import open_plain_file
+from edgeembed_runtime.errors import StorageError
+from edgeembed_runtime.storage import staged_file, storage_errors
+
+RECORD_MARK = {"written_by": "edgeembed"}
+"""The first field of every record in a .jsonl file that a command writes."""
+_META = '<meta name="generator" content="edgeembed">'
+_HEAD = re.compile(r"<head[^>]*>", re.IGNORECASE)
+_RECORD = json.dumps(RECORD_MARK).removesuffix("}").encode()
+_PROBE_BYTES = 2048
+
+
+def check_free(paths: Iterable[Path], *, overwrite: bool) -> None:
+    """Refuse to write where a file is already; called before the work that it takes.
+
+    Raises:
+        StorageError: one of the files exists, and `overwrite` is false.
+    """
+    for path in paths:
+        if not overwrite and path.is_file():
+            raise StorageError(
+                f"{path}: a file is there already; name another one, or replace it with "
+                f"overwrite=True"
+            )
+
+
+def write_html(path: Path, page: str) -> None:
+    """Write an HTML page that says who wrote it.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    head = _HEAD.search(page)
+    at = 0 if head is None else head.end()
+    with staged_file(path) as file:
+        file.write((page[:at] + _META + page[at:]).encode(errors="backslashreplace"))
+
+
+def wrote(path: Path) -> bool:
+    """Whether a command of edgeembed wrote this file.
+
+    Raises:
+        StorageError: it cannot be read.
+    """
+    with storage_errors("read", path), open_plain_file(path, follow_links=True) as file:
+        return is_own_output(file.read(_PROBE_BYTES))
+
+
+def is_own_output(beginning: bytes) -> bool:
+    """Whether a file that begins like this was written by a command of edgeembed."""
+    probe = beginning[:_PROBE_BYTES].lstrip()
+    is_page = probe.startswith(b"<") and _META.encode() in probe
+    return is_page or probe.startswith(_RECORD)

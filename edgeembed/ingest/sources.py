@@ -1,0 +1,108 @@
+"""The sources of an index: which files and folders it is of, and whether they are still there."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgeembed import Index
+from edgeembed.ingest.coverage import SourceState, read_source_states
+from edgeembed.ingest.discover.found import Failure, FoundFiles, is_below, place_of
+from edgeembed.ingest.discover.rules import WalkSettings
+from edgeembed.ingest.file_state import FileState, read_file_states
+from edgeembed.ingest.files import scan
+from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.storage import storage_errors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """What an index remembers of its files, by name, and of its sources, by place."""
+
+    files: Mapping[str, FileState]
+    sources: Mapping[str, SourceState]
+
+    def files_below(self, place: str) -> list[str]:
+        """Names of the files at a place, or in it."""
+        return [name for name, file in self.files.items() if is_below(file.place, place)]
+
+
+NOTHING = Memory(files={}, sources={})
+
+
+def read_memory(index: Index) -> Memory:
+    """What an index remembers."""
+    notes = index.notes()
+    return Memory(files=read_file_states(notes), sources=read_source_states(notes))
+
+
+def look(sources: Iterable[Path], settings: WalkSettings, memory: Memory) -> FoundFiles:
+    """Find the files of all sources, as `scan` does, and judge what was indexed and is gone.
+
+    A file that is gone is told like one that is gone from a folder. A folder that is gone, or has
+    nothing in it any more, may be on a disk that is not there now: it becomes a problem or a
+    remark, and what the index has of it stays.
+
+    Raises:
+        InputError: a source does not exist, and the index knows nothing of it; or none does.
+        StorageError: the file system cannot tell whether it does.
+    """
+    there: list[Path] = []
+    gone: list[str] = []
+    problems: list[Failure] = []
+    remarks: list[str] = []
+    kept: set[str] = set()
+    for source in sources:
+        with storage_errors("read", source):
+            exists = source.exists()
+        place = place_of(source)
+        known = [] if exists and not _is_empty(source) else memory.files_below(place)
+        if not exists and _is_gone_file(place, known, memory):
+            gone.append(place)
+        elif not exists and known:
+            message = f"{source}: expected a file or a folder, found nothing; {_still(len(known))}"
+            problems.append(Failure(place=place, message=message))
+        else:
+            there.append(source)
+            if known:
+                kept.add(place)
+                remarks.append(f"{source}: is empty now; {_still(len(known))}")
+    if problems and not there and not gone:
+        raise InputError(problems[0].message)
+    found = scan(there, settings)
+    return replace(
+        found,
+        scanned=(*(place for place in found.scanned if place not in kept), *gone),
+        problems=(*found.problems, *problems),
+        remarks=tuple(remarks),
+    )
+
+
+def gone_sources(memory: Memory) -> list[tuple[SourceState, int]]:
+    """Sources that are not there any more, and how many of their files are in the index."""
+    gone = [source for source in memory.sources.values() if not source.is_there]
+    return [(source, len(memory.files_below(source.place))) for source in gone]
+
+
+def gone_message(source: SourceState, count: int) -> str:
+    """What to tell of a source that is gone."""
+    return f"{source.given}: is not there any more; {_still(count)}"
+
+
+def _is_gone_file(place: str, known: list[str], memory: Memory) -> bool:
+    """Whether exactly one file was there, whose folder still is."""
+    is_one = len(known) == 1 and memory.files[known[0]].place == place
+    return is_one and os.path.isdir(os.path.dirname(place))  # noqa: PTH112, PTH120
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is None
+    except OSError:
+        return False
+
+
+def _still(count: int) -> str:
+    files = "1 file of it is" if count == 1 else f"{count} files of it are"
+    return f"{files} still in the index; `edgeembed prune` removes what is gone"
