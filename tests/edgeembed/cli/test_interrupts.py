@@ -85,7 +85,7 @@ class Interrupt:
     def find_spec(self, name, path=None, target=None):
         if name == {name!r}:
             sys.meta_path.remove(self)
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), {signum})
 
 sys.meta_path.insert(0, Interrupt())
 sys.argv = ["edgeembed", "--version"]
@@ -98,8 +98,14 @@ main()
     ["edgeembed.cli.shared.interrupts", "socket", "edgeembed.cli.process", "typer", "numpy"],
 )
 def test_an_import_can_be_interrupted(command, name):
-    result = command(code=IMPORTING.format(name=name))
+    result = command(code=IMPORTING.format(name=name, signum=int(signal.SIGINT)))
     assert (result.returncode, result.stderr.decode()) == (130, f"{SHOWN}\n")
+
+
+def test_an_import_that_is_terminated_has_the_exit_code_of_that(command):
+    code = IMPORTING.format(name="edgeembed.cli.process", signum=int(signal.SIGTERM))
+    result = command(code=code)
+    assert (result.returncode, result.stderr.decode()) == (143, f"{SHOWN}\n")
 
 
 def test_a_signal_at_the_very_end_is_told_as_well(command):

@@ -15,6 +15,10 @@ class Size:
     """Kills after a random time."""
     kills_on_full_disks: int
     """Kills at a chosen operation, on each kind of small disk."""
+    interrupts: int
+    """Signals to each command."""
+    interrupts_of_long: int
+    """To each that takes long, such as those that train."""
     lost_every: int
     """The power fails after every n-th operation."""
     lost_states: int
@@ -42,6 +46,8 @@ _SMALL = Size(
     kills_at=60,
     kills_after=20,
     kills_on_full_disks=15,
+    interrupts=1,
+    interrupts_of_long=0,
     lost_every=11,
     lost_states=2,
     fuzzed=600,
@@ -60,6 +66,8 @@ _FULL = Size(
     kills_at=1000,
     kills_after=200,
     kills_on_full_disks=200,
+    interrupts=40,
+    interrupts_of_long=20,
     lost_every=1,
     lost_states=8,
     fuzzed=12_000,
