@@ -37,19 +37,25 @@ def scan(sources: Iterable[Path], settings: WalkSettings = _USUAL) -> FoundFiles
 
 def scan_below(root: Path, paths: Iterable[Path], settings: WalkSettings = _USUAL) -> FoundFiles:
     """Find what is at or below some paths in the folder `root`, as scan([root]) would."""
-    listed, walk = list(paths), Walk(settings)
+    walk = Walk(settings)
     files: dict[str, FoundFile] = {}
+    scanned: list[str] = []
     unreadable: list[str] = []
-    for path in listed:
+    for path in paths:
+        place = place_below(root, path)
         try:
-            files.update({file.name: file for file in walk.at(root, path)})
+            found = walk.at(root, path)
+            if found is None:
+                continue
+            files.update({file.name: file for file in found})
         except (FileNotFoundError, NotADirectoryError):
-            continue
+            pass
         except OSError:
-            unreadable.append(place_of(path))
+            unreadable.append(place)
+        scanned.append(place)
     return FoundFiles(
         files=tuple(files.values()),
-        scanned=tuple(place_below(root, path) for path in listed),
+        scanned=tuple(scanned),
         unreadable=(*unreadable, *walk.unreadable),
         left_out=tuple(walk.left_out),
         problems=tuple(walk.problems),

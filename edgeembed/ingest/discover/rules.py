@@ -79,7 +79,7 @@ class Rules:
         try:
             with open_plain_file(path, follow_links=True) as stream:
                 data = stream.read(_MAX_BYTES + 1)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return self
         if len(data) > _MAX_BYTES:
             raise OSError(errno.EFBIG, f"more than {_MAX_BYTES >> 20} MB of rules", str(path))

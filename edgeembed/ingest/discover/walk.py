@@ -69,40 +69,39 @@ class Walk:
             _Reached(path=root, place=place, inner="", rules=Rules(settings=self.settings))
         )
 
-    def at(self, root: Path, path: Path) -> Iterator[FoundFile]:
-        """Yield what below(root) would, of what is at `path` or in it.
+    def at(self, root: Path, path: Path) -> Iterator[FoundFile] | None:
+        """What below(root) yields of what is at `path` or in it; None if it does not go there.
 
         Raises:
-            OSError: nobody can tell what is there.
+            OSError: nobody can tell what is there; FileNotFoundError if nothing is.
         """
-        folder = _Reached(
-            path=root,
-            place=os.path.realpath(root),
-            inner="",
-            rules=Rules(settings=self.settings),
-        )
-        *above, last = path.relative_to(root).parts or ("",)
+        place = os.path.realpath(root)
+        folder = _Reached(path=root, place=place, inner="", rules=Rules(settings=self.settings))
+        if path == root:
+            return self._walk(folder)
+        *above, last = path.relative_to(root).parts
         for part in above:
             inside = self._opened(folder)
-            if inside is None:
-                return
-            found = self._child(inside, part, is_folder=True)
-            if found is None or found.path.is_symlink():
-                return
-            folder = found
-        if not last:
-            yield from self._walk(folder)
-            return
+            child = inside and self._child(inside, part, is_folder=True)
+            if child is None or child.path.is_symlink():
+                return None
+            folder = child
         inside = self._opened(folder)
         if inside is None:
-            return
-        mode = path.lstat().st_mode
+            return None
+        try:
+            mode = path.lstat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            if self._child(inside, last, is_folder=False) is None:
+                return None
+            raise
         if stat.S_ISDIR(mode):
             child = self._child(inside, last, is_folder=True)
-            if child is not None:
-                yield from self._walk(child)
-        else:
-            yield from self._file(inside, last, mode)
+            return None if child is None else self._walk(child)
+        if stat.S_ISREG(mode):
+            child = self._child(inside, last, is_folder=False)
+            return None if child is None else self._found(child)
+        return self._file(inside, last, mode)
 
     def links(self) -> Iterator[FoundFile]:
         """Yield what the links lead to that were met so far, and that was not found elsewhere."""
@@ -151,8 +150,6 @@ class Walk:
 
         try:
             rules = folder.rules.inside(folder.path, folder.inner, tell)
-        except NotADirectoryError:
-            return None
         except OSError:
             self.unreadable.append(folder.place)
             return None
@@ -221,7 +218,7 @@ class Walk:
     def _is_new(self, path: Path, place: str, status: os.stat_result) -> bool:
         """Whether this was not seen before; behind a link, what was is left out."""
         identity, is_folder = (status.st_dev, status.st_ino), stat.S_ISDIR(status.st_mode)
-        # Hard links are files of their own: only what is behind a link is the same once more.
+        # Hard links are files of their own.
         is_again = identity in self._seen and (is_folder or status.st_nlink == 1)
         self._seen.add(identity)
         if is_again and self._is_behind:
