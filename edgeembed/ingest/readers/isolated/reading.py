@@ -119,11 +119,12 @@ class IsolatedReading:
         Raises:
             As `read`.
         """
-        with tempfile.NamedTemporaryFile(prefix="edgeembed-") as copy:
-            shutil.copyfileobj(source.stream, copy)
-            copy.flush()
+        with tempfile.TemporaryDirectory(prefix="edgeembed-") as folder:
+            path = Path(folder) / "copy"
+            with path.open("wb") as copy:
+                shutil.copyfileobj(source.stream, copy)
             yield from self.read(
-                Path(copy.name), reader, source.settings, name=source.name, depth=source.depth
+                path, reader, source.settings, name=source.name, depth=source.depth
             )
 
     def _messages(self, request: Request) -> Iterator[Message]:
