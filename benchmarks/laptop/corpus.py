@@ -63,9 +63,9 @@ def make_corpus(folder: Path, *, files: int = 2000, questions: int = 200, seed: 
         ]
         at = rng.randrange(len(sections))
         if fact:
-            there = sections[at]
+            # A section is about one thing, as people write: its own, or the fact's.
             sections[at] = Section(
-                heading=there.heading, paragraphs=(*there.paragraphs, fact.sentence)
+                heading=sections[at].heading, paragraphs=(fact.context, fact.sentence)
             )
         date = f"20{rng.randint(15, 25)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}"
         document = Document(

@@ -1,7 +1,8 @@
 """Facts that people look for in their own files, each with a question in other words.
 
-A template of facts.tsv has a sentence and a question about {who}, whose answer is {what}. The same
-fact about others stands in other files, so that the topic alone does not give the answer away.
+A template of facts.tsv has a sentence and a question about {who}, whose answer is {what}, and a
+context. The same fact about others stands in other files, so that the topic alone does not give the
+answer away.
 """
 
 import csv
@@ -93,6 +94,8 @@ class Fact:
     """A sentence with an answer that stands nowhere else, and the question that it answers."""
 
     topic: str
+    context: str
+    """What stands before it: about the same, without the answer."""
     sentence: str
     question: str
     answer: str
@@ -110,6 +113,7 @@ def all_facts(seed: int = 0) -> list[Fact]:
                 facts.append(
                     Fact(
                         topic=template["topic"],
+                        context=template["context"].format(who=subject),
                         sentence=sentence[:1].upper() + sentence[1:],
                         question=template["question"].format(who=subject),
                         answer=answer,

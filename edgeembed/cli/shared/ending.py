@@ -24,6 +24,8 @@ class Ending:
         """Print the line, and return the exit code."""
         if self.line is not None and (self.line is not LINE or INTERRUPTS.first_to_tell()):
             show_problem(self.line)
+            if self.line is LINE:
+                INTERRUPTS.told()
         return self.code
 
 

@@ -57,6 +57,7 @@ class Interrupts:
         self.signum: int | None = None
         """The signal that came first, unless it was forgiven."""
         self._telling = threading.Lock()
+        self._told = threading.Event()
         self._is_over = False
         self._expected: str | None = None
         self._wakeup: tuple[socket.socket, socket.socket] | None = None
@@ -85,8 +86,12 @@ class Interrupts:
             os.register_at_fork(after_in_child=self._leave)
 
     def first_to_tell(self) -> bool:
-        """Whether nobody has printed the line yet; whoever gets True has to."""
+        """Whether nobody prints the line yet; whoever gets True has to, and then call told()."""
         return self._telling.acquire(blocking=False)
+
+    def told(self) -> None:
+        """The line is printed."""
+        self._told.set()
 
     def expect(self, line: str) -> None:
         """From now on a signal is the usual way to end: with this line, and with 0."""
@@ -118,7 +123,7 @@ class Interrupts:
         self.signum = signum or self.signum
         with contextlib.suppress(Exception):  # nothing may keep the process from ending
             # The main thread may hold the locks of sys.stderr.
-            if self.first_to_tell():
+            if self.first_to_tell() or not self._told.wait(_CLEANING_S):
                 cursor = _SHOW_CURSOR if os.isatty(2) else b""
                 line = self._expected or f"edgeembed: {LINE}"
                 os.write(2, cursor + f"{line}\n".encode())

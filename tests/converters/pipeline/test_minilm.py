@@ -31,7 +31,8 @@ def source():
 
 @pytest.fixture(scope="module")
 def report(source, converted):
-    return converted(source, quantize="int8")
+    # tests/test_examples.py converts it to int8, which takes a minute.
+    return converted(source)
 
 
 def test_it_is_the_published_model(report):
@@ -46,15 +47,14 @@ def test_fp32_equals_sentence_transformers(
     assert_same_vectors(reference(source).encode(list(texts)), encode(report.path, texts))
 
 
-def test_int8_is_small_and_close(source, report, reference, encode, texts):
-    assert report.sizes["int8"] < 0.3 * report.sizes["fp32"]
+def test_int8_of_the_package_is_close(source, reference, texts):
     expected = reference(source).encode(list(texts))
-    found = encode(report.path, texts, variant="int8")
+    with Encoder.load() as encoder:
+        found = encoder.encode(list(texts))
     cosines = (expected * found).sum(1) / (
         np.linalg.norm(expected, axis=1) * np.linalg.norm(found, axis=1)
     )
     assert cosines.mean() >= 0.985, cosines
-    assert report.variants[1].fidelity.mean_cosine >= 0.985
 
 
 def test_nothing_in_it_tells_where_it_was_made(source, report):
@@ -79,9 +79,10 @@ WORDS = (
 one_text = st.lists(st.sampled_from(WORDS), max_size=60).map(" ".join)
 
 
-@pytest.fixture(scope="module", params=["fp32", "int8"])
+@pytest.fixture(scope="module", params=["fp32", "int8 of the package"])
 def encoders(report, request):
-    one, two = (Encoder.load(report.path, variant=request.param, threads=n) for n in (1, 2))
+    path = report.path if request.param == "fp32" else None
+    one, two = (Encoder.load(path, threads=n) for n in (1, 2))
     with one, two:
         yield one, two
 
