@@ -5,6 +5,7 @@ import email.errors
 import email.header
 import email.policy
 import email.utils
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from email.message import Message
@@ -20,6 +21,8 @@ from edgeembed.ingest.readers.plain.decoded import windows_of
 _MAX_HEADER = 4000
 _MAX_PEOPLE = 50
 _MAX_LEVELS = 20
+# Attachments, on lines that the parser would take one by one.
+_BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{40,100}\r?\n){16,}")
 _NAMELESS = {"text/plain": ".txt", "text/html": ".html", "message/rfc822": ".eml"}
 
 
@@ -66,14 +69,24 @@ class Mail:
     attachments: tuple[Attachment, ...]
 
 
+class _Bounded(email.policy.Compat32):
+    """Headers end: the time for the parameters of one grows with the square of its length."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:_MAX_HEADER]
+
+
 def parsed(data: bytes) -> Mail:
     """Take a message apart.
 
     Raises:
         RecursionError: more parts within parts than Python can follow.
     """
+    if b"base64" in data:
+        data = _BASE64.sub(lambda found: b"".join(found[0].split()) + b"\n", data)
     # The modern policy takes minutes for the headers of some messages; this one decodes nothing.
-    message = email.message_from_bytes(data, policy=email.policy.compat32)
+    message = email.message_from_bytes(data, policy=_Bounded())
     envelope = Envelope(
         id=_decoded(message["Message-ID"]).strip().strip("<>"),
         subject=_decoded(message["Subject"]),

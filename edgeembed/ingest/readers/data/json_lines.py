@@ -10,8 +10,8 @@ from edgeembed.ingest.readers.data.records import record_blocks
 from edgeembed.ingest.readers.plain.decoded import DecodedText, lines_of
 from edgeembed_runtime.errors import InputError
 
-MAX_RECORD = 1 << 23
-"""Characters of one record."""
+MAX_RECORD = 1 << 22
+"""Characters of one record; as Python objects they take twenty times as much."""
 
 
 class JsonLinesReader:

@@ -89,8 +89,12 @@ def _wide(sample: bytes) -> Encoding | None:
             text = sample[: len(sample) - len(sample) % 4].decode(name)
         except UnicodeDecodeError:
             continue
-        if text and "\0" not in text and sum(map(_is_usual, text)) >= 0.9 * len(text):
-            return Encoding(name=name, damaged=True)
+        # Zeros come from ASCII; of other characters, few end in one.
+        from_ascii = sum(character < "\x80" for character in text) * (unit - 1)
+        if "\0" not in text and 2 * from_ascii >= sample.count(0):
+            usual = sum(map(_is_usual, text))
+            if usual >= 0.9 * len(text):
+                return Encoding(name=name, damaged=True)
     return None
 
 
@@ -113,18 +117,19 @@ def _is_usual(character: str) -> bool:
 def _narrow(sample: bytes, stream: BinaryIO) -> Encoding:
     """UTF-8, or an older encoding of bytes."""
     survey = _Survey()
-    stream.seek(0)
+    survey.add(sample)
+    if survey.bad and _controls(sample) > len(sample) // 50:
+        raise SkippedError(Reason.NOT_TEXT, "binary")
+    stream.seek(len(sample))
     while chunk := stream.read(_CHUNK):
         survey.add(chunk)
     survey.end()
     # NULs are left where a writer was cut off; a binary file is full of them.
     runs = len(re.findall(rb"\0+", sample))
-    if runs * 1000 > len(sample):
+    if runs * 1000 > len(sample) or sample.count(0) * 2 > len(sample):
         raise SkippedError(Reason.NOT_TEXT, "binary")
     if survey.bad == 0:
         return Encoding(name="utf-8")
-    if len(sample) - len(sample.translate(None, _CONTROLS)) > len(sample) // 50:
-        raise SkippedError(Reason.NOT_TEXT, "binary")
     if survey.good >= 2 * survey.bad:
         return Encoding(name="utf-8", damaged=True)
     legacy = _legacy(bytes(survey.sample))
@@ -133,6 +138,11 @@ def _narrow(sample: bytes, stream: BinaryIO) -> Encoding:
     if survey.bad * 20 > survey.size:
         raise SkippedError(Reason.NOT_TEXT, "binary, or in an unknown encoding")
     return Encoding(name="utf-8", damaged=True)
+
+
+def _controls(sample: bytes) -> int:
+    """How many characters a sample has that no text has; NULs are counted otherwise."""
+    return len(sample) - len(sample.translate(None, _CONTROLS))
 
 
 class _Survey:

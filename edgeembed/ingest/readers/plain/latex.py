@@ -1,5 +1,6 @@
 """LaTeX: the words without the commands, under the headings of the sections."""
 
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -17,10 +18,11 @@ _SECTION = re.compile(rf"\s*\\({'|'.join(_LEVELS)})\*?[ \t]*(?:\[[^\]\n]*\])?[ \
 _COMMENT = re.compile(r"(?<!\\)%.*")
 _PREAMBLE = re.compile(r"\s*\\document(?:class|style)\b")
 _BEGIN, _END = "\\begin{document}", "\\end{document}"
-_PROPERTY = re.compile(r"\\(title|author|date)\s*(?:\[[^\]]*\])?(?=\{)")
+_PROPERTY = re.compile(r"\\(title|author|date)\s*(?:\[[^\]]{0,300}\])?(?=\{)")
 # A place is as exact as blocks are short; about three passages.
 _SIZE = 2000
 _MAX_LINE = 1 << 16
+_MAX_PROPERTIES = 20
 
 
 class LatexReader:
@@ -53,7 +55,7 @@ class _Writing:
         self._above: list[tuple[int, str]] = []
         self._paragraph: list[str] = []
         self._texts: list[str] = []
-        self._size = 0
+        self._size = self._length = 0
         self._line = self._begins = 1
 
     def add(self, number: int, line: str) -> Iterator[Block]:
@@ -79,6 +81,9 @@ class _Writing:
             if not self._paragraph:
                 self._begins = number
             self._paragraph.append(line)
+            self._length += len(line)
+            if self._length > _MAX_LINE:
+                yield from self._end_paragraph()
 
     def flush(self) -> Iterator[Block]:
         """Give what is collected."""
@@ -97,7 +102,7 @@ class _Writing:
 
     def _end_paragraph(self) -> Iterator[Block]:
         text = plain_text("".join(self._paragraph)).strip()
-        self._paragraph = []
+        self._paragraph, self._length = [], 0
         if not text:
             return
         if self._size + len(text) > _SIZE and self._texts:
@@ -116,7 +121,7 @@ class _Writing:
         if not begin:
             return ""
         head = "".join(self._preamble)
-        for found in _PROPERTY.finditer(head):
+        for found in itertools.islice(_PROPERTY.finditer(head), _MAX_PROPERTIES):
             value = " ".join(plain_text(argument_of(head, found.end())[0]).split())
             if value:
                 self._properties.setdefault(found[1], value)

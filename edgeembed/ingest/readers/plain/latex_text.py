@@ -27,15 +27,18 @@ _SILENT = re.compile(
     r"|bibliographystyle|includegraphics|input|include|usepackage|vspace|hspace|setlength"
     r"|addtolength|setcounter|newcommand|renewcommand|pagestyle|thispagestyle|index|hypersetup"
     r"|definecolor|color|documentclass|newenvironment|graphicspath)\*?\s*"
-    r"(?:\[[^\]]*\]\s*|\{[^{}]*\}\s*){0,6}"
+    r"(?:\[[^\]]{0,300}\]\s*|\{[^{}]{0,300}\}\s*){0,6}"
 )
-_ENVIRONMENT = re.compile(r"\\(?:begin|end)\s*\{[^{}]*\}(?:\[[^\]]*\])?(?:\{[lcrp|@{}\d. cm]*\})?")
-_LINK = re.compile(r"\\href\s*\{[^{}]*\}")
-_BREAK = re.compile(r"\\\\(?:\[[^\]]*\])?|\\(?:newline|par|linebreak|item)\b")
+_ENVIRONMENT = re.compile(
+    r"\\(?:begin|end)\s*\{[^{}]{0,300}\}(?:\[[^\]]{0,300}\])?(?:\{[lcrp|@{}\d. cm]*\})?"
+)
+_LINK = re.compile(r"\\href\s*\{[^{}]{0,300}\}")
+_BREAK = re.compile(r"\\\\(?:\[[^\]]{0,300}\])?|\\(?:newline|par|linebreak|item)\b")
 _ESCAPED = re.compile(r"\\([%&_#$ {}])")
-_COMMAND = re.compile(r"\\[A-Za-z@]+\*?(?:\[[^\]]*\])?[ \t]*|\\.")
+_COMMAND = re.compile(r"\\[A-Za-z@]+\*?(?:\[[^\]]{0,300}\])?[ \t]*|\\.")
 _TABLE = re.compile(r"(?<!\\)&")
 _SPACES = re.compile(r"[ \t]{2,}")
+_MAX_ARGUMENT = 2000
 # Stand for escaped characters while braces and commands go.
 _KEPT = {each: chr(0xE000 + n) for n, each in enumerate("%&_#$ {}")}
 _BACK = str.maketrans({mark: each for each, mark in _KEPT.items()})
@@ -59,7 +62,8 @@ def plain_text(latex: str) -> str:
 def argument_of(latex: str, start: int) -> tuple[str, int]:
     """The argument in braces at `start`, and where the text behind it begins."""
     depth = 0
-    for at in range(start, len(latex)):
+    end = min(len(latex), start + _MAX_ARGUMENT)
+    for at in range(start, end):
         character = latex[at]
         if character == "{" and latex[at - 1 : at] != "\\":
             depth += 1
@@ -67,7 +71,7 @@ def argument_of(latex: str, start: int) -> tuple[str, int]:
             depth -= 1
             if depth == 0:
                 return latex[start + 1 : at], at + 1
-    return latex[start + 1 :], len(latex)
+    return latex[start + 1 : end], end
 
 
 def _accented(found: re.Match[str]) -> str:
