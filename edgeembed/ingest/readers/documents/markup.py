@@ -118,7 +118,7 @@ class _Page:
         self._silent += is_silent
         self._menu += is_menu
         if not self._silent:
-            self._begin(tag)
+            self._begin(tag, attributes)
 
     def _note(self, attributes: Mapping[str, str]) -> None:
         """Take author and date from a `meta` element."""
@@ -129,11 +129,13 @@ class _Page:
         elif name in _DATES and _DATE.match(value):
             self._sections.metadata.setdefault("date", value[:10])
 
-    def _begin(self, tag: str) -> None:
+    def _begin(self, tag: str, attributes: Mapping[str, str]) -> None:
         self._pre += tag == "pre"
         self._lines += tag in _LINES
         if tag == "a":
             self._paragraph.links += 1
+            # "Skip to the text", and tables of contents, whose words stand in the headings.
+            self._paragraph.is_in_page |= attributes.get("href", "").startswith("#")
             self._links_open += 1
         elif tag == "br":
             self.data("\n" if self._pre else "\0")
@@ -221,6 +223,9 @@ class _Page:
             self._give(text)
 
     def _add_links(self, paragraph: "_Paragraph", text: str) -> None:
+        if paragraph.is_in_page:
+            self._keep_menu(text)
+            return
         self._run.append(text)
         if paragraph.links >= _MENU_LINKS or len(self._run) >= _MENU_LINKS:
             self._run_is_menu = True
@@ -246,6 +251,7 @@ class _Paragraph:
     def __init__(self) -> None:
         self.size = 0  # characters
         self.links = 0
+        self.is_in_page = False  # whether a link leads to another place of the page
         self._linked = 0
         self._parts: list[str] = []
 

@@ -2,6 +2,7 @@
 
 import io
 import re
+import struct
 import zipfile
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -48,11 +49,18 @@ def open_package(source: Source) -> Generator[zipfile.ZipFile]:
     """
     refuse_encrypted_office(source)
     try:
-        with zipfile.ZipFile(source.stream) as package:
+        with _zip_file(source) as package:
             _check_size(package, source)
             yield package
     except (zipfile.BadZipFile, zlib_error, EOFError, NotImplementedError, KeyError) as error:
         raise SkippedError(Reason.DAMAGED, f"{error}".strip("'\"") or "no zip file") from error
+
+
+def _zip_file(source: Source) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(source.stream)
+    except (OSError, ValueError, struct.error) as error:
+        raise SkippedError(Reason.DAMAGED, "its list of contents is damaged") from error
 
 
 def refuse_encrypted_office(source: Source) -> None:
@@ -125,7 +133,10 @@ def _properties(
 ) -> tuple[str, dict[str, Any]]:
     if name not in package.namelist():
         return "", {}
-    root = parse_xml(package.read(name))
+    try:
+        root = parse_xml(package.read(name))
+    except (zipfile.BadZipFile, zlib_error, EOFError):
+        root = None  # the text may be whole
     return ("", {}) if root is None else properties_of(root, authors, dates)
 
 

@@ -20,6 +20,7 @@ _PROGRAM = re.compile(r"^Microsoft (Word|PowerPoint|Excel) - ")
 _DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)(\d\d)")
 _MAX_NAME = 500
 _MAX_BOOKMARKS = 10_000
+_MAX_ANNOTATIONS = 1000  # of a page that are looked at
 _MAX_DAMAGED = 100  # of pages one after another; then no other is tried
 _FORM_DEPTH = 3  # of groups within groups of drawings, looked into for pictures
 # PDFium's mark of a hyphen at the end of a line, and the line's end.
@@ -90,7 +91,7 @@ def _contents(document: "PdfDocument", count: int) -> Iterator[tuple[int, str | 
     damaged = 0
     for index in range(count):
         try:
-            page = document[index]
+            page = _page(document, index)
         except PdfiumError:
             yield index + 1, Reason.DAMAGED
             damaged += 1
@@ -101,6 +102,22 @@ def _contents(document: "PdfDocument", count: int) -> Iterator[tuple[int, str | 
         with closing(page):
             text = _text(page)
             yield index + 1, Reason.SCANNED if not text and _has_picture(page) else text
+
+
+def _page(document: "PdfDocument", index: int) -> "PdfPage":
+    """Load a page; what is written into its forms becomes a part of its text."""
+    from pypdfium2 import raw
+
+    page = document[index]
+    for number in range(min(raw.FPDFPage_GetAnnotCount(page), _MAX_ANNOTATIONS)):
+        annotation = raw.FPDFPage_GetAnnot(page, number)
+        kind = raw.FPDFAnnot_GetSubtype(annotation)
+        raw.FPDFPage_CloseAnnot(annotation)
+        if kind in (raw.FPDF_ANNOT_WIDGET, raw.FPDF_ANNOT_FREETEXT):
+            raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY)
+            page.close()
+            return document[index]
+    return page
 
 
 def _refuse(remarks: list[Remark], count: int) -> None:

@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from edgeembed.ingest.readers.base.protocol import Block, Reason, Remark, SkippedError, Source
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from python_calamine import CalamineSheet
 
 _ZIP = b"PK\x03\x04"
+_BEGINNING = 1000
+# Bytes that texts have in most encodings, and old spreadsheets have not alone.
+_OF_TEXT = bytes((9, 10, 13, *range(32, 127), *range(128, 256)))
 _MIDNIGHT = datetime.time()
 
 
@@ -43,6 +47,9 @@ class SheetsReader:
             from python_calamine import CalamineError, CalamineWorkbook, PasswordError
         except ModuleNotFoundError as error:
             raise MissingExtraError.for_extra("spreadsheets", "documents") from error
+        if suffix := _suffix_of_text(source):
+            yield from source.read_inner(replace(source, name=f"{source.name}{suffix}"))
+            return
         title, metadata = _checked(source)
         source.stream.seek(0)
         try:
@@ -59,6 +66,15 @@ class SheetsReader:
                     yield Remark(reason=Reason.DAMAGED, where=f"sheet {name}", detail=f"{error}")
                     continue
                 yield from _rows(sheet, title, metadata)
+
+
+def _suffix_of_text(source: Source) -> str:
+    """What web sites call .xls is often a page with a table, or text between tabs; else ""."""
+    beginning = source.stream.read(_BEGINNING)
+    source.stream.seek(0)
+    if not beginning or beginning.translate(None, _OF_TEXT):
+        return ""
+    return ".html" if beginning.lstrip().startswith(b"<") else ".tsv" if b"\t" in beginning else ""
 
 
 def _checked(source: Source) -> tuple[str, dict[str, Any]]:

@@ -87,6 +87,11 @@ class ReadingProcess:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still runs: the system may end it while it waits."""
+        return self._process.poll() is None
+
     def ask(self, request: Request) -> None:
         """Ask for a file.
 

@@ -31,6 +31,7 @@ from edgeembed.ingest.readers.isolated.process import (
 _SECONDS_TO_START = 120
 # What a program prints when the system gives it no more memory, and ends.
 _NO_MEMORY = ("memory allocation of", "MemoryError", "out of memory", "Out of memory")
+_REMARK = 100  # characters that one counts as
 _CRASHED = "the library that reads it crashed"
 
 
@@ -119,16 +120,17 @@ class IsolatedReading:
         Raises:
             As `read`.
         """
-        with tempfile.NamedTemporaryFile(prefix="edgeembed-") as copy:
-            shutil.copyfileobj(source.stream, copy)
-            copy.flush()
+        with tempfile.TemporaryDirectory(prefix="edgeembed-") as folder:
+            path = Path(folder) / "copy"
+            with path.open("wb") as copy:
+                shutil.copyfileobj(source.stream, copy)
             yield from self.read(
-                Path(copy.name), reader, source.settings, name=source.name, depth=source.depth
+                path, reader, source.settings, name=source.name, depth=source.depth
             )
 
     def _messages(self, request: Request) -> Iterator[Message]:
         """All messages about a file, the end among them if the process lives on."""
-        waited = 0.0
+        waited, characters = 0.0, 0
         try:
             process = self._started()
             process.ask(request)
@@ -145,6 +147,12 @@ class IsolatedReading:
                     raise SkippedError(
                         Reason.TOO_LARGE, f"took more than {self._limits.all_seconds} s to read"
                     )
+                characters += len(message.text) if isinstance(message, Block) else _REMARK
+                if characters > request.settings.max_unpacked:
+                    raise SkippedError(
+                        Reason.TOO_LARGE,
+                        f"more than {request.settings.max_unpacked >> 20} million characters",
+                    )
         except TimeoutError as error:
             raise self._too_slow() from error
         except ProcessEndedError as error:
@@ -153,6 +161,8 @@ class IsolatedReading:
             raise SkippedError(Reason.DAMAGED, _CRASHED) from error
 
     def _started(self) -> ReadingProcess:
+        if self._process is not None and not self._process.is_alive:
+            self.close()
         if self._process is None:
             try:
                 process = ReadingProcess(self._limits, self._inner)

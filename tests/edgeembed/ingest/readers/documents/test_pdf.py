@@ -88,6 +88,15 @@ def test_a_file_of_scans_is_skipped_as_one():
     assert caught.value.reason is Reason.SCANNED
 
 
+def test_what_is_written_into_a_form_is_read():
+    def finish(canvas):
+        canvas.drawString(50, 700, "Name:")
+        canvas.acroForm.textfield(value="Mr Huber", x=100, y=690, width=200, height=20)
+
+    (block,) = blocks("a.pdf", pdf(finish=finish))
+    assert block.text == "Name:\nMr Huber"
+
+
 def test_an_empty_file_has_no_blocks():
     assert read("a.pdf", pdf([])) == []
 

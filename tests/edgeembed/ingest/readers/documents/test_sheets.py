@@ -10,7 +10,15 @@ from odf.opendocument import OpenDocumentSpreadsheet
 from odf.table import Table, TableCell, TableRow
 from odf.text import P
 
-from edgeembed.ingest.readers.base.protocol import MAX_BLOCK, Reason, SkippedError
+from edgeembed.ingest.readers.base.protocol import (
+    MAX_BLOCK,
+    Block,
+    ReadingSettings,
+    Reason,
+    SkippedError,
+    Source,
+)
+from edgeembed.ingest.readers.documents.sheets import SheetsReader
 from helpers.documents.one_file import blocks, read
 
 
@@ -109,6 +117,27 @@ def test_opendocument():
     found = blocks("a.ods", file.getvalue())
     assert [b.text for b in found] == ["Name; City", "Name: Ann; City: Bern"]
     assert found[1].place == {"sheet": "People", "cells": "A2:B2"}
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"<html><table><tr><td>Name<td>Age</table>", "a.xls.html"),
+        (b"Name\tAge\nAnn\t30\n", "a.xls.tsv"),
+    ],
+)
+def test_a_page_or_a_text_with_the_suffix_of_a_spreadsheet(data, name):
+    def read_inner(source):
+        yield Block(text=f"{source.name}: {len(source.stream.read())}")
+
+    source = Source(
+        name="a.xls",
+        stream=io.BytesIO(data),
+        size=len(data),
+        settings=ReadingSettings(),
+        read_inner=read_inner,
+    )
+    assert list(SheetsReader().read(source)) == [Block(text=f"{name}: {len(data)}")]
 
 
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"x" * 500, sheets(T=[["x"]])[:500]])

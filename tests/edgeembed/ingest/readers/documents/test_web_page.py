@@ -22,6 +22,7 @@ def page(body, head=""):
         f"<div role='navigation'>Go to {MENU}</div>",
         f"<div>{MENU}</div>",
         LIST,
+        "<a href='#main'>Skip to main content</a>",
         "<p hidden>no</p>",
         "<p style='display: none'>no</p>",
         "<template><p>no</p></template>",

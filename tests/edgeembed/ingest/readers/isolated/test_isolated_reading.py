@@ -195,6 +195,22 @@ def test_all_blocks_together_have_a_limit_of_time(file):
         list(reading.read(file, reader("Endless"), SETTINGS))
 
 
+def test_a_file_has_only_so_much_text(file):
+    few = ReadingSettings(max_unpacked=3 << 20)
+    with IsolatedReading(LIMITS) as reading:
+        with pytest.raises(SkippedError, match="more than 3 million characters"):
+            list(reading.read(file, reader("Endless"), few))
+        assert list(reading.read(file, reader("Lines"), few))
+
+
+@POSIX
+def test_a_process_that_was_ended_while_it_waited_costs_no_file(reading, file):
+    list(reading.read(file, reader("Lines"), SETTINGS))
+    os.kill(reading.pid, signal.SIGKILL)
+    time.sleep(0.2)
+    assert len(list(reading.read(file, reader("Lines"), SETTINGS))) == 3
+
+
 @LINUX
 def test_a_process_that_has_grown_is_replaced(reading, file):
     (first,) = reading.read(file, reader("Grows"), SETTINGS)
