@@ -9,7 +9,7 @@ from edgeembed.ingest.readers.base.protocol import Block, Reason, SkippedError
 from edgeembed.ingest.readers.kinds import KINDS
 from edgeembed.ingest.readers.registry import reader_of, reader_stamp, register_reader
 from edgeembed_runtime.errors import InputError, MissingExtraError
-from helpers.reading import read_bytes
+from helpers.readers.reading import read_bytes
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import pytest
 
 from edgeembed.ingest.readers.base.protocol import ReadingSettings, Reason, SkippedError
 from edgeembed.ingest.readers.registry import read_file
-from helpers.reading import read, read_bytes, told
+from helpers.readers.reading import read, read_bytes, told
 
 BODY = "The boiler was serviced by Mr Huber. Grüße – über 100 €\n>From the cellar.\nFrom Ann"
 
