@@ -248,7 +248,7 @@ def test_pictures_of_kinds_that_are_not_read_are_named(bundle, photos, tmp_path)
     assert "a raw photo of a camera: save it as JPEG" in result.stderr
     assert "1 .dng not read" in run("dedupe", photos, "--model", bundle).stderr
     left_out = run_json("index", photos, "-i", tmp_path / "i")["left_out"]
-    assert [each["reason"] for each in left_out] == ["no reader installed"] * 3
+    assert [each["reason"] for each in left_out].count("no reader installed") == 3
 
 
 def test_a_folder_without_images_says_so(bundle, tmp_path):

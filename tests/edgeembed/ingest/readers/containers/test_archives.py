@@ -11,7 +11,7 @@ import zipfile
 import pytest
 
 from edgeembed.ingest.readers.base.protocol import ReadingSettings, Reason, SkippedError
-from helpers.reading import read_bytes, told
+from helpers.readers.reading import read_bytes, told
 
 LOG = "2024-05-01 the server failed\n" * 50
 

@@ -9,7 +9,7 @@ import pytest
 
 from edgeembed.ingest.readers.base.protocol import ReadingSettings, Reason, SkippedError
 from edgeembed.ingest.readers.registry import read_file
-from helpers.reading import read, read_bytes, told
+from helpers.readers.reading import read, read_bytes, told
 
 BODY = "The boiler was serviced by Mr Huber. Grüße – über 100 €\n>From the cellar.\nFrom Ann"
 
@@ -163,8 +163,8 @@ def test_strange_mails_end(tmp_path, data):
 def test_a_message_that_is_too_long_costs_that_message(tmp_path, monkeypatch):
     monkeypatch.setattr("edgeembed.ingest.readers.containers.mailbox.MAX_MESSAGE", 3 << 20)
     box = mailbox.mbox(tmp_path / "a.mbox")
-    for body in ("one", "x" * 80 + "\n", "two"):
-        box.add(message(body=body * (80_000 if body[0] == "x" else 1), cte="8bit", number=body[:3]))
+    for number, body in enumerate(("one", ("x" * 80 + "\n") * 80_000, "two")):
+        box.add(message(body=body, cte="8bit", number=number))
     box.flush()
     box.close()
     blocks, remarks = read(tmp_path / "a.mbox")

@@ -7,7 +7,7 @@ import pytest
 
 from edgeembed.ingest.readers.base.protocol import ReadingSettings, Reason
 from edgeembed.ingest.readers.registry import read_file
-from helpers.reading import read_bytes, told
+from helpers.readers.reading import read_bytes, told
 
 
 def shown(blocks):

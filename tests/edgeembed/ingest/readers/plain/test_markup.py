@@ -3,7 +3,7 @@
 import pytest
 
 from edgeembed.ingest.readers.base.protocol import Reason
-from helpers.reading import read_bytes, told
+from helpers.readers.reading import read_bytes, told
 
 NOTE = """---
 title: "The boiler"
@@ -30,7 +30,7 @@ def test_front_matter_is_metadata_and_not_text(tmp_path):
         "author": {"name": "Ann", "born": "1980-01-02"},
     }
     assert block.text.startswith("# Service")
-    assert NOTE[block.place["start"] :] == block.text
+    assert NOTE[int(block.place["start"]) :] == block.text
     assert block.place["line"] == 8
 
 
