@@ -255,6 +255,7 @@ def parent(file, name, seconds):
 
 
 @POSIX
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "seconds"), [("Hangs", 60), ("HangsInC", 1)])
 def test_the_process_ends_when_its_parent_is_killed(file, name, seconds):
     with parent(file, name, seconds) as process:
