@@ -20,7 +20,9 @@ from pathlib import Path
 from benchmarks.common.model_and_texts import bundle
 from benchmarks.common.results_file import write_results
 from edgeembed import Encoder
+from edgeembed.ingest.files import FoundFile
 from edgeembed.ingest.passages import ChunkSettings, Passage, PassageReader
+from edgeembed.ingest.readers.base.protocol import Block
 
 PER_FILE = 10
 
@@ -83,13 +85,19 @@ def notes_of(folder: Path, first: set[str], count: int, seed: int, *, headings: 
     return Notes(files=files, places=places)
 
 
+def file_of(number: int) -> FoundFile:
+    return FoundFile(path=Path(f"notes {number}.md"), name=f"notes {number}.md")
+
+
 def passages_of(setup: Setup, notes: Notes, encoder: Encoder) -> list[tuple[int, Passage]]:
     chunks = ChunkSettings(max_tokens=setup.max_tokens, overlap_tokens=setup.overlap_tokens)
     reader = PassageReader(encoder=encoder, chunks=chunks)
     return [
         (number, passage)
         for number, text in enumerate(notes.files)
-        for passage in reader.split(f"notes {number}.md", text, {}, f"notes {number}")
+        for passage in reader.cut(
+            file_of(number), [Block(text=text, place={"line": 1, "start": 0})]
+        )
     ]
 
 

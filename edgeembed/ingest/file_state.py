@@ -11,14 +11,13 @@ from typing import Any, cast
 
 from edgeembed import Encoder
 from edgeembed.ingest.discover.found import FoundFile, FoundFiles, LeftOut
-from edgeembed.ingest.files import binary_beginning
 from edgeembed.ingest.passages import PassageReader
 from edgeembed.ingest.readers.base.protocol import Reason
-from edgeembed_runtime.storage import sha256_file, sha256_of, storage_errors
+from edgeembed_runtime.storage import sha256_file, storage_errors
 
 _NOTE = "file:"
 # Raise it when chunking changes, so that all files are chunked again.
-_CUT_VERSION = 2
+_CUT_VERSION = 3
 # The coarsest file system clock (FAT): a file that changed within this time can change again
 # without a new mtime.
 _SETTLED_NS = 2_000_000_000
@@ -144,14 +143,13 @@ def settled(file: FileState) -> FileState:
 
 
 def content_hash(path: Path) -> str:
-    """SHA-256 of a file; of a binary file, only of its first bytes, as the rest does not matter.
+    """SHA-256 of a file.
 
     Raises:
         StorageError: it cannot be read.
     """
     with storage_errors("read", path):
-        beginning = binary_beginning(path)
-        return sha256_file(path) if beginning is None else sha256_of(beginning)
+        return sha256_file(path)
 
 
 def read_file_states(notes: Mapping[str, str]) -> dict[str, FileState]:

@@ -1,15 +1,18 @@
 """The update of one file: which passages are new, which reuse a vector, which are removed."""
 
+import itertools
 import re
-from pathlib import Path
+from collections.abc import Iterator
 
 from edgeembed import Index
-from edgeembed.ingest.passages import Passage
-from edgeembed.ingest.texts import format_of
+from edgeembed.ingest.passages import Passage, place_of
 from edgeembed.ingest.write_buffer import PendingCommit, Planned
 
-# The rest of a passage's key after the file's name: the line of a record, and a number.
-_OWN_KEY = re.compile(r"(:\d+)?#\d+")
+# A passage's key: its document, and a number.
+_NUMBERED = re.compile(r"(?s)(.*)#(\d+)")
+# The rest of the key of a passage of a file's own text.
+_OWN_KEY = re.compile(r"#\d+")
+_BATCH = 1000
 
 
 class FileUpdate:
@@ -26,57 +29,59 @@ class FileUpdate:
         self._index = index
         self._name = name
         self._twin_name = twin_name
-        self._stored = set(keys_of(index, name))
         # Vectors of another model go with the first commit, so that none passes for a new one.
-        self._removed = set() if twin_name == name else set(self._stored)
-        self._seen: dict[str, set[str]] = {}
+        self._removed = set[str]() if twin_name == name else set(keys_of(index, name))
+        # Passages of each document: a number, as there may be millions of a log.
+        self._counts: dict[str, int] = {}
+        self._replaced: dict[str, int] = {}
         self.planned: dict[str, Planned] = {}
 
-    def add(self, passage: Passage, commit: PendingCommit) -> None:
-        """Plan one passage; `commit` is where it will be handed over."""
-        source: str = passage.metadata["source"]
-        if passage.number == 0:  # of two records with one key, the last wins
-            self._seen[source] = set()
-            if not _is_of(passage.key, self._name):
-                self._stored |= {
-                    *self._index.keys(f"{source}#"),
-                    *commit.waiting_keys(f"{source}#"),
-                }
-        self._seen[source].add(passage.key)
+    @property
+    def count(self) -> int:
+        """How many passages the file has, as far as it is planned."""
+        return sum(self._counts.values())
+
+    def add(self, passage: Passage) -> None:
+        """Plan one passage."""
+        document = passage.document
+        if passage.number == 0 and document in self._counts:
+            # Of two records with one id, the last wins.
+            before = max(self._counts[document], self._replaced.get(document, 0))
+            self._replaced[document] = before
+        self._counts[document] = passage.number + 1
         self.planned.pop(passage.key, None)
         self.planned[passage.key] = Planned(passage=passage, twin=self._twin(passage.key))
         self._removed.discard(passage.key)
 
     def end(self) -> None:
         """Finish: stored passages that were not seen are removed."""
-        seen: set[str] = set().union(*self._seen.values())
-        self._removed |= self._stored - seen
-        self.planned = {key: each for key, each in self.planned.items() if key in seen}
+        self._removed.update(key for key in keys_of(self._index, self._name) if self._is_old(key))
+        for document, before in self._replaced.items():
+            stale = [f"{document}#{n}" for n in range(self._counts[document], before)]
+            self._removed.update(stale)
+            for key in stale:
+                self.planned.pop(key, None)
 
     def hand_over(self, commit: PendingCommit) -> None:
         """Move what was planned so far into a commit."""
         commit.take(self.planned.values(), self._removed)
-        self._stored = (self._stored | self.planned.keys()) - self._removed
         self.planned, self._removed = {}, set()
+
+    def _is_old(self, key: str) -> bool:
+        found = _NUMBERED.fullmatch(key)
+        return found is None or int(found[2]) >= self._counts.get(found[1], 0)
 
     def _twin(self, key: str) -> str | None:
         if self._twin_name is None:
             return None
-        if not _is_of(key, self._name):
-            return key
         return self._twin_name + key.removeprefix(self._name)
 
 
-def keys_of(index: Index, name: str) -> list[str]:
-    """Keys of a file's passages, records with keys of their own excluded.
-
-    A record with its own key belongs to no file: it stays until another record replaces it.
-    """
-    keys = list(index.keys(f"{name}#"))
-    if format_of(Path(name)) == "jsonl":
-        keys += index.keys(f"{name}:")
-    return [key for key in keys if _is_of(key, name)]
-
-
-def _is_of(key: str, name: str) -> bool:
-    return key.startswith(name) and _OWN_KEY.fullmatch(key, len(name)) is not None
+def keys_of(index: Index, name: str) -> Iterator[str]:
+    """Keys of a file's passages: of its own text, and of the records and documents in it."""
+    yield from (key for key in index.keys(f"{name}#") if _OWN_KEY.fullmatch(key, len(name)))
+    # Of another file, "name:1", and of files in a folder that was a file before, keys begin so too.
+    parts = itertools.chain(index.keys(f"{name}:"), index.keys(f"{name}/"))
+    while keys := list(itertools.islice(parts, _BATCH)):
+        found = [each for each in index.get(keys) if each is not None]
+        yield from (each.key for each in found if place_of(each.metadata).get("source") == name)

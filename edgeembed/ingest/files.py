@@ -1,4 +1,4 @@
-"""Scans files and folders for what is to be indexed, and tells text from binary files."""
+"""Scans files and folders for what is to be indexed."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,7 +9,6 @@ from edgeembed.ingest.discover.walk import Walk, named_file
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.storage import storage_errors
 
-_PROBE_BYTES = 8192
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 _USUAL = WalkSettings()
 
@@ -86,20 +85,3 @@ def _files_of(sources: Iterable[Path], walk: Walk) -> Iterator[FoundFile]:
             found = "a special file" if source.exists() else "nothing"
             raise InputError(f"{source}: expected a file or a folder, found {found}")
     yield from walk.links()
-
-
-def binary_beginning(path: Path) -> bytes | None:
-    """The first bytes of a file if they hold a NUL, which no text has; None otherwise."""
-    with path.open("rb") as file:
-        beginning = file.read(_PROBE_BYTES)
-    return beginning if b"\0" in beginning else None
-
-
-def read_text_file(path: Path) -> str | None:
-    """The text of a file; None if it has NUL bytes early on or is not UTF-8."""
-    if binary_beginning(path) is not None:
-        return None
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        return None

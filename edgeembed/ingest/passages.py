@@ -1,38 +1,61 @@
 """Passages: chunks of documents that fit the model, with keys that say where they are from."""
 
-import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import PurePath
+from typing import Any, cast
 
-from edgeembed.ingest.files import FoundFile, read_text_file
-from edgeembed.ingest.texts import format_of, read_records, text_of
-from edgeembed.ingest.titles import file_title, joined_title
+from edgeembed.ingest.discover.found import FoundFile
+from edgeembed.ingest.readers.base.protocol import (
+    Block,
+    ReadingSettings,
+    Reason,
+    Remark,
+    SkippedError,
+)
+from edgeembed.ingest.readers.registry import read_file
+from edgeembed.ingest.titles import SEPARATOR, file_title, folder_title, joined_title
 from edgeembed_runtime.encoder.encoder import Encoder
-from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.index.base.validation import check_keys, check_metadatas
 from edgeembed_runtime.storage import storage_errors
 
-KEY_FIELDS = ("key", "id", "_id")
-_TITLE_FIELD = "title"
-_MAX_NUMBER = 10**9  # keys leave room for it
+PLACE = "_place"
+# What an index cannot take; replaced by one character each, so that offsets stay.
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Passage:
     """A chunk of a document, as it goes into the index.
 
-    `key` is "source#number", with numbers from 0 in each document. The metadata has the document's
-    name as `source`, the first `line`, the characters from `start` to `end`, and, if there are any,
-    the `headings` above them. `title` is what the text is about beyond its words: the
-    file's name and headings, or a record's own title.
+    `key` is "document#number", with numbers from 0 in each document. The metadata has the file's
+    name as `source`, the `part` of it that is a document of its own, the characters from `start` to
+    `end` in the file as it is on disk, or in the document's text where that is not the file's, and
+    what is known of `line`, `headings`, `page`, ...; see `placed`. `title` is what the text is
+    about beyond its words: the file's name, the document's title, headings. `folder` is where the
+    file is, below the one that is indexed.
     """
 
     key: str
+    document: str
     number: int
     text: str
     title: str
     metadata: dict[str, Any]
+    folder: str = ""
+
+    @property
+    def long_title(self) -> str:
+        """The title behind the folder's words."""
+        return long_title(self.folder, self.title)
+
+
+def long_title(folder: str, title: str) -> str:
+    """A title that keyword search finds by the words of a folder too.
+
+    Vectors are those of the short title: so they stay when a folder is moved or renamed.
+    """
+    return SEPARATOR.join(part for part in (folder_title(folder), title) if part)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,86 +85,135 @@ class ChunkSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Skip:
+    """What is not in the index of a file, and why.
+
+    `where` is the part that is left out, such as `line 7`; "" is the whole file.
+    """
+
+    name: str
+    reason: Reason
+    where: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class PassageReader:
-    """Reads files into passages; `skipped` collects the names of files that are not text."""
+    """Reads files into passages; `skips` collects what could not be read of them."""
 
     encoder: Encoder
     chunks: ChunkSettings
     text_field: str = "text"
-    skipped: list[str] = field(default_factory=list[str])
+    skips: list[Skip] = field(default_factory=list[Skip])
 
     def read(self, file: FoundFile) -> Iterator[Passage]:
-        """Yield the passages of one file; of a .jsonl file, those of each record.
+        """Yield the passages of one file, and of every part of it that is a document.
 
         Raises:
-            InputError: a record has no text, or a key or metadata that an index cannot take.
             StorageError: the file cannot be read.
         """
-        if format_of(file.path) == "jsonl":
-            yield from self._read_records(file)
-            return
-        with storage_errors("read", file.path):
-            text = read_text_file(file.path)
-        if text is None:
-            self.skipped.append(file.name)
-        else:
-            yield from self.split(file.name, text, {}, file_title(file.name))
+        before, count = len(self.skips), 0
+        try:
+            with storage_errors("read", file.path):
+                settings = ReadingSettings(text_field=self.text_field)
+                for passage in self.cut(file, read_file(file.path, settings)):
+                    count += 1
+                    yield passage
+        except SkippedError as error:
+            self._note(file.name, Remark(reason=error.reason, where="", detail=error.detail))
+        if not count and len(self.skips) == before:
+            self._note(file.name, Remark(reason=Reason.EMPTY, where=""))
 
-    def split(
-        self, name: str, text: str, metadata: dict[str, Any], title: str = ""
-    ) -> Iterator[Passage]:
-        """Yield the passages of one document, whose own title is `title`."""
+    def cut(self, file: FoundFile, found: Iterable[Block | Remark]) -> Iterator[Passage]:
+        """Yield the passages of what was read of a file."""
+        own = document = _Document(file, "")
+        for each in found:
+            if isinstance(each, Remark):
+                self._note(file.name, each)
+                if each.reason == Reason.REPEATED:
+                    document = own
+                continue
+            if not each.part:
+                document = own
+            elif each.part != document.part:
+                document = _Document(file, each.part)
+            yield from self._passages(document, each)
+
+    def _passages(self, document: "_Document", block: Block) -> Iterator[Passage]:
+        text = _SURROGATES.sub("\ufffd", block.text)
         chunks = self.encoder.chunk(
             text,
             max_tokens=self.chunks.tokens(self.encoder),
             overlap_tokens=self.chunks.overlap(self.encoder),
         )
-        line, position = 1, 0
-        for number, chunk in enumerate(chunks):
-            line += text.count("\n", position, chunk.start)
-            position = chunk.start
-            place: dict[str, Any] = {
-                "source": name,
-                "line": line,
-                "start": chunk.start,
-                "end": chunk.end,
+        own = block.place.get("start")
+        start = own if isinstance(own, int) else document.length
+        line, position = block.place.get("line"), 0
+        for chunk in chunks:
+            if own is not None and isinstance(line, int):
+                line += text.count("\n", position, chunk.start)
+                position = chunk.start
+            headings = (*block.headings, *chunk.headings)
+            place = {
+                "source": document.source,
+                **({"folder": document.folder} if document.folder else {}),
+                **({"part": block.part} if block.part and not block.part.startswith(":") else {}),
+                **block.place,
+                **({} if line is None else {"line": line}),
+                "start": start + chunk.start,
+                "end": start + chunk.end,
+                **({"headings": list(headings)} if headings else {}),
             }
-            if chunk.headings:
-                place["headings"] = list(chunk.headings)
             yield Passage(
-                key=f"{name}#{number}",
-                number=number,
+                key=f"{document.key}#{document.count}",
+                document=document.key,
+                number=document.count,
                 text=chunk.text,
-                title=joined_title(title, chunk.headings),
-                metadata={**metadata, **place},
+                title=joined_title(document.title, (block.title, *headings)),
+                metadata=placed(block.metadata, place),
+                folder=document.folder,
             )
+            document.count += 1
+        document.length += len(text)
 
-    def _read_records(self, file: FoundFile) -> Iterator[Passage]:
-        with storage_errors("read", file.path), file.path.open("rb") as stream:
-            size = os.fstat(stream.fileno()).st_size
-            done = 0
-            for number, record in read_records(stream, str(file.path)):
-                if done >= size:  # a writer that appends may be faster than the model
-                    return
-                done = stream.tell()
-                text = text_of(record, self.text_field, str(file.path), number)
-                key = next((record[k] for k in KEY_FIELDS if k in record), f"{file.name}:{number}")
-                if not isinstance(key, str | int):
-                    raise InputError(
-                        f"{file.path}, line {number}: expected a text or a number as key, "
-                        f"got {type(key).__name__}"
-                    )
-                rest = {k: v for k, v in record.items() if k not in (*KEY_FIELDS, self.text_field)}
-                _check(f"{key}#{_MAX_NUMBER}", rest, f"{file.path}, line {number}")
-                title = record.get(_TITLE_FIELD)
-                known = title if isinstance(title, str) else ""
-                yield from self.split(str(key), text, rest, known)
+    def _note(self, name: str, remark: Remark) -> None:
+        self.skips.append(
+            Skip(name=name, reason=remark.reason, where=remark.where, detail=remark.detail)
+        )
 
 
-def _check(key: str, metadata: dict[str, Any], place: str) -> None:
-    """Refuse what the index would refuse, while the location is known."""
-    try:
-        check_keys([key], what="key")
-        check_metadatas([metadata])
-    except InputError as error:
-        raise InputError(f"{place}: {error}") from error
+class _Document:
+    """A document of a file while its blocks are cut: how many passages and characters so far."""
+
+    def __init__(self, file: FoundFile, part: str) -> None:
+        self.source = file.name
+        self.part = part
+        self.folder = "/".join(PurePath(file.below).parts[:-1])
+        # The name of a file says nothing of the records in it.
+        self.title = file_title(file.name) if not part else ""
+        self.key = document_key(file.name, part)
+        self.count = self.length = 0
+
+
+def document_key(source: str, part: str) -> str:
+    """The key of a document in a file, in front of the numbers of its passages."""
+    if not part:
+        return source
+    return source + part if part.startswith(":") else f"{source}/{part}"
+
+
+def placed(metadata: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
+    """An author's metadata with the place of a passage; where both have a name, it is the author's.
+
+    The place's values of such names are in the object `_place`: see `place_of`.
+    """
+    hidden = {name: value for name, value in place.items() if name in metadata}
+    merged = {**place, **metadata}
+    return {**merged, PLACE: hidden} if hidden else merged
+
+
+def place_of(metadata: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """What metadata says of the place of a passage, an author's fields of such names left out."""
+    found = metadata or {}
+    hidden = found.get(PLACE)
+    return {**found, **cast("Mapping[str, Any]", hidden)} if isinstance(hidden, dict) else found

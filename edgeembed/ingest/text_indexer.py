@@ -19,7 +19,7 @@ from edgeembed.ingest.file_state import (
     stat_file,
 )
 from edgeembed.ingest.file_update import FileUpdate, keys_of
-from edgeembed.ingest.ownership import MovedFiles, is_of, without_deleted
+from edgeembed.ingest.ownership import MovedFiles, without_deleted
 from edgeembed.ingest.passages import Passage, PassageReader
 from edgeembed.ingest.readers.base.protocol import Reason
 from edgeembed.ingest.sources import Memory, gone_message, gone_sources, read_memory
@@ -47,7 +47,7 @@ class IndexingReport:
     embedded: int
     passages_removed: int
     skipped: tuple[str, ...]
-    """Names of files that were looked at, and are not text."""
+    """Names of files that were looked at, and have no text that can be had."""
     left_out: tuple[LeftOut, ...]
     """Everything that is there and not in the index: files, folders, and parts of files."""
     unknown: int
@@ -96,7 +96,7 @@ class PassageIndexer:
             EdgeEmbedError: earlier commits stay, and another run completes them.
         """
         began = time.perf_counter()
-        reader = replace(self._reader, skipped=[])
+        reader = replace(self._reader, skips=[])
         memory = Memory(files=self._known, sources=self._sources)
         run = _Run(self._index, reader, memory, found, self._batch, everything=everything)
         for file in found.files:
@@ -251,9 +251,7 @@ class _Run:
         # Noted until the file is fully indexed; nothing, where vectors of another model are around.
         partly = now.unfinished() if self._is_usable(file.name, unknown=True) else None
         failures: list[EdgeEmbedError] = []
-        skipped = len(self._reader.skipped)
-        documents: dict[str, int] = {}
-        passages = 0
+        passages, skips = 0, len(self._reader.skips)
         self._commit.begin(file.name)
         for passage in self._passages(file, failures):
             if len(self._commit) + len(update.planned) >= self._batch:
@@ -262,28 +260,30 @@ class _Run:
                     update.hand_over(self._commit)
                     self._commit.record(file.name, partly)
                 self._write()
-            update.add(passage, self._commit)
-            documents[passage.key.rpartition("#")[0]] = passage.number + 1
+            update.add(passage)
             passages += 1
         if failures:
             self._fail(file, failures[0])
             return
         left = [
-            LeftOut(name=file.name, place=file.place, reason=Reason.NOT_TEXT)
-            for _ in self._reader.skipped[skipped:]
+            LeftOut(
+                name=file.name, place=file.place, reason=e.reason, where=e.where, detail=e.detail
+            )
+            for e in self._reader.skips[skips:]
         ]
         self._counts.left_out += left
-        if passages or not left:
+        if passages or all(each.where for each in left):
             self._counts.indexed += 1
-        else:
+        elif all(each.reason != Reason.DAMAGED for each in left):
             self._counts.skipped.append(file.name)
         self._counts.passages += passages
         update.end()
         update.hand_over(self._commit)
         if twin is not None and twin != file.name and twin not in self._gone:
             self._move(twin)
-        owned = sum(n for document, n in documents.items() if is_of(document, file.name))
-        read = replace(self._as_read(file, now), passages=owned)
+        read = replace(self._as_read(file, now), passages=update.count)
+        if any(each.reason == Reason.NO_READER for each in left):
+            read = read.unfinished()  # it may be installed by the next run
         self._commit.record(file.name, read.without(left))
         if len(self._commit) >= self._batch:
             self._write()

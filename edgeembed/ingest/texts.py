@@ -2,7 +2,10 @@
 
 import itertools
 import json
-from collections.abc import Iterator
+import os
+import stat
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
 
@@ -10,6 +13,7 @@ from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.storage import storage_errors
 
 TextFormat = Literal["lines", "jsonl"]
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 # Of a line and of a JSON document: a device, such as /dev/zero, has no end.
 _MAX_LINE, _MAX_JSON = 64 << 20, 1 << 28
 
@@ -17,6 +21,25 @@ _MAX_LINE, _MAX_JSON = 64 << 20, 1 << 28
 def format_of(path: Path) -> TextFormat:
     """The format of a file by its suffix: .jsonl and .ndjson are records, anything else lines."""
     return "jsonl" if path.suffix.lower() in (".jsonl", ".ndjson") else "lines"
+
+
+@contextmanager
+def opened(path: Path) -> Generator[BinaryIO]:
+    """Open a file; not a pipe, which may have no end and nobody who writes to it.
+
+    Raises:
+        InputError: it is a pipe or a socket.
+        StorageError: it cannot be read.
+    """
+    with storage_errors("read", path):
+        descriptor = os.open(path, os.O_RDONLY | _NONBLOCK)
+        with os.fdopen(descriptor, "rb") as stream:
+            mode = os.fstat(descriptor).st_mode
+            if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+                raise InputError(
+                    f"{path}: expected a file, got a pipe; give what is in it on standard input"
+                )
+            yield stream
 
 
 def read_lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, str]]:
@@ -87,7 +110,7 @@ def read_texts(path: Path, field: str = "text") -> Iterator[str]:
         InputError: a line is not UTF-8, or a record has no text in `field`.
         StorageError: the file cannot be read.
     """
-    with storage_errors("read", path), path.open("rb") as stream:
+    with opened(path) as stream:
         yield from texts_in(stream, str(path), format_of(path), field)
 
 
@@ -108,7 +131,7 @@ def read_json(path: Path) -> Any:
         InputError: it is not JSON, or too large.
         StorageError: the file cannot be read.
     """
-    with storage_errors("read", path), path.open("rb") as file:
+    with opened(path) as file:
         data = file.read(_MAX_JSON + 1)
     if len(data) > _MAX_JSON:
         raise InputError(f"{path}: expected at most {_MAX_JSON >> 20} MB of JSON, got more")

@@ -11,7 +11,7 @@ from edgeembed import Encoder, Index
 from edgeembed.ingest.coverage import SourceState, as_source_notes
 from edgeembed.ingest.discover.found import LeftOut
 from edgeembed.ingest.file_state import FileState, as_notes
-from edgeembed.ingest.passages import Passage
+from edgeembed.ingest.passages import Passage, long_title, place_of
 from edgeembed.ingest.readers.base.protocol import Reason
 from edgeembed_runtime.errors import (
     EdgeEmbedError,
@@ -19,6 +19,8 @@ from edgeembed_runtime.errors import (
     InputError,
     UnknownTextWarning,
 )
+from edgeembed_runtime.index.base.encoding import encoded_documents, titled
+from edgeembed_runtime.index.base.types import StoredDocument
 from edgeembed_runtime.index.base.validation import check_keys
 from edgeembed_runtime.index.write.batch import make_batch
 
@@ -89,10 +91,6 @@ class PendingCommit:
         """Remember sources along with these changes, or forget them."""
         self._sources.update(sources)
 
-    def waiting_keys(self, prefix: str) -> set[str]:
-        """Keys of pending passages that start with `prefix`."""
-        return {key for key in self._planned if key.startswith(prefix)}
-
     def write(self) -> "Written":
         """Apply the changes and start over.
 
@@ -137,7 +135,7 @@ class PendingCommit:
             documents=[passage.text for passage in passages],
             vectors=self._vectors(changed),
             metadatas=[passage.metadata for passage in passages],
-            titles=[passage.title for passage in passages],
+            titles=[passage.long_title for passage in passages],
             delete=list(self._removed),
             notes=as_notes(self._amended()) | as_source_notes(self._sources),
         )
@@ -164,20 +162,18 @@ class PendingCommit:
             [passage.text for passage in passages],
             self._vectors(planned),
             [passage.metadata for passage in passages],
-            [passage.title for passage in passages],
+            [passage.long_title for passage in passages],
             dim=self._index.dim,
             encoder=self._encoder,
         )
 
     def _refuse(self, passage: Passage, error: EdgeEmbedError) -> None:
         name = self._names[passage.key]
-        line, part = passage.metadata.get("line"), passage.key.removeprefix(name)
-        # The line of a record is its file's only if the record knows of which file it is.
-        is_known = line is not None and (part != passage.key or "part" in passage.metadata)
+        line = place_of(passage.metadata).get("line")
         refused = LeftOut(
             name=name,
             reason=Reason.DAMAGED,
-            where=f"line {line}" if is_known else part.lstrip("/"),
+            where=passage.key.removeprefix(f"{name}/") if line is None else f"line {line}",
             detail=str(error),
         )
         self._refused.setdefault(name, []).append(refused)
@@ -195,11 +191,18 @@ class PendingCommit:
         return replace(file.without(refused), passages=passages)
 
     def _vectors(self, changed: list[Planned]) -> list[NDArray[np.float32] | None]:
-        """Vectors that are reused; None where the index is to encode, or has none."""
+        """Vectors: those that are reused, and of the others what is encoded now."""
         twins = [each.twin for each in changed if each.twin is not None]
         stored = dict(zip(twins, self._index.vectors(twins), strict=True)) if twins else {}
         found = [None if each.twin is None else stored[each.twin] for each in changed]
-        return [row if row is not None and row.any() else None for row in found]
+        rows = [row if row is not None and row.any() else None for row in found]
+        missing = [n for n, row in enumerate(rows) if row is None]
+        passages = [changed[n].passage for n in missing]
+        wanted = [titled(each.title, each.text) for each in passages]
+        encoded = encoded_documents(self._encoder, wanted, dim=self._index.dim)
+        for n, row in zip(missing, encoded, strict=True):
+            rows[n] = row if row.any() else None
+        return rows
 
     def _changed(self) -> list[Planned]:
         """The passages that differ from the index; a twin stays only if its vector would too."""
@@ -208,12 +211,21 @@ class PendingCommit:
         changed: list[Planned] = []
         for each in self._planned.values():
             found = stored.get(each.twin or "")
-            encoded = (each.passage.title, each.passage.text)
-            if found is None or (found.title or "", found.document) != encoded:
-                changed.append(Planned(passage=each.passage, twin=None))
-            elif found.key != each.passage.key or found.metadata != each.passage.metadata:
+            passage = each.passage
+            if found is None or not _is_encoded_alike(passage, found):
+                changed.append(Planned(passage=passage, twin=None))
+            elif (found.key, found.title or "") != (passage.key, passage.long_title) or (
+                found.metadata != passage.metadata
+            ):
                 changed.append(each)
         return changed
+
+
+def _is_encoded_alike(passage: Passage, stored: StoredDocument) -> bool:
+    """Whether a stored vector is that of a passage, whatever folder its file was in."""
+    folder = place_of(stored.metadata).get("folder")
+    title = long_title(folder if isinstance(folder, str) else "", passage.title)
+    return (title, passage.text) == (stored.title or "", stored.document)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from edgeembed import Encoder
-from edgeembed.ingest.files import FoundFile, find_files, read_text_file
-from edgeembed.ingest.passages import ChunkSettings, PassageReader
+from edgeembed.ingest.files import FoundFile, find_files
+from edgeembed.ingest.passages import ChunkSettings, PassageReader, Skip
+from edgeembed.ingest.readers.base.protocol import Block, Reason
 from edgeembed.ingest.texts import (
     format_of,
     read_json,
@@ -72,23 +73,6 @@ def test_links_in_a_folder_are_passed_over(notes, tmp_path):
 def test_a_source_that_is_not_there_is_an_input_error(tmp_path):
     with pytest.raises(InputError, match="nowhere: expected a file or a folder, found nothing"):
         list(find_files([tmp_path / "nowhere"]))
-
-
-@pytest.mark.parametrize(
-    ("data", "text"),
-    [
-        (b"", ""),
-        ("naïve".encode(), "naïve"),
-        (b"\xef\xbb\xbfwith a mark", "with a mark"),
-        (b"a\0b", None),
-        (b"\xff\xfea\0", None),
-        (b"caf\xe9", None),
-        (b"text " * 5000 + b"\xff", None),
-    ],
-)
-def test_a_file_holds_text_if_it_is_utf8_without_nul(tmp_path, data, text):
-    (tmp_path / "f").write_bytes(data)
-    assert read_text_file(tmp_path / "f") == text
 
 
 def test_lines_lose_their_ends_only():
@@ -188,6 +172,16 @@ def test_the_title_of_a_file_is_its_name_as_words(name, title):
     assert file_title(name) == title
 
 
+def test_the_folders_of_a_file_are_words_that_find_it(reader, tmp_path):
+    path = tmp_path / "2024-07 Lisbon trip.md"
+    path.write_text("The cat.")
+    file = FoundFile(path=path, name=str(path), below=f"a/b/big_plans/Portugal-tours/{path.name}")
+    (passage,) = reader.read(file)
+    assert passage.title == "2024-07 Lisbon trip"
+    assert passage.long_title == "b > big plans > Portugal tours > 2024-07 Lisbon trip"
+    assert passage.metadata["folder"] == "a/b/big_plans/Portugal-tours"
+
+
 def test_a_title_repeats_nothing_and_is_bounded():
     assert joined_title("trip", ("Trip", "", "Train")) == "trip > Train"
     assert joined_title("", ()) == ""
@@ -210,7 +204,7 @@ def test_passages_have_128_tokens_and_share_a_sentence_by_default(encoder):
     assert ChunkSettings(max_tokens=12).overlap(encoder) == 3
     assert ChunkSettings(overlap_tokens=0).overlap(encoder) == 0
     reader = PassageReader(encoder=encoder, chunks=ChunkSettings())
-    passages = list(reader.split("a", "the cat sat on the mat. " * 40, {}))
+    passages = list(reader.cut(found(Path("a")), [Block(text="the cat sat on the mat. " * 40)]))
     assert max(encoder.count_tokens(p.text) for p in passages) <= encoder.max_tokens
     places = [(p.metadata["start"], p.metadata["end"]) for p in passages]
     shared = {a[1] - b[0] for a, b in itertools.pairwise(places)}
@@ -222,27 +216,56 @@ def test_files_without_text_are_remembered_and_give_no_passages(reader, tmp_path
     (tmp_path / "e.txt").write_bytes(b" \n")
     assert list(reader.read(found(tmp_path / "b.bin"))) == []
     assert list(reader.read(found(tmp_path / "e.txt"))) == []
-    assert reader.skipped == ["b.bin"]
+    assert reader.skips == [
+        Skip(name="b.bin", reason=Reason.NOT_TEXT, detail="binary"),
+        Skip(name="e.txt", reason=Reason.EMPTY),
+    ]
 
 
 def test_records_keep_their_key_and_their_other_fields(reader, tmp_path):
     records = [
-        {"id": "ann", "text": "the cat", "age": 3, "source": "kept out"},
-        {"_id": 7, "text": "the dog"},
-        {"text": "no key"},
+        {"id": "ann", "text": "the cat", "age": 3, "source": "wikipedia", "end": "2024"},
+        {"_id": 7, "text": "the dog", "line": 70},
+        {"id": None, "text": "no key"},
     ]
     path = tmp_path / "r.jsonl"
     path.write_text("\n".join(json.dumps(record) for record in records))
     passages = list(reader.read(found(path)))
-    assert [p.key for p in passages] == ["ann#0", "7#0", "r.jsonl:3#0"]
-    assert passages[0].metadata == {"age": 3, "source": "ann", "line": 1, "start": 0, "end": 7}
+    assert [p.key for p in passages] == ["r.jsonl/ann#0", "r.jsonl/7#0", "r.jsonl:3#0"]
     assert [p.text for p in passages] == ["the cat", "the dog", "no key"]
+    assert passages[0].metadata == {
+        "age": 3,
+        "source": "wikipedia",
+        "part": "ann",
+        "line": 1,
+        "start": 0,
+        "end": "2024",
+        "_place": {"source": "r.jsonl", "end": 7},
+    }
+    assert passages[1].metadata["line"] == 70
+    assert passages[1].metadata["_place"] == {"line": 2}
+    assert passages[2].metadata == {"source": "r.jsonl", "line": 3, "start": 0, "end": 6}
 
 
-def test_a_key_of_a_wrong_type_is_named(reader, tmp_path):
-    (tmp_path / "r.jsonl").write_text('{"id": ["a"], "text": "x"}')
-    with pytest.raises(InputError, match="line 1: expected a text or a number as key, got list"):
-        list(reader.read(found(tmp_path / "r.jsonl")))
+def test_a_bad_record_is_named_and_the_others_are_read(reader, tmp_path):
+    lines = ['{"id": ["a"], "text": "x"}', "{oops", '{"text": "the cat"}', '{"t": "the dog"}']
+    (tmp_path / "r.jsonl").write_text("\n".join(lines))
+    assert [p.text for p in reader.read(found(tmp_path / "r.jsonl"))] == ["the cat"]
+    assert [(s.reason, s.where) for s in reader.skips] == [
+        (Reason.DAMAGED, "line 1"),
+        (Reason.DAMAGED, "line 2"),
+        (Reason.DAMAGED, "line 4"),
+    ]
+    assert reader.skips[0].detail == "expected a text or a number as key, got list"
+    assert "expected a text in the field 'text', got nothing; the record has t" in str(reader.skips)
+
+
+def test_of_two_records_of_one_id_the_last_is_kept_and_it_is_said(reader, tmp_path):
+    path = tmp_path / "r.jsonl"
+    path.write_text('{"id": 1, "text": "the cat"}\n{"id": 1, "text": "the dog"}')
+    passages = list(reader.read(found(path)))
+    assert [(p.key, p.number) for p in passages] == [("r.jsonl/1#0", 0)] * 2
+    assert [(s.reason, s.where) for s in reader.skips] == [(Reason.REPEATED, "line 1")]
 
 
 def test_a_file_without_an_end_is_refused_and_not_read_into_memory():
@@ -253,3 +276,14 @@ def test_a_file_without_an_end_is_refused_and_not_read_into_memory():
         list(read_texts(zeros))
     with pytest.raises(InputError, match="expected at most 256 MB of JSON"):
         read_json(zeros)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such files")
+def test_a_pipe_that_nobody_writes_to_is_refused_and_not_waited_for(reader, tmp_path):
+    os.mkfifo(tmp_path / "pipe.txt")
+    with pytest.raises(InputError, match=r"pipe\.txt: expected a file, got a pipe"):
+        list(read_texts(tmp_path / "pipe.txt"))
+    with pytest.raises(InputError, match="expected a file, got a pipe"):
+        read_json(tmp_path / "pipe.txt")
+    assert list(reader.read(found(tmp_path / "pipe.txt"))) == []
+    assert [skip.reason for skip in reader.skips] == [Reason.SPECIAL]

@@ -168,7 +168,7 @@ def test_a_file_that_cannot_be_indexed_does_not_end_the_watch(start, notes, tiny
     report = watcher.report()
     assert len(report["failed"]) == 1
     (notes / "bad.jsonl").write_text('{"id": "good", "text": "now it is right"}')
-    watcher.until(lambda: texts("i").get("good") == "now it is right")
+    watcher.until(lambda: texts("i").get("bad.jsonl/good") == "now it is right")
     code, errors = watcher.interrupt()
     assert code == 0
     assert "bad.jsonl, line 1: expected JSON" in errors

@@ -1,5 +1,6 @@
 """Images, texts and tables that a user was given."""
 
+import contextlib
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -62,7 +63,8 @@ def _jsonl(work: Path) -> Run:
 
 
 def _texts(work: Path) -> Run:
-    from edgeembed.ingest.files import read_text_file
+    from edgeembed.ingest.readers.base.protocol import Block, ReadingSettings, SkippedError
+    from edgeembed.ingest.readers.registry import read_file
     from edgeembed_runtime.inputs.text.sentences import sentence_starts
     from edgeembed_runtime.inputs.text.structure import structure_of
 
@@ -70,10 +72,11 @@ def _texts(work: Path) -> Run:
 
     def run(data: bytes) -> None:
         path.write_bytes(data)
-        text = read_text_file(path)
-        if text is not None:
-            structure_of(text)
-            list(sentence_starts(text))
+        with contextlib.suppress(SkippedError):
+            for found in read_file(path, ReadingSettings()):
+                if isinstance(found, Block):
+                    structure_of(found.text)
+                    list(sentence_starts(found.text))
 
     return run
 

@@ -21,6 +21,10 @@ class Reason(StrEnum):
     TOO_LARGE = "too large"
     EMPTY = "empty"
     DAMAGED = "damaged"
+    REPLACED = "bytes that are no text"
+    """The rest is read."""
+    REPEATED = "an id that came before"
+    """The last record of an id is kept."""
     LINK = "link"
     HIDDEN = "hidden"
     RULE = "left out by a rule"
@@ -55,7 +59,9 @@ class Block:
             the file as it is on disk) where the text begins, if the text is the file's own. What
             is cut from the block then counts on from there.
         part: which document of the file, by a path that is stable when others come and go: a
-            record's id, a message's id, the name of an archive's entry. "": the file is one.
+            record's id, a message's id, the name of an archive's entry, as `part_name` makes them;
+            of a record without a name, `line_part`. "": the file's own text. The blocks of a part
+            follow each other; after a remark REPEATED it starts anew.
         title: the document's own, if it has one.
         headings: above the text, outermost first.
         metadata: what the author says of the document: front matter, columns, properties.

@@ -1,0 +1,1 @@
+"""Files that hold files: mail with attachments, archives, packed files."""

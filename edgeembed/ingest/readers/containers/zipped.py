@@ -1,0 +1,49 @@
+"""Zip archives, entry by entry."""
+
+import stat
+import zipfile
+from collections.abc import Iterator
+
+from edgeembed.ingest.readers.base.parts import part_name
+from edgeembed.ingest.readers.base.protocol import Block, Reason, Remark, SkippedError, Source
+from edgeembed.ingest.readers.containers.unpacking import Within, chunks_of
+
+# What a Mac puts beside every file.
+_OF_TOOLS = ("__MACOSX/", ".DS_Store")
+
+
+class ZipReader:
+    """Reads the files in a zip archive by their own readers."""
+
+    name = "zip"
+    suffixes = frozenset({".zip"})
+    version = 1
+    trusted = True
+
+    def read(self, source: Source, /) -> Iterator[Block | Remark]:
+        """See `Reader`."""
+        within = Within(source)
+        try:
+            archive = zipfile.ZipFile(source.stream)
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
+            raise SkippedError(Reason.DAMAGED, str(error)) from error
+        with archive:
+            for entry in archive.infolist():
+                if entry.is_dir() or entry.filename.startswith(_OF_TOOLS[0]):
+                    continue
+                if entry.filename.endswith(_OF_TOOLS[1]):
+                    continue
+                if entry.flag_bits & 1:
+                    where = part_name(entry.filename)
+                    yield Remark(reason=Reason.ENCRYPTED, where=where, detail="a password opens it")
+                elif stat.S_ISLNK(entry.external_attr >> 16):
+                    yield Remark(reason=Reason.LINK, where=part_name(entry.filename))
+                else:
+                    yield from within.entry(entry.filename, _content(archive, entry))
+                if within.budget.spent:
+                    return
+
+
+def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    with archive.open(entry) as stream:
+        yield from chunks_of(stream)

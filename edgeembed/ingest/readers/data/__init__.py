@@ -1,0 +1,1 @@
+"""Records, rows and cells: CSV, JSON, JSON Lines, YAML, notebooks."""

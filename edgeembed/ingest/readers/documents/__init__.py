@@ -1,0 +1,1 @@
+"""Readers of office documents, spreadsheets, books and web pages, by the extra `documents`."""

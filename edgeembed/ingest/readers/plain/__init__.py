@@ -1,0 +1,1 @@
+"""Text that is read as it stands: any encoding, in windows; Markdown, LaTeX, subtitles."""

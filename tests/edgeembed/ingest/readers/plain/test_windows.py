@@ -1,0 +1,80 @@
+"""Files of any size are read in windows whose places are those of the file on disk."""
+
+import itertools
+import tracemalloc
+
+import pytest
+
+from edgeembed.ingest.readers.base.protocol import MAX_BLOCK, ReadingSettings
+from edgeembed.ingest.readers.registry import read_file
+from helpers.reading import read_bytes
+
+TEXTS = {
+    "paragraphs": "The cat sat.\nIt slept.\n\nA dog ran in the rain.\r\n\r\n" * 9000,
+    "crlf": "The cat sat on the mat.\r\n" * 9000,
+    "cr": "The cat sat on the mat.\r" * 9000,
+    "one line": "the cat sat on the mat " * 9000,
+    "no space": "ACGT" * 60_000,
+    "wide": "東京は日本の首都です。🎉\n" * 12_000,
+}
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+@pytest.mark.parametrize("name", ["a.txt", "a.md"])
+def test_windows_are_all_of_a_text_and_know_their_places(tmp_path, kind, name):
+    text = TEXTS[kind]
+    blocks, _ = read_bytes(tmp_path, name, text)
+    assert len(blocks) > 1
+    assert "".join(block.text for block in blocks) == text
+    start = 0
+    for block in blocks:
+        assert 0 < len(block.text) <= MAX_BLOCK
+        assert block.place == {"start": start, "line": text.count("\n", 0, start) + 1}
+        start += len(block.text)
+
+
+def test_windows_end_where_paragraphs_do(tmp_path):
+    blocks, _ = read_bytes(tmp_path, "a.txt", TEXTS["paragraphs"])
+    assert all(block.text.startswith(("The cat", "A dog")) for block in blocks)
+    blocks, _ = read_bytes(tmp_path, "a.txt", TEXTS["crlf"])
+    assert all(block.text.endswith("\r\n") for block in blocks)
+
+
+def test_a_large_file_is_read_in_little_memory(tmp_path):
+    path = tmp_path / "large.log"
+    line = b"2024-05-01 12:00:00 INFO the server request failed with timeout\n"
+    with path.open("wb") as file:
+        for _ in range(20):
+            file.write(line * 16_000)  # 20 MB
+    tracemalloc.start()
+    try:
+        count = sum(1 for _ in read_file(path, ReadingSettings()))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert count > 300
+    assert peak < 4 << 20
+
+
+def test_a_file_that_grows_while_it_is_read_ends_where_it_ended(tmp_path):
+    path = tmp_path / "a.log"
+    path.write_text("the cat\n" * 100_000)
+    found = read_file(path, ReadingSettings())
+    first = next(found)
+    with path.open("a") as file:
+        file.write("the dog\n" * 100_000)
+    text = first.text + "".join(block.text for block in found)
+    assert text == "the cat\n" * 100_000
+
+
+def test_headings_are_carried_over_windows_and_end_with_their_sections(tmp_path):
+    filler = "The cat sat on the mat, and slept.\n\n" * 2500
+    text = f"# One\n\n## Two\n\n{filler}### Three\n\nx\n\n## Four\n\ny\n\n# Five\n\nz\n"
+    blocks, _ = read_bytes(tmp_path, "a.md", text)
+    assert "".join(block.text for block in blocks) == text
+    above = [(block.headings, block.text.lstrip("#").split()[0]) for block in blocks]
+    assert above[0] == ((), "One")
+    assert above[1][0] == ("One", "Two")
+    assert above[-2:] == [(("One",), "Four"), ((), "Five")]
+    starts = [block.place["start"] for block in blocks]
+    assert all(a < b for a, b in itertools.pairwise(starts))
