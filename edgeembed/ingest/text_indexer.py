@@ -22,7 +22,7 @@ from edgeembed.ingest.file_update import FileUpdate, keys_of
 from edgeembed.ingest.ownership import MovedFiles, without_deleted
 from edgeembed.ingest.passages import Passage, PassageReader
 from edgeembed.ingest.readers.base.protocol import Reason
-from edgeembed.ingest.sources import Memory, gone_message, gone_sources, read_memory
+from edgeembed.ingest.sources import Memory, gone_sources, read_memory, source_remarks
 from edgeembed.ingest.write_buffer import PendingCommit
 from edgeembed_runtime.errors import EdgeEmbedError, InputError, StorageError
 
@@ -145,6 +145,9 @@ class _Run:
         self._moved = MovedFiles(
             {name: file for name, file in self.known.items() if self._is_usable(name)}, self._gone
         )
+        # With the first commit: a run that is stopped has told of what it is.
+        begun = source_states(found.sources, (), (), time.time())
+        self._commit.remember({p: s for p, s in begun.items() if p not in self.sources})
         for place in found.unreadable:
             self._tell(place, f"could not list the folder {place}; its indexed files stay")
 
@@ -212,7 +215,9 @@ class _Run:
             left_out=tuple(counts.left_out),
             unknown=self._index.stats().blank,
             failed=(*failed, *map(message_of, damaged)),
-            remarks=(*self._found.remarks, *self._flags()),
+            remarks=tuple(
+                source_remarks(self._found, Memory(files=self.known, sources=self.sources))
+            ),
             seconds=seconds,
         )
 
@@ -222,16 +227,6 @@ class _Run:
         kept = {name: file for name, file in files.items() if file is not None}
         memory = Memory(files=kept, sources=self.sources)
         return [source.place for source, count in gone_sources(memory) if not count]
-
-    def _flags(self) -> list[str]:
-        memory = Memory(files=self.known, sources=self.sources)
-        told = {place for place, _ in self._found.sources}
-        told |= {failure.place for failure in self._found.problems}
-        return [
-            gone_message(source, count)
-            for source, count in gone_sources(memory)
-            if source.place not in told
-        ]
 
     def _keep(self, file: FoundFile, known: FileState) -> None:
         self._counts.unchanged += 1
