@@ -45,7 +45,7 @@ from edgeembed_runtime.index.catalog.schema import UnfinishedIndexError
 def index(
     sources: Annotated[
         list[Path] | None,
-        typer.Argument(help="Files and folders; a .jsonl file has one document per line."),
+        typer.Argument(help="Files and folders; records, mails and rows are documents."),
     ] = None,
     model: ModelPath = None,
     index_path: IndexPath = DEFAULT_INDEX,
@@ -109,7 +109,7 @@ def index(
     """Index files and folders for `edgeembed search`, or bring an index up to date.
 
     Texts are split into passages that fit the model. Only files that changed are read again. Files
-    that are gone from a folder leave the index; JSON records with a key of their own stay. After
+    that are gone from a folder leave the index, and so do records that left their file. After
     Ctrl-C finished work is kept, and running the command again completes it.
 
     What is left out is told with the reason: links, hidden files, folders that tools fill, what

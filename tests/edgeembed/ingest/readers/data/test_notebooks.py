@@ -7,7 +7,7 @@ import os
 import pytest
 
 from edgeembed.ingest.readers.base.protocol import Reason, SkippedError
-from helpers.reading import read_bytes
+from helpers.readers.reading import read_bytes
 
 PICTURE = base64.b64encode(os.urandom(9000)).decode()
 NOTEBOOK = {

@@ -6,7 +6,7 @@ import pytest
 
 from edgeembed.ingest.readers.base.protocol import ReadingSettings, Reason
 from edgeembed.ingest.readers.registry import read_file
-from helpers.reading import read_bytes, told
+from helpers.readers.reading import read_bytes, told
 
 TABLE = """id,name,note,born,height,zip,member
 1,Ann,"Swims, a lot",1990-05-01,1.72,08001,true

@@ -3,7 +3,7 @@
 import pytest
 
 from edgeembed.ingest.readers.base.protocol import Reason, SkippedError
-from helpers.reading import read_bytes, told
+from helpers.readers.reading import read_bytes, told
 
 GERMAN = "Grüße aus Köln: the dentist appointment is on Thursday at half past nine. "
 TEXTS = {

@@ -3,7 +3,7 @@
 import pytest
 
 from edgeembed.ingest.readers.base.protocol import Reason
-from helpers.reading import read_bytes, told
+from helpers.readers.reading import read_bytes, told
 
 NOTE = """---
 title: "The boiler"

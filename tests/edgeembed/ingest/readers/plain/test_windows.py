@@ -7,7 +7,7 @@ import pytest
 
 from edgeembed.ingest.readers.base.protocol import MAX_BLOCK, ReadingSettings
 from edgeembed.ingest.readers.registry import read_file
-from helpers.reading import read_bytes
+from helpers.readers.reading import read_bytes
 
 TEXTS = {
     "paragraphs": "The cat sat.\nIt slept.\n\nA dog ran in the rain.\r\n\r\n" * 9000,
