@@ -10,7 +10,6 @@ from edgeembed.ingest.discover.walk import Walk, named_file
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.storage import storage_errors
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 _USUAL = WalkSettings()
 
 

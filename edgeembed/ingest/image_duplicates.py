@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from edgeembed_runtime.vectors import normalize
 
+_Rows = slice | NDArray[np.intp]
 # Rows compared at a time with all others: a block takes some tens of MB.
 _ROWS = 512
 
@@ -20,40 +21,59 @@ class DuplicateGroup:
     cosines: tuple[float, ...]
 
 
-def near_duplicates(vectors: NDArray[np.float32], threshold: float) -> list[DuplicateGroup]:
+def near_duplicates(
+    vectors: NDArray[np.float32], threshold: float, on_black: NDArray[np.float32] | None = None
+) -> list[DuplicateGroup]:
     """Group the rows of (n, d) vectors whose cosines reach the threshold, directly or transitively.
 
     All pairs are compared exactly; a group is a connected component of the graph of close pairs. It
     starts with its earliest row; the others follow by descending cosine to that row.
+
+    Args:
+        vectors: one for each image, as seen on white.
+        threshold: what the cosine of a close pair reaches.
+        on_black: (n, d) vectors of the same images as seen on black, which must be close, too: the
+            cosine of a pair is the lower of both.
     """
-    unit = normalize(vectors)
-    parents = list(range(len(unit)))
-    for start in range(0, len(unit), _ROWS):
-        cosines = unit[start : start + _ROWS] @ unit[start:].T
-        for row, column in zip(*np.nonzero(cosines >= threshold), strict=True):
-            if column > row:
-                _join(parents, start + int(row), start + int(column))
-    groups: dict[int, list[int]] = {}
-    for row in range(len(unit)):
-        groups.setdefault(_root(parents, row), []).append(row)
-    return [_group(unit, rows) for rows in groups.values() if len(rows) > 1]
+    views = [normalize(view) for view in (vectors, on_black) if view is not None]
+    parents = np.arange(len(vectors))
+    for start in range(0, len(vectors), _ROWS):
+        close = _cosines(views, slice(start, start + _ROWS), slice(start, None)) >= threshold
+        for row in np.flatnonzero(np.count_nonzero(close, axis=1) > 1):
+            _join(parents, start + np.flatnonzero(close[row]))
+    roots = _roots(parents, parents)
+    order = np.argsort(roots, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(roots[order])) + 1)
+    return [_group(views, rows) for rows in groups if len(rows) > 1]
 
 
-def _group(unit: NDArray[np.float32], rows: Sequence[int]) -> DuplicateGroup:
-    cosines = unit[list(rows)] @ unit[rows[0]]
-    order = [0, *(1 + np.argsort(-cosines[1:], kind="stable")).tolist()]
+def _cosines(
+    views: Sequence[NDArray[np.float32]], rows: _Rows, others: _Rows
+) -> NDArray[np.float32]:
+    cosines = views[0][rows] @ views[0][others].T
+    for view in views[1:]:
+        np.minimum(cosines, view[rows] @ view[others].T, out=cosines)
+    return cosines
+
+
+def _group(views: Sequence[NDArray[np.float32]], rows: NDArray[np.intp]) -> DuplicateGroup:
+    cosines = _cosines(views, rows, rows[:1])[:, 0]
+    order = np.concatenate([[0], 1 + np.argsort(-cosines[1:], kind="stable")])
     return DuplicateGroup(
-        members=tuple(rows[i] for i in order), cosines=tuple(float(cosines[i]) for i in order)
+        members=tuple(rows[order].tolist()), cosines=tuple(cosines[order].astype(float).tolist())
     )
 
 
-def _root(parents: list[int], row: int) -> int:
-    while parents[row] != row:
-        parents[row] = parents[parents[row]]
-        row = parents[row]
-    return row
+def _join(parents: NDArray[np.intp], rows: NDArray[np.intp]) -> None:
+    """Make one tree of those that rows are in; its root is the earliest row."""
+    roots = _roots(parents, rows)
+    first = roots.min()
+    parents[roots] = first
+    parents[rows] = first
 
 
-def _join(parents: list[int], a: int, b: int) -> None:
-    first, second = sorted((_root(parents, a), _root(parents, b)))
-    parents[second] = first
+def _roots(parents: NDArray[np.intp], rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    above = parents[rows]
+    while not np.array_equal(above, rows):
+        rows, above = above, parents[above]
+    return rows

@@ -25,7 +25,8 @@ from edgeembed.ingest.file_state import (
     settled,
     stat_file,
 )
-from edgeembed.ingest.files import IMAGE_SUFFIXES
+from edgeembed.ingest.images.kinds import is_image, unread_kind
+from edgeembed.ingest.images.metadata import image_metadata
 from edgeembed.ingest.ownership import MovedFiles
 from edgeembed.ingest.readers.base.protocol import Reason
 from edgeembed.ingest.sources import Memory, gone_sources, read_memory, source_remarks
@@ -74,10 +75,13 @@ def images_of(found: FoundFiles, given: Iterable[Path]) -> FoundFiles:
     kept: list[FoundFile] = []
     others: list[LeftOut] = []
     for file in found.files:
-        if file.path.suffix.lower() in IMAGE_SUFFIXES or file.path in named:
+        if is_image(file.path) or file.path in named:
             kept.append(file)
         else:
-            others.append(LeftOut(name=file.name, place=file.place, reason=Reason.NOT_PICTURE))
+            kind = unread_kind(file.path) or ""
+            others.append(
+                LeftOut(name=file.name, place=file.place, reason=Reason.NOT_PICTURE, detail=kind)
+            )
     return replace(found, files=tuple(kept), left_out=(*found.left_out, *others))
 
 
@@ -90,6 +94,8 @@ def index_images(
     on_image: Callable[[], None] = lambda: None,
 ) -> ImageReport:
     """Bring an index up to date with image files, keyed by their paths as given.
+
+    Their metadata is what `image_metadata` finds, and the path as `source`.
 
     Args:
         index: open for writing, by no one else.
@@ -118,6 +124,7 @@ class _Run:
     ) -> None:
         self._index = index
         self._found = found
+        self._paths = {file.name: file.path for file in found.files}
         self._everything = everything
         model = hashlib.sha256(f"{encoder.space} {encoder.variant}".encode()).hexdigest()[:16]
         self._settings = Fingerprints(passages=f"image {model}", model=model)
@@ -225,7 +232,7 @@ class _Run:
         self._index.upsert(
             names,
             vectors=vectors,
-            metadatas=[{"source": name} for name in names],
+            metadatas=[{**image_metadata(self._paths[name]), "source": name} for name in names],
             delete=gone,
             notes=as_notes(self._files) | as_source_notes(sources or {}),
         )

@@ -21,7 +21,7 @@ from edgeembed.cli.shared.options import (
 )
 from edgeembed.cli.shared.output import bar_progress, print_json, print_json_line, remark
 from edgeembed.export.outputs import RECORD_MARK, check_free
-from edgeembed.ingest.files import IMAGE_SUFFIXES
+from edgeembed.ingest.images.kinds import is_image
 from edgeembed.ingest.texts import TextFormat, read_texts, texts_in
 from edgeembed_runtime.bundle import Modality
 from edgeembed_runtime.errors import InputError
@@ -103,7 +103,7 @@ def embed(
 
 def _modality(files: list[Path]) -> Modality:
     """What the files hold, by their suffixes."""
-    images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
+    images = [path for path in files if is_image(path)]
     if images and len(images) < len(files):
         text = next(path for path in files if path not in images)
         raise InputError(

@@ -10,6 +10,7 @@ from edgeembed.cli.shared.output import bar_progress, print_json, print_json_lin
 from edgeembed.cli.shared.streams import show_note, show_problem
 from edgeembed.ingest.discover.found import FoundFiles
 from edgeembed.ingest.image_indexer import ImageReport, images_of, index_images
+from edgeembed.ingest.images.kinds import nothing_read, unread_images
 
 
 class ImageRuns:
@@ -41,7 +42,9 @@ class ImageRuns:
             report = self._run(
                 images, everything=self._everything, on_image=lambda: progress.advance(task)
             )
-        self._tell(report, head, one_line=one_line)
+        notes = list(unread_images(file.path for file in found.files))
+        notes += [] if images.files else [nothing_read(len(found.files))]
+        self._tell(report, head, one_line=one_line, notes=notes)
         return not report.failed
 
     def burst(self, found: FoundFiles, head: str) -> None:
@@ -57,13 +60,17 @@ class ImageRuns:
             self._index, self._encoder, images, everything=everything, on_image=on_image
         )
 
-    def _tell(self, report: ImageReport, head: str, *, one_line: bool) -> None:
+    def _tell(
+        self, report: ImageReport, head: str, *, one_line: bool, notes: Sequence[str] = ()
+    ) -> None:
         if not (one_line or self._as_json):
             show_left_out(report.left_out, verbose=self._verbose)
         for message in report.remarks:
             show_note(message)
         for message in report.failed:
             show_problem(message)
+        for message in notes:
+            show_note(message)
         if self._as_json:
             tree = {
                 "index": self._index.path,
@@ -71,6 +78,7 @@ class ImageRuns:
                 "left_out": left_out_tree(report.left_out),
                 "documents": len(self._index),
             }
+            tree |= {"unread": list(notes)}
             if one_line:
                 print_json_line(tree)
             else:

@@ -2,20 +2,20 @@
 
 import contextlib
 import dataclasses
-import json
 import sys
 import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated
 
 import typer
 
 from edgeembed import Encoder, Index
 from edgeembed.cli.search.search_settings import SearchSettings
 from edgeembed.cli.search.show_answers import lines_of, print_blocks
+from edgeembed.cli.shared.conditions import Where, filter_of
 from edgeembed.cli.shared.opening import load_model, remembered_bundle
 from edgeembed.cli.shared.options import (
     DEFAULT_INDEX,
@@ -59,9 +59,7 @@ def search(
             min=0, max=1, help="The share of meaning in hybrid, 0 to 1; default: the model's."
         ),
     ] = None,
-    where: Annotated[
-        str | None, typer.Option(help='Metadata filter as JSON: \'{"source": "a.md"}\'.')
-    ] = None,
+    where: Where = None,
     min_score: Annotated[
         str | None,
         typer.Option(help="Drop results below this score, or below likely or possible."),
@@ -97,6 +95,8 @@ def search(
 
     edgeembed search "winter tires" --context 1 --html found.html
 
+    edgeembed search "train times" --where lang=en --where 'date>=2024-01-01'
+
     edgeembed search --image dog.jpg -i photos.index
     """
     if mode is not None and mode not in SEARCH_MODES:
@@ -110,7 +110,7 @@ def search(
     settings = SearchSettings(
         k=k,
         mode=mode,
-        where=_condition(where),
+        where=filter_of(where),
         weight=weight,
         exact=exact,
         min_score=_min_score(min_score),
@@ -225,15 +225,3 @@ def _min_score(text: str | None) -> float | Likelihood | None:
         raise InputError(
             f"min_score: expected a number, {' or '.join(LIKELIHOODS)}, got {text!r:.100}"
         ) from None
-
-
-def _condition(where: str | None) -> dict[str, Any] | None:
-    if where is None:
-        return None
-    try:
-        condition = json.loads(where)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f'where: expected JSON such as \'{{"lang": "en"}}\': {error}') from error
-    if not isinstance(condition, dict):
-        raise InputError(f"where: expected a JSON object, got {type(condition).__name__}")
-    return cast(dict[str, Any], condition)

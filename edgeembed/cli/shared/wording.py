@@ -38,7 +38,7 @@ def in_options(message: str, options: Mapping[str, str]) -> str:
     other words stay as they are.
     """
     if leading := _LEADING.match(message):
-        for group in (2, 1):
+        for group in (1, 2):
             if leading[group] in options:
                 rest = message[leading.end(group) :]
                 message = f"{options[leading[group]]}{rest}"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from edgeembed.ingest.files import IMAGE_SUFFIXES
+from edgeembed.ingest.images.kinds import is_image
 from edgeembed.ingest.texts import read_json
 from edgeembed_runtime.errors import InputError
 
@@ -55,7 +55,7 @@ def read_labeled_images(folder: Path) -> LabeledImages:
 
 def images_in_folders(folder: Path) -> list[Path]:
     """The image files one level down, sorted."""
-    return [path for path in sorted(folder.glob("*/*")) if path.suffix.lower() in IMAGE_SUFFIXES]
+    return [path for path in sorted(folder.glob("*/*")) if is_image(path)]
 
 
 def read_captioned_images(folder: Path) -> CaptionedImages:

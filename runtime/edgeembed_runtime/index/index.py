@@ -206,7 +206,8 @@ class Index(IndexReader):
             vectors: (n, dim) vectors of any length but zero; None, or a None among them, encodes
                 the document, with its title in front. A document of which the encoder knows no
                 word gets none (zeros), with an UnknownTextWarning: only keyword search finds it.
-            metadatas: n dicts of JSON values (or None each), or None.
+            metadatas: n dicts of JSON values (or None each), or None. Dates become ISO texts,
+                and scalars of numpy what they hold.
             titles: n texts (or None each), or None: what the document stands under, such as the
                 name of its file and its headings. Words of it count double in keyword search.
             delete: keys to delete in the same commit, unless they are in `keys`.

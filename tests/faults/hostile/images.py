@@ -31,7 +31,7 @@ _SIDES = (
     2**32 - 1,
 )
 _MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F", "YCbCr")
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "JPEG2000")
 _TIFF_COMPRESSIONS = (None, "tiff_lzw", "tiff_adobe_deflate", "packbits")
 _MAGIC = (
     *(b"", b"%PDF-1.7", b"%!PS", b"SIMPLE  =", b"PK\3\4", b"<svg", b"II*\0", b"BM", b"GIF89a"),
@@ -236,6 +236,18 @@ def _webp_of_any_size(chance: random.Random) -> Made:
     return "WEBP with another header", bytes(image)
 
 
+def _boxes_of_any_size(chance: random.Random) -> Made:
+    """An AVIF, HEIC or JPEG 2000 with other sides where the header has its own."""
+    kind = chance.choice(("AVIF", "HEIF", "JPEG2000"))
+    image = _saved(kind, chance.choice(("RGB", "RGBA", "L")), chance.randrange(2))
+    old = struct.pack(">II", *((40, 48) if kind == "JPEG2000" else (48, 40)))
+    width, height = chance.choice(_SIDES), chance.choice(_SIDES)
+    new = struct.pack(">II", width % 2**32, height % 2**32)
+    if kind == "JPEG2000" and chance.random() < 0.7:  # the code stream has them the other way round
+        image = image.replace(struct.pack(">II", 48, 40), struct.pack(">II", height, width))
+    return f"{kind} of {width} x {height}", image.replace(old, new, chance.choice((1, -1)))
+
+
 def _damaged(chance: random.Random) -> Made:
     kind, mode = chance.choice(_FORMATS), chance.choice(_MODES)
     image = _saved(kind, mode, chance.randrange(4))
@@ -253,8 +265,10 @@ def _other(chance: random.Random) -> Made:
 @cache
 def _saved(kind: str, mode: str, variant: int) -> bytes:
     """A sound image of this format, in this mode if the format can."""
+    import pillow_heif
     from PIL import Image
 
+    pillow_heif.register_heif_opener()
     noise = random.Random(1).randbytes(48 * 40 * 3)
     image = Image.frombytes("RGB", (48, 40), noise)
     if mode == "I;16":
@@ -267,11 +281,14 @@ def _saved(kind: str, mode: str, variant: int) -> bytes:
             "WEBP": {"lossless": bool(variant % 2), "save_all": variant > 1},
             "GIF": {"save_all": True, "append_images": [made.rotate(90)] * (variant // 2)},
             "TIFF": {"compression": _TIFF_COMPRESSIONS[variant]},
+            "AVIF": {"speed": 10, "subsampling": ("4:2:0", "4:4:4")[variant % 2]},
+            "HEIF": {"chroma": (420, 444)[variant % 2]},
+            "JPEG2000": {"num_resolutions": 1 + variant, "tile_size": (variant * 16,) * 2},
         }.get(kind, {})
         stream = io.BytesIO()
         try:
             made.save(stream, kind, **options)
-        except (OSError, ValueError, RuntimeError):
+        except (OSError, ValueError, RuntimeError, KeyError):
             continue  # this format has no such mode
         return stream.getvalue()
     raise AssertionError((kind, mode, variant))
@@ -287,6 +304,7 @@ _KINDS: tuple[Callable[[random.Random], Made], ...] = (
     _bmp_of_any_size,
     _gif_of_any_size,
     _webp_of_any_size,
+    _boxes_of_any_size,
     *(_damaged,) * 9,
     _other,
 )

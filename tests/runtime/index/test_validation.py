@@ -1,3 +1,5 @@
+from datetime import date, datetime, time, timedelta, timezone
+
 import numpy as np
 import pytest
 
@@ -64,7 +66,10 @@ def test_bad_documents_are_refused(index, documents):
     [
         {"a": float("nan")}, {"a": [float("inf")]}, {"a": 2**63}, {"a": -(2**63) - 1}, {1: 2},
         {"a": {1, 2}}, {"a": b"x"}, {"a": "\ud800"}, {"\ud800": 1}, {"a": "x\0"}, _deep(1000),
-        "text", [1], 7, {"a": object()}, {"a": "x" * (2 << 20)}, {"a": np.float32(1)},
+        "text", [1], 7, {"a": object()}, {"a": "x" * (2 << 20)},
+        {"a": np.float32("nan")}, {"a": np.complex64(1)}, {"a": np.bytes_(b"x")}, {"a": np.ones(2)},
+        {"a": np.timedelta64(1, "s")}, {"a": np.datetime64("NaT")}, {"a": np.uint64(2**63)},
+        {"a": time(12)}, {"a": timedelta(1)},
     ],
 )  # fmt: skip
 def test_bad_metadata_is_refused(index, metadata):
@@ -81,6 +86,29 @@ def test_lengths_must_agree(index):
     ):
         with pytest.raises(InputError):
             index.upsert(["a", "b"], **arguments)
+
+
+def test_scalars_of_numpy_and_dates_are_stored_as_json(tmp_path):
+    berlin = timezone(timedelta(hours=2))
+    index = Index.create(tmp_path / "i", dim=4)
+    index.upsert(
+        ["there"],
+        vectors=np.ones((1, 4)),
+        metadatas=[
+            {
+                "bool": np.bool_(True), "int": np.int8(-3), "uint": np.uint64(2**63 - 1),
+                "float": np.float32(0.5), "str": np.str_("ü"), "list": [np.int64(1)],
+                "day": date(2024, 5, 1), "time": datetime(2024, 5, 1, 12, 30, tzinfo=berlin),
+                "old": datetime(1850, 1, 1, tzinfo=timezone(timedelta(seconds=3208))),
+                "numpy": np.datetime64("2024-05-01T12:30:00.000000001"),
+            }
+        ],
+    )  # fmt: skip
+    assert index.get("there")[0].metadata == {
+        "bool": True, "int": -3, "uint": 2**63 - 1, "float": 0.5, "str": "ü", "list": [1],
+        "day": "2024-05-01", "time": "2024-05-01T12:30:00+02:00",
+        "old": "1849-12-31T23:06:32+00:00", "numpy": "2024-05-01T12:30:00",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("dim", [0, -1, 8193, 1.5, "3", None, True])

@@ -11,7 +11,7 @@ from edgeembed_runtime.errors import SearchIndexError
 from edgeembed_runtime.index.base.types import StoredDocument
 from edgeembed_runtime.index.catalog.catalog import Catalog, SnapshotPurgedError
 from edgeembed_runtime.index.catalog.documents import VISIBLE, read_documents
-from edgeembed_runtime.index.catalog.filters import Condition
+from edgeembed_runtime.index.catalog.filter_sql import Condition
 from edgeembed_runtime.index.segments.snapshot import Snapshot
 
 

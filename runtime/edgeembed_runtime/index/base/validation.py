@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, cast
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from edgeembed_runtime.arguments import checked_integer, shown, utf8_of
 from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.index.base.dates import date_text
 
 MAX_KEY_CHARS = 1024
 # SQLite refuses a row above 1e9 bytes; a quarter of it leaves room for the rest of the row.
@@ -18,6 +20,7 @@ MAX_METADATA_BYTES = 1 << 20
 # SQLite's JSON functions stop at a depth of 1000, Python's own recursion not far above.
 MAX_METADATA_DEPTH = 32
 _INT64 = 1 << 63
+_NUMPY_SCALARS = (np.bool_, np.integer, np.floating, np.str_)
 _MOST = 1 << 62
 
 
@@ -161,11 +164,14 @@ def _check_text(value: object, what: str) -> str:
 
 
 def check_scalar(value: object, what: str) -> str | int | float | bool | None:
-    """Return a value that both JSON and SQLite store exactly.
+    """Return a value that both JSON and SQLite store exactly; of a date, its text in ISO 8601.
 
     Raises:
-        InputError: anything but None, bool, str, a finite float, or an int of at most 64 bits.
+        InputError: anything but None, bool, str, a finite float, an int of at most 64 bits, a date
+            or datetime, or a numpy scalar of these kinds.
     """
+    if isinstance(value, np.generic):
+        value = _of_numpy(value, what)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -178,7 +184,19 @@ def check_scalar(value: object, what: str) -> str | int | float | bool | None:
         if not np.isfinite(value):
             raise InputError(f"{what}: expected finite numbers, got {value}")
         return float(value)
-    raise InputError(f"{what}: expected a JSON value, got {type(value).__name__}")
+    if isinstance(value, date):
+        return date_text(value, what)
+    kind = type(value).__name__
+    raise InputError(f"{what}: expected a JSON value (or a date, or a numpy scalar), got {kind}")
+
+
+def _of_numpy(value: np.generic, what: str) -> object:
+    if isinstance(value, np.datetime64) and not np.isnat(value):
+        # Python's dates have microseconds: of nanoseconds, item() makes an int.
+        return value.astype("datetime64[us]").item()
+    if isinstance(value, np.timedelta64) or not isinstance(value, _NUMPY_SCALARS):
+        raise InputError(f"{what}: expected a JSON value, got {shown(value)}")
+    return value.item()
 
 
 def check_lengths(n: int, **others: int | None) -> None:

@@ -7,7 +7,7 @@ from typing import cast
 
 from edgeembed_runtime.index.catalog.catalog import meta_int
 from edgeembed_runtime.index.catalog.documents import VISIBLE, visible_docids
-from edgeembed_runtime.index.catalog.filters import Condition
+from edgeembed_runtime.index.catalog.filter_sql import Condition
 from edgeembed_runtime.index.catalog.rows import typed
 from edgeembed_runtime.index.search.fusion import KeywordRanking, Ranking
 from edgeembed_runtime.index.search.scope import Scope

@@ -27,7 +27,8 @@ from edgeembed_runtime.index.base.reranker import (
 )
 from edgeembed_runtime.index.base.unit_vectors import unit_row, unit_rows
 from edgeembed_runtime.index.base.validation import check_k, check_keys, check_texts
-from edgeembed_runtime.index.catalog.filters import Condition, compile_where
+from edgeembed_runtime.index.catalog.filter_sql import Condition
+from edgeembed_runtime.index.catalog.filters import compile_where
 from edgeembed_runtime.index.search.fusion import FUSIONS, Fusion
 from edgeembed_runtime.index.terms.query import KeywordQuery, read_query
 

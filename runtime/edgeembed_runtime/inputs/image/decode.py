@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 _PIXEL_BYTES = 4
 # Larger images are box-reduced first, to avoid a second full-size copy.
 _LARGE_PIXELS = 24_000_000
-# Pillow's WebP decoder has two canvases and returns a copy of one, four bytes per pixel each.
-_WEBP_BYTES = 12
+# What decoders take per pixel besides Pillow's image. WebP: two canvases and a copy. AVIF and
+# HEIC: planes of up to 16 bits, their RGB and a copy of it. JPEG 2000: 32 bits for each channel.
+_CODEC_BYTES = {"WEBP": 12, "AVIF": 12, "HEIF": 12, "JPEG2000": 16}
+# A HEIC of a camera: planes of 12 bits per pixel together, and RGB.
+_CAMERA_HEIF_BYTES = 4
 # libjpeg keeps all coefficients of a JPEG of several scans: two bytes per channel per pixel. They
 # come in blocks of up to 16 x 16 pixels.
 _COEFFICIENT_BYTES = 2
@@ -65,7 +68,7 @@ def plan_decoding(opened: OpenedImage, max_pixels: int, target_side: int) -> Dec
     _check_scans(opened)
     limit = _PIXEL_BYTES * max(max_pixels, 2 * _LARGE_PIXELS)
     is_jpeg = opened.image.format in JPEGS
-    codec_bytes = _WEBP_BYTES * width * height if opened.image.format == "WEBP" else 0
+    codec_bytes = _codec_bytes(opened.image) * width * height
     if opened.scans:
         codec_bytes = _COEFFICIENT_BYTES * len(opened.image.getbands()) * width * height
     for scale in _JPEG_SCALES if is_jpeg and opened.owned else _JPEG_SCALES[:1]:
@@ -77,6 +80,13 @@ def plan_decoding(opened: OpenedImage, max_pixels: int, target_side: int) -> Dec
             if pixels <= max_pixels and needed <= limit:
                 return DecodePlan(scale=scale, reduced=reduced, bytes=needed)
     raise too_large(opened.name, (width, height), max_pixels)
+
+
+def _codec_bytes(image: "Image") -> int:
+    from_camera = image.mode == "RGB" and image.info.get("bit_depth") == 8
+    if image.format == "HEIF" and from_camera and image.info.get("chroma") == 420:
+        return _CAMERA_HEIF_BYTES
+    return _CODEC_BYTES.get(image.format or "", 0)
 
 
 def _check_scans(opened: OpenedImage) -> None:

@@ -1,9 +1,9 @@
 """Safe opening of untrusted images: formats, dimensions and file sizes are limited."""
 
+import contextlib
 import io
 import os
 from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeGuard, cast
@@ -28,7 +28,7 @@ else:  # Pillow is optional
     ImageInput = Any
 
 JPEGS = ("JPEG", "MPO")
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "JPEG2000")
 DEFAULT_MAX_PIXELS = 50_000_000
 # What a JPEG may have. Pillow keeps a pointer for each row, and resizes in steps of whole rows and
 # columns: an image of 1 x 49 million pixels takes 2 GB.
@@ -36,7 +36,7 @@ MAX_SIDE = 65_535
 # A compressed file is smaller than this; a larger one may hide data that Pillow keeps in memory.
 _BYTES_PER_PIXEL = 2
 _SMALL_FILE_BYTES = 8 << 20
-# For WebP: Pillow's decoder holds the whole file, and a copy of it.
+# For WebP, AVIF and HEIC: the decoder holds the whole file, and a copy of it.
 _WHOLE_FILE_BYTES = 64 << 20
 _CHANNELS = (1, 3, 4)
 _MAGIC = (
@@ -46,6 +46,7 @@ _MAGIC = (
     (b"SIMPLE  =", "a FITS file"),
     (b"PK\x03\x04", "a ZIP archive"),
 )
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _PROBE_BYTES = 512
 # An unloaded PIL image reads its file lazily, which is not thread-safe.
 _loading = ForkedLock()
@@ -65,7 +66,7 @@ class OpenedImage:
     scans: int = 0
 
 
-@contextmanager
+@contextlib.contextmanager
 def open_image(image: ImageInput, max_pixels: int = DEFAULT_MAX_PIXELS) -> Generator[OpenedImage]:
     """Open an image without decoding it; its file is closed when the block ends.
 
@@ -161,7 +162,7 @@ def _from_array(array: NDArray[Any], pil: Any) -> "Image":
     return pil.fromarray(np.ascontiguousarray(array))
 
 
-@contextmanager
+@contextlib.contextmanager
 def _stream(image: object, name: str) -> Generator[IO[bytes]]:
     if isinstance(image, bytes | bytearray | memoryview):
         yield io.BytesIO(image)
@@ -195,6 +196,7 @@ def _open(stream: IO[bytes], name: str, max_pixels: int) -> "Image":
     from PIL import Image, UnidentifiedImageError
 
     header = _read_header(stream, name, max_pixels)
+    _register_heif()
     try:
         image = Image.open(cast("IO[bytes]", BoundedStream(stream)), formats=FORMATS)
     except UnidentifiedImageError as error:
@@ -206,6 +208,16 @@ def _open(stream: IO[bytes], name: str, max_pixels: int) -> "Image":
     except Exception as error:  # Pillow's plugins raise errors of any type
         raise InputError(f"{name}: expected an image, got: {first_line(error)}") from error
     return image
+
+
+def _register_heif() -> None:
+    from PIL import Image
+
+    if "HEIF" not in Image.OPEN:
+        with contextlib.suppress(ImportError):  # it is not wherever Pillow is
+            import pillow_heif
+
+            pillow_heif.register_heif_opener()
 
 
 def _read_header(stream: IO[bytes], name: str, max_pixels: int) -> bytes:
@@ -220,8 +232,8 @@ def _read_header(stream: IO[bytes], name: str, max_pixels: int) -> bytes:
         raise InputError(f"{name}: expected a file opened in binary mode, got one of text")
     if not header:
         raise InputError(f"{name}: expected an image, got 0 bytes")
-    is_webp = header[8:12] == b"WEBP"
-    limit = _WHOLE_FILE_BYTES if is_webp else max(_SMALL_FILE_BYTES, _BYTES_PER_PIXEL * max_pixels)
+    is_whole = header[8:12] == b"WEBP" or header[4:8] == b"ftyp"
+    limit = _WHOLE_FILE_BYTES if is_whole else max(_SMALL_FILE_BYTES, _BYTES_PER_PIXEL * max_pixels)
     if size > limit:
         raise InputError(
             f"{name}: expected an image of at most {limit / 1e6:.0f} MB, got {size / 1e6:.0f} MB; "
@@ -236,4 +248,8 @@ def _looks_like(header: bytes) -> str:
             return what
     if b"<svg" in header:
         return "an SVG drawing"
+    if header[4:8] == b"ftyp" and header[8:12] in _HEIC:
+        return "a HEIC picture, which pillow-heif reads: pip install 'edgeembed[image]'"
+    if header[4:10] == b"ftypcr":
+        return "a raw photo of a camera; save it as JPEG"
     return f"something that begins with {header[:8]!r}"

@@ -2,11 +2,14 @@
 
 import json
 import shutil
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("PIL")
+from PIL import Image
 from typer.testing import CliRunner
 
 from edgeembed import Encoder, Index
@@ -234,3 +237,89 @@ def test_a_text_bundle_says_that_it_encodes_no_images(tiny_path, photos):
     result = run("embed", tiny_path, photos / "0.png", code=1)
     assert "Traceback" not in result.stderr
     assert "image" in result.stderr
+
+
+def test_pictures_of_kinds_that_are_not_read_are_named(bundle, photos, tmp_path):
+    for name in ("a.DNG", "b.cr2", "more/c.cr2"):
+        (photos / name).write_bytes(b"II*\0 raw")
+    result = run("index", photos, "--model", bundle, "-i", tmp_path / "i")
+    assert "6 images encoded" in result.stderr
+    assert (
+        f"1 .dng not read, a raw photo of a camera: save as JPEG: {photos}/a.DNG" in result.stderr
+    )
+    assert "2 .cr2 not read, a raw photo of a camera" in result.stderr
+    assert "1 .dng not read" in run("dedupe", photos, "--model", bundle).stderr
+    assert len(run_json("index", photos, "-i", tmp_path / "i")["unread"]) == 2
+
+
+def test_a_folder_without_images_says_so(bundle, tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("no image")
+    result = run("index", tmp_path / "notes", "--model", bundle, "-i", tmp_path / "i")
+    assert "no images among 1 files: expected names in .avif, .bmp" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("suffix", "kind"),
+    [
+        ("heic", "HEIF"), ("avif", "AVIF"), ("jp2", "JPEG2000"), ("JFIF", "JPEG"), ("jpe", "JPEG"),
+    ],
+)  # fmt: skip
+def test_newer_and_odd_endings_are_images(bundle, tmp_path, suffix, kind):
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / f"a.{suffix}").write_bytes(tiny_images.as_bytes(photo(), kind))
+    assert (
+        run_json("index", tmp_path / "p", "--model", bundle, "-i", tmp_path / "i")["encoded"] == 1
+    )
+
+
+def test_images_are_filtered_by_when_and_where_they_were_taken(bundle, photos, tmp_path):
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0110] = "Canon", "Canon EOS R5"
+    exif.get_ifd(0x8769)[0x9003] = "2024:05:01 12:30:00"
+    exif.get_ifd(0x8825).update({1: "N", 2: (38.0, 43.0, 12.0), 3: "W", 4: (9.0, 8.0, 24.0)})
+    photo(seed=50).save(photos / "lisbon.jpg", exif=exif)
+    index = tmp_path / "i"
+    run("index", photos, "--model", bundle, "-i", index)
+    search = ("search", "--image", photos / "1.png", "-i", index, "--where")
+    for where in ("date>=2024-01-01", "date<2025-01-01", "camera=Canon EOS R5", "lat>38.7"):
+        (hit,) = run_json(*search, where)["hits"]
+        assert hit["key"] == (photos / "lisbon.jpg").as_posix()
+    assert hit["metadata"] == {
+        "source": hit["key"],
+        "date": "2024-05-01T12:30:00",
+        "camera": "Canon EOS R5",
+        "lat": 38.72,
+        "lon": -9.14,
+    }
+    assert run_json(*search, "date<2024-01-01")["hits"] == []
+
+
+def test_drawings_on_transparent_ground_are_compared_as_they_look(bundle, tmp_path):
+    """Black and white ones, whose hidden pixels are all the same."""
+    folder = tmp_path / "drawings"
+    folder.mkdir()
+    for color in (0, 255):
+        for corner in range(4):
+            pixels = np.full((64, 64, 4), (color, color, color, 0), np.uint8)
+            half = slice(32, None) if corner % 2 else slice(32)
+            pixels[slice(32, None) if corner > 1 else slice(32), half, 3] = 255
+            Image.fromarray(pixels).save(folder / f"{color} {corner}.png")
+    Image.open(folder / "0 1.png").resize((128, 128)).save(folder / "0 1 larger.png")
+    (group,) = run_json("dedupe", folder, "--model", bundle, "--threshold", 0.98)["groups"]
+    assert [Path(member["path"]).name for member in group] == ["0 1 larger.png", "0 1.png"]
+
+
+def test_many_alike_images_are_grouped_in_little_time():
+    rng = np.random.default_rng(0)
+    alike = rng.normal(size=64) + 0.05 * rng.normal(size=(4000, 64))
+    began = time.process_time()
+    (group,) = near_duplicates(alike.astype(np.float32), 0.95)
+    assert len(group.members) == 4000 and time.process_time() - began < 3
+
+
+def test_near_duplicates_must_be_close_on_both_grounds():
+    white = np.array([[1, 0], [1, 0], [1, 0.01]], np.float32)
+    black = np.array([[1, 0], [0, 1], [1, 0]], np.float32)
+    assert [group.members for group in near_duplicates(white, 0.9)] == [(0, 1, 2)]
+    assert [group.members for group in near_duplicates(white, 0.9, black)] == [(0, 2)]

@@ -95,9 +95,12 @@ def test_every_mode_finds_a_word_that_is_there(run_json, notes, indexed, mode):
         assert len(hits) == 1
 
 
-def test_a_filter_keeps_what_fits(run_json, notes, indexed):
-    where = '{"age": {"$gt": 35}}'
-    hits = run_json("search", "someone", "-i", indexed, "--where", where)["hits"]
+@pytest.mark.parametrize(
+    "where", [['{"age": {"$gt": 35}}'], ["age>35"], ["age>=30", '{"age": {"$ne": 30}}']]
+)
+def test_a_filter_keeps_what_fits(run_json, notes, indexed, where):
+    options = [word for each in where for word in ("--where", each)]
+    hits = run_json("search", "someone", "-i", indexed, *options)["hits"]
     assert [hit["key"] for hit in hits] == [f"{notes}/people.jsonl/bob#0"]
 
 
@@ -107,6 +110,9 @@ def test_a_filter_keeps_what_fits(run_json, notes, indexed):
         (["--where", "{oops"], "where: expected JSON such as"),
         (["--where", "[1]"], "where: expected a JSON object, got list"),
         (["--where", '{"a": {"$near": 1}}'], "$near"),
+        (["--where", "english"], "--where: expected lang=en, 'date>=2024-01-01' or JSON such as"),
+        (["--where", "year>=null"], "--where: year: expected a number, a text or a date"),
+        (["--where", "mode>=null"], "--where: mode: expected a number, a text or a date"),
         (["--mode", "psychic"], "mode: expected dense, keyword or hybrid, got 'psychic'"),
         (["--variant", "fp16"], "expected auto or one of fp32, int8"),
     ],

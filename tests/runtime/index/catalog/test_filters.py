@@ -1,3 +1,7 @@
+import operator
+import re
+from datetime import UTC, date, datetime
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -6,12 +10,29 @@ from hypothesis import strategies as st
 from edgeembed import Index
 from edgeembed_runtime.errors import InputError
 
-FIELDS = ["a", "b", "with space", "dotted.name", "ünï", "$.x"[1:], "a[0]", "%"]
+FIELDS = ["a", "b", "with space", "dotted.name", "ünï", "$.x"[1:], "a[0]", "%", "o.x", "o.p.x", "o"]
 NUMBERS = st.integers(-3, 3) | st.sampled_from([0.5, -1.5, 2.0, 0.1, 1e300, 2**53 + 1, 1.1e-17])
-SCALARS = NUMBERS | st.booleans() | st.none() | st.sampled_from(["", "x", "y", "1", "Z", "ü", "'"])
-VALUES = SCALARS | st.lists(SCALARS, max_size=2) | st.just({"x": 1})
-METADATA = st.none() | st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=4)
-ORDERED = NUMBERS | st.booleans() | st.sampled_from(["", "x", "y"])
+NUMPY = st.sampled_from([np.int64(2), np.float32(0.5), np.bool_(True), np.str_("x")])
+DATES = st.sampled_from(
+    [
+        "2024-05-01", "2024-05-01T00:00Z", "2024-05-01 02:00+02:00", "2024-05-01T00:00:00.500",
+        "2024-04-30T23:59:59", "2024-02-30", "2024-13-01", "2024-05-01T", "2024-05-01 noon", "now",
+        "12:00", "1999-12-31T23:00:00-01:00", date(2024, 5, 1), datetime(2000, 1, 1, tzinfo=UTC),
+        np.datetime64("2024-05-01T00:00:00.500"),
+    ]
+)  # fmt: skip
+TEXTS = st.sampled_from(["", "x", "y", "1", "Z", "ü", "'", "[1]", '{"x": 1}', "null"]) | DATES
+SCALARS = NUMBERS | st.booleans() | st.none() | TEXTS | NUMPY
+LISTS = st.lists(SCALARS, max_size=3)
+VALUES = SCALARS | LISTS | st.just([["x"], {"x": 1}]) | st.just({"x": 1})
+OBJECTS = st.dictionaries(
+    st.sampled_from(["x", "p", "p.x"]),
+    VALUES | st.fixed_dictionaries({"x": VALUES}) | st.lists(st.fixed_dictionaries({"x": SCALARS})),
+)
+METADATA = st.none() | st.dictionaries(
+    st.sampled_from(FIELDS), VALUES | OBJECTS | st.lists(OBJECTS | SCALARS, max_size=2), max_size=4
+)
+ORDERED = NUMBERS | st.booleans() | TEXTS | NUMPY
 TESTS = st.fixed_dictionaries(
     {},
     optional={
@@ -19,12 +40,18 @@ TESTS = st.fixed_dictionaries(
         "$gte": ORDERED,
         "$lt": ORDERED,
         "$lte": ORDERED,
+        "$eq": SCALARS,
         "$ne": SCALARS,
         "$in": st.lists(SCALARS, max_size=4),
+        "$nin": st.lists(SCALARS, max_size=4),
+        "$contains": SCALARS,
+        "$not_contains": SCALARS,
         "$exists": st.booleans(),
     },
 )
-LEAVES = st.dictionaries(st.sampled_from(FIELDS), SCALARS | TESTS, max_size=2)
+LEAVES = st.dictionaries(
+    st.sampled_from(FIELDS), SCALARS | TESTS | TESTS.map(lambda test: {"$not": test}), max_size=2
+)
 FILTERS = st.recursive(
     LEAVES,
     lambda inner: (
@@ -34,44 +61,87 @@ FILTERS = st.recursive(
     ),
     max_leaves=5,
 )
-MISSING = object()
+ORDERS = {"$gt": operator.gt, "$gte": operator.ge, "$lt": operator.lt, "$lte": operator.le}
+NEGATIONS = {"$ne": "$eq", "$nin": "$in", "$not_contains": "$contains"}
+
+
+def stored(value):
+    """A value as it is in the metadata: JSON."""
+    if isinstance(value, dict):
+        return {name: stored(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [stored(item) for item in value]
+    if isinstance(value, np.datetime64):
+        return value.item().isoformat()
+    value = value.item() if isinstance(value, np.generic) else value
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def instant(text):
+    """The instant of a text that is a date, else None."""
+    if not isinstance(text, str) or not re.match(r"\d{4}-\d\d-\d\d", text):
+        return None
+    try:
+        found = datetime.fromisoformat(text.rstrip("T"))
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def places(metadata, field):
+    """The values that a name means."""
+    found = [metadata[field]] if field in metadata else []
+    names = field.split(".")
+    if len(names) == 1 or not all(names):
+        return found
+    nodes = [metadata]
+    for name in names:
+        nodes = [each for node in nodes for each in (node if isinstance(node, list) else [node])]
+        nodes = [node[name] for node in nodes if isinstance(node, dict) and name in node]
+    return found + nodes
 
 
 def equals(value, wanted):
-    if wanted is None:
-        return value is None or value is MISSING
-    if isinstance(value, list | dict) or value is None or value is MISSING:
+    if isinstance(value, list | dict) or isinstance(value, str) != isinstance(wanted, str):
         return False
-    return isinstance(value, str) == isinstance(wanted, str) and value == wanted
+    return value == wanted or (instant(value) is not None and instant(value) == instant(wanted))
 
 
-def test_one(value, name, wanted):
-    match name:
-        case "$ne":
-            return not equals(value, wanted)
-        case "$in":
-            return any(equals(value, item) for item in wanted)
-        case "$exists":
-            return (value is not MISSING) == wanted
-    if value is None or value is MISSING or isinstance(value, list | dict):
+def is_ordered(compare, value, wanted):
+    if value is None or isinstance(value, list | dict):
         return False
     if isinstance(value, str) != isinstance(wanted, str):
         return False
+    if instant(wanted) is not None:
+        return instant(value) is not None and compare(instant(value), instant(wanted))
     if isinstance(value, str):
         value, wanted = value.encode(), wanted.encode()
-    return {
-        "$gt": value > wanted,
-        "$gte": value >= wanted,
-        "$lt": value < wanted,
-        "$lte": value <= wanted,
-    }[name]
+    return compare(value, wanted)
 
 
-test_one.__test__ = False
+def passes(values, name, wanted):
+    """Whether the values at the places of a field pass one test."""
+    if name == "$not":
+        return not all(passes(values, *each) for each in wanted.items())
+    if name in NEGATIONS:
+        return not passes(values, NEGATIONS[name], wanted)
+    if name == "$exists":
+        return bool(values) == wanted
+    wanted = stored(wanted)
+    lists = [item for value in values if isinstance(value, list) for item in value]
+    each = lists + [value for value in values if not isinstance(value, list)]
+    match name:
+        case "$eq":
+            return any(equals(v, wanted) for v in each) or (wanted is None and not values)
+        case "$in":
+            return any(passes(values, "$eq", item) for item in wanted)
+        case "$contains":
+            return any(equals(v, wanted) for v in lists)
+    return any(is_ordered(ORDERS[name], value, wanted) for value in each)
 
 
 def matches(metadata, where):
-    metadata = metadata or {}
+    metadata = stored(metadata or {})
     for name, value in where.items():
         if name == "$and":
             good = all(matches(metadata, part) for part in value)
@@ -80,13 +150,8 @@ def matches(metadata, where):
         elif name == "$not":
             good = not matches(metadata, value)
         else:
-            held = metadata.get(name, MISSING)
-            tests = value.items() if isinstance(value, dict) else None
-            good = (
-                equals(held, value)
-                if tests is None
-                else all(test_one(held, op, wanted) for op, wanted in tests)
-            )
+            tests = value if isinstance(value, dict) else {"$eq": value}
+            good = all(passes(places(metadata, name), *test) for test in tests.items())
         if not good:
             return False
     return True
@@ -99,7 +164,7 @@ def shared(tmp_path_factory):
 
 
 @settings(
-    max_examples=120, deadline=None, derandomize=True,
+    max_examples=150, deadline=None, derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )  # fmt: skip
 @given(st.lists(METADATA, min_size=1, max_size=6), FILTERS)

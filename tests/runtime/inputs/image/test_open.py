@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import edgeembed_runtime.inputs.image.open as open_module
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.image.decode import decode, plan_decoding
 from edgeembed_runtime.inputs.image.open import DEFAULT_MAX_PIXELS, open_image
@@ -43,12 +44,55 @@ def pixels(image, **limits):
         ("TIFF", "CMYK", 1),
         ("PNG", "RGBA", 0),
         ("JPEG", "YCbCr", 4),
+        ("AVIF", "RGB", 6),
+        ("AVIF", "RGBA", 6),
+        ("HEIF", "RGB", 6),
+        ("HEIF", "RGBA", 6),
+        ("JPEG2000", "RGB", 3),
+        ("JPEG2000", "RGBA", 3),
     ],
 )
 def test_every_format_and_mode_becomes_rgb(kind, mode, tolerance):
     made = FLAT.quantize(8) if mode == "P" else FLAT.convert(mode)
     found = pixels(as_bytes(made, kind))
     assert np.abs(found - [200, 100, 50]).max() <= tolerance
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "fits"),
+    [
+        ("HEIF", (5712, 4284), True),  # what a phone takes
+        ("HEIF", (8064, 6048), False),
+        ("AVIF", (4032, 3024), True),
+        ("AVIF", (5712, 4284), False),
+        ("JPEG2000", (3800, 2500), True),
+        ("JPEG2000", (4032, 3024), False),
+    ],
+)
+def test_formats_whose_decoders_need_more_memory_may_have_fewer_pixels(kind, size, fits):
+    with open_image(as_bytes(FLAT, kind)) as opened:
+        opened.image._size = size
+        if fits:
+            assert plan_decoding(opened, DEFAULT_MAX_PIXELS, 224).bytes <= 4 * DEFAULT_MAX_PIXELS
+        else:
+            with pytest.raises(InputError, match="fewer in formats that need more memory"):
+                plan_decoding(opened, DEFAULT_MAX_PIXELS, 224)
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "HEIF", "JPEG2000"])
+def test_newer_formats_that_are_cut_off_are_refused(kind):
+    whole = as_bytes(photo(200, 160), kind)
+    with pytest.raises(InputError, match="expected a"):
+        decoded(whole[: len(whole) // 2])
+
+
+def test_without_its_plug_in_a_heic_picture_is_named(monkeypatch):
+    image = as_bytes(FLAT, "HEIF")
+    monkeypatch.setattr(open_module, "FORMATS", ("JPEG", "AVIF"))
+    with pytest.raises(
+        InputError, match="got a HEIC picture, which pillow-heif reads: pip install"
+    ):
+        decoded(image)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "I;16", "I", "F"])
