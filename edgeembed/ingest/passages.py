@@ -1,6 +1,8 @@
 """Passages: chunks of documents that fit the model, with keys that say where they are from."""
 
+import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -17,9 +19,14 @@ from edgeembed.ingest.readers.base.protocol import (
 from edgeembed.ingest.readers.registry import read_file
 from edgeembed.ingest.titles import SEPARATOR, file_title, folder_title, joined_title
 from edgeembed_runtime.encoder.encoder import Encoder
+from edgeembed_runtime.index.base.validation import MAX_KEY_CHARS
 from edgeembed_runtime.storage import storage_errors
 
 PLACE = "_place"
+# Of one file and one reason: a mailbox may have a picture in every message.
+_MAX_TOLD = 100
+# A number comes behind it.
+_MAX_DOCUMENT = MAX_KEY_CHARS - 11
 # What an index cannot take; replaced by one character each, so that offsets stay.
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -127,9 +134,12 @@ class PassageReader:
     def cut(self, file: FoundFile, found: Iterable[Block | Remark]) -> Iterator[Passage]:
         """Yield the passages of what was read of a file."""
         own = document = _Document(file, "")
+        told: Counter[Reason] = Counter()
         for each in found:
             if isinstance(each, Remark):
-                self._note(file.name, each)
+                told[each.reason] += 1
+                if told[each.reason] <= _MAX_TOLD:
+                    self._note(file.name, each)
                 if each.reason == Reason.REPEATED:
                     document = own
                 continue
@@ -138,6 +148,10 @@ class PassageReader:
             elif each.part != document.part:
                 document = _Document(file, each.part)
             yield from self._passages(document, each)
+        for reason, count in told.items():
+            if count > _MAX_TOLD:
+                rest = f"{count - _MAX_TOLD} more places"
+                self._note(file.name, Remark(reason=reason, where=rest))
 
     def _passages(self, document: "_Document", block: Block) -> Iterator[Passage]:
         text = _SURROGATES.sub("\ufffd", block.text)
@@ -199,7 +213,10 @@ def document_key(source: str, part: str) -> str:
     """The key of a document in a file, in front of the numbers of its passages."""
     if not part:
         return source
-    return source + part if part.startswith(":") else f"{source}/{part}"
+    key = source + part if part.startswith(":") else f"{source}/{part}"
+    if len(key) > _MAX_DOCUMENT:
+        return f"{source}/{hashlib.sha256(part.encode()).hexdigest()[:12]}"
+    return key
 
 
 def placed(metadata: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:

@@ -287,3 +287,19 @@ def test_a_pipe_that_nobody_writes_to_is_refused_and_not_waited_for(reader, tmp_
         read_json(tmp_path / "pipe.txt")
     assert list(reader.read(found(tmp_path / "pipe.txt"))) == []
     assert [skip.reason for skip in reader.skips] == [Reason.SPECIAL]
+
+
+def test_of_many_bad_records_the_first_are_named_and_the_others_counted(reader, tmp_path):
+    (tmp_path / "r.jsonl").write_text("{oops\n" * 1000)
+    assert list(reader.read(found(tmp_path / "r.jsonl"))) == []
+    assert len(reader.skips) == 101
+    assert reader.skips[99].where == "line 100"
+    assert reader.skips[100].where == "900 more places"
+
+
+def test_keys_of_documents_deep_in_a_long_path_fit_an_index(reader, tmp_path):
+    path = tmp_path / "r.jsonl"
+    path.write_text("\n".join(json.dumps({"id": "k" * 180 + c, "text": "the cat"}) for c in "ab"))
+    passages = list(reader.read(FoundFile(path=path, name="n" * 1000)))
+    assert len({passage.key for passage in passages}) == 2
+    assert all(len(passage.key) <= 1024 for passage in passages)

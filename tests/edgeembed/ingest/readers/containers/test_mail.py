@@ -163,8 +163,8 @@ def test_strange_mails_end(tmp_path, data):
 def test_a_message_that_is_too_long_costs_that_message(tmp_path, monkeypatch):
     monkeypatch.setattr("edgeembed.ingest.readers.containers.mailbox.MAX_MESSAGE", 3 << 20)
     box = mailbox.mbox(tmp_path / "a.mbox")
-    for body in ("one", "x" * 80 + "\n", "two"):
-        box.add(message(body=body * (80_000 if body[0] == "x" else 1), cte="8bit", number=body[:3]))
+    for number, body in enumerate(("one", ("x" * 80 + "\n") * 80_000, "two")):
+        box.add(message(body=body, cte="8bit", number=number))
     box.flush()
     box.close()
     blocks, remarks = read(tmp_path / "a.mbox")

@@ -4,7 +4,7 @@ import tracemalloc
 
 import pytest
 
-from edgeembed.ingest.readers.base.protocol import ReadingSettings, Reason
+from edgeembed.ingest.readers.base.protocol import Block, ReadingSettings, Reason, Remark
 from edgeembed.ingest.readers.registry import read_file
 from helpers.readers.reading import read_bytes, told
 
@@ -101,9 +101,7 @@ def test_a_cell_of_100_mb_is_passed_over_in_little_memory(tmp_path):
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert [getattr(each, "text", "") for each in found if hasattr(each, "text")] == [
-        "a: 1; b: one",
-        "a: 3; b: three",
-    ]
-    assert [each.where for each in found if not hasattr(each, "text")] == ["line 3"]
+    blocks = [each.text for each in found if isinstance(each, Block)]
+    assert blocks == ["a: 1; b: one", "a: 3; b: three"]
+    assert [each.where for each in found if isinstance(each, Remark)] == ["line 3"]
     assert peak < 32 << 20

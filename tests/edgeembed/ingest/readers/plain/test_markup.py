@@ -30,7 +30,7 @@ def test_front_matter_is_metadata_and_not_text(tmp_path):
         "author": {"name": "Ann", "born": "1980-01-02"},
     }
     assert block.text.startswith("# Service")
-    assert NOTE[block.place["start"] :] == block.text
+    assert NOTE[int(block.place["start"]) :] == block.text
     assert block.place["line"] == 8
 
 

@@ -5,7 +5,7 @@ import tracemalloc
 
 import pytest
 
-from edgeembed.ingest.readers.base.protocol import MAX_BLOCK, ReadingSettings
+from edgeembed.ingest.readers.base.protocol import MAX_BLOCK, Block, ReadingSettings
 from edgeembed.ingest.readers.registry import read_file
 from helpers.readers.reading import read_bytes
 
@@ -60,11 +60,11 @@ def test_a_file_that_grows_while_it_is_read_ends_where_it_ended(tmp_path):
     path = tmp_path / "a.log"
     path.write_text("the cat\n" * 100_000)
     found = read_file(path, ReadingSettings())
-    first = next(found)
+    texts = [block.text for block in itertools.islice(found, 1) if isinstance(block, Block)]
     with path.open("a") as file:
         file.write("the dog\n" * 100_000)
-    text = first.text + "".join(block.text for block in found)
-    assert text == "the cat\n" * 100_000
+    texts += [block.text for block in found if isinstance(block, Block)]
+    assert "".join(texts) == "the cat\n" * 100_000
 
 
 def test_headings_are_carried_over_windows_and_end_with_their_sections(tmp_path):
@@ -76,5 +76,5 @@ def test_headings_are_carried_over_windows_and_end_with_their_sections(tmp_path)
     assert above[0] == ((), "One")
     assert above[1][0] == ("One", "Two")
     assert above[-2:] == [(("One",), "Four"), ((), "Five")]
-    starts = [block.place["start"] for block in blocks]
+    starts = [int(block.place["start"]) for block in blocks]
     assert all(a < b for a, b in itertools.pairwise(starts))
