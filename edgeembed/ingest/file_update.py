@@ -29,12 +29,19 @@ class FileUpdate:
         self._index = index
         self._name = name
         self._twin_name = twin_name
+        # Of a log that is new, there is no need to list the millions of keys that it gets.
+        self._is_new = next(keys_of(index, name), None) is None
         # Vectors of another model go with the first commit, so that none passes for a new one.
         self._removed = set[str]() if twin_name == name else set(keys_of(index, name))
         # Passages of each document: a number, as there may be millions of a log.
         self._counts: dict[str, int] = {}
         self._replaced: dict[str, int] = {}
         self.planned: dict[str, Planned] = {}
+
+    @property
+    def count(self) -> int:
+        """How many passages the file has, as far as it is planned."""
+        return sum(self._counts.values())
 
     def add(self, passage: Passage) -> None:
         """Plan one passage."""
@@ -50,7 +57,9 @@ class FileUpdate:
 
     def end(self) -> None:
         """Finish: stored passages that were not seen are removed."""
-        self._removed.update(key for key in keys_of(self._index, self._name) if self._is_old(key))
+        if not self._is_new:
+            stored = keys_of(self._index, self._name)
+            self._removed.update(key for key in stored if self._is_old(key))
         for document, before in self._replaced.items():
             stale = [f"{document}#{n}" for n in range(self._counts[document], before)]
             self._removed.update(stale)

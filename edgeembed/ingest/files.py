@@ -1,5 +1,6 @@
 """Scans files and folders for what is to be indexed."""
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -25,14 +26,24 @@ def scan(sources: Iterable[Path], settings: WalkSettings = _USUAL) -> FoundFiles
     for file in _files_of(given, walk):
         files.setdefault(file.place, file)
     places = tuple(place_of(source) for source in given)
+    empty = {place for place, source in zip(places, given, strict=True) if _is_empty(source)}
     return FoundFiles(
         files=tuple(files.values()),
-        scanned=places,
+        scanned=tuple(place for place in places if place not in empty),
+        empty=tuple(empty),
         unreadable=tuple(walk.unreadable),
         left_out=tuple(walk.left_out),
         sources=tuple(zip(places, map(str, given), strict=True)),
         problems=tuple(walk.problems),
     )
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is None
+    except OSError:
+        return False
 
 
 def scan_below(root: Path, paths: Iterable[Path], settings: WalkSettings = _USUAL) -> FoundFiles:

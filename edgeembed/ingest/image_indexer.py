@@ -29,7 +29,7 @@ from edgeembed.ingest.images.kinds import is_image, unread_kind
 from edgeembed.ingest.images.metadata import image_metadata
 from edgeembed.ingest.ownership import MovedFiles
 from edgeembed.ingest.readers.base.protocol import Reason
-from edgeembed.ingest.sources import Memory, gone_message, gone_sources, read_memory
+from edgeembed.ingest.sources import Memory, gone_sources, read_memory, source_remarks
 from edgeembed_runtime.errors import InputError, StorageError
 from edgeembed_runtime.storage import sha256_file, storage_errors
 
@@ -186,8 +186,7 @@ class _Run:
         gone = gone_sources(Memory(files=files, sources=after))
         changed |= {source.place: None for source, count in gone if not count}
         self._write(self._gone, changed)
-        told = {failure.place for failure in found.problems}
-        self._remarks = [gone_message(s, n) for s, n in gone if n and s.place not in told]
+        self._remarks = source_remarks(found, Memory(files=files, sources=after))
 
     def report(self, seconds: float) -> ImageReport:
         return ImageReport(
@@ -195,7 +194,7 @@ class _Run:
             removed=len(self._gone),
             failed=tuple(each.message for each in (*self._found.problems, *self._failed)),
             left_out=self._found.left_out,
-            remarks=(*self._found.remarks, *self._remarks),
+            remarks=tuple(self._remarks),
             seconds=seconds,
             **self._counts,
         )

@@ -8,11 +8,6 @@ from edgeembed import Index
 from edgeembed.ingest.file_state import FileState
 
 
-def is_of(document: str, name: str) -> bool:
-    """Whether a document is of a file: the file itself, or a part of it (`name/part`, `name:7`)."""
-    return document == name or document.startswith((f"{name}/", f"{name}:"))
-
-
 def owner_of(key: str, names: Collection[str]) -> str | None:
     """The file of these names that a passage is of, by its key "document#number"."""
     document = key.rpartition("#")[0]

@@ -39,9 +39,8 @@ def read_memory(index: Index) -> Memory:
 def look(sources: Iterable[Path], settings: WalkSettings, memory: Memory) -> FoundFiles:
     """Find the files of all sources, as `scan` does, and judge what was indexed and is gone.
 
-    A file that is gone is told like one that is gone from a folder. A folder that is gone, or has
-    nothing in it any more, may be on a disk that is not there now: it becomes a problem or a
-    remark, and what the index has of it stays.
+    A file that is gone is told like one that is gone from a folder. A folder may be on a disk that
+    is not there now: it becomes a problem, and what the index has of it stays.
 
     Raises:
         InputError: a source does not exist, and the index knows nothing of it; or none does.
@@ -50,32 +49,34 @@ def look(sources: Iterable[Path], settings: WalkSettings, memory: Memory) -> Fou
     there: list[Path] = []
     gone: list[str] = []
     problems: list[Failure] = []
-    remarks: list[str] = []
-    kept: set[str] = set()
     for source in sources:
         with storage_errors("read", source):
             exists = source.exists()
         place = place_of(source)
-        known = [] if exists and not _is_empty(source) else memory.files_below(place)
-        if not exists and _is_gone_file(place, known, memory):
+        known = [] if exists else memory.files_below(place)
+        if not known:
+            there.append(source)
+        elif _is_gone_file(place, known, memory):
             gone.append(place)
-        elif not exists and known:
+        else:
             message = f"{source}: expected a file or a folder, found nothing; {_still(len(known))}"
             problems.append(Failure(place=place, message=message))
-        else:
-            there.append(source)
-            if known:
-                kept.add(place)
-                remarks.append(f"{source}: is empty now; {_still(len(known))}")
     if problems and not there and not gone:
         raise InputError(problems[0].message)
     found = scan(there, settings)
-    return replace(
-        found,
-        scanned=(*(place for place in found.scanned if place not in kept), *gone),
-        problems=(*found.problems, *problems),
-        remarks=tuple(remarks),
-    )
+    return replace(found, scanned=(*found.scanned, *gone), problems=(*found.problems, *problems))
+
+
+def source_remarks(found: FoundFiles, memory: Memory) -> list[str]:
+    """What to tell of the sources of an index after a run on `found`: which are gone, or empty."""
+    given = dict(found.sources)
+    told = {failure.place for failure in found.problems}
+    empty = [(given[place], len(memory.files_below(place))) for place in found.empty]
+    gone = [(s.given, count) for s, count in gone_sources(memory) if s.place not in told]
+    return [
+        *(f"{name}: is empty now; {_still(count)}" for name, count in empty if count),
+        *(f"{name}: is not there any more; {_still(count)}" for name, count in gone if count),
+    ]
 
 
 def gone_sources(memory: Memory) -> list[tuple[SourceState, int]]:
@@ -84,23 +85,10 @@ def gone_sources(memory: Memory) -> list[tuple[SourceState, int]]:
     return [(source, len(memory.files_below(source.place))) for source in gone]
 
 
-def gone_message(source: SourceState, count: int) -> str:
-    """What to tell of a source that is gone."""
-    return f"{source.given}: is not there any more; {_still(count)}"
-
-
 def _is_gone_file(place: str, known: list[str], memory: Memory) -> bool:
     """Whether exactly one file was there, whose folder still is."""
     is_one = len(known) == 1 and memory.files[known[0]].place == place
     return is_one and os.path.isdir(os.path.dirname(place))  # noqa: PTH112, PTH120
-
-
-def _is_empty(folder: Path) -> bool:
-    try:
-        with os.scandir(folder) as entries:
-            return next(entries, None) is None
-    except OSError:
-        return False
 
 
 def _still(count: int) -> str:

@@ -22,7 +22,7 @@ from edgeembed.ingest.file_update import FileUpdate, keys_of
 from edgeembed.ingest.ownership import MovedFiles, without_deleted
 from edgeembed.ingest.passages import Passage, PassageReader
 from edgeembed.ingest.readers.base.protocol import Reason
-from edgeembed.ingest.sources import Memory, gone_message, gone_sources, read_memory
+from edgeembed.ingest.sources import Memory, gone_sources, read_memory, source_remarks
 from edgeembed.ingest.write_buffer import PendingCommit
 from edgeembed_runtime.errors import EdgeEmbedError, InputError, StorageError
 
@@ -47,7 +47,7 @@ class IndexingReport:
     embedded: int
     passages_removed: int
     skipped: tuple[str, ...]
-    """Names of files without a text that can be had."""
+    """Names of files that were looked at, and have no text that can be had."""
     left_out: tuple[LeftOut, ...]
     """Everything that is there and not in the index: files, folders, and parts of files."""
     unknown: int
@@ -145,6 +145,9 @@ class _Run:
         self._moved = MovedFiles(
             {name: file for name, file in self.known.items() if self._is_usable(name)}, self._gone
         )
+        # With the first commit: a run that is stopped has told of what it is.
+        begun = source_states(found.sources, (), (), time.time())
+        self._commit.remember({p: s for p, s in begun.items() if p not in self.sources})
         for place in found.unreadable:
             self._tell(place, f"could not list the folder {place}; its indexed files stay")
 
@@ -212,7 +215,9 @@ class _Run:
             left_out=tuple(counts.left_out),
             unknown=self._index.stats().blank,
             failed=(*failed, *map(message_of, damaged)),
-            remarks=(*self._found.remarks, *self._flags()),
+            remarks=tuple(
+                source_remarks(self._found, Memory(files=self.known, sources=self.sources))
+            ),
             seconds=seconds,
         )
 
@@ -222,16 +227,6 @@ class _Run:
         kept = {name: file for name, file in files.items() if file is not None}
         memory = Memory(files=kept, sources=self.sources)
         return [source.place for source, count in gone_sources(memory) if not count]
-
-    def _flags(self) -> list[str]:
-        memory = Memory(files=self.known, sources=self.sources)
-        told = {place for place, _ in self._found.sources}
-        told |= {failure.place for failure in self._found.problems}
-        return [
-            gone_message(source, count)
-            for source, count in gone_sources(memory)
-            if source.place not in told
-        ]
 
     def _keep(self, file: FoundFile, known: FileState) -> None:
         self._counts.unchanged += 1
@@ -251,9 +246,7 @@ class _Run:
         # Noted until the file is fully indexed; nothing, where vectors of another model are around.
         partly = now.unfinished() if self._is_usable(file.name, unknown=True) else None
         failures: list[EdgeEmbedError] = []
-        before = len(self._reader.left_out)
-        documents: dict[str, int] = {}
-        passages = 0
+        passages, before = 0, len(self._reader.left_out)
         self._commit.begin(file.name)
         for passage in self._passages(file, failures):
             if len(self._commit) + len(update.planned) >= self._batch:
@@ -263,23 +256,24 @@ class _Run:
                     self._commit.record(file.name, partly)
                 self._write()
             update.add(passage)
-            documents[passage.document] = passage.number + 1
             passages += 1
         if failures:
             self._fail(file, failures[0])
             return
         left = self._reader.left_out[before:]
         self._counts.left_out += left
-        if all(each.where for each in left):
+        if passages or all(each.where for each in left):
             self._counts.indexed += 1
-        else:
+        elif all(each.reason != Reason.DAMAGED for each in left):
             self._counts.skipped.append(file.name)
         self._counts.passages += passages
         update.end()
         update.hand_over(self._commit)
         if twin is not None and twin != file.name and twin not in self._gone:
             self._move(twin)
-        read = replace(self._as_read(file, now), passages=sum(documents.values()))
+        read = replace(self._as_read(file, now), passages=update.count)
+        if any(each.reason == Reason.NO_READER for each in left):
+            read = read.unfinished()  # it may be installed by the next run
         self._commit.record(file.name, read.without(left))
         if len(self._commit) >= self._batch:
             self._write()

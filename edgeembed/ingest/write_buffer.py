@@ -169,13 +169,11 @@ class PendingCommit:
 
     def _refuse(self, passage: Passage, error: EdgeEmbedError) -> None:
         name = self._names[passage.key]
-        line, part = passage.metadata.get("line"), passage.key.removeprefix(name)
-        # The line of a record is its file's only if the record knows of which file it is.
-        is_known = line is not None and (part != passage.key or "part" in passage.metadata)
+        line = place_of(passage.metadata).get("line")
         refused = LeftOut(
             name=name,
             reason=Reason.DAMAGED,
-            where=f"line {line}" if is_known else part.lstrip("/"),
+            where=passage.key.removeprefix(f"{name}/") if line is None else f"line {line}",
             detail=str(error),
         )
         self._refused.setdefault(name, []).append(refused)

@@ -63,8 +63,9 @@ class FoundFiles:
         unreadable: places of folders that could not be listed.
         left_out: what is there and not in `files`; below a folder in it, nothing was looked at.
         sources: the given files and folders, by place. Empty: a part of a folder was scanned.
+        empty: places of given folders with nothing in them; they are not in `scanned`, as it may be
+            that a disk is not there now.
         problems: what else went wrong: sources that are gone, rules that have no meaning.
-        remarks: what is odd about the sources, as messages.
     """
 
     files: tuple[FoundFile, ...]
@@ -72,8 +73,8 @@ class FoundFiles:
     unreadable: tuple[str, ...]
     left_out: tuple[LeftOut, ...] = ()
     sources: tuple[tuple[str, str], ...] = ()
+    empty: tuple[str, ...] = ()
     problems: tuple[Failure, ...] = ()
-    remarks: tuple[str, ...] = ()
 
 
 def place_of(source: Path) -> str:

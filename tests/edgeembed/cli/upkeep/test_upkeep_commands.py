@@ -30,8 +30,8 @@ def folder_of(status, name):
 def test_status_tells_of_every_source(run_json, notes, made, tmp_path):
     status = run_json("status", made)
     found = folder_of(status, notes)
-    assert (found["files"], found["failed"], found["pending"], found["gone"]) == (4, 0, 0, 0)
-    assert found["left_out"] == {"not text": 2, "hidden": 1, "filled by a tool": 2}
+    assert (found["files"], found["failed"], found["pending"], found["gone"]) == (5, 0, 0, 0)
+    assert found["left_out"] == {"not text": 1, "hidden": 1, "filled by a tool": 2}
     assert found["when"] > 1_700_000_000
     assert folder_of(status, tmp_path / "solo.md")["passages"] == 1
     assert status["documents"] == len(contents(made))

@@ -8,6 +8,7 @@ import pytest
 
 from edgeembed import Encoder, Index
 from edgeembed.ingest.sources import read_memory
+from edgeembed.upkeep.status import status_of
 from edgeembed_runtime.errors import InferenceError
 from helpers.indexed_folder import OLD, age, contents, counts, sources
 
@@ -71,6 +72,25 @@ def test_an_empty_folder_may_be_a_disk_that_is_not_there(run_json, notes, settle
     assert report["removed"] == 0
     assert "is empty now; 6 files of it are still in the index" in report["remarks"][0]
     assert contents(settled) == before
+
+
+def test_a_run_that_is_stopped_has_told_of_its_source(run, notes, tiny_path, monkeypatch):
+    upsert, commits = Index.upsert, []
+
+    def stopped(self, *arguments, **options):
+        if len(commits) == 2:  # the other files', and the first passages of the long one
+            raise KeyboardInterrupt
+        commits.append(1)
+        upsert(self, *arguments, **options)
+
+    (notes / "long.txt").write_text("the cat. " * 9000)
+    with monkeypatch.context() as patch:
+        patch.setattr(Index, "upsert", stopped)
+        assert run("index", notes, "-m", tiny_path, "-i", "i").exit_code == 130
+    assert sources_of("i") == {str(notes)}
+    with Index.open("i") as index:
+        (found,) = status_of(read_memory(index)).folders
+    assert found.pending == 1
 
 
 def test_sources_within_another_are_one(run_json, notes, settled):
