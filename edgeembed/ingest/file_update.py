@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator
 
 from edgeembed import Index
-from edgeembed.ingest.passages import Passage, place_of
+from edgeembed.ingest.passages import Passage
+from edgeembed.ingest.readers.base.places import place_of
 from edgeembed.ingest.write_buffer import PendingCommit, Planned
 
 # A passage's key: its document, and a number.

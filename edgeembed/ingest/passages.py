@@ -3,12 +3,13 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import Any, cast
+from typing import Any
 
 from edgeembed.ingest.discover.found import FoundFile, LeftOut
+from edgeembed.ingest.readers.base.places import placed
 from edgeembed.ingest.readers.base.protocol import (
     Block,
     ReadingSettings,
@@ -22,7 +23,6 @@ from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.index.base.validation import MAX_KEY_CHARS
 from edgeembed_runtime.storage import storage_errors
 
-PLACE = "_place"
 # Of one file and one reason: a mailbox may have a picture in every message.
 _MAX_TOLD = 100
 # A number comes behind it.
@@ -210,20 +210,3 @@ def document_key(source: str, part: str) -> str:
     if len(key) > _MAX_DOCUMENT:
         return f"{source}/{hashlib.sha256(part.encode()).hexdigest()[:12]}"
     return key
-
-
-def placed(metadata: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
-    """An author's metadata with the place of a passage; where both have a name, it is the author's.
-
-    The place's values of such names are in the object `_place`: see `place_of`.
-    """
-    hidden = {name: value for name, value in place.items() if name in metadata}
-    merged = {**place, **metadata}
-    return {**merged, PLACE: hidden} if hidden else merged
-
-
-def place_of(metadata: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """What metadata says of the place of a passage, an author's fields of such names left out."""
-    found = metadata or {}
-    hidden = found.get(PLACE)
-    return {**found, **cast("Mapping[str, Any]", hidden)} if isinstance(hidden, dict) else found

@@ -11,7 +11,8 @@ from edgeembed import Encoder, Index
 from edgeembed.ingest.coverage import SourceState, as_source_notes
 from edgeembed.ingest.discover.found import LeftOut
 from edgeembed.ingest.file_state import FileState, as_notes
-from edgeembed.ingest.passages import Passage, long_title, place_of
+from edgeembed.ingest.passages import Passage, long_title
+from edgeembed.ingest.readers.base.places import place_of
 from edgeembed.ingest.readers.base.protocol import Reason
 from edgeembed_runtime.errors import (
     EdgeEmbedError,

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from edgeembed_runtime.errors import StorageError
@@ -30,13 +31,15 @@ def open_file(path: Path) -> None:
         if sys.platform == "win32":
             os.startfile(shown)
             return
-        subprocess.Popen(
+        process = subprocess.Popen(
             [_viewer(), str(shown)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        # Whoever starts a process has to take note of its end.
+        threading.Thread(target=process.wait, daemon=True).start()
     except OSError as error:
         raise StorageError(f"{path}: cannot be opened: {error}") from error
 

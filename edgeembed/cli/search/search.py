@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from edgeembed import Encoder, Index
+from edgeembed.cli.search.open_file import open_file
 from edgeembed.cli.search.search_settings import SearchSettings
 from edgeembed.cli.search.show_answers import lines_of, print_blocks
 from edgeembed.cli.shared.conditions import Where, filter_of
@@ -80,6 +81,10 @@ def search(
         ),
     ] = 0,
     full: Annotated[bool, typer.Option("--full", help="Show whole passages.")] = False,
+    open_rank: Annotated[
+        int | None,
+        typer.Option("--open", min=1, help="Open the file of this result by the system's viewer."),
+    ] = None,
     overwrite: Overwrite = False,
     variant: VariantName = "auto",
     as_json: AsJson = False,
@@ -95,6 +100,8 @@ def search(
 
     edgeembed search "winter tires" --context 1 --html found.html
 
+    edgeembed search "winter tires" --open 1
+
     edgeembed search "train times" --where lang=en --where 'date>=2024-01-01'
 
     edgeembed search --image dog.jpg -i photos.index
@@ -104,7 +111,7 @@ def search(
     if query is not None and image is not None:
         raise _no_query()
     as_one_types = query is None and image is None
-    if as_one_types and (as_json or html is not None or not _is_terminal()):
+    if as_one_types and (as_json or html is not None or open_rank or not _is_terminal()):
         raise _no_query()
     check_free([] if html is None else [html], overwrite=overwrite)
     settings = SearchSettings(
@@ -141,9 +148,11 @@ def search(
         _write_html(html, asked, answers, summary)
     if as_json:
         print_json(_tree(asked, answers, milliseconds))
-        return
-    _print(answers, full=full or context > 0)
-    remark(summary)
+    else:
+        _print(answers, full=full or context > 0)
+        remark(summary)
+    if open_rank is not None:
+        _open_result(answers, open_rank)
 
 
 def _open(
@@ -170,6 +179,16 @@ def _print(answers: Sequence[Answer], *, full: bool) -> None:
         return
     for line in lines_of(answers, full=full):
         print_line(line)
+
+
+def _open_result(answers: Sequence[Answer], rank: int) -> None:
+    if rank > len(answers):
+        raise InputError(f"--open: expected a result from 1 to {len(answers)}, got {rank}")
+    location = answers[rank - 1].location
+    path = location.file()
+    if path is None:
+        raise InputError(f"--open: {location.name} is in no file that is there")
+    open_file(path)
 
 
 def _no_query() -> InputError:
@@ -207,6 +226,7 @@ def _tree(query: str, answers: Sequence[Answer], milliseconds: float) -> dict[st
         "hits": [
             {
                 **asdict(answer.hit),
+                "location": answer.location.name,
                 "best_sentence": answer.best_sentence,
                 "also_in": [{"key": other.key, "location": other.name} for other in answer.also_in],
             }

@@ -126,7 +126,10 @@ def headline(answer: Answer, *, ascii_only: bool = False) -> Text:
         on, off = _ASCII_BAR if ascii_only else _UNICODE_BAR
         line.append(on * filled + off * (BLOCKS - filled), style=_COLORS[word])
         line.append(f" {word:<8}", style=_COLORS[word])
-    return line.append("  ").append(one_line(answer.location.name), style="bold")
+    file = answer.location.file()
+    # Terminals that can make it a link.
+    style = "bold" if file is None else f"bold link {file.as_uri()}"
+    return line.append("  ").append(one_line(answer.location.name), style=style)
 
 
 def passage_text(answer: Answer, *, limit: int | None) -> Text:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from dataclasses import replace
 
 import pytest
@@ -314,9 +315,14 @@ def wait_for(condition):
 def started(monkeypatch):
     """The commands that would have been started."""
     commands = []
+
+    def start(arguments, **_):
+        commands.append(arguments)
+        return types.SimpleNamespace(wait=lambda: 0)
+
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(open_file.shutil, "which", lambda name: f"/usr/bin/{name}")
-    monkeypatch.setattr(open_file.subprocess, "Popen", lambda args, **_: commands.append(args))
+    monkeypatch.setattr(open_file.subprocess, "Popen", start)
     return commands
 
 

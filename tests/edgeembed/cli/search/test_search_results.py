@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import sys
+import time
 
 import pytest
 from rich.console import Console
@@ -33,6 +36,43 @@ def shown(query, *hits, color=False, full=False, encoding="utf-8"):
     print_blocks(console, answers_of(query, fold(hits)), full=full)
     stream.flush()
     return stream.buffer.getvalue().decode(encoding)
+
+
+def test_a_place_is_a_link_where_the_file_is_there_and_the_terminal_can(tmp_path):
+    path = tmp_path / "a b.md"
+    path.write_text("The cat sat.")
+    metadata = {"source": str(path), "line": 1}
+    assert "\x1b]8;id=" in shown("cat", hit(metadata=metadata), color=True)
+    assert path.as_uri() in shown("cat", hit(metadata=metadata), color=True)
+    assert "\x1b]8" not in shown("cat", hit(metadata={**metadata, "source": "gone"}), color=True)
+    assert "\x1b" not in shown("cat", hit(metadata=metadata))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the viewer of other systems is another")
+def test_a_result_is_opened_by_the_systems_viewer(
+    run, fails, indexed, notes, tmp_path, monkeypatch
+):
+    viewer = tmp_path / "bin" / "xdg-open"
+    viewer.parent.mkdir()
+    viewer.write_text(
+        f'#!/bin/sh\nprintf %s "$1" > {tmp_path}/part && mv {tmp_path}/part {tmp_path}/opened\n'
+    )
+    viewer.chmod(0o755)
+    monkeypatch.setenv("PATH", str(viewer.parent), prepend=os.pathsep)
+    ask = ("search", "the cat sat on the mat", "--mode", "keyword", "-i", indexed)
+    result = run(*ask, "--open", "1")
+    assert result.exit_code == 0, result.stderr
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "opened").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert (tmp_path / "opened").read_text() == str(notes / "cats.md")
+    assert "--open: expected a result from 1 to" in result_line(run(*ask, "--open", "50"))
+    assert "words to search for" in fails("search", "--open", "1", "-i", indexed)
+
+
+def result_line(result):
+    assert result.exit_code == 1
+    return result.stderr.splitlines()[-1]
 
 
 def test_a_block_has_rank_place_headings_passage_and_copies():
