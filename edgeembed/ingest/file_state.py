@@ -13,6 +13,7 @@ from edgeembed import Encoder
 from edgeembed.ingest.discover.found import FoundFile, FoundFiles, LeftOut
 from edgeembed.ingest.passages import PassageReader
 from edgeembed.ingest.readers.base.protocol import Reason
+from edgeembed.ingest.readers.registry import reader_stamp
 from edgeembed_runtime.storage import sha256_file, storage_errors
 
 _NOTE = "file:"
@@ -131,7 +132,7 @@ def stat_file(file: FoundFile, settings: Fingerprints) -> FileState:
         ctime_ns=status.st_ctime_ns,
         inode=status.st_ino,
         sha256="",
-        settings=settings.passages,
+        settings=f"{settings.passages} {reader_stamp(file.name)}",
         model=settings.model,
     )
 

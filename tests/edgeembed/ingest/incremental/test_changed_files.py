@@ -6,6 +6,8 @@ import pytest
 
 from edgeembed import Index
 from edgeembed.ingest import file_state
+from edgeembed.ingest.readers import registry
+from edgeembed.ingest.readers.base.protocol import Block
 from helpers.indexed_folder import OLD, age, contents, counts
 
 
@@ -21,6 +23,30 @@ def test_a_run_that_changes_nothing_writes_nothing(run_json, notes, settled):
     run_json("index", notes, "-i", settled)
     with Index.open(settled) as index:
         assert index.generation == before
+
+
+class Chords:
+    name, suffixes, version, trusted = "chords", frozenset({".cho"}), 1, True
+
+    def read(self, source, /):
+        yield Block(text=f"version {self.version}")
+
+
+def test_a_file_is_read_again_when_its_reader_is_another_or_a_later_one(
+    run_json, notes, settled, read_files, monkeypatch
+):
+    monkeypatch.setattr(registry, "_own", {})
+    (notes / "song.cho").write_text("[C]")
+    age(notes / "song.cho")
+    run_json("index", notes, "-i", settled)
+    read_files.clear()
+    registry.register_reader(Chords())
+    for version in (1, 2):
+        monkeypatch.setattr(Chords, "version", version)
+        for _ in range(2):
+            run_json("index", notes, "-i", settled)
+        assert contents(settled)[f"{notes}/song.cho#0"][0] == f"version {version}"
+    assert read_files == ["song.cho"] * 2
 
 
 def test_a_touched_file_is_read_once_and_not_embedded(
