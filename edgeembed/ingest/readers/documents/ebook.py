@@ -11,9 +11,8 @@ from zlib import error as zlib_error
 from edgeembed.ingest.readers.base.protocol import Block, Reason, Remark, SkippedError, Source
 from edgeembed.ingest.readers.documents.markup import MarkupText
 from edgeembed.ingest.readers.documents.packages import open_package, properties_of
-from edgeembed.ingest.readers.documents.safe_xml import parse_xml
+from edgeembed.ingest.readers.documents.safe_xml import parse_xml, require_lxml
 from edgeembed.ingest.readers.documents.sections import Sections
-from edgeembed_runtime.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from lxml.etree import _Element  # pyright: ignore[reportPrivateUsage]
@@ -41,10 +40,7 @@ class EbookReader:
             SkippedError: encrypted, damaged, or too large.
             MissingExtraError: lxml is not installed.
         """
-        try:
-            import lxml.etree  # noqa: F401  # pyright: ignore[reportUnusedImport]
-        except ModuleNotFoundError as error:
-            raise MissingExtraError.for_extra("EPUB", "documents") from error
+        require_lxml("EPUB")
         with open_package(source) as package:
             book = _Book(package)
             encrypted = 0

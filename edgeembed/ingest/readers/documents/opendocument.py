@@ -11,9 +11,8 @@ from edgeembed.ingest.readers.documents.packages import (
     refuse_encrypted_opendocument,
 )
 from edgeembed.ingest.readers.documents.rows import table_text
-from edgeembed.ingest.readers.documents.safe_xml import local_name, walk_xml
+from edgeembed.ingest.readers.documents.safe_xml import local_name, require_lxml, walk_xml
 from edgeembed.ingest.readers.documents.sections import Sections
-from edgeembed_runtime.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from lxml.etree import _Element  # pyright: ignore[reportPrivateUsage]
@@ -55,10 +54,7 @@ class OpenDocumentReader:
             SkippedError: encrypted, damaged, or too large.
             MissingExtraError: lxml is not installed.
         """
-        try:
-            import lxml.etree  # noqa: F401  # pyright: ignore[reportUnusedImport]
-        except ModuleNotFoundError as error:
-            raise MissingExtraError.for_extra("OpenDocument", "documents") from error
+        require_lxml("OpenDocument")
         with _content(source) as (stream, title, metadata):
             yield from _Content(Sections(title=title, metadata=metadata)).read(stream)
 

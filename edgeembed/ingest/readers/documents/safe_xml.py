@@ -1,13 +1,25 @@
 """XML of strangers: entities stay unexpanded, nothing is fetched, depth and size are bounded."""
 
 import contextlib
+import importlib.util
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING
 
 from edgeembed.ingest.readers.base.protocol import Reason, SkippedError
+from edgeembed_runtime.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from lxml.etree import _Element  # pyright: ignore[reportPrivateUsage]
+
+
+def require_lxml(kind: str) -> None:
+    """Say so where a kind of document cannot be read for want of lxml.
+
+    Raises:
+        MissingExtraError: lxml is not installed.
+    """
+    if importlib.util.find_spec("lxml") is None:
+        raise MissingExtraError.for_extra(kind, "documents")
 
 
 def parse_xml(data: bytes) -> "_Element | None":
