@@ -38,15 +38,19 @@ class TableReader:
         else:
             delimiter = _delimiter(beginning)
         names: Sequence[str] | None = None
+        alone: Iterable[Block] = ()  # names of columns without a row are a text like others
         for number, (line, cells) in enumerate(_rows(lines, delimiter), 1):
             if isinstance(cells, Remark):
                 yield cells
-            elif names is None:
+            elif any(cells) and names is None:
                 names = _names(cells)
-                if not names and any(cells):
-                    yield from _row_blocks(cells, (), line, number, source)
+                alone = _row_blocks(cells, (), line, number, source)
+                if not names:
+                    yield from alone
             elif any(cells):
-                yield from _row_blocks(cells, names, line, number, source)
+                yield from _row_blocks(cells, names or (), line, number, source)
+                alone = ()
+        yield from alone
         yield from text.remarks()
 
 

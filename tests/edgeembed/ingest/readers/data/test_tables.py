@@ -62,6 +62,19 @@ def test_a_table_without_names_is_read_from_its_first_row(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("text", ["The dentist is on Thursday, at nine.", "\nname,city\n", "a;b"])
+def test_a_first_row_that_stays_alone_is_text(tmp_path, text):
+    blocks, _ = read_bytes(tmp_path, "a.csv", text)
+    words = [word for word in text.replace(";", ",").split(",") if word.strip()]
+    assert len(blocks) == 1
+    assert all(word.strip() in blocks[0].text for word in words)
+
+
+def test_names_of_columns_are_no_row_where_there_are_rows(tmp_path):
+    blocks, _ = read_bytes(tmp_path, "a.csv", "\nname,city\nAnn,Bern\n")
+    assert [block.text for block in blocks] == ["name: Ann; city: Bern"]
+
+
 def test_a_row_with_more_cells_than_names(tmp_path):
     blocks, _ = read_bytes(tmp_path, "a.csv", "a,b\n1,2,3\n4\n")
     assert [block.text for block in blocks] == ["a: 1; b: 2; column 3: 3", "a: 4"]
