@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from edgeembed.ingest.readers.base.protocol import MAX_BLOCK, Reason, Remark, Source
+from edgeembed.ingest.readers.plain.data_runs import data_runs
 from edgeembed.ingest.readers.plain.encoding import encoding_of
 
 _CHUNK = 1 << 16
@@ -20,6 +21,14 @@ class Window:
     text: str
     start: int
     line: int
+
+    def part(self, start: int, end: int | None = None) -> "Window":
+        """The window of its characters from `start` on, before `end`."""
+        return Window(
+            text=self.text[start:end],
+            start=self.start + start,
+            line=self.line + self.text.count("\n", 0, start),
+        )
 
 
 class DecodedText:
@@ -36,6 +45,7 @@ class DecodedText:
         self._encoding = encoding_of(source.stream)
         self._replaced = 0
         self._first_line = 0
+        self._data_lines: list[int] = []
         self.start = 1 if self._encoding.mark else 0
         """Where the text begins: a byte order mark is the first character of its file."""
 
@@ -58,13 +68,20 @@ class DecodedText:
             yield text
 
     def remarks(self) -> Iterator[Remark]:
-        """Say, after the text, that bytes were replaced."""
+        """Say, after the text, that bytes were replaced, and data passed over."""
+        for line in self._data_lines:
+            yield Remark(reason=Reason.NOT_TEXT, where=f"line {line}", detail="data in base64")
         if self._replaced:
             yield Remark(
                 reason=Reason.REPLACED,
                 where=f"line {self._first_line}",
                 detail=f"{self._replaced} bytes are not {self._encoding.name}",
             )
+
+    def note_data(self, line: int) -> None:
+        """Have it said that data was passed over."""
+        if self._data_lines[-1:] != [line]:  # a long run comes in several windows
+            self._data_lines.append(line)
 
     def _note(self, text: str, lines: int) -> None:
         count = text.count(_REPLACED)
@@ -74,8 +91,14 @@ class DecodedText:
 
 
 def windows(text: DecodedText) -> Iterator[Window]:
-    """Yield all of a text in windows of at most MAX_BLOCK characters."""
-    return windows_of(text.pieces(), text.start)
+    """Yield a text in windows of at most MAX_BLOCK characters, but for data in base64."""
+    for window in windows_of(text.pieces(), text.start):
+        at = 0
+        for start, end in data_runs(window.text):
+            text.note_data(window.line + window.text.count("\n", 0, start))
+            yield window.part(at, start)
+            at = end
+        yield window.part(at) if at else window
 
 
 def windows_of(pieces: str | Iterable[str], start: int = 0) -> Iterator[Window]:

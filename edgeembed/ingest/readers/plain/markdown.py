@@ -1,5 +1,6 @@
 """Markdown and reStructuredText: the text as it stands, under its headings."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,7 +31,7 @@ class MarkdownReader:
             except (ValueError, MissingExtraError) as error:  # then it is text
                 reason = Reason.DAMAGED if isinstance(error, ValueError) else Reason.NO_READER
                 yield Remark(reason=reason, where="front matter", detail=str(error))
-            yield from _blocks(_behind(first, start, found), metadata)
+            yield from _blocks(itertools.chain([first.part(start)], found), metadata)
         yield from text.remarks()
 
 
@@ -60,13 +61,3 @@ def _blocks(found: Iterator[Window], metadata: dict[str, Any]) -> Iterator[Block
                 headings=headings,
                 metadata=metadata,
             )
-
-
-def _behind(first: Window, start: int, others: Iterator[Window]) -> Iterator[Window]:
-    """All windows of a text, without what is in front of `start`."""
-    yield Window(
-        text=first.text[start:],
-        start=first.start + start,
-        line=first.line + first.text.count("\n", 0, start),
-    )
-    yield from others

@@ -20,23 +20,15 @@ def sectioned(found: Iterator[Window]) -> Iterator[tuple[Window, tuple[str, ...]
         for heading in headings:
             if open_above and open_above[-1].level >= heading.level:
                 if heading.start > start:
-                    yield _part(window, start, heading.start), _titles(open_above)
+                    yield window.part(start, heading.start), _titles(open_above)
                 while open_above and open_above[-1].level >= heading.level:
                     open_above.pop()
                 start = heading.start
             while above and above[-1].level >= heading.level:
                 above.pop()
             above.append(heading)
-        yield _part(window, start, len(window.text)), _titles(open_above)
+        yield window.part(start), _titles(open_above)
 
 
 def _titles(headings: list[Heading]) -> tuple[str, ...]:
     return tuple(heading.title for heading in headings if heading.title)
-
-
-def _part(window: Window, start: int, end: int) -> Window:
-    return Window(
-        text=window.text[start:end],
-        start=window.start + start,
-        line=window.line + window.text.count("\n", 0, start),
-    )

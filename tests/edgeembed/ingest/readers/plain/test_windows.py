@@ -1,11 +1,13 @@
 """Files of any size are read in windows whose places are those of the file on disk."""
 
+import base64
 import itertools
+import random
 import tracemalloc
 
 import pytest
 
-from edgeembed.ingest.readers.base.protocol import MAX_BLOCK, Block, ReadingSettings
+from edgeembed.ingest.readers.base.protocol import MAX_BLOCK, Block, ReadingSettings, Reason
 from edgeembed.ingest.readers.registry import read_file
 from helpers.readers.reading import read_bytes
 
@@ -78,3 +80,28 @@ def test_headings_are_carried_over_windows_and_end_with_their_sections(tmp_path)
     assert above[-2:] == [(("One",), "Four"), ((), "Five")]
     starts = [int(block.place["start"]) for block in blocks]
     assert all(a < b for a, b in itertools.pairwise(starts))
+
+
+@pytest.mark.parametrize("width", [10**9, 76, 64])
+@pytest.mark.parametrize("name", ["a.md", "a.txt"])
+def test_pictures_in_base64_are_passed_over_and_told(tmp_path, name, width):
+    data = base64.b64encode(random.Random(0).randbytes(150_000)).decode()
+    lines = "\n".join(data[at : at + width] for at in range(0, len(data), width))
+    text = f"# Boiler\n\nBefore.\n\n![](data:image/png;base64,{lines})\n\nAfter it.\n"
+    blocks, remarks = read_bytes(tmp_path, name, text)
+    read = "".join(block.text for block in blocks)
+    assert len(read) < 200
+    assert "Before." in read
+    assert "After it." in read
+    for block in blocks:
+        start = block.place["start"]
+        assert text[start : start + len(block.text)] == block.text
+        assert block.place["line"] == text.count("\n", 0, start) + 1
+    assert {remark.reason for remark in remarks} == {Reason.NOT_TEXT}
+    assert remarks[0].where == "line 5"
+
+
+def test_long_words_and_code_without_spaces_are_text(tmp_path):
+    for text in ("x" * 5000, "ACGT" * 2000, "a,B1;" * 2000, "東京" * 3000):
+        blocks, remarks = read_bytes(tmp_path, "a.txt", text)
+        assert ("".join(block.text for block in blocks), remarks) == (text, [])
