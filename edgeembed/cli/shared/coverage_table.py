@@ -28,7 +28,7 @@ def left_out_rows(left_out: Sequence[LeftOut], *, verbose: bool) -> list[tuple[s
                 ("" if i else count, "" if i else reason, _told(e)) for i, e in enumerate(group)
             ]
             continue
-        names = list(dict.fromkeys(each.name for each in group))
+        names = list({each.name: _place(each) for each in group}.values())
         more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
         rows.append((count, reason, f"{', '.join(names[:_NAMED])}{more}"))
         if reason == Reason.NO_READER:
@@ -51,6 +51,9 @@ def _by_reason(left_out: Iterable[LeftOut]) -> dict[Reason, list[LeftOut]]:
     return dict(sorted(groups.items(), key=lambda group: (-len(group[1]), group[0])))
 
 
+def _place(left: LeftOut) -> str:
+    return f"{left.name} ({left.where})" if left.where else left.name
+
+
 def _told(left: LeftOut) -> str:
-    where = f", {left.where}" if left.where else ""
-    return f"{left.name}{where}{f': {left.detail}' if left.detail else ''}"
+    return f"{_place(left)}: {left.detail}" if left.detail else _place(left)

@@ -41,7 +41,7 @@ class LatexReader:
             yield from writing.add(number, _COMMENT.sub("", line or ""))
             if writing.ended:
                 break
-        yield from writing.flush()
+        yield from writing.end()
         yield from text.remarks()
 
 
@@ -59,11 +59,10 @@ class _Writing:
         self._line = self._begins = 1
 
     def add(self, number: int, line: str) -> Iterator[Block]:
+        if self._preamble is None and _PREAMBLE.match(line):
+            self._preamble = []
         if self._preamble is not None:
             line = self._read_preamble(line)
-        elif _PREAMBLE.match(line):
-            self._preamble = [line]
-            return
         if _END in line:
             self.ended = True
             line = line.partition(_END)[0]
@@ -84,6 +83,12 @@ class _Writing:
             self._length += len(line)
             if self._length > _MAX_LINE:
                 yield from self._end_paragraph()
+
+    def end(self) -> Iterator[Block]:
+        """Give what is left; a preamble that has no end is all there is."""
+        if self._preamble:
+            self._paragraph, self._preamble = self._preamble, None
+        yield from self.flush()
 
     def flush(self) -> Iterator[Block]:
         """Give what is collected."""

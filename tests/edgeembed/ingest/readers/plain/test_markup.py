@@ -116,6 +116,19 @@ def test_latex_is_words_under_its_sections(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "paper",
+    [
+        "\\documentclass{article}\\begin{document}\nThe boiler.\n\\end{document}",
+        "\\documentclass{article}\n\\begin{document}The boiler.\\end{document}",
+        "\\documentclass{article}\nThe boiler.\n",
+    ],
+)
+def test_latex_text_is_found_wherever_the_preamble_ends(tmp_path, paper):
+    blocks, _ = read_bytes(tmp_path, "a.tex", paper)
+    assert "The boiler." in blocks[0].text
+
+
+@pytest.mark.parametrize(
     "mark", ["\\", "{", "\\section{", "%", "\\begin{x}", "\\title{", "\\cite[", "\\\\[", "\\'"]
 )
 def test_latex_that_is_none_ends(tmp_path, mark):
