@@ -42,23 +42,23 @@ class Size:
 
 
 _SMALL = Size(
-    every=7,
-    kills_at=60,
+    every=9,
+    kills_at=40,
     kills_after=20,
     kills_on_full_disks=15,
     interrupts=1,
     interrupts_of_long=0,
-    lost_every=11,
+    lost_every=19,
     lost_states=2,
-    fuzzed=600,
-    tampered=100,
-    examples=30,
+    fuzzed=250,
+    tampered=50,
+    examples=20,
     examples_steps=20,
     crowd_seconds=4,
     crowd_readers=4,
-    hostile_images=150,
+    hostile_images=80,
     hostile_models=6,
-    memory_steps=8,
+    memory_steps=5,
     strangers=46,
 )
 _FULL = Size(
