@@ -90,7 +90,7 @@ def test_dims_and_precisions_are_tried_on_one_model(run, run_json, tiny_path, pa
         "", "8 x float32", "8 x float32 + rescore", "16 x binary", "16 x binary + rescore",
         "8 x binary", "8 x binary + rescore",
     ]  # fmt: skip
-    shown = run(*arguments)
+    shown = run(*arguments, "--overwrite")
     assert "16 x binary" in shown.stdout
     assert "Quality against bytes a vector" in (tmp_path / "r.html").read_text(encoding="utf-8")
 

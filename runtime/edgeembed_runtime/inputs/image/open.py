@@ -196,8 +196,9 @@ def _open(stream: IO[bytes], name: str, max_pixels: int) -> "Image":
     from PIL import Image, UnidentifiedImageError
 
     header = _read_header(stream, name, max_pixels)
-    _register_heif()
     try:
+        if header[4:8] == b"ftyp":  # the container of HEIC, among others
+            _register_heif()
         image = Image.open(cast("IO[bytes]", BoundedStream(stream)), formats=FORMATS)
     except UnidentifiedImageError as error:
         raise InputError(
