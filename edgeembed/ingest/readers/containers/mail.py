@@ -13,7 +13,7 @@ class MailReader:
     """Reads .eml: the text is the file's own, attachments are its parts."""
 
     name = "mail"
-    suffixes = frozenset({".eml"})
+    suffixes: frozenset[str] = frozenset({".eml"})
     version = 1
     trusted = True
 

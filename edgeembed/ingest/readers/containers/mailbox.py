@@ -20,7 +20,7 @@ class MailboxReader:
     """Reads .mbox; every message is a part, by its id."""
 
     name = "mailbox"
-    suffixes = frozenset({".mbox"})
+    suffixes: frozenset[str] = frozenset({".mbox"})
     version = 1
     trusted = True
 

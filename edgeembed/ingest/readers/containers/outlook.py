@@ -19,7 +19,7 @@ class OutlookReader:
     """Reads .msg by python-oxmsg."""
 
     name = "Outlook mail"
-    suffixes = frozenset({".msg"})
+    suffixes: frozenset[str] = frozenset({".msg"})
     version = 1
     trusted = False
 

@@ -18,7 +18,7 @@ class PackedReader:
     """Reads what is packed by the reader for the name without the last suffix."""
 
     name = "packed file"
-    suffixes = frozenset({".gz", ".bz2", ".xz", *_TARRED})
+    suffixes: frozenset[str] = frozenset({".gz", ".bz2", ".xz", *_TARRED})
     version = 1
     trusted = True
 

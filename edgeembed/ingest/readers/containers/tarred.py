@@ -13,7 +13,7 @@ class TarReader:
     """Reads the files in a tar archive by their own readers; nothing is written by its names."""
 
     name = "tar"
-    suffixes = frozenset({".tar"})
+    suffixes: frozenset[str] = frozenset({".tar"})
     version = 1
     trusted = True
 

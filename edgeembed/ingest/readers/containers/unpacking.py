@@ -32,7 +32,7 @@ class Budget:
         self._limit = self._bytes
         self._entries = settings.max_entries
         self._max_entries = settings.max_entries
-        self.spent = False
+        self.spent: bool = False
 
     def take(self, count: int) -> None:
         """Pay for some bytes.

@@ -16,7 +16,7 @@ class ZipReader:
     """Reads the files in a zip archive by their own readers."""
 
     name = "zip"
-    suffixes = frozenset({".zip"})
+    suffixes: frozenset[str] = frozenset({".zip"})
     version = 1
     trusted = True
 

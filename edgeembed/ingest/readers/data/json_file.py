@@ -27,7 +27,7 @@ class JsonReader:
     """Reads JSON, array items one by one; a file that is no JSON is read as text."""
 
     name = "JSON"
-    suffixes = frozenset({".json", ".geojson"})
+    suffixes: frozenset[str] = frozenset({".json", ".geojson"})
     version = 1
     trusted = True
 

@@ -18,7 +18,7 @@ class JsonLinesReader:
     """Reads records one by one; a bad one does not stop the others."""
 
     name = "JSON Lines"
-    suffixes = frozenset({".jsonl", ".ndjson"})
+    suffixes: frozenset[str] = frozenset({".jsonl", ".ndjson"})
     version = 1
     trusted = True
 

@@ -16,7 +16,7 @@ class NotebookReader:
     """Reads notebooks of Jupyter, formats 3 and 4."""
 
     name = "notebook"
-    suffixes = frozenset({".ipynb"})
+    suffixes: frozenset[str] = frozenset({".ipynb"})
     version = 1
     trusted = True
 

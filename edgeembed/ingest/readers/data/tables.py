@@ -24,7 +24,7 @@ class TableReader:
     """Reads tables; every row is a document."""
 
     name = "CSV"
-    suffixes = frozenset({".csv", ".tsv"})
+    suffixes: frozenset[str] = frozenset({".csv", ".tsv"})
     version = 1
     trusted = True
 

@@ -21,7 +21,7 @@ class YamlReader:
     """Reads YAML; records of a list by PyYAML, anything else as people wrote it."""
 
     name = "YAML"
-    suffixes = frozenset({".yaml", ".yml"})
+    suffixes: frozenset[str] = frozenset({".yaml", ".yml"})
     version = 1
     trusted = True
 

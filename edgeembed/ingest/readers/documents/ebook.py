@@ -29,7 +29,7 @@ class EbookReader:
     """Reads .epub in the order of its spine."""
 
     name = "EPUB"
-    suffixes = frozenset({".epub"})
+    suffixes: frozenset[str] = frozenset({".epub"})
     version = 1
     trusted = False
 

@@ -19,7 +19,7 @@ class MarkupTable:
         self._size = 0
         self._columns: Columns | None = None
         self._done = 0
-        self.in_cell = False
+        self.in_cell: bool = False
 
     @property
     def is_full(self) -> bool:

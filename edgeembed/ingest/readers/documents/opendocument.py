@@ -43,7 +43,7 @@ class OpenDocumentReader:
     """Reads .odt and .odp, and their forms in one XML file."""
 
     name = "OpenDocument"
-    suffixes = frozenset({".odt", ".ott", ".odp", ".otp", ".fodt", ".fodp"})
+    suffixes: frozenset[str] = frozenset({".odt", ".ott", ".odp", ".otp", ".fodt", ".fodp"})
     version = 1
     trusted = False
 

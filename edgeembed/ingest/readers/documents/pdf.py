@@ -31,7 +31,7 @@ class PdfReader:
     """Reads PDF by PDFium; what is drawn as a picture is said to be a scan."""
 
     name = "PDF"
-    suffixes = frozenset({".pdf"})
+    suffixes: frozenset[str] = frozenset({".pdf"})
     version = 1
     trusted = False
 

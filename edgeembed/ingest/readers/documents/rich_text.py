@@ -22,7 +22,7 @@ class RichTextReader:
     """Reads .rtf by striprtf."""
 
     name = "RTF"
-    suffixes = frozenset({".rtf"})
+    suffixes: frozenset[str] = frozenset({".rtf"})
     version = 1
     trusted = False
 

@@ -34,7 +34,7 @@ class Sections:
 
     def __init__(self, *, title: str = "", metadata: Mapping[str, Any] | None = None) -> None:
         self.title = title
-        self.metadata = dict(metadata or {})
+        self.metadata: dict[str, Any] = dict(metadata or {})
         self.place: dict[str, int | str] = {}
         self._headings: list[tuple[int, str]] = []
         self._texts: list[str] = []

@@ -32,7 +32,9 @@ class SheetsReader:
     """Reads .xlsx, .xls, .xlsb and .ods by calamine: values as they were last computed."""
 
     name = "spreadsheet"
-    suffixes = frozenset({".xlsx", ".xlsm", ".xltx", ".xltm", ".xls", ".xlt", ".xlsb", ".ods"})
+    suffixes: frozenset[str] = frozenset(
+        {".xlsx", ".xlsm", ".xltx", ".xltm", ".xls", ".xlt", ".xlsb", ".ods"}
+    )
     version = 1
     trusted = False
 

@@ -32,7 +32,7 @@ class SlidesReader:
     """Reads .pptx by python-pptx: titles, texts, tables, diagrams and notes."""
 
     name = "PowerPoint"
-    suffixes = frozenset({".pptx", ".pptm", ".ppsx", ".ppsm", ".potx", ".potm"})
+    suffixes: frozenset[str] = frozenset({".pptx", ".pptm", ".ppsx", ".ppsm", ".potx", ".potm"})
     version = 1
     trusted = False
 

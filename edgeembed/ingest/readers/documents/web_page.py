@@ -21,7 +21,7 @@ class WebPageReader:
     """Reads HTML by lxml: scripts, styles, menus and lists of links are left out."""
 
     name = "HTML"
-    suffixes = frozenset({".html", ".htm", ".xhtml"})
+    suffixes: frozenset[str] = frozenset({".html", ".htm", ".xhtml"})
     version = 1
     trusted = False
 

@@ -40,7 +40,7 @@ class WordReader:
     """Reads .docx by python-docx, text boxes and content controls included."""
 
     name = "Word"
-    suffixes = frozenset({".docx", ".docm", ".dotx", ".dotm"})
+    suffixes: frozenset[str] = frozenset({".docx", ".docm", ".dotx", ".dotm"})
     version = 1
     trusted = False
 

@@ -74,7 +74,7 @@ class ReadingProcess:
             # Of what a library in Rust says when it dies, the first line tells why.
             env={**os.environ, "PYTHONPATH": paths, "RUST_BACKTRACE": "0"},
         )
-        self.pid = self._process.pid
+        self.pid: int = self._process.pid
         self._lines: queue.Queue[bytes] = queue.Queue(maxsize=_AHEAD)
         self._said = b""
         self._threads = [

@@ -29,7 +29,7 @@ class LatexReader:
     """Reads LaTeX; the preamble gives title, author and date."""
 
     name = "LaTeX"
-    suffixes = frozenset({".tex", ".latex", ".ltx"})
+    suffixes: frozenset[str] = frozenset({".tex", ".latex", ".ltx"})
     version = 1
     trusted = True
 

@@ -15,7 +15,9 @@ class MarkdownReader:
     """Reads Markdown; front matter becomes metadata, and its `title` the title."""
 
     name = "Markdown"
-    suffixes = frozenset({".md", ".markdown", ".mdown", ".mkd", ".mdx", ".qmd", ".rmd"})
+    suffixes: frozenset[str] = frozenset(
+        {".md", ".markdown", ".mdown", ".mkd", ".mdx", ".qmd", ".rmd"}
+    )
     version = 1
     trusted = True
 
@@ -39,7 +41,7 @@ class RestReader:
     """Reads reStructuredText."""
 
     name = "reStructuredText"
-    suffixes = frozenset({".rst", ".rest"})
+    suffixes: frozenset[str] = frozenset({".rst", ".rest"})
     version = 1
     trusted = True
 

@@ -18,7 +18,7 @@ class SubtitlesReader:
     """Reads SubRip and WebVTT; what is said within about half a minute is one block."""
 
     name = "subtitles"
-    suffixes = frozenset({".srt", ".vtt"})
+    suffixes: frozenset[str] = frozenset({".srt", ".vtt"})
     version = 1
     trusted = True
 

@@ -10,7 +10,7 @@ class TextReader:
     """Reads any text as it stands."""
 
     name = "text"
-    suffixes = frozenset({".txt", ".text", ".log"})
+    suffixes: frozenset[str] = frozenset({".txt", ".text", ".log"})
     version = 1
     trusted = True
 
