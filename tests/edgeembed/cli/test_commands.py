@@ -7,7 +7,8 @@ import pytest
 import typer
 
 from edgeembed.cli.app import app
-from edgeembed.cli.shared.interrupts import LINE
+from edgeembed.cli.shared import ending
+from edgeembed.cli.shared.interrupts import LINE, Interrupts
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.version import __version__
 
@@ -127,6 +128,8 @@ def test_an_interrupt_is_exit_code_130_and_one_line(run, monkeypatch, tiny_path)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Bundle, "open", fail)
+    # Those of this process may have told of another test's interrupt.
+    monkeypatch.setattr(ending, "INTERRUPTS", Interrupts())
     result = run("inspect", tiny_path)
     assert (result.exit_code, result.stderr) == (130, f"edgeembed: {LINE}\n")
 

@@ -36,7 +36,7 @@ ONLY_HERE = {
         *("index", "model", "field", "all", "watch", "fast", "deepen"),
         *("include", "exclude", "hidden", "follow-links", "verbose"),
     },
-    "search": {"index", "model", "image", "per-file", "html", "full", "overwrite"},
+    "search": {"index", "model", "image", "per-file", "html", "full", "open", "overwrite"},
 }
 # What only Python has: live objects, callbacks, and what no command has needed so far.
 ONLY_IN_PYTHON = {
