@@ -94,7 +94,7 @@ def test_pictures_in_base64_are_passed_over_and_told(tmp_path, name, width):
     assert "Before." in read
     assert "After it." in read
     for block in blocks:
-        start = block.place["start"]
+        start = int(block.place["start"])
         assert text[start : start + len(block.text)] == block.text
         assert block.place["line"] == text.count("\n", 0, start) + 1
     assert {remark.reason for remark in remarks} == {Reason.NOT_TEXT}
