@@ -20,14 +20,16 @@ _RECORD = json.dumps(RECORD_MARK).removesuffix("}").encode()
 _PROBE_BYTES = 2048
 
 
-def check_free(paths: Iterable[Path], *, overwrite: bool) -> None:
+def check_free(paths: Iterable[Path | None], *, overwrite: bool) -> None:
     """Refuse to write where a file is already; called before the work that it takes.
+
+    None is a file that nobody asked for.
 
     Raises:
         StorageError: one of the files exists, and `overwrite` is false.
     """
     for path in paths:
-        if not overwrite and path.is_file():
+        if path is not None and not overwrite and path.is_file():
             raise StorageError(
                 f"{path}: a file is there already; name another one, or replace it with "
                 f"overwrite=True"

@@ -72,7 +72,7 @@ def static(
     from edgeembed_converters.distill.static.distill_static import STATIC_SETTINGS
 
     settings = replace(STATIC_SETTINGS, seed=seed, epochs=epochs)
-    check_free([] if learning_curve is None else [learning_curve], overwrite=overwrite)
+    check_free([learning_curve], overwrite=overwrite)
     with training_bar() as bar:
         report = edgeembed.distill_static(
             teacher,

@@ -92,7 +92,7 @@ def student(
     """
     import edgeembed
 
-    check_free([] if learning_curve is None else [learning_curve], overwrite=overwrite)
+    check_free([learning_curve], overwrite=overwrite)
     with training_bar() as bar:
         report = edgeembed.distill_student(
             teacher,

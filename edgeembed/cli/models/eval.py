@@ -91,7 +91,7 @@ def eval_(
 
     edgeembed eval minilm.bundle@int8 --tasks scifact/ --dims 384,128 --precisions int8,binary
     """
-    check_free([] if html is None else [html], overwrite=overwrite)
+    check_free([html], overwrite=overwrite)
     with step_progress() as progress:
         task = progress.add_task("Opening")
         on_step: OnStep = lambda step: progress.update(task, description=step)  # noqa: E731

@@ -61,7 +61,7 @@ def quantize(
     """
     import edgeembed
 
-    check_free([] if html is None else [html], overwrite=overwrite)
+    check_free([html], overwrite=overwrite)
     with step_progress() as progress:
         task = progress.add_task("Starting")
         report = edgeembed.quantize(

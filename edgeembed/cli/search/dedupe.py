@@ -47,7 +47,7 @@ def dedupe(
 
     Example: edgeembed dedupe ~/photos --model image.bundle --html duplicates.html
     """
-    check_free([] if html is None else [html], overwrite=overwrite)
+    check_free([html], overwrite=overwrite)
     found = scan(sources)
     images = images_of(found, sources).files
     with load_model(model, None, variant, "image") as encoder:

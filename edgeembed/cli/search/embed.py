@@ -77,7 +77,7 @@ def embed(
     """
     if output is not None and output.suffix not in _OUTPUTS:
         raise InputError(f"output {output}: expected a name in .npy or .jsonl")
-    check_free([] if output is None else [output], overwrite=overwrite)
+    check_free([output], overwrite=overwrite)
     stdin_format: TextFormat = "jsonl" if jsonl else "lines"
     if model is not None and model.is_file():  # a bundle is a directory
         model, files = None, [model, *(files or [])]

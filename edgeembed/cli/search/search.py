@@ -113,7 +113,7 @@ def search(
     as_one_types = query is None and image is None
     if as_one_types and (as_json or html is not None or open_rank or not _is_terminal()):
         raise _no_query()
-    check_free([] if html is None else [html], overwrite=overwrite)
+    check_free([html], overwrite=overwrite)
     settings = SearchSettings(
         k=k,
         mode=mode,
