@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.tiny_vocabularies import wordpiece_vocabulary
+
 SENTENCE = "the cat sat on a mat while rain fell and music played in the station at noon"
 WORDS = SENTENCE.split()
 NOTES = {
@@ -30,7 +32,7 @@ def _sentences(count):
 
 
 def _tokenizer(length):
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
     from tokenizers.processors import TemplateProcessing
     from transformers import PreTrainedTokenizerFast
 
@@ -38,10 +40,9 @@ def _tokenizer(length):
     made = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     made.normalizer = normalizers.BertNormalizer(lowercase=True)
     made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=300, special_tokens=specials, show_progress=False
-    )
-    made.train_from_iterator([" ".join(WORDS), "0123456789"], trainer)
+    corpus = [" ".join(WORDS), "0123456789"]
+    made.model = models.WordPiece(wordpiece_vocabulary(made, corpus, specials), unk_token="[UNK]")
+    made.add_special_tokens(specials)
     ends = [(name, made.token_to_id(name)) for name in ("[CLS]", "[SEP]")]
     made.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
     return PreTrainedTokenizerFast(

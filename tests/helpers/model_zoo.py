@@ -14,9 +14,10 @@ import torch
 from tokenizers import AddedToken, Tokenizer, decoders, normalizers, pre_tokenizers
 from tokenizers import models as tokenizer_models
 from tokenizers.processors import TemplateProcessing
-from tokenizers.trainers import BpeTrainer, UnigramTrainer, WordPieceTrainer
+from tokenizers.trainers import BpeTrainer
 
 from edgeembed import ConversionReport, convert
+from helpers.tiny_vocabularies import unigram_vocabulary, wordpiece_vocabulary
 
 # Of every kind: no text, white space, scripts, one letter, and longer than any tiny model takes.
 TEXTS = (
@@ -48,8 +49,11 @@ def _wordpiece(specials=_BERT_SPECIALS, lowercase=True):
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
-    trainer = WordPieceTrainer(vocab_size=400, special_tokens=list(specials), show_progress=False)
-    return _finish(tokenizer, trainer, first, last)
+    tokenizer.model = tokenizer_models.WordPiece(
+        wordpiece_vocabulary(tokenizer, _CORPUS, specials), unk_token=unknown
+    )
+    tokenizer.add_special_tokens(list(specials))
+    return _between(tokenizer, first, last)
 
 
 def _byte_bpe():
@@ -61,24 +65,23 @@ def _byte_bpe():
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    return _finish(tokenizer, trainer, "<s>", "</s>")
+    tokenizer.train_from_iterator(_CORPUS, trainer)
+    return _between(tokenizer, "<s>", "</s>")
 
 
 def _unigram():
     tokenizer = Tokenizer(tokenizer_models.Unigram())
     tokenizer.normalizer = normalizers.NFKC()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-    trainer = UnigramTrainer(
-        vocab_size=300,
-        special_tokens=list(_ROBERTA_SPECIALS),
-        unk_token="<unk>",
-        show_progress=False,
+    tokenizer.model = tokenizer_models.Unigram(
+        unigram_vocabulary(tokenizer, _CORPUS, _ROBERTA_SPECIALS),
+        unk_id=_ROBERTA_SPECIALS.index("<unk>"),
     )
-    return _finish(tokenizer, trainer, "<s>", "</s>")
+    tokenizer.add_special_tokens(list(_ROBERTA_SPECIALS))
+    return _between(tokenizer, "<s>", "</s>")
 
 
-def _finish(tokenizer, trainer, first, last):
-    tokenizer.train_from_iterator(_CORPUS, trainer)
+def _between(tokenizer, first, last):
     tokenizer.post_processor = TemplateProcessing(
         single=f"{first} $A {last}",
         pair=f"{first} $A {last} $B:1 {last}:1",

@@ -5,11 +5,12 @@ import functools
 from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE, Unigram
 from tokenizers.processors import ByteLevel, TemplateProcessing
-from tokenizers.trainers import BpeTrainer, UnigramTrainer
+from tokenizers.trainers import BpeTrainer
 
 from edgeembed_runtime.bundle.towers import TruncationSide
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 from helpers import tiny_bundle
+from helpers.tiny_vocabularies import unigram_vocabulary
 
 CORPUS = (
     "the cat sat on the mat while the dog ran in the rain",
@@ -46,12 +47,8 @@ def byte_level_bare():
 def unigram():
     made = Tokenizer(Unigram())
     made.pre_tokenizer = pre_tokenizers.Metaspace()
-    made.train_from_iterator(
-        CORPUS,
-        UnigramTrainer(
-            vocab_size=120, special_tokens=["<unk>"], unk_token="<unk>", show_progress=False
-        ),
-    )
+    made.model = Unigram(unigram_vocabulary(made, CORPUS, ["<unk>"]), unk_id=0)
+    made.add_special_tokens(["<unk>"])
     return with_specials(made)
 
 

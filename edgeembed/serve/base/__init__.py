@@ -1,0 +1,1 @@
+"""What every wire format asks of the engine, and what it answers."""
