@@ -1,0 +1,62 @@
+"""Fields that several APIs share, and what a refusal of the engine says in an API's own words."""
+
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Annotated
+
+from msgspec import Meta
+
+from edgeembed.serve.base.errors import InvalidRequestError
+from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.inputs.text.truncation import Truncation
+
+Texts = str | Annotated[list[str], Meta(min_length=1)]
+"""A text, or some."""
+Count = Annotated[int, Meta(ge=1, le=1 << 31)]
+"""A number of components, documents or hits."""
+
+# What the runtime calls its arguments, and where in a list the fault is.
+_BLAMED = re.compile(r"(inputs|texts|documents|images|text|truncate_dim|precision)\b(\[\d+\])?")
+# What only callers in Python can do about a text that is too long.
+_ADVICE_IN_PYTHON = re.compile(r"; shorten it, or pass chunk=True.*$", re.DOTALL)
+
+
+def listed(texts: str | list[str]) -> list[str]:
+    """A text, or some, as a list."""
+    return [texts] if isinstance(texts, str) else texts
+
+
+def truncation(cut: bool | None, *, at_start: bool = False) -> Truncation:
+    """What to do with long texts: they are cut at their end, unless the request says otherwise.
+
+    The engine cannot cut the start of a text; texts that fit need no cut, so only longer ones are
+    refused.
+    """
+    return "error" if cut is False or at_start else "truncate"
+
+
+@contextmanager
+def blaming(
+    inputs: str, *, dimensions: str = "dimensions", precision: str = "precision"
+) -> Generator[None]:
+    """Let refusals of the engine name the request's fields.
+
+    Args:
+        inputs: the field of the texts, images or documents.
+        dimensions: the field of how many components to keep.
+        precision: the field of the type of the components.
+
+    Raises:
+        InvalidRequestError: for an InputError raised inside.
+    """
+    try:
+        yield
+    except InputError as error:
+        message = _ADVICE_IN_PYTHON.sub("; shorten it, or have its end cut", str(error))
+        found = _BLAMED.match(message)
+        if found is None:
+            raise InvalidRequestError(message) from error
+        fields = {"truncate_dim": dimensions, "precision": precision}
+        param = fields.get(found[1], inputs) + (found[2] or "")
+        raise InvalidRequestError(param + message[found.end() :], param=param) from error
