@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from edgeembed.serve.base.errors import InvalidRequestError
+from edgeembed.serve.base.errors import InvalidRequestError, TooLargeError
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.text.truncation import Truncation
 
@@ -16,8 +16,10 @@ Texts = str | Annotated[list[str], Meta(min_length=1)]
 Count = Annotated[int, Meta(ge=1, le=1 << 31)]
 """A number of components, documents or hits."""
 
-# What the runtime calls its arguments, and where in a list the fault is.
-_BLAMED = re.compile(r"(inputs|texts|documents|images|text|truncate_dim|precision)\b(\[\d+\])?")
+# What the engine calls the parts of a job, and where in a list the fault is.
+_BLAMED = re.compile(
+    r"(inputs|texts|documents|images|text|truncate_dim|dimensions|precision)\b(\[\d+\])?"
+)
 # What only callers in Python can do about a text that is too long.
 _ADVICE_IN_PYTHON = re.compile(r"; shorten it, or pass chunk=True.*$", re.DOTALL)
 
@@ -48,15 +50,20 @@ def blaming(
         precision: the field of the type of the components.
 
     Raises:
-        InvalidRequestError: for an InputError raised inside.
+        InvalidRequestError: for an InputError or InvalidRequestError raised inside.
+        TooLargeError: for one raised inside.
     """
+    names = {"truncate_dim": dimensions, "dimensions": dimensions, "precision": precision}
     try:
         yield
-    except InputError as error:
+    except (InputError, InvalidRequestError, TooLargeError) as error:
         message = _ADVICE_IN_PYTHON.sub("; shorten it, or have its end cut", str(error))
         found = _BLAMED.match(message)
-        if found is None:
-            raise InvalidRequestError(message) from error
-        fields = {"truncate_dim": dimensions, "precision": precision}
-        param = fields.get(found[1], inputs) + (found[2] or "")
-        raise InvalidRequestError(param + message[found.end() :], param=param) from error
+        param = error.param if isinstance(error, InvalidRequestError) else None
+        if found is not None:
+            param = names.get(found[1], inputs) + (found[2] or "")
+            message = param + message[found.end() :]
+        if isinstance(error, TooLargeError):
+            raise TooLargeError(message) from error
+        kind = type(error) if isinstance(error, InvalidRequestError) else InvalidRequestError
+        raise kind(message, param=param) from error
