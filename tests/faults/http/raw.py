@@ -1,0 +1,168 @@
+"""A request as bytes, what a raw socket meets with it, and the server that it meets."""
+
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+KEY = "correct-horse-battery-staple"
+GOOD_BODY = json.dumps({"input": "red apple"}).encode()
+STARTS_WITHIN_S, ANSWERS_WITHIN_S = 60, 20
+CUT = 0
+"""The status of a connection that was closed without an answer."""
+
+
+def request(
+    *,
+    line: bytes = b"POST /v1/embeddings HTTP/1.1",
+    headers: Sequence[tuple[bytes, bytes]] = (),
+    body: bytes = GOOD_BODY,
+    key: str | None = KEY,
+    host: bool = True,
+    length: bytes | None = None,
+    media_type: bytes | None = b"application/json",
+) -> bytes:
+    """A whole request, right in all that is not given."""
+    lines = [line]
+    if host:
+        lines.append(b"Host: localhost")
+    if key is not None:
+        lines.append(b"Authorization: Bearer " + key.encode())
+    if media_type is not None:
+        lines.append(b"Content-Type: " + media_type)
+    chosen = [name.lower() for name, _ in headers]
+    if b"transfer-encoding" not in chosen and b"content-length" not in chosen:
+        lines.append(b"Content-Length: " + (b"%d" % len(body) if length is None else length))
+    lines += [name + b": " + value for name, value in headers]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A server in a process of its own."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=ANSWERS_WITHIN_S)
+
+    def statuses(self, data: bytes, *, half_close: bool = False) -> list[int]:
+        """Send bytes on a connection of their own; the status of every answer until it closes.
+
+        A server that does not close is not waited for: its answers end with a whole one. A server
+        may answer, and close, before it has read everything.
+        """
+        with self.connect() as connection:
+            answered = _exchange(connection, data, half_close)
+        return [int(line.split()[1]) for line in _status_lines(answered)] or [CUT]
+
+    def is_well(self) -> bool:
+        """Whether a good request is answered."""
+        return self.statuses(request(headers=[(b"Connection", b"close")])) == [200]
+
+    def resident_mb(self) -> float:
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    def descriptors(self) -> int:
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+
+def start(folder: Path, bundle: Path, *flags: str) -> Server:
+    """A server of a bundle that asks for KEY, ready; its log is in the folder."""
+    keys = folder / "keys"
+    keys.write_text(f"tester {KEY}\n")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "edgeembed", "serve", str(bundle)),
+                *("--port", str(port), "--api-key-file", str(keys), *flags),
+            ],
+            stdout=log,
+            stderr=log,
+        )
+    server = Server(process=process, port=port)
+    until = time.monotonic() + STARTS_WITHIN_S
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            if server.is_well():
+                return server
+        except OSError:
+            pass
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    raise AssertionError((folder / "log").read_text(errors="replace"))
+
+
+def _exchange(connection: socket.socket, data: bytes, half_close: bool) -> bytes:
+    """What came back until the server closed, or had answered and was quiet."""
+    connection.setblocking(False)
+    rest, answered, until = memoryview(data), b"", time.monotonic() + ANSWERS_WITHIN_S
+    while time.monotonic() < until:
+        wanted = [connection] if rest else []
+        # After an answer only pipelined ones follow, at once.
+        patience = 0.05 if _is_whole(answered) and not rest else 1.0
+        readable, writable, _ = select.select([connection], wanted, [], patience)
+        try:
+            if readable:
+                piece = connection.recv(1 << 16)
+                answered += piece
+                if not piece:
+                    break
+            if writable:
+                rest = rest[connection.send(rest[: 1 << 16]) :]
+                if not rest and half_close:
+                    connection.shutdown(socket.SHUT_WR)
+        except (ConnectionResetError, BrokenPipeError):
+            break
+        if not readable and not writable and _is_whole(answered):
+            break
+    else:
+        raise AssertionError(f"no answer to {bytes(data[:200])!r} in {ANSWERS_WITHIN_S} s")
+    return answered
+
+
+def _status_lines(answered: bytes) -> list[bytes]:
+    """The status line of each answer, by the lengths that the answers give."""
+    found = []
+    while answered.startswith(b"HTTP/1."):
+        head, _, rest = answered.partition(b"\r\n\r\n")
+        lines = head.split(b"\r\n")
+        found.append(lines[0])
+        length = _length(lines[1:])
+        if length is None:
+            break
+        answered = rest[length:]
+    return found
+
+
+def _length(headers: Sequence[bytes]) -> int | None:
+    for line in headers:
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"content-length":
+            return int(value)
+    return None
+
+
+def _is_whole(answered: bytes) -> bool:
+    """Whether the last answer that began has come to its end."""
+    while answered:
+        head, found, rest = answered.partition(b"\r\n\r\n")
+        length = _length(head.split(b"\r\n")[1:]) if found else None
+        if length is None or len(rest) < length:
+            return False
+        answered = rest[length:]
+        if not answered:
+            return True
+    return False
