@@ -2,7 +2,15 @@
 
 from collections.abc import Sequence
 
-from edgeembed.serve.apis import openai
+from edgeembed.serve.apis import cohere, indexes, ollama, openai, rerank, tei, voyage
 from edgeembed.serve.http.endpoint import Endpoint
 
-ENDPOINTS: Sequence[Endpoint] = (*openai.ENDPOINTS,)
+ENDPOINTS: Sequence[Endpoint] = (
+    *openai.ENDPOINTS,
+    *cohere.ENDPOINTS,
+    *rerank.ENDPOINTS,
+    *voyage.ENDPOINTS,
+    *ollama.ENDPOINTS,
+    *tei.ENDPOINTS,
+    *indexes.ENDPOINTS,
+)
