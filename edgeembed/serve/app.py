@@ -11,6 +11,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from edgeembed.serve.apis.registry import ENDPOINTS
 from edgeembed.serve.base.jobs import Engine
 from edgeembed.serve.base.meters import Meters
+from edgeembed.serve.base.settings import ServeSettings
 from edgeembed.serve.engine.start import Running, running_engine, served_models
 from edgeembed.serve.http.application import Application
 from edgeembed.serve.http.bodies import Bodies
@@ -18,7 +19,6 @@ from edgeembed.serve.http.keys import Keys
 from edgeembed.serve.http.logs import RequestLog
 from edgeembed.serve.http.openapi import openapi
 from edgeembed.serve.http.probes import document, probes
-from edgeembed.serve.settings import ServeSettings
 
 _MB = 1_000_000
 # Of all bodies that are being answered.

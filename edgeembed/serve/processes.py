@@ -71,8 +71,11 @@ def _metrics_folder() -> Generator[None]:
 @contextlib.contextmanager
 def _signals(handler: Callable[[int, FrameType | None], None]) -> Generator[None]:
     before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    # Whoever else is told of signals would not wait for the processes.
+    told = signal.set_wakeup_fd(-1)
     try:
         yield
     finally:
+        signal.set_wakeup_fd(told)
         for number, old in before.items():
             signal.signal(number, old)

@@ -6,6 +6,7 @@ import socket
 import stat
 import sys
 import time
+from collections.abc import Generator
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -13,10 +14,10 @@ from types import FrameType
 import uvicorn
 
 from edgeembed.serve.app import State, create_app
+from edgeembed.serve.base.settings import ServeSettings
 from edgeembed.serve.http.logs import set_up_logging
 from edgeembed.serve.http.protocol import Connections, Limits, protocol_class
 from edgeembed.serve.processes import run_processes
-from edgeembed.serve.settings import ServeSettings
 from edgeembed_runtime.errors import InputError, StorageError
 
 _LOG = logging.getLogger("edgeembed.serve")
@@ -37,8 +38,7 @@ def serve(settings: ServeSettings) -> None:
     set_up_logging(settings.log_format)
     _more_files()
     create_app(settings)  # what is wrong with the settings is said before anything runs
-    bound = _bind(settings)
-    with contextlib.closing(bound):
+    with _bound(settings) as bound:
         _LOG.info("listening on %s", _address(bound))
         if settings.workers == 1:
             run_worker(settings, bound)
@@ -100,9 +100,22 @@ class _Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
+@contextlib.contextmanager
+def _bound(settings: ServeSettings) -> Generator[socket.socket]:
+    """A socket that listens within the block."""
+    if settings.uds is None:
+        with contextlib.closing(_bind(settings)) as bound:
+            yield bound
+        return
+    path = Path(settings.uds)
+    with contextlib.closing(_bind_unix(path)) as bound:
+        try:
+            yield bound
+        finally:
+            path.unlink(missing_ok=True)
+
+
 def _bind(settings: ServeSettings) -> socket.socket:
-    if settings.uds is not None:
-        return _bind_unix(Path(settings.uds))
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         return socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)

@@ -52,7 +52,7 @@ def serve(
     deadline_s: Annotated[
         float | None, typer.Option(help="Seconds that a short request may take; default: 10.")
     ] = None,
-    log_format: Annotated[str | None, typer.Option(help="json or text; default: json.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Log in JSON, a line an event.")] = False,
     config: Annotated[
         Path | None,
         typer.Option(help="A TOML file of settings: these options, with _ for -, and more."),
@@ -68,8 +68,8 @@ def serve(
     edgeembed serve minilm.bundle clip=photos.bundle --index notes.index --port 9000
     """
     try:
+        from edgeembed.serve.base.settings import settings_from
         from edgeembed.serve.run import serve as run
-        from edgeembed.serve.settings import settings_from
     except ModuleNotFoundError as error:
         raise MissingExtraError.for_extra("edgeembed serve", "serve") from error
     given = {
@@ -86,6 +86,6 @@ def serve(
         "variant": variant,
         "max_memory_mb": max_memory_mb,
         "deadline_s": deadline_s,
-        "log_format": log_format,
+        "log_format": "json" if as_json else None,
     }
     run(settings_from(given, file=config))

@@ -26,6 +26,7 @@ from edgeembed.serve.base.jobs import (
     UpsertJob,
 )
 from edgeembed.serve.base.meters import Meters
+from edgeembed.serve.base.settings import ServeSettings
 from edgeembed.serve.engine.estimate import estimated_tokens
 from edgeembed.serve.engine.indexes import Indexes, SearchRunner, deleted, upserted
 from edgeembed.serve.engine.model import Model
@@ -33,7 +34,6 @@ from edgeembed.serve.engine.models import Models
 from edgeembed.serve.engine.queue import WorkQueue
 from edgeembed.serve.engine.runners import Encoded, Text
 from edgeembed.serve.engine.work import Runner, Work
-from edgeembed.serve.settings import ServeSettings
 from edgeembed_runtime import vectors as vec
 from edgeembed_runtime.errors import EdgeEmbedError, InputError
 from edgeembed_runtime.inputs.text.truncation import Truncation

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from edgeembed.serve.base.jobs import Lane
 from edgeembed.serve.base.meters import Meters
+from edgeembed.serve.base.settings import ServeSettings
 from edgeembed.serve.engine.engine import ServeEngine
 from edgeembed.serve.engine.indexes import Indexes, Mounted
 from edgeembed.serve.engine.model import Model
 from edgeembed.serve.engine.models import Models
 from edgeembed.serve.engine.queue import WorkQueue
 from edgeembed.serve.engine.workers import Workers
-from edgeembed.serve.settings import ServeSettings
 from edgeembed_runtime.bundle.packaged import bundle_directory
 from edgeembed_runtime.encoder.load import LoadOptions
 from edgeembed_runtime.engine.cpu import available_cpus

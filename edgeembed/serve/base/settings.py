@@ -90,7 +90,7 @@ class ServeSettings:
     max_connections: int = 2048
     idle_timeout_s: float = 30.0
     read_timeout_s: float = 10.0
-    log_format: str = "json"
+    log_format: str = "text"
     open_telemetry: bool = False
 
 
