@@ -93,7 +93,9 @@ def load(
     return Load(met, found["cpu_s"], found["stopped"])
 
 
-def _counted(rows: Sequence[Sequence[float]], warm_up_s: float, stopped: float, closed: bool) -> Met:
+def _counted(
+    rows: Sequence[Sequence[float]], warm_up_s: float, stopped: float, closed: bool
+) -> Met:
     """Of a closed loop, the answers between warm-up and stop; of an open one, what was sent then."""
     table = np.array(rows, dtype=float).reshape(-1, 3)
     when = table[:, 0] + table[:, 1] if closed else table[:, 0]

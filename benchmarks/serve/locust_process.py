@@ -71,9 +71,7 @@ def run(plan):
 
     records = {name: [] for name in plan["groups"]}
     plan["began"] = time.perf_counter()
-    classes = [
-        users_of(name, group, plan, records[name]) for name, group in plan["groups"].items()
-    ]
+    classes = [users_of(name, group, plan, records[name]) for name, group in plan["groups"].items()]
     environment = Environment(user_classes=classes, reset_stats=False, stop_timeout=TIMEOUT_S)
     runner = environment.create_local_runner()
     count = sum(each.fixed_count for each in classes)

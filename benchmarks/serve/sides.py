@@ -41,7 +41,14 @@ SIDES = {
     ),
     "infinity": Side(
         (
-            *("PYTHON", "-c", "from infinity_emb.cli import cli; cli()", "v2", "--model-id", "MODEL"),
+            *(
+                "PYTHON",
+                "-c",
+                "from infinity_emb.cli import cli; cli()",
+                "v2",
+                "--model-id",
+                "MODEL",
+            ),
             *("--port", "PORT", "--host", "127.0.0.1"),
             *("--served-model-name", _NAME, "--device", "cpu", "--log-level", "warning"),
         ),
@@ -122,9 +129,7 @@ class Server:
 
 
 @contextmanager
-def serving(
-    side: Side, envs: Path, port: int, extra: Sequence[str] = ()
-) -> Iterator[Server]:
+def serving(side: Side, envs: Path, port: int, extra: Sequence[str] = ()) -> Iterator[Server]:
     server = Server(side, envs, port, extra)
     try:
         yield server

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,8 +75,9 @@ class Server:
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
 
-def start(folder: Path, bundle: Path, *flags: str) -> Server:
+def start(folder: Path, bundle: Path, settings: Mapping[str, object]) -> Server:
     """A server of a bundle that asks for KEY, ready; its log is in the folder."""
+    variables = {f"EDGEEMBED_SERVE_{name.upper()}": str(value) for name, value in settings.items()}
     keys = folder / "keys"
     keys.write_text(f"tester {KEY}\n")
     with socket.socket() as free:
@@ -86,8 +87,9 @@ def start(folder: Path, bundle: Path, *flags: str) -> Server:
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "edgeembed", "serve", str(bundle)),
-                *("--port", str(port), "--api-key-file", str(keys), *flags),
+                *("--port", str(port), "--api-key-file", str(keys)),
             ],
+            env={**os.environ, **variables},
             stdout=log,
             stderr=log,
         )
