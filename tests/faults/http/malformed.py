@@ -1,4 +1,4 @@
-"""Requests that are wrong, by kind: their bytes, and the statuses that are a right answer to each."""
+"""Requests that are wrong, by kind: their bytes, and the statuses that are right answers."""
 
 import gzip
 import json
