@@ -14,6 +14,7 @@ _FILE = Path(__file__).with_name("page.html")
 
 async def page(request: Request, engine: Engine, caller: Caller) -> Response:
     """Answer `GET /`; the page asks for everything else by the APIs, with the person's own key."""
+    del request, engine, caller
     return _response()
 
 

@@ -64,7 +64,7 @@ _SMALL = Size(
     hostile_models=6,
     memory_steps=5,
     strangers=46,
-    requests=300,
+    requests=120,
     slow_clients=20,
     idle_connections=300,
 )

@@ -134,9 +134,9 @@ def _exchange(connection: socket.socket, data: bytes, half_close: bool) -> bytes
                     connection.shutdown(socket.SHUT_WR)
         except (ConnectionResetError, BrokenPipeError):
             return answered
-        if not rest and (found := len(_status_lines(answered))):
-            if found >= expected or not readable:
-                return answered
+        found = len(_status_lines(answered))
+        if not rest and found and (found >= expected or not readable):
+            return answered
     raise AssertionError(f"no answer to {bytes(data[:200])!r} in {ANSWERS_WITHIN_S} s")
 
 
