@@ -96,7 +96,7 @@ def load(
 def _counted(
     rows: Sequence[Sequence[float]], warm_up_s: float, stopped: float, closed: bool
 ) -> Met:
-    """Of a closed loop, the answers between warm-up and stop; of an open one, what was sent then."""
+    """Of a closed loop, what was answered between warm-up and stop; of an open one, sent then."""
     table = np.array(rows, dtype=float).reshape(-1, 3)
     when = table[:, 0] + table[:, 1] if closed else table[:, 0]
     table = table[(when >= warm_up_s) & (when <= stopped)]

@@ -72,13 +72,13 @@ def run(plan):
     records = {name: [] for name in plan["groups"]}
     plan["began"] = time.perf_counter()
     classes = [users_of(name, group, plan, records[name]) for name, group in plan["groups"].items()]
-    environment = Environment(user_classes=classes, reset_stats=False, stop_timeout=TIMEOUT_S)
+    environment = Environment(user_classes=classes)
     runner = environment.create_local_runner()
     count = sum(each.fixed_count for each in classes)
     runner.start(count, spawn_rate=count)
     gevent.sleep(plan["seconds"])
     stopped = time.perf_counter() - plan["began"]
-    # Open groups send no more, and what is under way is waited for.
+    # Users end at once; what open groups have sent is waited for.
     runner.stop()
     until = time.perf_counter() + plan.get("drain_s", 0)
     while time.perf_counter() < until:

@@ -40,7 +40,6 @@ def _response() -> Response:
         headers={
             "content-security-policy": policy,
             "referrer-policy": "no-referrer",
-            "x-content-type-options": "nosniff",
             "cache-control": "no-cache",
         },
     )
