@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import logging
 import os
 import signal
 import socket
@@ -86,8 +85,8 @@ def read_all(sock):
 @contextlib.contextmanager
 def served(*models, ready=True, **settings):
     """A server of these bundles in a thread; stopped at the end."""
-    logging.getLogger("edgeembed.serve").setLevel(logging.CRITICAL)
-    given = {"models": tuple(str(model) for model in models), "threads": 2, **settings}
+    given = {"threads": 2, "log_format": "none", **settings}
+    given["models"] = tuple(str(model) for model in models)
     server = Server(ServeSettings(**given))
     bound = socket.create_server(("127.0.0.1", 0), backlog=512)
     thread = threading.Thread(target=server.run, args=([bound],), daemon=True)

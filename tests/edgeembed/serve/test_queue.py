@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from edgeembed.serve.base.errors import OverloadedError
+from edgeembed.serve.base.jobs import Lane
 from edgeembed.serve.engine.queue import WorkQueue
 from edgeembed.serve.engine.work import Work
 
@@ -21,7 +22,7 @@ def queue(threads=1, interactive=10.0, bulk=10.0):
     return WorkQueue(threads=threads, bounds={"interactive": interactive, "bulk": bulk})
 
 
-def work(name, count=1, *, lane="interactive", caller="someone", seconds=0.1, runner=None):
+def work(name, count=1, *, lane: Lane = "interactive", caller="someone", seconds=0.1, runner=None):
     ended = []
     made = Work(
         runner=runner or Runner(),
