@@ -1,7 +1,7 @@
 """Bodies of requests, read within limits."""
 
 import asyncio
-import contextlib
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -12,7 +12,7 @@ from edgeembed.serve.http.endpoint import Endpoint, Failure
 from edgeembed.serve.http.failures import refusal
 
 # Of a body that is refused, so much is read and forgotten, so that its sender reads the answer.
-_MAX_DISCARDED, _DISCARD_S = 64 << 20, 2.0
+_MAX_DISCARDED, _DISCARD_S, _SILENCE_S = 64 << 20, 2.0, 0.2
 
 
 class RefusedError(Exception):
@@ -87,15 +87,17 @@ class Bodies:
         Raises:
             ClientGoneError: the client went away.
         """
-        seen = 0
-        with contextlib.suppress(TimeoutError):  # of a body that has no end, or comes slowly
-            async with asyncio.timeout(_DISCARD_S):
-                while more and seen < _MAX_DISCARDED:
+        seen, began = 0, time.monotonic()
+        while more and seen < _MAX_DISCARDED and time.monotonic() - began < _DISCARD_S:
+            try:
+                async with asyncio.timeout(_SILENCE_S):
                     message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise ClientGoneError
-                    seen += len(message.get("body", b""))
-                    more = message.get("more_body", False)
+            except TimeoutError:  # it waits for the answer
+                break
+            if message["type"] == "http.disconnect":
+                raise ClientGoneError
+            seen += len(message.get("body", b""))
+            more = message.get("more_body", False)
         if more:
             failure = replace(failure, headers={**failure.headers, "connection": "close"})
         return RefusedError(failure)
