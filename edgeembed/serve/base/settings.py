@@ -21,12 +21,12 @@ class ServeSettings:
     """How to serve; every field is a flag, a variable EDGEEMBED_SERVE_NAME and a key of the file.
 
     Args:
-        models: bundles, as paths or packaged names, each "NAME=PATH" or a path whose last part is
-            the name; none for the packaged default. The first is the one for requests that name
-            no model that is served under another name.
-        any_model: answer requests for models of other names with the first one, for clients that
-            insist on names such as "text-embedding-3-small".
-        indexes: index directories to mount, as "NAME=PATH" or a path.
+        models: bundles, as paths or packaged names, each "NAME=PATH" or a path whose last part,
+            without ".bundle", is the name; none for the packaged default. The first is the one for
+            requests that name none.
+        any_model: where one model is served, answer requests for models of all names with it, for
+            clients that insist on names such as "text-embedding-3-small".
+        indexes: index directories to mount, as "NAME=PATH" or a path; the first is the default.
         writable: whether mounted indexes take upserts and deletes.
         host: the address to listen on.
         port: the port to listen on; 0 for any free one.
@@ -41,9 +41,12 @@ class ServeSettings:
         idle_unload_s: seconds without work after which a model is unloaded; 0 for never.
         max_memory_mb: resident memory of a worker above which idle models are unloaded, and no
             other is loaded; 0 for no limit.
-        queue_seconds: how many seconds of work may wait, by estimate, before requests are refused.
+        queue_s: how many seconds of interactive work may wait, by estimate, before more is refused.
+        bulk_queue_s: the same for bulk.
         interactive_tokens: requests of at most so many tokens, by estimate, overtake larger ones.
-        deadline_s: seconds after which nobody waits for an answer, unless the request says less.
+        deadline_s: seconds after which nobody waits for an interactive answer; a request may say
+            less, by the header x-deadline-ms.
+        bulk_deadline_s: the same for bulk.
         stop_s: seconds for answers under way when the server stops.
         max_body_mb: the largest body of texts.
         max_image_body_mb: the largest body of pictures.
@@ -73,9 +76,11 @@ class ServeSettings:
     warm_up: bool = True
     idle_unload_s: float = 0.0
     max_memory_mb: int = 0
-    queue_seconds: float = 10.0
+    queue_s: float = 5.0
+    bulk_queue_s: float = 60.0
     interactive_tokens: int = 512
     deadline_s: float = 10.0
+    bulk_deadline_s: float = 300.0
     stop_s: float = 20.0
     max_body_mb: float = 2.0
     max_image_body_mb: float = 20.0
@@ -85,7 +90,7 @@ class ServeSettings:
     max_connections: int = 2048
     idle_timeout_s: float = 30.0
     read_timeout_s: float = 10.0
-    log_format: str = "json"
+    log_format: str = "text"
     open_telemetry: bool = False
 
 
@@ -159,9 +164,11 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "threads": (0, 1024),
     "idle_unload_s": (0, 1e7),
     "max_memory_mb": (0, 1 << 30),
-    "queue_seconds": (0.01, 3600),
+    "queue_s": (0.001, 3600),
+    "bulk_queue_s": (0.001, 36000),
     "interactive_tokens": (0, 1 << 20),
-    "deadline_s": (0.01, 3600),
+    "deadline_s": (0.001, 3600),
+    "bulk_deadline_s": (0.001, 36000),
     "stop_s": (0, 3600),
     "max_body_mb": (0.001, 1024),
     "max_image_body_mb": (0.001, 1024),
