@@ -21,8 +21,6 @@ _BLAMED = re.compile(
     r"(inputs|texts|documents|images|text|truncate_dim|dimensions|precision|prompt_name|normalize)"
     r"\b(\[\d+\])?"
 )
-# What only callers in Python can do about a text that is too long.
-_ADVICE_IN_PYTHON = re.compile(r"; shorten it, or pass chunk=True.*$", re.DOTALL)
 
 
 def listed(texts: str | list[str]) -> list[str]:
@@ -59,7 +57,7 @@ def blaming(
     try:
         yield
     except (InputError, InvalidRequestError, TooLargeError) as error:
-        message = _ADVICE_IN_PYTHON.sub("; shorten it, or have its end cut", str(error))
+        message = str(error)
         found = _BLAMED.match(message)
         param = error.param if isinstance(error, InvalidRequestError) else None
         if found is not None:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-cohere = pytest.importorskip("cohere", reason="the extra 'test' has it")
+cohere = pytest.importorskip("cohere", reason="the extra 'dev' has it")
+httpx = pytest.importorskip("httpx")
 # The client reads pydantic's models in a way that pydantic has given up.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 TEXTS = ["the cat sat on the mat", "", "a dog ran"]
@@ -11,13 +12,19 @@ DOCUMENTS = ["a train at the station", "the cat sat", "music", "the cat sat"]
 
 
 @pytest.fixture(scope="module")
-def one(served):
-    return cohere.Client(api_key="any", base_url=served)
+def own():
+    with httpx.Client() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
-def two(served):
-    return cohere.ClientV2(api_key="any", base_url=served)
+def one(served, own):
+    return cohere.Client(api_key="any", base_url=served, httpx_client=own)
+
+
+@pytest.fixture(scope="module")
+def two(served, own):
+    return cohere.ClientV2(api_key="any", base_url=served, httpx_client=own)
 
 
 def test_embed_of_version_1_in_several_requests(one, encoder):
