@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgeembed.serve.base.errors import DeadlineError, InvalidRequestError, TooLargeError
 from edgeembed.serve.base.jobs import (
@@ -107,7 +106,10 @@ class ServeEngine:
             vectors = vec.truncate(vectors, job.dimensions, unit=unit)
         elif job.normalize and not model.manifest.normalized:
             vectors = vec.normalize(vectors)
-        ranges = await self._ranges(model, job.dimensions) if job.ranges else None
+        ranges = None
+        if job.ranges:
+            with await self._models.lease(model) as lease:
+                ranges = lease.loaded.encoder.default_ranges(job.dimensions)
         tokens = self._read(model, rows)
         return Embedded(model=model.name, vectors=vectors, tokens=tokens, ranges=ranges)
 
@@ -212,14 +214,6 @@ class ServeEngine:
         return await self._indexes.write(mounted, partial(deleted, job=job))
 
     # -- the work ---------------------------------------------------------------------------------
-
-    async def _ranges(self, model: Model, dimensions: int | None) -> NDArray[np.float32]:
-        """The ranges of 8-bit vectors of so many components."""
-        if (known := model.ranges.get(dimensions)) is None:
-            with await self._models.lease(model) as lease:
-                find = lease.loaded.encoder.default_ranges
-                known = model.ranges[dimensions] = await asyncio.to_thread(find, dimensions)
-        return known
 
     async def _embed_texts(
         self, model: Model, texts: Sequence[Text], caller: Caller

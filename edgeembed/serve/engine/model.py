@@ -4,9 +4,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edgeembed.serve.base.jobs import ServedModel
 from edgeembed.serve.base.meters import Meters
 from edgeembed.serve.engine.estimate import Rate
@@ -57,8 +54,6 @@ class Model:
         self.bundle = Bundle.open(path)
         self.token_rate = Rate(_TOKEN_SECONDS)
         self.image_rate = Rate(_IMAGE_SECONDS)
-        # Of 8-bit vectors, by their components; see `Encoder.default_ranges`.
-        self.ranges: dict[int | None, NDArray[np.float32]] = {}
         self.loaded: Loaded | None = None
         self.users = 0
         self.used = time.monotonic()
