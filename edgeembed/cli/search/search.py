@@ -10,7 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from edgeembed import Encoder, Index
 from edgeembed.cli.search.open_file import open_file
@@ -32,6 +34,7 @@ from edgeembed.export.outputs import check_free
 from edgeembed.ingest.second_stage import DEPTH, SecondStage, second_stage_bundle
 from edgeembed.results.answers import Answer, answers_of, nothing_fits
 from edgeembed.results.page import write_page
+from edgeembed.results.passages_at import passages_at
 from edgeembed.visualize.gallery import Row, Shown, write_gallery
 from edgeembed_runtime.bundle import Modality
 from edgeembed_runtime.bundle.packaged import bundle_directory
@@ -40,6 +43,7 @@ from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder
 from edgeembed_runtime.index.search.query import LIKELIHOODS, SEARCH_MODES, Likelihood
 
 _MAX_CONTEXT = 5
+_IS_CODE = '{"language": {"$exists": true}}'
 
 
 def search(
@@ -47,6 +51,16 @@ def search(
         str | None, typer.Argument(help="What to search for, in your own words.")
     ] = None,
     image: Annotated[Path | None, typer.Option(help="Search for images like this one.")] = None,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE:LINE",
+            help="Search for passages like the one there, such as src/app.py:12.",
+        ),
+    ] = None,
+    code: Annotated[
+        bool, typer.Option("--code", help="Find only source code, not the texts around it.")
+    ] = False,
     index_path: IndexPath = DEFAULT_INDEX,
     model: ModelPath = None,
     k: Annotated[int, typer.Option("-k", min=1, help="Number of results.")] = 10,
@@ -105,19 +119,23 @@ def search(
     edgeembed search "train times" --where lang=en --where 'date>=2024-01-01'
 
     edgeembed search --image dog.jpg -i photos.index
+
+    edgeembed search --code "where are uploads retried" --where language=Python
+
+    edgeembed search --like src/upload.py:40
     """
     if mode is not None and mode not in SEARCH_MODES:
         raise InputError(f"mode: expected dense, keyword or hybrid, got {mode!r}")
-    if query is not None and image is not None:
-        raise _no_query()
-    as_one_types = query is None and image is None
-    if as_one_types and (as_json or html is not None or open_rank or not _is_terminal()):
+    asked = [given for given in (query, like, image) if given is not None]
+    plain = not (as_json or html or open_rank) and _is_terminal()
+    as_one_types = not asked and plain
+    if len(asked) != 1 and not as_one_types:
         raise _no_query()
     check_free([html], overwrite=overwrite)
     settings = SearchSettings(
         k=k,
         mode=mode,
-        where=filter_of(where),
+        where=filter_of([*(where or ()), *([_IS_CODE] if code else ())]),
         weight=weight,
         exact=exact,
         min_score=_min_score(min_score),
@@ -133,7 +151,8 @@ def search(
             _search_as_one_types(opened, encoder, settings)
             return
         began = time.perf_counter()
-        wanted = (query or "") if image is None else encoder.encode_image(image)
+        wanted, excluded = _wanted(query, like, image, encoder, opened)
+        settings = dataclasses.replace(settings, exclude=excluded)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", TruncationWarning)
             folded = settings.run(opened, wanted)
@@ -142,12 +161,11 @@ def search(
         count = len(opened)
     for warning in caught[:1]:
         show_note(str(warning.message))
-    asked = str(image) if query is None else query
     summary = f"{len(answers)} of {count} in {milliseconds:.1f} ms"
     if html is not None:
-        _write_html(html, asked, answers, summary)
+        _write_html(html, str(asked[0]), answers, summary)
     if as_json:
-        print_json(_tree(asked, answers, milliseconds))
+        print_json(_tree(str(asked[0]), answers, milliseconds))
     else:
         _print(answers, full=full or context > 0)
         remark(summary)
@@ -173,6 +191,18 @@ def _open(
     return encoder, index, opening.enter_context(stage)
 
 
+def _wanted(
+    query: str | None, like: str | None, image: Path | None, encoder: Encoder, index: Index
+) -> tuple[str | NDArray[np.float32], tuple[str, ...]]:
+    """What to search for, and the keys that are no answer to it."""
+    if image is not None:
+        return encoder.encode_image(image), ()
+    if like is not None:
+        keys = passages_at(index, like)
+        return index.vectors(keys).mean(axis=0), tuple(keys)
+    return query or "", ()
+
+
 def _print(answers: Sequence[Answer], *, full: bool) -> None:
     if out.is_terminal:
         print_blocks(out, answers, full=full)
@@ -192,7 +222,7 @@ def _open_result(answers: Sequence[Answer], rank: int) -> None:
 
 
 def _no_query() -> InputError:
-    return InputError("query: expected words to search for, or --image FILE, and not both")
+    return InputError("query: expected words to search for, --image or --like, and only one")
 
 
 def _is_terminal() -> bool:
