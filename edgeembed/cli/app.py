@@ -24,6 +24,7 @@ from edgeembed.cli.search import (
     map,  # noqa: A004
     search,
 )
+from edgeembed.cli.serve import mcp
 from edgeembed.cli.shared.guard import guarded
 from edgeembed.cli.shared.output import print_line
 from edgeembed.cli.upkeep import prune, remove, status
@@ -46,6 +47,9 @@ COMMANDS: Mapping[str, Mapping[str, Command]] = {
         "status": status.status,
         "remove": remove.remove,
         "prune": prune.prune,
+    },
+    "Answer other programs": {
+        "mcp": mcp.mcp,
     },
     "Make models small": {
         "convert": convert.convert,

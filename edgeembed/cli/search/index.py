@@ -10,13 +10,7 @@ from edgeembed import Encoder, Index
 from edgeembed.cli.search.index_images import ImageRuns
 from edgeembed.cli.search.index_texts import TextRuns
 from edgeembed.cli.search.index_watch import Runs, follow
-from edgeembed.cli.shared.opening import (
-    bundle_info,
-    bundle_path,
-    is_index,
-    named,
-    remembered_bundle,
-)
+from edgeembed.cli.shared.opening import bundle_path, is_index
 from edgeembed.cli.shared.options import (
     DEFAULT_INDEX,
     AsJson,
@@ -36,6 +30,7 @@ from edgeembed.ingest.second_stage import (
 )
 from edgeembed.ingest.sources import NOTHING, Memory, look, read_memory
 from edgeembed.ingest.watch import watched_folders
+from edgeembed.search.encoders import bundle_info, named, remembered_bundle
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.bundle.packaged import bundle_directory
 from edgeembed_runtime.errors import InputError

@@ -1,6 +1,5 @@
 """`edgeembed search`: the passages nearest in meaning to a query."""
 
-import contextlib
 import dataclasses
 import sys
 import time
@@ -16,10 +15,8 @@ from numpy.typing import NDArray
 
 from edgeembed import Encoder, Index
 from edgeembed.cli.search.open_file import open_file
-from edgeembed.cli.search.search_settings import SearchSettings
 from edgeembed.cli.search.show_answers import lines_of, print_blocks
 from edgeembed.cli.shared.conditions import Where, filter_of
-from edgeembed.cli.shared.opening import load_model, remembered_bundle
 from edgeembed.cli.shared.options import (
     DEFAULT_INDEX,
     AsJson,
@@ -31,13 +28,14 @@ from edgeembed.cli.shared.options import (
 from edgeembed.cli.shared.output import out, print_json, print_line, remark
 from edgeembed.cli.shared.streams import show_note
 from edgeembed.export.outputs import check_free
-from edgeembed.ingest.second_stage import DEPTH, SecondStage, second_stage_bundle
+from edgeembed.ingest.second_stage import DEPTH
 from edgeembed.results.answers import Answer, answers_of, nothing_fits
 from edgeembed.results.page import write_page
 from edgeembed.results.passages_at import passages_at
+from edgeembed.search.opened import OpenedIndex
+from edgeembed.search.settings import SearchSettings
 from edgeembed.visualize.gallery import Row, Shown, write_gallery
 from edgeembed_runtime.bundle import Modality
-from edgeembed_runtime.bundle.packaged import bundle_directory
 from edgeembed_runtime.errors import InputError, MissingExtraError, TruncationWarning
 from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder
 from edgeembed_runtime.index.search.query import LIKELIHOODS, SEARCH_MODES, Likelihood
@@ -142,23 +140,23 @@ def search(
         per_file=per_file,
         context=max(context, 1) if as_one_types else context,
     )
-    with contextlib.ExitStack() as opening:
-        only: Modality = "text" if image is None else "image"
-        encoder, opened, stage = _open(opening, index_path, model, variant, only)
-        if stage is not None and mode != "keyword":
-            settings = dataclasses.replace(settings, rerank=stage, depth=DEPTH)
+    only: Modality = "text" if image is None else "image"
+    with OpenedIndex.open(index_path, model=model, variant=variant, only=only) as opened:
+        encoder, searched = opened.encoder, opened.index
+        if opened.stage is not None and mode != "keyword":
+            settings = dataclasses.replace(settings, rerank=opened.stage, depth=DEPTH)
         if as_one_types:
-            _search_as_one_types(opened, encoder, settings)
+            _search_as_one_types(searched, encoder, settings)
             return
         began = time.perf_counter()
-        wanted, excluded = _wanted(query, like, image, encoder, opened)
+        wanted, excluded = _wanted(query, like, image, encoder, searched)
         settings = dataclasses.replace(settings, exclude=excluded)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", TruncationWarning)
-            folded = settings.run(opened, wanted)
+            folded = settings.run(searched, wanted)
         milliseconds = (time.perf_counter() - began) * 1000
         answers = answers_of(query, folded, encoder if image is None else None)
-        count = len(opened)
+        count = len(searched)
     for warning in caught[:1]:
         show_note(str(warning.message))
     summary = f"{len(answers)} of {count} in {milliseconds:.1f} ms"
@@ -173,24 +171,6 @@ def search(
         _open_result(answers, open_rank)
 
 
-def _open(
-    opening: contextlib.ExitStack,
-    path: Path,
-    model: Path | None,
-    variant: str,
-    only: Modality,
-) -> tuple[Encoder, Index, SecondStage | None]:
-    """An index with its encoder and its second stage, which close with `opening`."""
-    with Index.open(path) as index:
-        hint, second = remembered_bundle(index), second_stage_bundle(index)
-    encoder = opening.enter_context(load_model(model, hint, variant, only))
-    index = opening.enter_context(Index.open(path, encoder=encoder))
-    if second is None or only == "image":
-        return encoder, index, None
-    stage = SecondStage(path, bundle_directory(second))
-    return encoder, index, opening.enter_context(stage)
-
-
 def _wanted(
     query: str | None, like: str | None, image: Path | None, encoder: Encoder, index: Index
 ) -> tuple[str | NDArray[np.float32], tuple[str, ...]]:
@@ -198,7 +178,7 @@ def _wanted(
     if image is not None:
         return encoder.encode_image(image), ()
     if like is not None:
-        keys = passages_at(index, like)
+        keys = passages_at(index, like, "like")
         return index.vectors(keys).mean(axis=0), tuple(keys)
     return query or "", ()
 
