@@ -24,7 +24,7 @@ from edgeembed.cli.search import (
     map,  # noqa: A004
     search,
 )
-from edgeembed.cli.serve import mcp
+from edgeembed.cli.serve import mcp, serve
 from edgeembed.cli.shared.guard import guarded
 from edgeembed.cli.shared.output import print_line
 from edgeembed.cli.upkeep import prune, remove, status
@@ -43,13 +43,14 @@ COMMANDS: Mapping[str, Mapping[str, Command]] = {
         "map": map.map_,
         "export": export.export,
     },
+    "Serve others": {
+        "serve": serve.serve,
+        "mcp": mcp.mcp,
+    },
     "Look after an index": {
         "status": status.status,
         "remove": remove.remove,
         "prune": prune.prune,
-    },
-    "Answer other programs": {
-        "mcp": mcp.mcp,
     },
     "Make models small": {
         "convert": convert.convert,

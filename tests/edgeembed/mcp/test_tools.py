@@ -147,7 +147,7 @@ def test_tools_say_what_they_take_and_give_and_that_they_only_read(paths):
     for tool in tools:
         assert tool.annotations.read_only_hint
         assert tool.description
-        for schema in (tool.input_schema, tool.output_schema):
+        for schema in (tool.input_schema, tool.output_schema or {}):
             jsonschema.Draft202012Validator.check_schema(schema)
         for given in tool.input_schema["properties"].values():
             assert given["description"]

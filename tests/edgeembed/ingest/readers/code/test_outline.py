@@ -22,7 +22,8 @@ def symbols_of(name, text):
 
 def functions_by_ast(tree):
     """{(symbol, first line with its decorators, last line)} of all but those inside functions."""
-    found, waiting = set(), [(tree, ())]
+    found = set()
+    waiting: list[tuple[ast.AST, tuple[str, ...]]] = [(tree, ())]
     while waiting:
         node, scopes = waiting.pop()
         for child in ast.iter_child_nodes(node):
