@@ -202,7 +202,9 @@ def _open_result(answers: Sequence[Answer], rank: int) -> None:
 
 
 def _no_query() -> InputError:
-    return InputError("query: expected words to search for, --image or --like, and only one")
+    return InputError(
+        "query: expected words to search for, --image FILE or --like FILE:LINE, and one of them"
+    )
 
 
 def _is_terminal() -> bool:
