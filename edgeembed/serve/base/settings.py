@@ -56,7 +56,7 @@ class ServeSettings:
         max_connections: open at once; further ones are closed.
         idle_timeout_s: seconds that a connection may idle between requests.
         read_timeout_s: seconds within which a request must have arrived.
-        log_format: "json" or "text".
+        log_format: "json" or "text"; with "none", requests are not logged, but what fails is.
         open_telemetry: send traces by the environment of OpenTelemetry's SDK.
     """
 
@@ -181,7 +181,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
 }
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "device": ("cpu", "cuda"),
-    "log_format": ("json", "text"),
+    "log_format": ("json", "text", "none"),
 }
 
 
