@@ -16,6 +16,11 @@ NOTES = {
     "car.md": "Winter tires are in the cellar. The next inspection is due in October.\n",
     "shop/orders.txt": "To cancel an order, open it and press Cancel before it ships.\n",
 }
+CODE = {
+    "upload.py": "class Uploader:\n    tries = 3\n\n    def retry(self, name):\n"
+    '        """Send a file again, later each time."""\n        return self.send(name)\n',
+    "web/cart.js": "// What the cart costs.\nexport const total = (items) => items.length\n",
+}
 
 
 def pytest_configure(config):
@@ -155,6 +160,12 @@ class StandIns:
     def notes(self, path):
         """A folder of texts."""
         for name, text in NOTES.items():
+            (Path(path) / name).parent.mkdir(parents=True, exist_ok=True)
+            (Path(path) / name).write_text(text, encoding="utf-8")
+
+    def repository(self, path):
+        """A folder of source code."""
+        for name, text in CODE.items():
             (Path(path) / name).parent.mkdir(parents=True, exist_ok=True)
             (Path(path) / name).write_text(text, encoding="utf-8")
 
