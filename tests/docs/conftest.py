@@ -1,5 +1,6 @@
 """What the pages' examples work on: a folder per page, with small real models, notes and photos."""
 
+import contextlib
 import itertools
 import shutil
 from pathlib import Path
@@ -7,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers import live_server
 from helpers.tiny_vocabularies import wordpiece_vocabulary
 
+SHOWN_ADDRESS = "127.0.0.1:8000"
 SENTENCE = "the cat sat on a mat while rain fell and music played in the station at noon"
 WORDS = SENTENCE.split()
 NOTES = {
@@ -114,6 +117,22 @@ class StandIns:
 
     def __init__(self, cache: Path) -> None:
         self._cache = cache
+        self._servers = contextlib.ExitStack()
+        self._address = SHOWN_ADDRESS
+
+    def serve(self, *models):
+        """A server of bundles, until the page ends; the page says that it is at port 8000."""
+        live = self._servers.enter_context(live_server.served(*models))
+        self._address = f"127.0.0.1:{live.port}"
+
+    def at_server(self, code):
+        """Code that finds the server where it is."""
+        return code.replace(SHOWN_ADDRESS, self._address)
+
+    def stop(self):
+        """Stop the servers of a page."""
+        self._servers.close()
+        self._address = SHOWN_ADDRESS
 
     def _copy(self, name, make, path):
         if not (self._cache / name).exists():

@@ -57,7 +57,7 @@ class ServeSettings:
         idle_timeout_s: seconds that a connection may idle between requests.
         read_timeout_s: seconds within which a request must have arrived.
         log_format: "json" or "text"; with "none", requests are not logged, but what fails is.
-        open_telemetry: send traces by the environment of OpenTelemetry's SDK.
+        open_telemetry: make a span of each request; `opentelemetry-instrument` says where they go.
     """
 
     models: tuple[str, ...] = ()

@@ -1,5 +1,6 @@
 """Source code: a block for each function, with the class that it is in as its heading."""
 
+import re
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 
@@ -12,6 +13,8 @@ from edgeembed.ingest.readers.plain.decoded import DecodedText, Window, windows,
 # What is longer is data, or was written by a program; a tree of it takes fifty times its size.
 _MAX_PARSED = 2 << 20
 _BEGINNING = 1 << 16
+# Where the case changes: camelCase, HTTPServer.
+_CASE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 class CodeReader:
@@ -89,7 +92,8 @@ def _blocks(window: Window, part: Part, language: Language | None) -> Iterator[B
         **({"signature": part.signature} if part.signature else {}),
     }
     # What a part stands in, and itself: its later pieces lack its first line.
-    headings = (*part.scopes, part.name) if part.name else part.scopes
+    names = (*part.scopes, part.name) if part.name else part.scopes
+    headings = tuple(_CASE.sub(" ", name.replace("_", " ")).strip() for name in names)
     for piece in windows_of(window.text):
         if piece.text.isspace():
             continue

@@ -41,6 +41,14 @@ def test_each_function_is_a_block_with_its_class_as_heading(tmp_path):
     assert (retry.place["kind"], retry.place["language"]) == ("method", "Python")
 
 
+def test_names_are_words_in_headings_as_people_ask(tmp_path):
+    blocks, _ = read_bytes(
+        tmp_path, "a.py", "class HTTPServer:\n    def _retry_allUploads(self): ...\n"
+    )
+    assert blocks[1].headings == ("HTTP Server", "retry all Uploads")
+    assert blocks[1].place["symbol"] == "HTTPServer._retry_allUploads"
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_places_are_characters_of_the_file_as_it_is_on_disk(tmp_path, encoding, end):
