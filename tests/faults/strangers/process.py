@@ -1,7 +1,8 @@
 """A process that loads hostile bundles and encodes with them; it may die.
 
 Each line it reads is the number of a case, and each line it writes the outcome of one, as JSON: the
-class of the error, if any, the seconds of work that loading took, and by how many MB the process grew.
+class of the error, if any, the seconds of work that loading took, and by how many MB the process
+grew.
 
 Run as: python -m faults.strangers.process FOLDER
 """
