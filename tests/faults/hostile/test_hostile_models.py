@@ -15,8 +15,8 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="limits and watches children as Linux does"),
 ]
-# The first answer comes after the libraries are loaded, on a machine that may be busy; work is limited
-# in its own process.
+# The first answer comes after the libraries are loaded, on a machine that may be busy; what is work
+# is limited in the child.
 HANGS_AFTER_S = 900
 
 
