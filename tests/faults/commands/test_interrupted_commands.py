@@ -166,6 +166,6 @@ def test_a_command_can_be_interrupted_at_any_moment(name, folder, size, counts):
             slowest = max(counts["milliseconds until the slowest ended"], round(took * 1000))
             counts["milliseconds until the slowest ended"] = slowest
         check_state(folder)
-        if took is not None and turn % 10 == 0:  # the same command goes on and ends
+        if took is not None and turn % 5 == 0:  # the same command goes on and ends
             seconds_of(command, folder)
         clean(folder)
