@@ -155,7 +155,7 @@ def test_the_words_that_a_field_takes_are_listed(http):
     assert said == f"embedding_types[1]: expected {expected}, got 'float64'"
     path, body, _ = OPENAI
     said = refused(http, path, {**body, "encoding_format": "hex"})
-    assert said == "encoding_format: expected float, base64, got 'hex'"
+    assert said == "encoding_format: expected base64, float, got 'hex'"
 
 
 BITS = [
