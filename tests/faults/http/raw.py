@@ -120,8 +120,12 @@ def _exchange(connection: socket.socket, data: bytes, half_close: bool) -> bytes
     connection.setblocking(False)
     rest, answered, until = memoryview(data), b"", time.monotonic() + ANSWERS_WITHIN_S
     expected = max(1, data.count(b" HTTP/1.1\r\n"))
+    poll = select.poll()  # select knows no descriptors above 1,023
+    poll.register(connection)
     while time.monotonic() < until:
-        readable, writable, _ = select.select([connection], [connection] if rest else [], [], 0.2)
+        poll.modify(connection, select.POLLIN | (select.POLLOUT if rest else 0))
+        events = sum(event for _, event in poll.poll(200))
+        readable, writable = events & ~select.POLLOUT, events & select.POLLOUT
         try:
             if readable:
                 piece = connection.recv(1 << 16)
