@@ -141,7 +141,7 @@ class PassageReader:
                 self._note(file, Remark(reason=reason, where=rest))
 
     def _passages(self, document: "_Document", block: Block) -> Iterator[Passage]:
-        text = _SURROGATES.sub("\ufffd", block.text)
+        text = _SURROGATES.sub("\ufffd", block.text or block.title)
         chunks = self.encoder.chunk(
             text,
             max_tokens=self.chunks.tokens(self.encoder),

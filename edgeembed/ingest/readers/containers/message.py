@@ -172,6 +172,8 @@ def _body(mail: Mail, within: Within) -> Iterator[Block | Remark]:
     if mail.text or not mail.html:
         for window in windows_of(f"{head}\n\n{mail.text}" if head else mail.text):
             yield Block(text=window.text)
+        if not head and not mail.text.strip():
+            yield Block(text="")  # the subject says it all
         return
     if head:
         yield Block(text=head)

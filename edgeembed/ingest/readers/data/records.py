@@ -40,9 +40,10 @@ def record_blocks(
     except InputError as error:
         raise InputError(str(error).replace("metadatas[0]: ", "")) from error
     title = record.get(_TITLE_FIELD)
-    for window in windows_of(text):
+    texts = [window.text for window in windows_of(text)] if text.strip() else [""]
+    for each in texts:
         yield Block(
-            text=window.text,
+            text=each,
             place={"line": line},
             part=part,
             title=title if isinstance(title, str) else "",
