@@ -19,8 +19,8 @@ from edgeembed_runtime._internal.plain_files import open_plain_file
 from edgeembed_runtime.storage import storage_errors
 
 _NOTE = "file:"
-# Raise it when chunking changes, so that all files are chunked again.
-_CUT_VERSION = 3
+# Raise it when chunking or titles change, so that all files are chunked again.
+_CUT_VERSION = 4
 # The coarsest file system clock (FAT): a file that changed within this time can change again
 # without a new mtime.
 _SETTLED_NS = 2_000_000_000

@@ -190,9 +190,9 @@ def test_a_title_repeats_nothing_and_is_bounded():
 
 
 @pytest.mark.parametrize(
-    ("field", "title"), [('"Ann"', "Ann"), ("5", ""), ("null", ""), ('"  "', "")]
+    ("field", "title"), [('"Ann"', "r > Ann"), ("5", "r"), ("null", "r"), ('"  "', "r")]
 )
-def test_the_title_of_a_record_is_its_field_if_it_is_a_text(reader, tmp_path, field, title):
+def test_the_title_of_a_record_is_that_of_its_file_and_its_field_if_it_is_a_text(reader, tmp_path, field, title):
     path = tmp_path / "r.jsonl"
     path.write_text(f'{{"id": "ann", "text": "the cat", "title": {field}}}')
     (passage,) = reader.read(found(path))

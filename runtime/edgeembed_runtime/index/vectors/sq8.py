@@ -6,7 +6,7 @@ row; then, as float64, the max quantization error: the largest distance of a row
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,16 +43,20 @@ def quantize_rows(
     return codes, scales, float(np.sqrt(np.square(errors).sum(axis=1).max(initial=0.0)))
 
 
-def write_sq8(path: Path, vectors: NDArray[np.float32]) -> tuple[int, str]:
+def write_sq8(
+    path: Path, vectors: NDArray[np.float32], release: Callable[[], object]
+) -> tuple[int, str]:
     """Write the SQ8 file of (n, dim) unit vectors durably; returns its size and SHA-256.
+
+    `release` is called whenever some vectors have been read: what they map need not stay in memory.
 
     Raises:
         StorageError: the file system refused.
     """
-    return storage.write_stream(path, _pieces(vectors))
+    return storage.write_stream(path, _pieces(vectors, release))
 
 
-def _pieces(vectors: NDArray[np.float32]) -> Iterator[bytes]:
+def _pieces(vectors: NDArray[np.float32], release: Callable[[], object]) -> Iterator[bytes]:
     n, dim = vectors.shape
     scales = np.empty(n, dtype="<f4")
     max_error = 0.0
@@ -64,6 +68,7 @@ def _pieces(vectors: NDArray[np.float32]) -> Iterator[bytes]:
             codes, scales[chunk], error = quantize_rows(vectors[chunk])
             block[:, chunk.start - start : chunk.stop - start] = codes.T
             max_error = max(max_error, error)
+            release()
         yield block.tobytes()
     yield scales.tobytes()
     yield struct.pack("<d", max_error)
