@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from edgeembed.ingest.readers.base.protocol import Block, Remark, Source
 from edgeembed.ingest.readers.plain.decoded import DecodedText, lines_of
 
-_TIME = re.compile(r"\s*((?:\d{1,4}:)?\d{1,2}:\d{2})[,.]\d{1,3}\s*-->\s*((?:\d{1,4}:)?\d{1,2}:\d{2})")
+_TIME = re.compile(
+    r"\s*((?:\d{1,4}:)?\d{1,2}:\d{2})[,.]\d{1,3}\s*-->\s*((?:\d{1,4}:)?\d{1,2}:\d{2})"
+)
 _TAG = re.compile(r"<[^<>\n]{0,200}>|\{\\[^{}\n]{0,200}\}")
 _HEAD = re.compile(r"WEBVTT\b|NOTE\b|STYLE\b|REGION\b")
 _SIZE = 500
@@ -53,7 +55,7 @@ class SubtitlesReader:
 
 
 def _seconds(time: str) -> int:
-    """ "1:02:03", or without hours, as seconds."""
+    """A time such as 1:02:03, or without hours, in seconds."""
     total = 0
     for part in time.split(":"):
         total = 60 * total + int(part)

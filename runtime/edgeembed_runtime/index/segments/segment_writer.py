@@ -61,7 +61,7 @@ def write_segment(
     ids_path = folder / f"{name}.ids"
     files = {
         "f32": _entry(path, *storage.write_stream(path, _pieces(sources, owner, position, dim))),
-        "ids": _entry(ids_path, *storage.write_stream(ids_path, [ids.astype("<i8").tobytes()])),
+        "ids": _entry(ids_path, *storage.write_stream(ids_path, [_bytes_of(ids)])),
     }
     with path.open("rb") as file:
         mapped = MappedFile(file, path)
@@ -90,6 +90,10 @@ def write_segment(
         ann=ann,
         files=files,
     )
+
+
+def _bytes_of(ids: NDArray[np.int64]) -> memoryview:
+    return memoryview(ids.astype("<i8", copy=False)).cast("B")
 
 
 def _entry(path: Path, size: int, sha256: str) -> SegmentFile:

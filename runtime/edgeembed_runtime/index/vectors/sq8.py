@@ -17,7 +17,7 @@ from edgeembed_runtime import storage
 
 # Large enough for matrix products, small enough to write with little memory.
 _BLOCK_BYTES = 1 << 24
-_CHUNK_ROWS = 4096
+_CHUNK_ROWS = 1024
 _LARGEST_CODE = 127
 _SCALE_BYTES, _ERROR_BYTES = 4, 8
 
@@ -56,7 +56,9 @@ def write_sq8(
     return storage.write_stream(path, _pieces(vectors, release))
 
 
-def _pieces(vectors: NDArray[np.float32], release: Callable[[], object]) -> Iterator[bytes]:
+def _pieces(
+    vectors: NDArray[np.float32], release: Callable[[], object]
+) -> Iterator[bytes | memoryview]:
     n, dim = vectors.shape
     scales = np.empty(n, dtype="<f4")
     max_error = 0.0
@@ -69,7 +71,7 @@ def _pieces(vectors: NDArray[np.float32], release: Callable[[], object]) -> Iter
             block[:, chunk.start - start : chunk.stop - start] = codes.T
             max_error = max(max_error, error)
             release()
-        yield block.tobytes()
+        yield memoryview(block).cast("B")
     yield scales.tobytes()
     yield struct.pack("<d", max_error)
 

@@ -1,4 +1,4 @@
-"""Documents whose only text is their title are found by it; headings without a text are not lost."""
+"""Documents whose only text is their title are found by it; bare headings are not lost."""
 
 import email.message
 import json
