@@ -39,7 +39,7 @@ KINDS = (
     _kind("JSON", "json geojson", "data.json_file", "JsonReader"),
     _kind("YAML", "yaml yml", "data.yaml_file", "YamlReader"),
     _kind("notebook", "ipynb", "data.notebook", "NotebookReader"),
-    _kind("mail", "eml", "containers.mail", "MailReader"),
+    _kind("mail", "eml mht mhtml", "containers.mail", "MailReader"),
     _kind("mailbox", "mbox", "containers.mailbox", "MailboxReader"),
     _kind("Outlook mail", "msg", "containers.outlook", "OutlookReader"),
     _kind("zip", "zip", "containers.zipped", "ZipReader"),

@@ -211,7 +211,11 @@ def _decoded(header: object) -> str:
         text = raw
     # Bytes beyond ASCII that nobody has encoded.
     data = text.encode("utf-8", "surrogateescape")
-    return " ".join(data.decode("utf-8", "replace").split())
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = data.decode("cp1252", "replace")
+    return " ".join(text.split())
 
 
 def _people(message: Message) -> Iterator[str]:
