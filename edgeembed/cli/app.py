@@ -24,6 +24,7 @@ from edgeembed.cli.search import (
     map,  # noqa: A004
     search,
 )
+from edgeembed.cli.serve import serve
 from edgeembed.cli.shared.guard import guarded
 from edgeembed.cli.shared.output import print_line
 from edgeembed.cli.upkeep import prune, remove, status
@@ -41,6 +42,9 @@ COMMANDS: Mapping[str, Mapping[str, Command]] = {
         "dedupe": dedupe.dedupe,
         "map": map.map_,
         "export": export.export,
+    },
+    "Serve others": {
+        "serve": serve.serve,
     },
     "Look after an index": {
         "status": status.status,

@@ -22,6 +22,12 @@ class InvalidRequestError(ServeError):
         self.param = param
 
 
+class UnprocessableError(InvalidRequestError):
+    """What the request carries cannot be used: a picture that is damaged, or no picture."""
+
+    status: ClassVar[int] = 422
+
+
 class UnknownModelError(ServeError):
     """No model, or index, of this name is served."""
 

@@ -41,6 +41,7 @@ class EmbedJob:
         dimensions: keep so many leading components, and normalize again.
         truncation: for texts over the model's limit, "truncate" or "error".
         normalize: vectors of length 1; None for what the model gives.
+        ranges: whether the answer needs its `ranges`, for 8-bit vectors.
     """
 
     model: str | None = None
@@ -51,15 +52,21 @@ class EmbedJob:
     dimensions: int | None = None
     truncation: Truncation = "truncate"
     normalize: bool | None = None
+    ranges: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Embedded:
-    """The vectors, (n, d) float32, and the tokens that were read for them."""
+    """The vectors, (n, d) float32, and the tokens that were read for them.
+
+    `ranges`, where the job asks for them, are `Encoder.default_ranges` for vectors of so many
+    components: (2, d) float32.
+    """
 
     model: str
     vectors: NDArray[np.float32]
     tokens: int
+    ranges: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

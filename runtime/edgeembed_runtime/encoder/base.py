@@ -143,6 +143,19 @@ class EncoderBase:
         """
         return similarity_matrix(a, b, self.similarity_name)
 
+    def default_ranges(self, truncate_dim: int | None = None) -> NDArray[np.float32]:
+        """Return the minimum and maximum of each component that "int8" and "uint8" use.
+
+        They are widened ranges of the bundle's golden vectors: (2, d) float32, or (2, truncate_dim)
+        after truncation. With `to_precision`, vectors that are kept as float32 get the same 8-bit
+        form as `encode` gives.
+
+        Raises:
+            InputError: `truncate_dim` is not between 1 and d.
+            BundleCorruptError: the golden inputs are missing or damaged.
+        """
+        return next(iter(self._towers.values())).default_ranges(truncate_dim)
+
     @overload
     def count_tokens(self, texts: str) -> int: ...
 

@@ -72,9 +72,16 @@ def apply_output_options(
     truncated = _truncated(vectors, options.truncate_dim, unit)
     ranges = options.ranges
     if golden_vectors is not None and options.needs_golden_ranges:
-        golden = _truncated(golden_vectors, options.truncate_dim, unit)
-        ranges = vec.calibration_ranges(golden, margin=_GOLDEN_MARGIN)
+        ranges = golden_ranges(golden_vectors, options.truncate_dim, unit=unit)
     return vec.to_precision(truncated, options.precision, ranges)
+
+
+def golden_ranges(
+    golden_vectors: NDArray[np.float32], truncate_dim: int | None, *, unit: bool
+) -> NDArray[np.float32]:
+    """Return the ranges of (m, d) golden vectors, truncated and widened: (2, d) float32."""
+    golden = _truncated(golden_vectors, truncate_dim, unit)
+    return vec.calibration_ranges(golden, margin=_GOLDEN_MARGIN)
 
 
 def _truncated(vectors: NDArray[np.float32], dim: int | None, unit: bool) -> NDArray[np.float32]:

@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 
 from edgeembed_runtime._internal.forks import follow_forks, never_delete
 from edgeembed_runtime.bundle import Bundle, Golden, Variant
-from edgeembed_runtime.encoder.output import OutputOptions, apply_output_options, golden_of
+from edgeembed_runtime.encoder.output import (
+    OutputOptions,
+    apply_output_options,
+    golden_of,
+    golden_ranges,
+)
 from edgeembed_runtime.engine.memory import trim_heap
 from edgeembed_runtime.errors import EdgeEmbedError
 
@@ -78,6 +83,11 @@ class LoadedTower(Generic[E]):
             unit=self.bundle.manifest.normalized,
             golden_vectors=golden_vectors,
         )
+
+    def default_ranges(self, truncate_dim: int | None) -> NDArray[np.float32]:
+        """Return the ranges of 8-bit precisions for vectors of this dimension: (2, d) float32."""
+        unit = self.bundle.manifest.normalized
+        return golden_ranges(self._golden_vectors, truncate_dim, unit=unit)
 
     @cached_property
     def _golden_vectors(self) -> NDArray[np.float32]:

@@ -1,6 +1,6 @@
 """The interface of text engines: texts in, vectors out, in order."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -68,6 +68,18 @@ class Engine(Protocol):
         Raises:
             InputError: a text is invalid; the message names its position.
             InferenceError: the model failed; the message names the positions of the inputs.
+        """
+        ...
+
+    def encode_tokenized(
+        self, texts: Sequence[TokenizedText], *, alone: bool
+    ) -> NDArray[np.float32]:
+        """Encode tokenized texts in this thread: (n, dim) float32; one after another on the CPU.
+
+        `alone` says that no other thread encodes, so that each text may use all threads.
+
+        Raises:
+            InferenceError: the model failed.
         """
         ...
 

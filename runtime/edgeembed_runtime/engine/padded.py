@@ -92,6 +92,18 @@ class PaddedEngine:
         for window in batched(ahead, self.window, first=_FIRST_WINDOW):
             yield from self._run_window(window)
 
+    def encode_tokenized(
+        self, texts: Sequence[TokenizedText], *, alone: bool
+    ) -> NDArray[np.float32]:
+        """See `Engine`; all together, in batches."""
+        del alone
+        found: dict[int, NDArray[np.float32]] = {}
+        budget = 1 if self._fixed else self._token_budget
+        for batch in plan_batches([len(each.ids) for each in texts], self._lengths, budget):
+            vectors = self._run([texts[index] for index in batch.indices], EMBEDDING)
+            found.update(zip(batch.indices, vectors, strict=True))
+        return np.stack([found[index] for index in range(len(texts))])
+
     def encode_tokens(
         self, text: str, on_truncation: OnTruncation
     ) -> tuple[TokenizedText, NDArray[np.float32]]:

@@ -1,6 +1,6 @@
 """One unpadded text per run: on the CPU, a vector then depends on its own text only."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -88,6 +88,13 @@ class UnpaddedEngine:
                 return session.run(feeds_of(tokens), EMBEDDING)[0]
 
         return self._pool.map(encode, texts)
+
+    def encode_tokenized(
+        self, texts: Sequence[TokenizedText], *, alone: bool
+    ) -> NDArray[np.float32]:
+        """See `Engine`."""
+        session = self._single if alone else self._session(1)
+        return np.concatenate([session.run(feeds_of(tokens), EMBEDDING) for tokens in texts])
 
     def encode_tokens(
         self, text: str, on_truncation: OnTruncation

@@ -7,6 +7,7 @@ import pytest
 
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.vectors import to_precision
 from helpers import tiny_bundle
 
 TEXTS = ["the cat sat", "a dog ran", "", "soup and tomato " * 30, "東京", "the cat sat"]
@@ -180,6 +181,18 @@ def test_ranges_may_be_given_and_follow_the_shorter_vector(encoder):
     np.testing.assert_allclose(found, expected, atol=1)
     with pytest.raises(InputError, match=r"ranges: expected .*\(2, 16\), got \(2, 8\)"):
         encoder.encode([object()], precision="uint8", ranges=ranges)
+
+
+@pytest.mark.parametrize("dim", [None, 8])
+def test_floats_become_the_same_eight_bits_by_the_default_ranges(encoder, dim):
+    floats, ranges = encoder.encode(TEXTS, truncate_dim=dim), encoder.default_ranges(dim)
+    assert (ranges.shape, ranges.dtype) == ((2, dim or 16), np.float32)
+    np.testing.assert_array_equal(
+        to_precision(floats, "int8", ranges),
+        encoder.encode(TEXTS, truncate_dim=dim, precision="int8"),
+    )
+    with pytest.raises(InputError, match="truncate_dim: expected 1 to 16"):
+        encoder.default_ranges(0)
 
 
 def test_default_ranges_are_the_golden_vectors_a_quarter_wider_at_any_length(encoder):

@@ -1,0 +1,1 @@
+"""The engine behind the APIs: models, indexes, and whose work runs next."""

@@ -1,0 +1,1 @@
+"""HTTP: keys, caps, errors, logs and metrics, the same for every API."""
