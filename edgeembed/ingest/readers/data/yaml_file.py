@@ -97,9 +97,9 @@ def _parsed(source: Source) -> _Parsed | None:
         loader.dispose()
 
 
-def _are_records(node: "Node", *, least: int) -> bool:
+def _are_records(node: Any, *, least: int) -> bool:
     """Whether a node is a list of so many mappings, and nothing else."""
-    items: Any = node.value if node.id == "sequence" else ()
+    items = node.value if node.id == "sequence" else ()
     return len(items) >= least and all(item.id == "mapping" for item in items)
 
 

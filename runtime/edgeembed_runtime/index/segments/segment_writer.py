@@ -93,7 +93,7 @@ def write_segment(
 
 
 def _bytes_of(ids: NDArray[np.int64]) -> memoryview:
-    return memoryview(ids.astype("<i8", copy=False)).cast("B")
+    return ids.astype("<i8", copy=False).data.cast("B")
 
 
 def _entry(path: Path, size: int, sha256: str) -> SegmentFile:

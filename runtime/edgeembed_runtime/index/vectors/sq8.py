@@ -71,7 +71,7 @@ def _pieces(
             block[:, chunk.start - start : chunk.stop - start] = codes.T
             max_error = max(max_error, error)
             release()
-        yield memoryview(block).cast("B")
+        yield block.data.cast("B")
     yield scales.tobytes()
     yield struct.pack("<d", max_error)
 
