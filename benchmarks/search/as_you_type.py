@@ -21,7 +21,7 @@ from benchmarks.common.model_and_texts import passages
 from benchmarks.common.results_file import write_results
 from edgeembed import Encoder, Index
 from edgeembed.cli.search.interactive import Found, SearchApp
-from edgeembed.cli.search.search_settings import SearchSettings
+from edgeembed.search.settings import SearchSettings
 
 QUESTIONS = ("open a web page in the browser", "which day of the week is a date")
 TICK_S = 0.01

@@ -24,7 +24,7 @@ from edgeembed.cli.search import (
     map,  # noqa: A004
     search,
 )
-from edgeembed.cli.serve import serve
+from edgeembed.cli.serve import mcp, serve
 from edgeembed.cli.shared.guard import guarded
 from edgeembed.cli.shared.output import print_line
 from edgeembed.cli.upkeep import prune, remove, status
@@ -45,6 +45,7 @@ COMMANDS: Mapping[str, Mapping[str, Command]] = {
     },
     "Serve others": {
         "serve": serve.serve,
+        "mcp": mcp.mcp,
     },
     "Look after an index": {
         "status": status.status,

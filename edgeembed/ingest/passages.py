@@ -146,6 +146,7 @@ class PassageReader:
             text,
             max_tokens=self.chunks.tokens(self.encoder),
             overlap_tokens=self.chunks.overlap(self.encoder),
+            syntax="code" if block.code else "prose",
         )
         own = block.place.get("start")
         start = own if isinstance(own, int) else document.length
@@ -163,7 +164,7 @@ class PassageReader:
                 **({} if line is None else {"line": line}),
                 "start": start + chunk.start,
                 "end": start + chunk.end,
-                **({"headings": list(headings)} if headings else {}),
+                **({"headings": list(headings)} if headings and not block.code else {}),
             }
             yield Passage(
                 key=f"{document.key}#{document.count}",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeembed.ingest.discover.found import FoundFile, FoundFiles, place_of
-from edgeembed.ingest.discover.rules import RULES_FILE, WalkSettings
+from edgeembed.ingest.discover.rules import WalkSettings
 from edgeembed.ingest.files import scan, scan_below
 from edgeembed_runtime.errors import InputError, MissingExtraError, StorageError
 from edgeembed_runtime.storage import storage_errors
@@ -99,7 +99,8 @@ def _reaches_far(changed: set[str], settings: WalkSettings) -> bool:
     """Whether changes may be about files in other places: by new rules, or behind links."""
     if settings.follow_links and changed:
         return True
-    return any(os.path.basename(place) == RULES_FILE for place in changed)  # noqa: PTH119
+    names = {os.path.basename(name) for name in settings.rules_files}  # noqa: PTH119
+    return any(os.path.basename(place) in names for place in changed)  # noqa: PTH119
 
 
 def _scanned_below(

@@ -23,6 +23,8 @@ class Location:
     spot: str
     """Where else, in words: `page 3`, `sheet Costs!A2:D2`."""
     headings: tuple[str, ...]
+    symbol: str = ""
+    """Of source code, the full name of the function or class."""
 
     @property
     def name(self) -> str:
@@ -36,8 +38,8 @@ class Location:
 
     @property
     def heading_path(self) -> str:
-        """`Heading > Subheading`, or ""."""
-        return " > ".join(self.headings)
+        """`Heading > Subheading`, of source code `Class.method`; or ""."""
+        return " > ".join(self.headings) or self.symbol
 
     def file(self) -> Path | None:
         """The file as an absolute path, if it is still there."""
@@ -54,7 +56,7 @@ def location_of(hit: Hit) -> Location:
     """Where a hit is, by its metadata; what is not of the expected type counts as missing."""
     place = place_of(hit.metadata)
     source, part = place.get("source"), place.get("part")
-    found = place.get("headings")
+    found, symbol = place.get("headings"), place.get("symbol")
     headings = cast(list[object], found) if isinstance(found, list) else []
     named = tuple(heading for heading in headings if isinstance(heading, str) and heading)
     if not named and hit.title and not isinstance(source, str):
@@ -66,6 +68,7 @@ def location_of(hit: Hit) -> Location:
         line=_number(place.get("line")),
         spot=_spot(place),
         headings=named,
+        symbol=symbol if isinstance(symbol, str) else "",
     )
 
 

@@ -19,6 +19,7 @@ from edgeembed.serve.http.keys import Keys
 from edgeembed.serve.http.logs import RequestLog
 from edgeembed.serve.http.openapi import openapi
 from edgeembed.serve.http.probes import document, probes
+from edgeembed.serve.http.tracing import tracing
 
 _MB = 1_000_000
 # Of all bodies that are being answered.
@@ -48,6 +49,7 @@ def create_app(settings: ServeSettings, state: State | None = None) -> Applicati
     Raises:
         BundleError, InputError: a bundle, or the file of keys, cannot be used.
         StorageError: the file of keys cannot be read.
+        MissingExtraError: OpenTelemetry is wanted, and not installed.
     """
     state = state or State()
     models = served_models(settings)
@@ -85,6 +87,7 @@ def create_app(settings: ServeSettings, state: State | None = None) -> Applicati
         meters=meters,
         log=RequestLog(settings.log_format),
         longest_s=max(settings.deadline_s, settings.bulk_deadline_s),
+        trace=tracing() if settings.open_telemetry else None,
     )
 
 

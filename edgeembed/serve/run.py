@@ -50,38 +50,38 @@ def serve(settings: ServeSettings) -> None:
 def run_worker(settings: ServeSettings, bound: socket.socket) -> None:
     """Serve in this process, on a socket that listens."""
     set_up_logging(settings.log_format)
-    state = State()
-    connections = Connections(
-        Limits(
-            connections=settings.max_connections,
-            idle_s=settings.idle_timeout_s,
-            read_s=settings.read_timeout_s,
+    Server(settings).run([bound])
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server of our application, which answers for a moment more when told to stop."""
+
+    def __init__(self, settings: ServeSettings) -> None:
+        """See `create_app`, which raises the same."""
+        self._state = State()
+        self._connections = Connections(
+            Limits(
+                connections=settings.max_connections,
+                idle_s=settings.idle_timeout_s,
+                read_s=settings.read_timeout_s,
+            )
         )
-    )
-    config = uvicorn.Config(
-        create_app(settings, state),
-        http=protocol_class(connections),
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        backlog=_BACKLOG,
-        timeout_keep_alive=max(1, round(settings.idle_timeout_s)),
-        timeout_graceful_shutdown=max(1, round(settings.stop_s)),
-    )
-    _Server(config, state, connections).run([bound])
-
-
-class _Server(uvicorn.Server):
-    """uvicorn's server, which answers for a moment more when it is told to stop."""
-
-    def __init__(self, config: uvicorn.Config, state: State, connections: Connections) -> None:
-        super().__init__(config)
-        self._state = state
-        self._connections = connections
         self._stop_at: float | None = None
+        super().__init__(
+            uvicorn.Config(
+                create_app(settings, self._state),
+                http=protocol_class(self._connections),
+                ws="none",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                backlog=_BACKLOG,
+                timeout_keep_alive=max(1, round(settings.idle_timeout_s)),
+                timeout_graceful_shutdown=max(1, round(settings.stop_s)),
+            )
+        )
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A first signal stops the server, a second one at once."""

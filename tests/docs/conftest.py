@@ -1,5 +1,6 @@
 """What the pages' examples work on: a folder per page, with small real models, notes and photos."""
 
+import contextlib
 import itertools
 import shutil
 from pathlib import Path
@@ -7,14 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers import live_server
 from helpers.tiny_vocabularies import wordpiece_vocabulary
 
+SHOWN_ADDRESS = "127.0.0.1:8000"
 SENTENCE = "the cat sat on a mat while rain fell and music played in the station at noon"
 WORDS = SENTENCE.split()
 NOTES = {
     "garden.md": "The tomatoes want water every morning. Cut the roses back in February.\n",
     "car.md": "Winter tires are in the cellar. The next inspection is due in October.\n",
     "shop/orders.txt": "To cancel an order, open it and press Cancel before it ships.\n",
+}
+CODE = {
+    "upload.py": "class Uploader:\n    tries = 3\n\n    def retry(self, name):\n"
+    '        """Send a file again, later each time."""\n        return self.send(name)\n',
+    "web/cart.js": "// What the cart costs.\nexport const total = (items) => items.length\n",
 }
 
 
@@ -109,6 +117,22 @@ class StandIns:
 
     def __init__(self, cache: Path) -> None:
         self._cache = cache
+        self._servers = contextlib.ExitStack()
+        self._address = SHOWN_ADDRESS
+
+    def serve(self, *models):
+        """A server of bundles, until the page ends; the page says that it is at port 8000."""
+        live = self._servers.enter_context(live_server.served(*models))
+        self._address = f"127.0.0.1:{live.port}"
+
+    def at_server(self, code):
+        """Code that finds the server where it is."""
+        return code.replace(SHOWN_ADDRESS, self._address)
+
+    def stop(self):
+        """Stop the servers of a page."""
+        self._servers.close()
+        self._address = SHOWN_ADDRESS
 
     def _copy(self, name, make, path):
         if not (self._cache / name).exists():
@@ -155,6 +179,12 @@ class StandIns:
     def notes(self, path):
         """A folder of texts."""
         for name, text in NOTES.items():
+            (Path(path) / name).parent.mkdir(parents=True, exist_ok=True)
+            (Path(path) / name).write_text(text, encoding="utf-8")
+
+    def repository(self, path):
+        """A folder of source code."""
+        for name, text in CODE.items():
             (Path(path) / name).parent.mkdir(parents=True, exist_ok=True)
             (Path(path) / name).write_text(text, encoding="utf-8")
 

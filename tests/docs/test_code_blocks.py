@@ -10,12 +10,14 @@ A page's blocks share one namespace and one working directory. Two HTML comments
 
 import ast
 import asyncio
+import gc
 import inspect
 import re
 import shlex
 import subprocess
 import sys
 import textwrap
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,10 +105,11 @@ def failure_of(block, namespace, helpers):
             scope = {**namespace, **helpers}
             run_python(block.setup, scope)
             namespace |= {name: scope[name] for name in scope.keys() - helpers.keys()}
+        code = helpers["at_server"](block.code)
         if block.language == "python" and not block.skipped:
-            run_python(block.code, namespace, block.line)
+            run_python(code, namespace, block.line)
         if block.language == "sh" and not block.skipped:
-            run_shell(block.code)
+            run_shell(code)
     except CommandError as error:
         return block.line + error.line, str(error)
     except Exception as error:
@@ -120,12 +123,18 @@ def run_page(page, stand_ins):
     """Run the blocks of a page; returns how many ran. Fails with one line, PAGE:LINE: reason."""
     helpers = {n: getattr(stand_ins, n) for n in dir(stand_ins) if not n.startswith("_")}
     namespace, ran = {"__name__": "__main__"}, 0
-    for block in blocks_of(page):
-        if failed := failure_of(block, namespace, helpers):
-            line, reason = failed
-            where = f"{page.relative_to(ROOT)}:{line}"
-            pytest.fail(f"{where}: {' '.join(reason.split())}", pytrace=False)
-        ran += block.language in RUN and not block.skipped
+    try:
+        for block in blocks_of(page):
+            if failed := failure_of(block, namespace, helpers):
+                line, reason = failed
+                where = f"{page.relative_to(ROOT)}:{line}"
+                pytest.fail(f"{where}: {' '.join(reason.split())}", pytrace=False)
+            ran += block.language in RUN and not block.skipped
+    finally:
+        stand_ins.stop()
+        with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+            namespace.clear()  # a page's clients of servers are not closed
+            gc.collect()
     return ran
 
 

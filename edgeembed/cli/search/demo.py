@@ -14,12 +14,13 @@ import typer
 
 from edgeembed import Encoder, Hit, Index
 from edgeembed.cli.search.show_answers import print_blocks
-from edgeembed.cli.shared.opening import bundle_info, is_index
+from edgeembed.cli.shared.opening import is_index
 from edgeembed.cli.shared.options import AsJson
 from edgeembed.cli.shared.output import bar_progress, out, print_json, say
 from edgeembed.demo.stdlib_docs import stdlib_functions
 from edgeembed.results.answers import answers_of
 from edgeembed.results.duplicates import fold
+from edgeembed.search.encoders import bundle_info
 from edgeembed_runtime.errors import InputError, SearchIndexError
 from edgeembed_runtime.storage import storage_errors
 

@@ -10,13 +10,7 @@ from edgeembed import Encoder, Index
 from edgeembed.cli.search.index_images import ImageRuns
 from edgeembed.cli.search.index_texts import TextRuns
 from edgeembed.cli.search.index_watch import Runs, follow
-from edgeembed.cli.shared.opening import (
-    bundle_info,
-    bundle_path,
-    is_index,
-    named,
-    remembered_bundle,
-)
+from edgeembed.cli.shared.opening import bundle_path, is_index
 from edgeembed.cli.shared.options import (
     DEFAULT_INDEX,
     AsJson,
@@ -36,6 +30,7 @@ from edgeembed.ingest.second_stage import (
 )
 from edgeembed.ingest.sources import NOTHING, Memory, look, read_memory
 from edgeembed.ingest.watch import watched_folders
+from edgeembed.search.encoders import bundle_info, named, remembered_bundle
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.bundle.packaged import bundle_directory
 from edgeembed_runtime.errors import InputError
@@ -97,6 +92,14 @@ def index(
     follow_links: Annotated[
         bool, typer.Option("--follow-links", help="Take what links lead to, too; each file once.")
     ] = False,
+    code: Annotated[
+        bool,
+        typer.Option(
+            "--code",
+            help="The folders are source code: leave out what .gitignore files do, and what is "
+            "packed, generated or of others.",
+        ),
+    ] = False,
     watch: Annotated[
         bool, typer.Option("--watch", help="Keep running and index changes until Ctrl-C.")
     ] = False,
@@ -119,6 +122,9 @@ def index(
     With --fast, minutes become seconds; the first searches take a little longer, until the model's
     vectors of what they find are kept, or --deepen has made them all.
 
+    Source code is cut into functions, which are found with their names and classes; --code leaves
+    out what is not the repository's own.
+
     With an image bundle, images are indexed: their paths are their keys, and images that cannot be
     read are reported and skipped.
 
@@ -129,6 +135,8 @@ def index(
     edgeembed index ~/library --fast
 
     edgeembed index ~/photos --model image.bundle -i photos.index --watch
+
+    edgeembed index ~/src/shop --code
     """
     if not sources and (watch or not deepen):
         raise InputError("sources: expected files or folders to index, got none")
@@ -144,6 +152,7 @@ def index(
                 exclude=tuple(exclude or ()),
                 hidden=hidden,
                 follow_links=follow_links,
+                code=code,
             ),
             fast=fast,
             everything=everything,

@@ -1,6 +1,5 @@
 """`edgeembed search`: the passages nearest in meaning to a query."""
 
-import contextlib
 import dataclasses
 import sys
 import time
@@ -10,14 +9,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from edgeembed import Encoder, Index
 from edgeembed.cli.search.open_file import open_file
-from edgeembed.cli.search.search_settings import SearchSettings
 from edgeembed.cli.search.show_answers import lines_of, print_blocks
 from edgeembed.cli.shared.conditions import Where, filter_of
-from edgeembed.cli.shared.opening import load_model, remembered_bundle
 from edgeembed.cli.shared.options import (
     DEFAULT_INDEX,
     AsJson,
@@ -29,17 +28,20 @@ from edgeembed.cli.shared.options import (
 from edgeembed.cli.shared.output import out, print_json, print_line, remark
 from edgeembed.cli.shared.streams import show_note
 from edgeembed.export.outputs import check_free
-from edgeembed.ingest.second_stage import DEPTH, SecondStage, second_stage_bundle
+from edgeembed.ingest.second_stage import DEPTH
 from edgeembed.results.answers import Answer, answers_of, nothing_fits
 from edgeembed.results.page import write_page
+from edgeembed.results.passages_at import passages_at
+from edgeembed.search.opened import OpenedIndex
+from edgeembed.search.settings import SearchSettings
 from edgeembed.visualize.gallery import Row, Shown, write_gallery
 from edgeembed_runtime.bundle import Modality
-from edgeembed_runtime.bundle.packaged import bundle_directory
 from edgeembed_runtime.errors import InputError, MissingExtraError, TruncationWarning
 from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder
 from edgeembed_runtime.index.search.query import LIKELIHOODS, SEARCH_MODES, Likelihood
 
 _MAX_CONTEXT = 5
+_IS_CODE = '{"language": {"$exists": true}}'
 
 
 def search(
@@ -47,6 +49,16 @@ def search(
         str | None, typer.Argument(help="What to search for, in your own words.")
     ] = None,
     image: Annotated[Path | None, typer.Option(help="Search for images like this one.")] = None,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE:LINE",
+            help="Search for passages like the one there, such as src/app.py:12.",
+        ),
+    ] = None,
+    code: Annotated[
+        bool, typer.Option("--code", help="Find only source code, not the texts around it.")
+    ] = False,
     index_path: IndexPath = DEFAULT_INDEX,
     model: ModelPath = None,
     k: Annotated[int, typer.Option("-k", min=1, help="Number of results.")] = 10,
@@ -105,49 +117,53 @@ def search(
     edgeembed search "train times" --where lang=en --where 'date>=2024-01-01'
 
     edgeembed search --image dog.jpg -i photos.index
+
+    edgeembed search --code "where are uploads retried" --where language=Python
+
+    edgeembed search --like src/upload.py:40
     """
     if mode is not None and mode not in SEARCH_MODES:
         raise InputError(f"mode: expected dense, keyword or hybrid, got {mode!r}")
-    if query is not None and image is not None:
-        raise _no_query()
-    as_one_types = query is None and image is None
-    if as_one_types and (as_json or html is not None or open_rank or not _is_terminal()):
+    asked = [given for given in (query, like, image) if given is not None]
+    plain = not (as_json or html or open_rank) and _is_terminal()
+    as_one_types = not asked and plain
+    if len(asked) != 1 and not as_one_types:
         raise _no_query()
     check_free([html], overwrite=overwrite)
     settings = SearchSettings(
         k=k,
         mode=mode,
-        where=filter_of(where),
+        where=filter_of([*(where or ()), *([_IS_CODE] if code else ())]),
         weight=weight,
         exact=exact,
         min_score=_min_score(min_score),
         per_file=per_file,
         context=max(context, 1) if as_one_types else context,
     )
-    with contextlib.ExitStack() as opening:
-        only: Modality = "text" if image is None else "image"
-        encoder, opened, stage = _open(opening, index_path, model, variant, only)
-        if stage is not None and mode != "keyword":
-            settings = dataclasses.replace(settings, rerank=stage, depth=DEPTH)
+    only: Modality = "text" if image is None else "image"
+    with OpenedIndex.open(index_path, model=model, variant=variant, only=only) as opened:
+        encoder, searched = opened.encoder, opened.index
+        if opened.stage is not None and mode != "keyword":
+            settings = dataclasses.replace(settings, rerank=opened.stage, depth=DEPTH)
         if as_one_types:
-            _search_as_one_types(opened, encoder, settings)
+            _search_as_one_types(searched, encoder, settings)
             return
         began = time.perf_counter()
-        wanted = (query or "") if image is None else encoder.encode_image(image)
+        wanted, excluded = _wanted(query, like, image, encoder, searched)
+        settings = dataclasses.replace(settings, exclude=excluded)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", TruncationWarning)
-            folded = settings.run(opened, wanted)
+            folded = settings.run(searched, wanted)
         milliseconds = (time.perf_counter() - began) * 1000
         answers = answers_of(query, folded, encoder if image is None else None)
-        count = len(opened)
+        count = len(searched)
     for warning in caught[:1]:
         show_note(str(warning.message))
-    asked = str(image) if query is None else query
     summary = f"{len(answers)} of {count} in {milliseconds:.1f} ms"
     if html is not None:
-        _write_html(html, asked, answers, summary)
+        _write_html(html, str(asked[0]), answers, summary)
     if as_json:
-        print_json(_tree(asked, answers, milliseconds))
+        print_json(_tree(str(asked[0]), answers, milliseconds))
     else:
         _print(answers, full=full or context > 0)
         remark(summary)
@@ -155,22 +171,16 @@ def search(
         _open_result(answers, open_rank)
 
 
-def _open(
-    opening: contextlib.ExitStack,
-    path: Path,
-    model: Path | None,
-    variant: str,
-    only: Modality,
-) -> tuple[Encoder, Index, SecondStage | None]:
-    """An index with its encoder and its second stage, which close with `opening`."""
-    with Index.open(path) as index:
-        hint, second = remembered_bundle(index), second_stage_bundle(index)
-    encoder = opening.enter_context(load_model(model, hint, variant, only))
-    index = opening.enter_context(Index.open(path, encoder=encoder))
-    if second is None or only == "image":
-        return encoder, index, None
-    stage = SecondStage(path, bundle_directory(second))
-    return encoder, index, opening.enter_context(stage)
+def _wanted(
+    query: str | None, like: str | None, image: Path | None, encoder: Encoder, index: Index
+) -> tuple[str | NDArray[np.float32], tuple[str, ...]]:
+    """What to search for, and the keys that are no answer to it."""
+    if image is not None:
+        return encoder.encode_image(image), ()
+    if like is not None:
+        keys = passages_at(index, like, "like")
+        return index.vectors(keys).mean(axis=0), tuple(keys)
+    return query or "", ()
 
 
 def _print(answers: Sequence[Answer], *, full: bool) -> None:
@@ -192,7 +202,9 @@ def _open_result(answers: Sequence[Answer], rank: int) -> None:
 
 
 def _no_query() -> InputError:
-    return InputError("query: expected words to search for, or --image FILE, and not both")
+    return InputError(
+        "query: expected words to search for, --image FILE or --like FILE:LINE, and one of them"
+    )
 
 
 def _is_terminal() -> bool:

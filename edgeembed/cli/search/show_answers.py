@@ -5,9 +5,12 @@ from collections.abc import Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
+from rich.syntax import Syntax
 from rich.text import Text
 
-from edgeembed.results.answers import Answer, nothing_fits
+from edgeembed.ingest.readers.base.places import place_of
+from edgeembed.ingest.readers.code.languages import LANGUAGES
+from edgeembed.results.answers import ELLIPSIS, Answer, nothing_fits
 from edgeembed.results.confidence import (
     BLOCKS,
     NEAREST,
@@ -20,6 +23,9 @@ EXCERPT = 320
 _LINE_EXCERPT = 160
 _COLORS = {"likely": "green", "possible": "yellow", "unlikely": "bright_black"}
 _BEST, _WORD, _QUIET, _HEADINGS = "bold", "underline cyan", "dim", "italic"
+_CODE_LINES = 8
+# Pygments has the names that the grammars have.
+_LEXERS = {language.name: language.grammar for language in LANGUAGES}
 _UNICODE_BAR, _ASCII_BAR = "■□", "#-"
 
 
@@ -102,7 +108,7 @@ def _below(answer: Answer, *, limit: int | None, neighbors: bool, far: bool) -> 
         parts.append(Text(one_line(answer.location.heading_path), style=_HEADINGS))
     if neighbors and answer.hit.before:
         parts.append(_neighbor(answer.hit.before))
-    parts.append(passage_text(answer, limit=limit))
+    parts.append(_code(answer, whole=limit is None) or passage_text(answer, limit=limit))
     if neighbors and answer.hit.after:
         parts.append(_neighbor(answer.hit.after))
     if answer.also_in:
@@ -150,6 +156,20 @@ def passage_text(answer: Answer, *, limit: int | None) -> Text:
         text.append(piece, style=style or None)
     text.rstrip()
     return text
+
+
+def _code(answer: Answer, *, whole: bool) -> Text | None:
+    """Source code as it stands, in colors: its first lines, or whole; None if it is none."""
+    language = place_of(answer.hit.metadata).get("language")
+    lexer = _LEXERS.get(language) if isinstance(language, str) else None
+    if lexer is None:
+        return None
+    lines = printable(answer.text).splitlines()
+    shown = lines if whole else lines[:_CODE_LINES]
+    text = Syntax("", lexer, theme="ansi_dark").highlight("\n".join(shown))
+    text.rstrip()
+    text.no_wrap = True
+    return text.append(f"\n{ELLIPSIS}") if len(shown) < len(lines) else text
 
 
 def _neighbor(passage: str) -> Text:

@@ -1,1 +1,1 @@
-"""The command that serves others."""
+"""Commands that answer other programs."""

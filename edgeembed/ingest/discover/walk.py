@@ -69,7 +69,7 @@ class Walk:
         """
         place = os.path.realpath(root)
         yield from self._walk(
-            _Reached(path=root, place=place, inner="", rules=Rules(settings=self.settings))
+            _Reached(path=root, place=place, inner="", rules=Rules.outermost(self.settings))
         )
 
     def at(self, root: Path, path: Path) -> Iterator[FoundFile] | None:
@@ -79,7 +79,7 @@ class Walk:
             OSError: nobody can tell what is there; FileNotFoundError if nothing is.
         """
         place = os.path.realpath(root)
-        folder = _Reached(path=root, place=place, inner="", rules=Rules(settings=self.settings))
+        folder = _Reached(path=root, place=place, inner="", rules=Rules.outermost(self.settings))
         if path == root:
             return self._walk(folder)
         *above, last = path.relative_to(root).parts

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from edgeembed.ingest.images.kinds import IMAGE_SUFFIXES, UNREAD_SUFFIXES
+from edgeembed.ingest.readers.code.languages import LANGUAGES
 
 _READERS = "edgeembed.ingest.readers"
 
@@ -28,6 +29,12 @@ def _kind(name: str, suffixes: str, module: str, reader: str) -> Kind:
 
 
 TEXT = _kind("text", "txt text log", "plain.text", "TextReader")
+SOURCE_CODE = Kind(
+    name="source code",
+    suffixes=frozenset().union(*(each.suffixes for each in LANGUAGES)),
+    module=f"{_READERS}.code.source_code",
+    reader="CodeReader",
+)
 KINDS = (
     TEXT,
     _kind("Markdown", "md markdown mdown mkd mdx qmd rmd", "plain.markdown", "MarkdownReader"),
@@ -57,6 +64,7 @@ KINDS = (
     _kind("RTF", "rtf", "documents.rich_text", "RichTextReader"),
     _kind("EPUB", "epub", "documents.ebook", "EbookReader"),
     _kind("HTML", "html htm xhtml", "documents.web_page", "WebPageReader"),
+    SOURCE_CODE,
 )
 
 _PICTURE = "picture: index it with an image bundle"

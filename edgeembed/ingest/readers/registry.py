@@ -21,6 +21,7 @@ from edgeembed.ingest.readers.isolated.reading import IsolatedReading
 from edgeembed.ingest.readers.kinds import (
     BEGINNING,
     KINDS,
+    SOURCE_CODE,
     TEXT,
     Kind,
     magic_of,
@@ -166,7 +167,7 @@ def reader_of(name: str, beginning: bytes) -> Reader:
             raise SkippedError(Reason.NOT_TEXT, what)
         if how := unread_kind(suffix, beginning):
             raise SkippedError(Reason.NO_READER, how)
-        known = TEXT
+        known = SOURCE_CODE if not suffix and beginning.startswith(b"#!") else TEXT
     return _loaded(known)
 
 

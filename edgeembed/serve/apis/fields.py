@@ -18,10 +18,9 @@ Count = Annotated[int, Meta(ge=1, le=1 << 31)]
 
 # What the engine calls the parts of a job, and where in a list the fault is.
 _BLAMED = re.compile(
-    r"(inputs|texts|documents|images|text|truncate_dim|dimensions|precision)\b(\[\d+\])?"
+    r"(inputs|texts|documents|images|text|truncate_dim|dimensions|precision|prompt_name|normalize)"
+    r"\b(\[\d+\])?"
 )
-# What only callers in Python can do about a text that is too long.
-_ADVICE_IN_PYTHON = re.compile(r"; shorten it, or pass chunk=True.*$", re.DOTALL)
 
 
 def listed(texts: str | list[str]) -> list[str]:
@@ -53,15 +52,16 @@ def blaming(
         InvalidRequestError: for an InputError or InvalidRequestError raised inside.
         TooLargeError: for one raised inside.
     """
-    names = {"truncate_dim": dimensions, "dimensions": dimensions, "precision": precision}
+    names = dict.fromkeys(("inputs", "texts", "documents", "images", "text"), inputs)
+    names |= {"truncate_dim": dimensions, "dimensions": dimensions, "precision": precision}
     try:
         yield
     except (InputError, InvalidRequestError, TooLargeError) as error:
-        message = _ADVICE_IN_PYTHON.sub("; shorten it, or have its end cut", str(error))
+        message = str(error)
         found = _BLAMED.match(message)
         param = error.param if isinstance(error, InvalidRequestError) else None
         if found is not None:
-            param = names.get(found[1], inputs) + (found[2] or "")
+            param = names.get(found[1], found[1]) + (found[2] or "")
             message = param + message[found.end() :]
         if isinstance(error, TooLargeError):
             raise TooLargeError(message) from error

@@ -11,6 +11,8 @@ from edgeembed.serve.base.jobs import Caller, DeleteJob, Engine, SearchJob, Upse
 from edgeembed.serve.http.endpoint import Endpoint, Request, Response
 from edgeembed.serve.http.json_body import decoded, json_response
 
+_LARGEST = 3.4e38  # what float32 holds
+Component = Annotated[float, Meta(ge=-_LARGEST, le=_LARGEST)]
 Keys = Annotated[list[str], Meta(min_length=1)]
 
 
@@ -18,7 +20,7 @@ class SearchRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The body of `POST /search`: a text, a vector of one's own, or both; see `Index.search`."""
 
     query: str | None = None
-    vector: Annotated[list[float], Meta(min_length=1)] | None = None
+    vector: Annotated[list[Component], Meta(min_length=1)] | None = None
     index: str | None = None
     k: Count = 10
     mode: Literal["dense", "keyword", "hybrid"] | None = None

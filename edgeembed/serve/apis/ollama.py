@@ -102,6 +102,12 @@ class OllamaVersion(msgspec.Struct, kw_only=True):
     version: str = __version__
 
 
+class OllamaError(msgspec.Struct, kw_only=True):
+    """The body of an error."""
+
+    error: str
+
+
 _EMBED = msgspec.json.Decoder(OllamaEmbedRequest)
 _PROMPT = msgspec.json.Decoder(OllamaPromptRequest)
 _SHOW = msgspec.json.Decoder(OllamaShowRequest)
@@ -181,7 +187,7 @@ async def version(request: Request, engine: Engine, caller: Caller) -> Response:
 
 def error_body(failure: Failure) -> bytes:
     """The error body that Ollama's clients read: its `error` is a string."""
-    return msgspec.json.encode({"error": failure.message})
+    return msgspec.json.encode(OllamaError(error=failure.message))
 
 
 def _untagged(model: str) -> str:
@@ -203,6 +209,7 @@ ENDPOINTS = (
         gives=OllamaEmbedResponse,
         examples=({"model": "default", "input": ["hello", "world"]},),
         error_body=error_body,
+        error_gives=OllamaError,
     ),
     Endpoint(
         method="POST",
@@ -214,6 +221,7 @@ ENDPOINTS = (
         gives=OllamaPromptResponse,
         examples=({"model": "default", "prompt": "hello"},),
         error_body=error_body,
+        error_gives=OllamaError,
     ),
     Endpoint(
         method="GET",
@@ -223,6 +231,7 @@ ENDPOINTS = (
         tag="Ollama",
         gives=OllamaTags,
         error_body=error_body,
+        error_gives=OllamaError,
     ),
     Endpoint(
         method="POST",
@@ -233,6 +242,7 @@ ENDPOINTS = (
         takes=OllamaShowRequest,
         gives=OllamaShowResponse,
         error_body=error_body,
+        error_gives=OllamaError,
     ),
     Endpoint(
         method="GET",
@@ -242,5 +252,6 @@ ENDPOINTS = (
         tag="Ollama",
         gives=OllamaVersion,
         error_body=error_body,
+        error_gives=OllamaError,
     ),
 )

@@ -1,128 +1,30 @@
 """The wire format of text-embeddings-inference, which Hugging Face's clients speak."""
 
-from typing import Annotated, Literal
-
 import msgspec
 import numpy as np
-from msgspec import Meta
 
-from edgeembed.serve.apis.fields import Count, Texts, blaming, listed, truncation
+from edgeembed.serve.apis.fields import blaming, listed, truncation
 from edgeembed.serve.apis.rerank import best_first
+from edgeembed.serve.apis.tei_bodies import (
+    Direction,
+    Sentences,
+    TeiEmbedRequest,
+    TeiError,
+    TeiInfo,
+    TeiOptions,
+    TeiParameters,
+    TeiRank,
+    TeiRerankRequest,
+    TeiRootRequest,
+    TeiSimilarityRequest,
+    TeiToken,
+    TeiTokenizeRequest,
+    TeiTokensRequest,
+)
 from edgeembed.serve.base.jobs import Caller, EmbedJob, Engine, RerankJob
 from edgeembed.serve.http.endpoint import Endpoint, Failure, Request, Response
 from edgeembed.serve.http.json_body import decoded, json_response
 from edgeembed_runtime.vectors import similarity_matrix
-from edgeembed_runtime.version import __version__
-
-Direction = Literal["Left", "Right", "left", "right"]
-
-
-class Sentences(msgspec.Struct, kw_only=True):
-    """A sentence, and those to compare it with."""
-
-    source_sentence: str
-    sentences: Annotated[list[str], Meta(min_length=1)]
-
-
-class TeiOptions(msgspec.Struct, kw_only=True):
-    """How to encode the inputs: by the first served model, unless `model` names another."""
-
-    truncate: bool | None = None
-    truncation_direction: Direction | None = None
-    prompt_name: str | None = None
-    normalize: bool | None = None
-    dimensions: Count | None = None
-    encoding_format: Literal["float"] | None = None
-    model: str | None = None
-
-
-class TeiEmbedRequest(TeiOptions, kw_only=True):
-    """The body of `POST /embed`."""
-
-    inputs: Texts
-
-
-class TeiRootRequest(TeiOptions, kw_only=True):
-    """The body of `POST /`: that of `/embed`, or sentences as in `/similarity`."""
-
-    inputs: str | Annotated[list[str], Meta(min_length=1)] | Sentences
-
-
-class TeiTokensRequest(msgspec.Struct, kw_only=True):
-    """The body of `POST /embed_all`."""
-
-    inputs: Texts
-    truncate: bool | None = None
-    truncation_direction: Direction | None = None
-    prompt_name: str | None = None
-    model: str | None = None
-
-
-class TeiParameters(msgspec.Struct, kw_only=True):
-    """How to encode the sentences."""
-
-    truncate: bool | None = None
-    truncation_direction: Direction | None = None
-    prompt_name: str | None = None
-
-
-class TeiSimilarityRequest(msgspec.Struct, kw_only=True):
-    """The body of `POST /similarity`."""
-
-    inputs: Sentences
-    parameters: TeiParameters | None = None
-    model: str | None = None
-
-
-class TeiTokenizeRequest(msgspec.Struct, kw_only=True):
-    """The body of `POST /tokenize`."""
-
-    inputs: Texts
-    add_special_tokens: bool = True
-    model: str | None = None
-
-
-class TeiToken(msgspec.Struct, kw_only=True):
-    """A token, and the characters that it stands for; special ones stand for none."""
-
-    id: int
-    text: str
-    special: bool
-    start: int | None
-    stop: int | None
-
-
-class TeiRerankRequest(msgspec.Struct, kw_only=True):
-    """The body of `POST /rerank`; scores are the model's own, whether raw or not."""
-
-    query: str
-    texts: Annotated[list[str], Meta(min_length=1)]
-    raw_scores: bool | None = None
-    return_text: bool | None = None
-    truncate: bool | None = None
-    truncation_direction: Direction | None = None
-    model: str | None = None
-
-
-class TeiRank(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A text's place in the request, and its score."""
-
-    index: int
-    score: float
-    text: str | None = None
-
-
-class TeiInfo(msgspec.Struct, kw_only=True):
-    """The answer of `GET /info`, about the first served model."""
-
-    model_id: str
-    model_sha: str
-    model_dtype: str
-    model_type: dict[str, dict[str, str]]
-    max_input_length: int | None
-    auto_truncate: bool = True
-    version: str = __version__
-
 
 _ROOT = msgspec.json.Decoder(TeiRootRequest)
 _EMBED = msgspec.json.Decoder(TeiEmbedRequest)
@@ -264,14 +166,16 @@ def _left(direction: Direction | None) -> bool:
     return direction in ("Left", "left")
 
 
-_ERROR_TYPES = {413: "Validation", 429: "Overloaded", 503: "Unhealthy", 504: "Backend"}
-
-
 def error_body(failure: Failure) -> bytes:
     """The error body that clients of text-embeddings-inference read."""
-    usual = "Backend" if failure.status >= 500 else "Validation"
-    kind = _ERROR_TYPES.get(failure.status, usual)
-    return msgspec.json.encode({"error": failure.message, "error_type": kind})
+    match failure.status:
+        case 429:
+            kind = "Overloaded"
+        case 503:
+            kind = "Unhealthy"
+        case _:
+            kind = "Backend" if failure.status >= 500 else "Validation"
+    return msgspec.json.encode(TeiError(error=failure.message, error_type=kind))
 
 
 _INPUTS = {"inputs": ["hello", "world"]}
@@ -289,6 +193,7 @@ ENDPOINTS = (
         gives=list[list[float] | float],
         examples=(_INPUTS, _SENTENCES),
         error_body=error_body,
+        error_gives=TeiError,
     ),
     Endpoint(
         method="POST",
@@ -300,6 +205,7 @@ ENDPOINTS = (
         gives=_Vectors,
         examples=(_INPUTS,),
         error_body=error_body,
+        error_gives=TeiError,
     ),
     Endpoint(
         method="POST",
@@ -311,6 +217,7 @@ ENDPOINTS = (
         gives=list[_Vectors],
         examples=(_INPUTS,),
         error_body=error_body,
+        error_gives=TeiError,
     ),
     Endpoint(
         method="POST",
@@ -322,6 +229,7 @@ ENDPOINTS = (
         gives=list[float],
         examples=(_SENTENCES,),
         error_body=error_body,
+        error_gives=TeiError,
     ),
     Endpoint(
         method="POST",
@@ -333,6 +241,7 @@ ENDPOINTS = (
         gives=list[list[TeiToken]],
         examples=(_INPUTS,),
         error_body=error_body,
+        error_gives=TeiError,
     ),
     Endpoint(
         method="POST",
@@ -344,6 +253,7 @@ ENDPOINTS = (
         gives=list[TeiRank],
         examples=({"query": "a pet", "texts": ["a cat", "a car"]},),
         error_body=error_body,
+        error_gives=TeiError,
     ),
     Endpoint(
         method="GET",
@@ -353,5 +263,6 @@ ENDPOINTS = (
         tag=_TAG,
         gives=TeiInfo,
         error_body=error_body,
+        error_gives=TeiError,
     ),
 )

@@ -56,8 +56,8 @@ class ServeSettings:
         max_connections: open at once; further ones are closed.
         idle_timeout_s: seconds that a connection may idle between requests.
         read_timeout_s: seconds within which a request must have arrived.
-        log_format: "json" or "text".
-        open_telemetry: send traces by the environment of OpenTelemetry's SDK.
+        log_format: "json" or "text"; with "none", requests are not logged, but what fails is.
+        open_telemetry: make a span of each request; `opentelemetry-instrument` says where they go.
     """
 
     models: tuple[str, ...] = ()
@@ -181,7 +181,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
 }
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "device": ("cpu", "cuda"),
-    "log_format": ("json", "text"),
+    "log_format": ("json", "text", "none"),
 }
 
 

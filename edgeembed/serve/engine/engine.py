@@ -106,7 +106,12 @@ class ServeEngine:
             vectors = vec.truncate(vectors, job.dimensions, unit=unit)
         elif job.normalize and not model.manifest.normalized:
             vectors = vec.normalize(vectors)
-        return Embedded(model=model.name, vectors=vectors, tokens=self._read(model, rows))
+        ranges = None
+        if job.ranges:
+            with await self._models.lease(model) as lease:
+                ranges = lease.loaded.encoder.default_ranges(job.dimensions)
+        tokens = self._read(model, rows)
+        return Embedded(model=model.name, vectors=vectors, tokens=tokens, ranges=ranges)
 
     async def embed_tokens(self, job: EmbedJob, caller: Caller) -> TokenVectors:
         """See `Engine`."""

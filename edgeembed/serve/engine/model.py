@@ -19,7 +19,7 @@ from edgeembed_runtime.bundle.files import MANIFEST_NAME
 from edgeembed_runtime.bundle.signature import TOKEN_EMBEDDINGS
 from edgeembed_runtime.encoder.load import LoadOptions
 from edgeembed_runtime.encoder.prompts import Role, prompt_text
-from edgeembed_runtime.engine.providers import CPU
+from edgeembed_runtime.engine.providers import resolve_providers
 from edgeembed_runtime.engine.variants import ranked_variants
 from edgeembed_runtime.errors import InputError
 
@@ -49,6 +49,7 @@ class Model:
 
         Raises:
             BundleError, InputError: there is no such bundle, or variant.
+        ProviderError: onnxruntime lacks the device's provider.
         """
         self.name = name
         self.bundle = Bundle.open(path)
@@ -58,7 +59,7 @@ class Model:
         self.users = 0
         self.used = time.monotonic()
         self._options = options
-        provider = str(options.providers[0]) if options.providers else CPU
+        provider = resolve_providers(options.providers)[0][0]
         self._variants = {
             modality: _chosen(tower, options.variant, provider)
             for modality, tower in self.manifest.towers.items()

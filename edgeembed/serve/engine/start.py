@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -105,6 +106,9 @@ async def _warm_up(running: Running, models: Models, *, warm: bool) -> None:
         if warm:
             with await models.lease(models.default):
                 pass
+        # What is there now stays: collections need not look through it again and again.
+        gc.collect()
+        gc.freeze()
         running.ready = True
     except EdgeEmbedError as error:
         _LOG.error("the server is not ready: %s", error)

@@ -1,6 +1,7 @@
 """The ASGI application: every request's way from its head to its answer."""
 
 import asyncio
+import itertools
 import logging
 import re
 import secrets
@@ -21,9 +22,12 @@ from edgeembed.serve.http.failures import body_for_all, failure_of, refusal
 from edgeembed.serve.http.keys import Keys
 from edgeembed.serve.http.logs import RequestLog
 from edgeembed.serve.http.routes import Route, Routes
+from edgeembed.serve.http.tracing import Trace
 from edgeembed_runtime.errors import EdgeEmbedError
 
 _LOG = logging.getLogger("edgeembed.serve")
+# Random numbers for each request would be system calls, which wait for other threads.
+_PROCESS_ID, _COUNT = secrets.token_hex(4), itertools.count(1)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 # Where the task of a request is in its scope's state, for the protocol, which ends it when the
 # client is gone.
@@ -45,6 +49,7 @@ class Application:
         meters: Meters,
         log: RequestLog,
         longest_s: float,
+        trace: Trace | None = None,
     ) -> None:
         """Serves once its lifespan began.
 
@@ -56,6 +61,7 @@ class Application:
             meters: where requests are counted.
             log: where they are noted.
             longest_s: the latest deadline, in seconds.
+            trace: makes a span for each request; None for none.
         """
         self._routes = Routes(endpoints)
         self._start = start
@@ -64,6 +70,7 @@ class Application:
         self._meters = meters
         self._log = log
         self._longest_s = longest_s
+        self._trace = trace
         self._engine: Engine | None = None
         self._counters: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
@@ -71,7 +78,12 @@ class Application:
         """See the ASGI specification."""
         match scope["type"]:
             case "http":
-                await _Exchange(self, scope, receive, send).run()
+                exchange = _Exchange(self, scope, receive, send)
+                if self._trace is None:
+                    await exchange.run()
+                else:
+                    with self._trace(scope["method"], _headers(scope)) as end:
+                        end(*await exchange.run())
             case "lifespan":
                 await self._lifespan(receive, send)
             case _:
@@ -114,7 +126,7 @@ class Application:
     async def _answer(
         self, endpoint: Endpoint, parameters: Mapping[str, str], scope: Scope, receive: Receive
     ) -> Response:
-        headers = {n.decode("latin-1"): v.decode("latin-1") for n, v in scope["headers"]}
+        headers = _headers(scope)
         name = self._caller(headers, scope)
         if name is None and endpoint.needs_key:
             failure = refusal(
@@ -156,13 +168,8 @@ class Application:
             seconds = min(seconds, int(given) / 1000)
         return time.monotonic() + seconds
 
-    def note(
-        self, endpoint: Endpoint | None, status: int, seconds: float, fields: Mapping[str, Any]
-    ) -> None:
+    def note(self, path: str, status: int, seconds: float, fields: Mapping[str, Any]) -> None:
         """Count and log a request."""
-        if endpoint is not None and not endpoint.counts:
-            return
-        path = "other" if endpoint is None else endpoint.path
         found = self._counters.get((path, status))
         if found is None:
             found = self._counters[path, status] = (
@@ -188,7 +195,8 @@ class _Exchange:
         self._id = _request_id(scope)
         self._begun = False
 
-    async def run(self) -> None:
+    async def run(self) -> tuple[str, int]:
+        """Answer; returns the path's pattern, and the status."""
         state = self._scope.get("state")
         if state is not None:
             state[TASK] = asyncio.current_task()
@@ -211,7 +219,10 @@ class _Exchange:
             "status": status,
             "ms": round(seconds * 1000, 2),
         }
-        self._app.note(endpoint, status, seconds, fields)
+        path = "other" if endpoint is None else endpoint.path
+        if endpoint is None or endpoint.counts:
+            self._app.note(path, status, seconds, fields)
+        return path, status
 
     async def _write(self, response: Response) -> None:
         self._begun = True
@@ -228,6 +239,10 @@ class _Exchange:
         await self._send({"type": "http.response.body", "body": body})
 
 
+def _headers(scope: Scope) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
 def _no_route(methods: Sequence[str], method: str, path: str) -> Failure:
     if not methods:
         return refusal(404, f"path: expected one that /openapi.json lists, got {path:.200}")
@@ -239,7 +254,7 @@ def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(given := value.decode("latin-1")):
             return given
-    return secrets.token_hex(8)
+    return f"{_PROCESS_ID}{next(_COUNT):08x}"
 
 
 def _lane(headers: Mapping[str, str]) -> Lane | None:

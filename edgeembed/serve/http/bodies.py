@@ -1,5 +1,6 @@
 """Bodies of requests, read within limits."""
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -11,7 +12,7 @@ from edgeembed.serve.http.endpoint import Endpoint, Failure
 from edgeembed.serve.http.failures import refusal
 
 # Of a body that is refused, so much is read and forgotten, so that its sender reads the answer.
-_MAX_DISCARDED, _DISCARD_S = 64 << 20, 2.0
+_MAX_DISCARDED, _DISCARD_S, _SILENCE_S = 64 << 20, 2.0, 0.2
 
 
 class RefusedError(Exception):
@@ -88,7 +89,11 @@ class Bodies:
         """
         seen, began = 0, time.monotonic()
         while more and seen < _MAX_DISCARDED and time.monotonic() - began < _DISCARD_S:
-            message = await receive()
+            try:
+                async with asyncio.timeout(_SILENCE_S):
+                    message = await receive()
+            except TimeoutError:  # it waits for the answer
+                break
             if message["type"] == "http.disconnect":
                 raise ClientGoneError
             seen += len(message.get("body", b""))

@@ -81,6 +81,8 @@ class Endpoint:
         gives: the msgspec type of the answer; None for another media type than JSON.
         examples: bodies that work with any model, for the document.
         error_body: None for the body that serves all clients; see `http/failures.py`.
+        error_gives: the msgspec type of that body; None if it serves all clients.
+        media_type: of the answer.
         needs_key: whether --api-key-file guards it.
         counts: False for probes, which are neither logged nor refused while the server stops.
         images: whether the body may be as large as pictures are.
@@ -95,6 +97,8 @@ class Endpoint:
     gives: Any = None
     examples: Sequence[Mapping[str, Any]] = ()
     error_body: ErrorBody | None = None
+    error_gives: Any = None
+    media_type: str = "application/json"
     needs_key: bool = True
     counts: bool = True
     images: bool = False

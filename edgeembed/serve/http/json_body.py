@@ -24,7 +24,7 @@ def decoded(request: Request, decoder: "msgspec.json.Decoder[T]") -> T:
     """
     try:
         value = decoder.decode(request.body)
-        json.loads(request.body, object_pairs_hook=_distinct)
+        _STRICT.decode(request.body.decode("utf-8"))
     except msgspec.ValidationError as error:
         message = str(error)
         place = _PLACE.search(message)
@@ -49,6 +49,9 @@ def _distinct(pairs: list[tuple[str, Any]]) -> None:
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))
         raise InvalidRequestError(f"{twice:.100}: expected once, got twice", param=twice[:100])
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_distinct)
 
 
 def _lower(message: str) -> str:

@@ -17,13 +17,16 @@ class RequestLog:
     """Lines of requests to stderr, written a few times a second."""
 
     def __init__(self, kind: str) -> None:
-        """`kind` is "json" or "text"."""
+        """`kind` is "json", "text" or "none"."""
         self._json = kind == "json"
+        self._off = kind == "none"
         self._lines: list[bytes] = []
         self._scheduled = False
 
     def note(self, fields: Mapping[str, Any]) -> None:
         """Write a line about a request, soon."""
+        if self._off:
+            return
         if len(self._lines) < _MAX_LINES:
             self._lines.append(line_of("info", "request", fields, as_json=self._json))
         if not self._scheduled:

@@ -9,6 +9,7 @@ import msgspec
 from edgeembed.serve.http.endpoint import Endpoint
 from edgeembed_runtime.version import __version__
 
+_JSON = "application/json"
 _FAILURES: Mapping[str, str] = {
     "400": "The request breaks the rules.",
     "401": "No valid key.",
@@ -41,7 +42,8 @@ _PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
 
 def openapi(endpoints: Sequence[Endpoint], *, with_keys: bool) -> bytes:
     """The document as JSON; `with_keys` says whether a key is asked for."""
-    types = [each for one in endpoints for each in (one.takes, one.gives) if each is not None]
+    named = [each for one in endpoints for each in (one.takes, one.gives, one.error_gives)]
+    types = [each for each in named if each is not None]
     schemas, components = msgspec.json.schema_components(
         types, ref_template="#/components/schemas/{name}"
     )
@@ -69,14 +71,19 @@ def openapi(endpoints: Sequence[Endpoint], *, with_keys: bool) -> bytes:
 def _operation(
     endpoint: Endpoint, by_type: Sequence[tuple[Any, Any]], *, with_keys: bool
 ) -> dict[str, Any]:
-    def content(kind: Any) -> dict[str, Any]:
+    def content(kind: Any, media_type: str = _JSON) -> dict[str, Any]:
         schema = next((schema for known, schema in by_type if known is kind), {})
-        return {"application/json": {"schema": schema}}
+        return {media_type: {"schema": schema}}
 
     operation: dict[str, Any] = {
         "summary": endpoint.summary,
         "tags": [endpoint.tag],
-        "responses": {"200": {"description": "The answer.", "content": content(endpoint.gives)}},
+        "responses": {
+            "200": {
+                "description": "The answer.",
+                "content": content(endpoint.gives, endpoint.media_type),
+            }
+        },
     }
     names = _PARAMETER.findall(endpoint.path)
     if names:
@@ -87,11 +94,13 @@ def _operation(
     if endpoint.takes is not None:
         body = content(endpoint.takes)
         if endpoint.examples:
-            body["application/json"]["examples"] = {
+            body[_JSON]["examples"] = {
                 f"example-{n}": {"value": value} for n, value in enumerate(endpoint.examples, 1)
             }
         operation["requestBody"] = {"required": True, "content": body}
-    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    error = {_JSON: {"schema": {"$ref": "#/components/schemas/Error"}}}
+    if endpoint.error_gives is not None:
+        error = content(endpoint.error_gives)
     for status, words in _FAILURES.items():
         operation["responses"][status] = {"description": words, "content": error}
     if with_keys and endpoint.needs_key:

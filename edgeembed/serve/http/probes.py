@@ -46,6 +46,7 @@ def probes(
             answer=show_metrics,
             summary="Metrics for Prometheus.",
             tag=_TAG,
+            media_type=_METRICS_TYPE.partition(";")[0],
             needs_key=metrics_need_key,
             counts=False,
         ),

@@ -18,6 +18,7 @@ from edgeembed.serve.http.failures import body_for_all, refusal
 
 _MAX_HEAD = 32 << 10
 _MAX_HEADERS = 100
+_VERSIONS = ("1.0", "1.1")
 # A body may come as slowly as this, in bytes a second, beyond the time for any request.
 _LEAST_RATE = 20_000
 _SWEEP_S = 0.5
@@ -135,6 +136,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Begin the answer."""
         self._in_head = False
+        if self.parser is not None and self.parser.get_http_version() not in _VERSIONS:
+            raise httptools.HttpParserCallbackError("another version")
         super().on_headers_complete()
         if self.all_connections.stopping:
             self.cycle.keep_alive = False

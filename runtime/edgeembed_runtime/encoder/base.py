@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, overload
+from typing import Any, Self, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeembed_runtime.arguments import shown
 from edgeembed_runtime.bundle import Bundle, Manifest, Modality
 from edgeembed_runtime.bundle.search_profile import SearchProfile
 from edgeembed_runtime.encoder.image import ImageEncoder
@@ -19,6 +20,7 @@ from edgeembed_runtime.engine.base import Engine
 from edgeembed_runtime.engine.image import ImageEngine
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.text.chunking import Chunk
+from edgeembed_runtime.inputs.text.structure import Syntax
 from edgeembed_runtime.inputs.text.validation import checked_text
 from edgeembed_runtime.vectors import Similarity, similarity_matrix
 
@@ -188,7 +190,12 @@ class EncoderBase:
         return self.manifest.search or SearchProfile()
 
     def chunk(
-        self, text: str, *, max_tokens: int | None = None, overlap_tokens: int = 0
+        self,
+        text: str,
+        *,
+        max_tokens: int | None = None,
+        overlap_tokens: int = 0,
+        syntax: Syntax = "prose",
     ) -> list[Chunk]:
         """Split a long text into chunks that fit the model.
 
@@ -204,13 +211,19 @@ class EncoderBase:
             overlap_tokens: up to how many tokens of whole sentences a chunk repeats from the one
                 before (of words, where that ends inside a sentence), never across a heading; at
                 most half of `max_tokens`.
+            syntax: "prose", or "code": without headings, and cut between its lines.
 
         Raises:
             InputError: `text` or an option is invalid.
         """
+        if syntax not in get_args(Syntax):
+            raise InputError(f"syntax: expected prose or code, got {shown(syntax)}")
         chunker = Chunker(tokenizer=self._text_encoder().engine.tokenizer)
         return chunker.chunks(
-            checked_text(text, "text"), max_tokens=max_tokens, overlap_tokens=overlap_tokens
+            checked_text(text, "text"),
+            max_tokens=max_tokens,
+            overlap_tokens=overlap_tokens,
+            syntax=syntax,
         )
 
     def self_test(self) -> SelfTest:

@@ -13,6 +13,7 @@ from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.engine.base import EncodeMany, NumberedText, at_position
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.text.chunking import Chunk, checked_size, chunk_text
+from edgeembed_runtime.inputs.text.structure import Syntax
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
 # A chunk repeats 1/8 of the one before, so that content at a boundary is whole in one of them.
@@ -46,7 +47,12 @@ class Chunker:
         return self.tokenizer.max_tokens - self.tokenizer.count(self.prompt)
 
     def chunks(
-        self, text: str, *, max_tokens: int | None = None, overlap_tokens: int | None = None
+        self,
+        text: str,
+        *,
+        max_tokens: int | None = None,
+        overlap_tokens: int | None = None,
+        syntax: Syntax = "prose",
     ) -> list[Chunk]:
         """Split `text`; by default into the longest chunks that fit, overlapping by an eighth.
 
@@ -60,7 +66,11 @@ class Chunker:
         size = checked_size(max_tokens, self.room)
         while True:
             overlap = size // OVERLAP_SHARE if overlap_tokens is None else overlap_tokens
-            chunks = list(chunk_text(text, self.tokenizer, max_tokens=size, overlap_tokens=overlap))
+            chunks = list(
+                chunk_text(
+                    text, self.tokenizer, max_tokens=size, overlap_tokens=overlap, syntax=syntax
+                )
+            )
             if not self.prompt or size == 1:
                 return chunks
             # The prompt and the first word can have more tokens together than separately.

@@ -26,7 +26,7 @@ def test_the_commands_are_these():
     used = ["convert", "demo", "embed", "index", "inspect", "quantize", "search", "verify"]
     more = ["bench", "calibrate", "dedupe", "distill", "doctor", "eval", "export", "map"]
     upkeep = ["prune", "remove", "status"]
-    assert sorted([*used, *more, *upkeep]) == COMMANDS
+    assert sorted([*used, *more, *upkeep, "mcp", "serve"]) == COMMANDS
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -34,9 +34,12 @@ ONLY_HERE = {
     "embed": {"output", "jsonl", "field", "query", "overwrite"},
     "index": {
         *("index", "model", "field", "all", "watch", "fast", "deepen"),
-        *("include", "exclude", "hidden", "follow-links", "verbose"),
+        *("include", "exclude", "hidden", "follow-links", "verbose", "code"),
     },
-    "search": {"index", "model", "image", "per-file", "html", "full", "open", "overwrite"},
+    "search": {
+        *("index", "model", "image", "per-file", "html", "full", "open", "overwrite"),
+        *("code", "like"),
+    },
 }
 # What only Python has: live objects, callbacks, and what no command has needed so far.
 ONLY_IN_PYTHON = {

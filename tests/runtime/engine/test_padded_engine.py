@@ -105,6 +105,9 @@ def test_vectors_are_those_of_the_exact_engine_in_order(opened, fixed, budget):
     np.testing.assert_allclose(np.stack(found), exact_vectors(TEXTS), atol=1e-6)
     one = engine.encode_one(TEXTS[2], ignore_truncation)
     np.testing.assert_allclose(one, exact_vectors(TEXTS[2:3])[0], atol=1e-6)
+    tokenized = [engine.tokenizer.encode(text) for text in TEXTS]
+    together = engine.encode_tokenized(tokenized, alone=False)
+    np.testing.assert_allclose(together, exact_vectors(TEXTS), atol=1e-6)
     assert not engine.deterministic
     engine.close()
 

@@ -83,6 +83,16 @@ def test_a_text_has_the_same_bits_alone_and_in_any_company(static, some):
         assert vector.tobytes() == static.encode_one(text, ignore_truncation).tobytes()
 
 
+@pytest.mark.parametrize("alone", [False, True])
+def test_tokenized_texts_have_the_same_bits(static, exact, alone):
+    some = ["a", "the cat sat", "the cat sat " * 9]
+    for engine in (static, exact):
+        tokenized = [engine.tokenizer.encode(text) for text in some]
+        found = engine.encode_tokenized(tokenized, alone=alone)
+        expected = list(engine.encode_many(enumerate(some), ignore_truncation))
+        assert found.tobytes() == np.stack(expected).tobytes()
+
+
 @given(some=texts)
 def test_the_vectors_are_those_of_the_exact_engine(static, exact, some):
     found = list(static.encode_many(enumerate(some), ignore_truncation))

@@ -31,6 +31,7 @@ class Reason(StrEnum):
     TOOL_FOLDER = "filled by a tool"
     SPECIAL = "special file"
     OWN_OUTPUT = "written by edgeembed"
+    GENERATED = "generated code"
     NOT_PICTURE = "not a picture"
 
 
@@ -66,6 +67,7 @@ class Block:
         title: the document's own, if it has one.
         headings: above the text, outermost first.
         metadata: what the author says of the document: front matter, columns, properties.
+        code: whether it is source code, which has no headings and is cut between lines.
     """
 
     text: str
@@ -74,6 +76,7 @@ class Block:
     title: str = ""
     headings: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    code: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

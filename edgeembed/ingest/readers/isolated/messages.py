@@ -124,6 +124,7 @@ def _block(content: Mapping[str, Any]) -> Block:
         title=str(content.get("title", "")),
         headings=tuple(map(str, content.get("headings", ()))),
         metadata=metadata,
+        code=bool(content.get("code")),
     )
 
 

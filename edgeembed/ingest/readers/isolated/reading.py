@@ -96,7 +96,11 @@ class IsolatedReading:
             StorageError: the file cannot be opened.
         """
         request = Request(
-            path=str(path), name=name or path.name, reader=reader, settings=settings, depth=depth
+            path=str(path.absolute()),  # the process stays in the folder that it was started in
+            name=name or path.name,
+            reader=reader,
+            settings=settings,
+            depth=depth,
         )
         is_whole = False
         failure: Exception | None = None

@@ -11,7 +11,7 @@ from edgeembed_runtime.arguments import shown
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.text.atoms import Atoms, Cut, atoms_of
 from edgeembed_runtime.inputs.text.sections import Section, sections_of
-from edgeembed_runtime.inputs.text.structure import structure_of
+from edgeembed_runtime.inputs.text.structure import Syntax, structure_of
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
 # How much of a chunk's length a better cut is worth, for each `Cut`: a paragraph's end may be a
@@ -57,7 +57,12 @@ def checked_size(max_tokens: int | None, room: int) -> int:
 
 
 def chunk_text(
-    text: str, tokenizer: TextTokenizer, *, max_tokens: int, overlap_tokens: int
+    text: str,
+    tokenizer: TextTokenizer,
+    *,
+    max_tokens: int,
+    overlap_tokens: int,
+    syntax: Syntax = "prose",
 ) -> Iterator[Chunk]:
     """Split `text` into chunks of up to `max_tokens` tokens, not counting special tokens.
 
@@ -66,6 +71,7 @@ def chunk_text(
     ends nearby, else a sentence, else a line or clause, else between words, else anywhere. The next
     chunk starts with the last sentences of the one before, up to `overlap_tokens`, or words if it
     was cut inside a sentence. A run of characters that is one token or none counts by its length.
+    Code has no headings, and ends of lines in place of ends of sentences.
 
     A text without tokens has no chunks.
 
@@ -77,7 +83,7 @@ def chunk_text(
         raise InputError(
             f"overlap_tokens: expected 0 to {max_tokens // 2}, got {shown(overlap_tokens)}"
         )
-    structure = structure_of(text)
+    structure = structure_of(text, syntax)
     atoms = atoms_of(text, tokenizer, structure)
     if atoms is None:
         return

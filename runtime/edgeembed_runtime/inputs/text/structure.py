@@ -4,7 +4,10 @@ import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
+Syntax = Literal["prose", "code"]
+"""What a text is: prose has headings and sentences; the lines of code are its only structure."""
 _LINE = re.compile(r"\S[^\n\r]*+")
 # A line is examined up to here; nothing that is longer is a heading.
 _HEAD = 200
@@ -63,8 +66,15 @@ class _Line:
         return self.indent + self.end - self.start
 
 
-def structure_of(text: str) -> Structure:
+def structure_of(text: str, syntax: Syntax = "prose") -> Structure:
     """Find the structure of `text`, in time linear in its length."""
+    if syntax == "code":
+        blocks = [[line.start for line in block] for block in _blocks(text, 0)]
+        return Structure(
+            title="",
+            paragraphs=[starts[0] for starts in blocks],
+            items=[start for starts in blocks for start in starts[1:]],
+        )
     front = _FRONT_MATTER.match(text)
     found = _FRONT_TITLE.search(front["body"]) if front else None
     scanner = _Scanner(Structure(title=found[1].strip("\"' ") if found else ""))

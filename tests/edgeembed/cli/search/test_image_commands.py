@@ -131,7 +131,7 @@ def test_search_by_words_needs_a_text_tower_and_finds_with_one(bundle, dual, pho
 
 def test_search_wants_words_or_a_image(tmp_path):
     for arguments in ((), ("words", "--image", "a.png")):
-        assert "--image FILE, and not both" in run("search", *arguments, code=1).stderr
+        assert "and one of them" in run("search", *arguments, code=1).stderr
 
 
 def test_dedupe_finds_what_was_resized_and_recompressed(bundle, photos, tmp_path):

@@ -195,7 +195,7 @@ def test_html_is_a_page_of_texts(run, indexed, tmp_path):
 def test_without_a_query_and_a_terminal_the_query_is_asked_for(run, indexed, options):
     result = run("search", "-i", indexed, *options)
     assert result.exit_code == 1
-    assert "expected words to search for, or --image FILE" in result.stderr
+    assert "expected words to search for, --image FILE" in result.stderr
 
 
 def test_demo_answers_are_blocks(capsys, tiny_path):

@@ -32,7 +32,7 @@ def test_every_kind_is_what_its_reader_says(kind):
     ("name", "beginning", "kind"),
     [
         ("a.TXT", b"text", "text"),
-        ("a.py", b"import os", "text"),
+        ("a.py", b"import os", "source code"),
         ("Makefile", b"all:", "text"),
         ("a.unknown", b"text", "text"),
         ("a.md", b"# A", "Markdown"),

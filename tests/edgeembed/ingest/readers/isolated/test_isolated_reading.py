@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 
@@ -284,3 +285,9 @@ def test_without_a_python_to_start(file, monkeypatch):
     monkeypatch.setattr(sys, "executable", "")
     with pytest.raises(SkippedError, match="no Python interpreter"):
         list(IsolatedReading().read(file, reader("Lines"), SETTINGS))
+
+
+def test_a_relative_path_is_of_the_folder_where_one_is_now(reading, file, monkeypatch):
+    list(reading.read(file, reader("Lines"), SETTINGS))  # starts the process
+    monkeypatch.chdir(file.parent)
+    assert list(reading.read(Path(file.name), reader("Lines"), SETTINGS))

@@ -28,6 +28,7 @@ class SearchSettings:
     min_score: float | Likelihood | None = None
     per_file: bool = False
     context: int = 0
+    exclude: tuple[str, ...] = ()
 
     def run(self, index: Index, query: str | NDArray[np.float32]) -> list[Folded]:
         """The k best results, duplicates folded.
@@ -49,6 +50,7 @@ class SearchSettings:
                 min_score=self.min_score,
                 distinct="source" if self.per_file else None,
                 context=self.context,
+                exclude=self.exclude,
             )
 
         return search_folded(find, self.k)

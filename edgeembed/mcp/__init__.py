@@ -1,0 +1,1 @@
+"""A Model Context Protocol server: assistants search indexes of code, notes and pictures."""

@@ -1,0 +1,1 @@
+"""An index opened with what its searches need, and how they are run."""

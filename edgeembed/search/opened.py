@@ -1,0 +1,74 @@
+"""An index opened to be searched: with the encoder that made it, and its second stage."""
+
+from pathlib import Path
+from types import TracebackType
+
+from edgeembed import Encoder, Index
+from edgeembed.ingest.second_stage import SecondStage, second_stage_bundle
+from edgeembed.search.encoders import load_encoder, remembered_bundle
+from edgeembed_runtime.bundle import Modality
+from edgeembed_runtime.bundle.packaged import bundle_directory
+
+
+class OpenedIndex:
+    """An index, its encoder, and the second stage of a fast one; closed together."""
+
+    def __init__(self, index: Index, encoder: Encoder, stage: SecondStage | None) -> None:
+        """Use `OpenedIndex.open`."""
+        self.index = index
+        self.encoder = encoder
+        self.stage = stage
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        model: Path | None = None,
+        variant: str = "auto",
+        only: Modality | None = None,
+    ) -> "OpenedIndex":
+        """Open the index at `path`, to read.
+
+        Args:
+            path: the index's folder.
+            model: the bundle; None for the one that the index remembers, or the default.
+            variant: of the bundle.
+            only: load just the tower of this modality.
+
+        Raises:
+            SearchIndexError: the index cannot be used.
+            BundleError: the bundle cannot be used.
+            InputError: the bundle does not encode `only`.
+        """
+        with Index.open(path) as index:
+            hint, second = remembered_bundle(index), second_stage_bundle(index)
+        encoder = load_encoder(model or bundle_directory(hint), variant, only)
+        try:
+            index = Index.open(path, encoder=encoder)
+        except BaseException:
+            encoder.close()
+            raise
+        if second is None or only == "image":
+            return cls(index, encoder, None)
+        return cls(index, encoder, SecondStage(path, bundle_directory(second)))
+
+    def close(self) -> None:
+        """Close all three; closing twice is fine."""
+        if self.stage is not None:
+            self.stage.close()
+        self.index.close()
+        self.encoder.close()
+
+    def __enter__(self) -> "OpenedIndex":
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        self.close()
