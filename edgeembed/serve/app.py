@@ -20,6 +20,7 @@ from edgeembed.serve.http.logs import RequestLog
 from edgeembed.serve.http.openapi import openapi
 from edgeembed.serve.http.probes import document, probes
 from edgeembed.serve.http.tracing import tracing
+from edgeembed.serve.page.page import ENDPOINTS as PAGE
 
 _MB = 1_000_000
 # Of all bodies that are being answered.
@@ -64,6 +65,7 @@ def create_app(settings: ServeSettings, state: State | None = None) -> Applicati
 
     endpoints = [
         *ENDPOINTS,
+        *PAGE,
         *probes(
             not_ready=state.not_ready,
             metrics=lambda: _metrics(meters, settings),

@@ -7,9 +7,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from edgeembed.serve.base.errors import InvalidRequestError
+from edgeembed.serve.http.choices import choices_at
 from edgeembed.serve.http.endpoint import Request, Response
 
 T = TypeVar("T")
+_UNKNOWN = "invalid enum value"
 _ENCODER = msgspec.json.Encoder()
 # How msgspec ends its messages: " - at `$.input[0]`".
 _PLACE = re.compile(r" - at `(?:key in )?\$\.?(.*)`$")
@@ -31,6 +33,9 @@ def decoded(request: Request, decoder: "msgspec.json.Decoder[T]") -> T:
         if place is None or not place[1]:
             raise InvalidRequestError(f"body: {_lower(message)}") from error
         what = _lower(message[: place.start()])
+        if what.startswith(_UNKNOWN) and (known := choices_at(decoder.type, place[1])):
+            got = what.removeprefix(_UNKNOWN).strip()
+            what = f"expected {', '.join(known)}, got {got}"
         raise InvalidRequestError(f"{place[1]}: {what}", param=place[1]) from error
     except RecursionError as error:
         raise InvalidRequestError("body: expected JSON, got one that is nested too deep") from error

@@ -24,9 +24,9 @@ from edgeembed_converters.pipeline import text as text_pipeline
 from edgeembed_runtime.bundle import Bundle, Golden
 from edgeembed_runtime.encoder.self_test import rowwise_cosine
 from edgeembed_runtime.errors import EdgeEmbedError
-from helpers import ordinary_settings
-from helpers.changed_settings import change_settings
 from helpers.model_zoo import TEXTS
+from helpers.settings import ordinary_settings
+from helpers.settings.changed_settings import change_settings
 
 pytestmark = pytest.mark.slow
 COUNT = int(os.environ.get("EDGEEMBED_FUZZED_SETTINGS", "8"))

@@ -7,7 +7,7 @@ import pytest
 
 transformers = pytest.importorskip("transformers")
 from edgeembed_converters.model_files.unread_settings import unread_settings  # noqa: E402
-from helpers import ordinary_settings  # noqa: E402
+from helpers.settings import ordinary_settings  # noqa: E402
 
 FIVE = int(transformers.__version__.partition(".")[0]) >= 5
 

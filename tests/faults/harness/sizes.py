@@ -39,6 +39,10 @@ class Size:
     """Limits of memory, for each operation."""
     strangers: int
     """Hostile bundles."""
+    requests: int
+    """Malformed ones, to a server."""
+    slow_clients: int
+    idle_connections: int
 
 
 _SMALL = Size(
@@ -60,6 +64,9 @@ _SMALL = Size(
     hostile_models=6,
     memory_steps=5,
     strangers=46,
+    requests=120,
+    slow_clients=20,
+    idle_connections=300,
 )
 _FULL = Size(
     every=1,
@@ -67,7 +74,7 @@ _FULL = Size(
     kills_after=200,
     kills_on_full_disks=200,
     interrupts=40,
-    interrupts_of_long=20,
+    interrupts_of_long=6,
     lost_every=1,
     lost_states=8,
     fuzzed=12_000,
@@ -80,6 +87,9 @@ _FULL = Size(
     hostile_models=1000,
     memory_steps=64,
     strangers=1000,
+    requests=20_000,
+    slow_clients=200,
+    idle_connections=10_000,
 )
 
 SIZES = {

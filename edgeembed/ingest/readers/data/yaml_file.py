@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgeembed.ingest.readers.base.metadata import clean_metadata
 from edgeembed.ingest.readers.base.protocol import Block, Remark, Source
+from edgeembed.ingest.readers.base.yaml_nesting import yaml_loader
 from edgeembed.ingest.readers.data.json_file import RecordBlocks
 from edgeembed.ingest.readers.plain.decoded import DecodedText
 from edgeembed.ingest.readers.plain.text import TextReader
@@ -43,8 +44,9 @@ def _records(source: Source) -> list[tuple[int, dict[str, Any]]]:
     except ImportError:  # as text it is found too
         return []
     text = "".join(DecodedText(source).pieces())
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+    loader = None
     try:
+        loader = yaml_loader(text)
         node = loader.get_single_node()
         if not isinstance(node, yaml.SequenceNode) or not _is_bounded(node):
             return []
@@ -57,7 +59,8 @@ def _records(source: Source) -> list[tuple[int, dict[str, Any]]]:
     except (yaml.YAMLError, RecursionError, ValueError, TypeError, AttributeError, KeyError):
         return []
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
 
 
 def _is_bounded(node: "Node") -> bool:

@@ -148,6 +148,16 @@ def test_unknown_values_are_named(http, case, field, value):
     assert refused(http, path, asked).startswith(f"{field}: ")
 
 
+def test_the_words_that_a_field_takes_are_listed(http):
+    path, body, _ = COHERE_2
+    said = refused(http, path, {**body, "embedding_types": ["float", "float64"]})
+    expected = "base64, binary, float, int8, ubinary, uint8"
+    assert said == f"embedding_types[1]: expected {expected}, got 'float64'"
+    path, body, _ = OPENAI
+    said = refused(http, path, {**body, "encoding_format": "hex"})
+    assert said == "encoding_format: expected base64, float, got 'hex'"
+
+
 BITS = [
     (OPENAI, {"dimensions": 4, "output_dtype": "ubinary"}, "output_dtype"),
     (COHERE_2, {"output_dimension": 4, "embedding_types": ["binary"]}, "embedding_types"),

@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from helpers import ordinary_settings
+from helpers.settings import ordinary_settings
 
 # Keys that have meant another model, by the file that they stand in.
 _TEMPTING: dict[str, dict[str, list[Any]]] = {

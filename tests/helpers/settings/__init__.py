@@ -1,0 +1,1 @@
+"""Settings of models: ordinary ones, and changed ones."""
