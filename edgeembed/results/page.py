@@ -8,7 +8,7 @@ from edgeembed.results.answers import Answer, Segment, nothing_fits
 from edgeembed.results.confidence import BLOCKS, filled_blocks
 from edgeembed.results.location import Location
 from edgeembed.results.printable import one_line, printable, unwrapped
-from edgeembed_runtime.errors import MissingExtraError
+from edgeembed.results.template import page_template
 
 _TEMPLATE = Path(__file__).with_name("page.html.jinja")
 # Of a passage and of each neighbor; more is read in the file itself.
@@ -28,15 +28,7 @@ def write_page(path: Path, query: str, answers: Sequence[Answer], remark: str) -
         MissingExtraError: jinja2 is not installed.
         StorageError: the file cannot be written.
     """
-    try:
-        from jinja2 import Environment, StrictUndefined
-    except ModuleNotFoundError as error:
-        raise MissingExtraError.for_extra("an HTML page", "cli") from error
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    page = template.render(
+    page = page_template(_TEMPLATE, "an HTML page", "cli").render(
         query=one_line(query),
         remark=remark,
         answers=list(map(_shown, answers)),

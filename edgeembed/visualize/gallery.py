@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeembed.export.outputs import write_html
-from edgeembed_runtime.errors import InputError, MissingExtraError
+from edgeembed.results.template import page_template
+from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.image.decode import decode, plan_decoding
 from edgeembed_runtime.inputs.image.open import DEFAULT_MAX_PIXELS, open_image
 
@@ -39,12 +40,7 @@ def write_gallery(path: Path, title: str, rows: Sequence[Row]) -> None:
         MissingExtraError: jinja2 or Pillow is not installed.
         StorageError: the file cannot be written.
     """
-    try:
-        from jinja2 import Environment, StrictUndefined
-    except ModuleNotFoundError as error:
-        raise MissingExtraError.for_extra("an HTML page", "cli") from error
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
+    template = page_template(_TEMPLATE, "an HTML page", "cli")
     page = template.render(title=title, rows=list(_filled(rows)))
     write_html(path, page)
 

@@ -18,6 +18,8 @@ from edgeembed_runtime._internal.plain_files import check_replaceable, open_plai
 from edgeembed_runtime.errors import StorageError
 
 _CHUNK_BYTES = 1 << 20
+# Folders in folders, and the list of the last: descriptors that it takes to remove what is staged.
+_TO_REMOVE = 6
 # What is only half made at this moment; see remove_stages.
 _stages: set[Path] = set()
 _REASONS = {
@@ -188,19 +190,32 @@ def staged_directory(target: Path, *, replace: bool) -> Generator[Path]:
     with storage_errors("create a folder beside", target):
         make_folder(target.parent)
         stage = target.parent / f".{target.name}.{uuid.uuid4().hex}.tmp"
+        kept = _descriptors_for_removal()
         _stages.add(stage)
     try:
         with storage_errors("create a folder beside", target):
             stage.mkdir()
         yield stage
-        _put_in_place(stage, target, replace=replace)
+        _put_in_place(stage, target, kept, replace=replace)
     except OSError as error:
         if isinstance(error, StorageError) or error.errno not in _REASONS:
             raise
         raise storage_error("write", target, error) from error
     finally:
+        kept.close()
         shutil.rmtree(stage, ignore_errors=True)
         _stages.discard(stage)
+
+
+def _descriptors_for_removal() -> contextlib.ExitStack:
+    """Descriptors to close before a folder is removed, which has to open it and those in it.
+
+    So it can be removed even when no more files can be opened.
+    """
+    with contextlib.ExitStack() as kept:
+        for _ in range(_TO_REMOVE):
+            kept.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+        return kept.pop_all()
 
 
 def remove_stages() -> None:
@@ -216,7 +231,7 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-def _put_in_place(stage: Path, target: Path, *, replace: bool) -> None:
+def _put_in_place(stage: Path, target: Path, kept: contextlib.ExitStack, *, replace: bool) -> None:
     for directory, _, _ in os.walk(stage):
         sync_directory(Path(directory))
     with storage_errors("put in place", target):
@@ -236,6 +251,7 @@ def _put_in_place(stage: Path, target: Path, *, replace: bool) -> None:
             finally:
                 if target.exists():
                     _stages.add(old)
+                    kept.close()
                     _remove(old)
                     _stages.discard(old)
         else:

@@ -4,11 +4,13 @@ The inputs kept in `corpus` and in `crashes` run every time. `--hours` fuzzes: t
 among all targets, what is new stays in the folder `.fuzz`, and each crash is kept as a test.
 """
 
+import contextlib
 import hashlib
 from pathlib import Path
 
 import pytest
 
+from edgeembed import EdgeEmbedError
 from fuzz.engine.campaign import fuzz, replay
 from fuzz.targets.all import TARGETS
 
@@ -37,6 +39,18 @@ def test_what_was_met_before_is_read_or_refused(name, tmp_path, counts):
     campaign = replay(TARGETS[name], tmp_path, files)
     counts[f"{name}, kept"] += campaign.executions
     assert not campaign.findings, report(campaign)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_target_reads_its_own_seeds(name, tmp_path):
+    target = TARGETS[name]
+    for each in ("seeds", "work"):
+        (tmp_path / each).mkdir()
+    run = target.opened(tmp_path / "work")
+    for data in target.seeds(tmp_path / "seeds")[:5]:
+        with contextlib.suppress(EdgeEmbedError):
+            run(data)
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -4,7 +4,9 @@ A progress function that is handed nonsense, or a class as a callback, is the ca
 error passes through as it is, and is not looked at here.
 """
 
+import copy
 import inspect
+import pickle
 import warnings
 
 import numpy as np
@@ -16,6 +18,7 @@ from edgeembed import (
     Encoder,
     Index,
     IndexSettings,
+    SearchIndexError,
     calibration_ranges,
 )
 from edgeembed_runtime.bundle import Bundle
@@ -198,6 +201,12 @@ def test_loading(tiny_path):
 def test_settings_and_records():
     assert not list(outcomes(IndexSettings, {}, parameters_of(IndexSettings)))
     assert not list(outcomes(calibration_ranges, {"vectors": VECTORS}, ["vectors", "margin"]))
+
+
+def test_an_open_index_is_not_pickled_or_copied(index):
+    for attempt in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(SearchIndexError, match="send its path"):
+            attempt(index)
 
 
 def test_a_text_of_another_class_is_the_text_it_holds(index):

@@ -115,6 +115,33 @@ def test_other_os_errors_of_the_block_pass_as_they_are(tmp_path):
         (tmp_path / "nowhere").read_text()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of this kind")
+@pytest.mark.parametrize("replace", [False, True])
+def test_what_is_staged_is_removed_even_when_no_more_files_can_be_opened(tmp_path, replace):
+    import resource
+
+    target = tmp_path / "made"
+    if replace:
+        target.mkdir()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = []
+    try:
+        with (
+            pytest.raises(OSError, match="Too many open files"),
+            storage.staged_directory(target, replace=replace) as stage,
+        ):
+            (stage / "sub" / "deep").mkdir(parents=True)
+            storage.write_file(stage / "sub" / "deep" / "a", b"1")
+            resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+            while True:
+                taken.append(os.open(os.devnull, os.O_RDONLY))
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert contents(tmp_path) == ({"made"} if replace else set())
+
+
 def test_a_staged_file_appears_whole_when_the_block_ends(tmp_path):
     with storage.staged_file(tmp_path / "f") as file:
         file.write(b"new")

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from platformdirs import user_cache_path
 
+from edgeembed.cli.shared.cache_folder import cache_folder
 from edgeembed.cli.shared.options import AsJson, Overwrite
 from edgeembed.cli.shared.output import print_json, print_table, remark, say, step_progress
 from edgeembed.evaluate.models.model import Model
@@ -108,7 +108,7 @@ def eval_(
                 reference=standard,
                 draws=draws,
                 seed=seed,
-                cache=ObservationCache(folder=_cache_folder()) if cache else None,
+                cache=ObservationCache(folder=cache_folder() / "evaluations") if cache else None,
                 on_step=on_step,
             )
         except ModuleNotFoundError as error:
@@ -126,10 +126,6 @@ def eval_(
             remark(f"{html}: the page")
     if verdict and not verdict.ok:
         raise typer.Exit(FAILED_BUDGET)
-
-
-def _cache_folder() -> Path:
-    return user_cache_path("edgeembed") / "evaluations"
 
 
 def _named(models: Sequence[Model], name: str | None) -> Model:

@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import platformdirs
 import typer
 
 from edgeembed import Encoder, Hit, Index
 from edgeembed.cli.search.show_answers import print_blocks
+from edgeembed.cli.shared.cache_folder import cache_folder
 from edgeembed.cli.shared.opening import is_index
 from edgeembed.cli.shared.options import AsJson
 from edgeembed.cli.shared.output import bar_progress, out, print_json, say
@@ -56,7 +56,7 @@ def demo(
 
     Example: edgeembed demo
     """
-    root = folder or Path(platformdirs.user_cache_dir("edgeembed", appauthor=False))
+    root = folder or cache_folder()
     with storage_errors("create", root):
         root.mkdir(parents=True, exist_ok=True)
     with Encoder.load() as encoder, _index(root / "stdlib.index", encoder) as index:

@@ -11,11 +11,13 @@ from edgeembed.evaluate.report import summary
 from edgeembed.evaluate.runner.evaluation import Evaluation
 from edgeembed.evaluate.runner.verdict import Verdict
 from edgeembed.export.outputs import write_html
+from edgeembed.results.template import page_template
 from edgeembed_runtime.engine.cpu import available_cpus, cpu_features
 from edgeembed_runtime.errors import MissingExtraError
 from edgeembed_runtime.version import __version__
 
 _TEMPLATE = Path(__file__).with_name("page.html.jinja")
+_FILTERS = {"number": summary.number, "span": summary.span, "sure": summary.is_sure}
 
 
 def write_page(
@@ -31,22 +33,14 @@ def write_page(
         MissingExtraError: jinja2 or plotly is not installed.
         StorageError: the file cannot be written.
     """
+    template = page_template(_TEMPLATE, "the report page", "eval", _FILTERS)
     try:
-        from jinja2 import Environment, StrictUndefined
-
         from edgeembed.evaluate.report import plots
 
         figures = _figures(plots, evaluation, verdict, ways or {})
     except ModuleNotFoundError as error:
         raise MissingExtraError.for_extra("the report page", "eval") from error
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    filters: dict[str, Any] = {
-        "number": summary.number,
-        "span": summary.span,
-        "sure": summary.is_sure,
-    }
-    environment.filters.update(filters)
-    page = environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
+    page = template.render(
         evaluation=evaluation,
         means={m.name: summary.mean_score(evaluation, m.name) for m in evaluation.models},
         quality=evaluation.quality_tasks,

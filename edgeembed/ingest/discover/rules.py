@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from edgeembed.ingest.discover.patterns import compiled
 from edgeembed_runtime._internal.plain_files import open_plain_file
 from edgeembed_runtime.errors import InputError, MissingExtraError
 
@@ -148,10 +149,8 @@ def _rules_in(path: Path, tell: Callable[[str], None]) -> "GitIgnoreSpec | None"
 
 def _spec(patterns: Sequence[str], name: str) -> "GitIgnoreSpec":
     try:
-        from pathspec import GitIgnoreSpec
+        return compiled(patterns)
     except ModuleNotFoundError as error:
         raise MissingExtraError.for_extra("rules on files", "cli") from error
-    try:
-        return GitIgnoreSpec.from_lines(patterns)
     except (ValueError, TypeError) as error:
         raise InputError(f"{name}: expected patterns as in .gitignore files: {error}") from error

@@ -77,6 +77,18 @@ def open_database(
     )
 
 
+def refuses_writing(error: sqlite3.Error, path: Path) -> bool:
+    """Whether a database could not be opened because nobody may write there.
+
+    Only then may it be opened as immutable, which takes no locks and reads no log. SQLite also says
+    that it cannot open a file when no more files can be opened.
+    """
+    code: str = getattr(error, "sqlite_errorname", "")
+    if code.startswith("SQLITE_CANTOPEN"):
+        return not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+    return code.startswith("SQLITE_READONLY") and code != "SQLITE_READONLY_DBMOVED"
+
+
 def has_side_files(database: Path) -> bool:
     """Whether there is a journal or log that SQLite would look at; takes two microseconds."""
     if not _CAN_ASK:

@@ -105,6 +105,7 @@ def _parse(data: bytes) -> JsonNode:
         )
     try:
         tree = json.loads(data, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        json.dumps(tree, ensure_ascii=False).encode()  # fails where half a surrogate is
         return JsonNode(tree, "")
     except (ValueError, RecursionError) as error:
         raise BundleCorruptError(f"manifest: expected valid JSON, got: {error}") from error

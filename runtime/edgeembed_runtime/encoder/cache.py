@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edgeembed_runtime._internal.batching import batched
 from edgeembed_runtime._internal.forks import follow_forks
 from edgeembed_runtime._internal.public import public
-from edgeembed_runtime._internal.sqlite_files import open_database
+from edgeembed_runtime._internal.sqlite_files import open_database, refuses_writing
 from edgeembed_runtime.arguments import checked_path, shown
 from edgeembed_runtime.engine.base import EncodeMany, NumberedText
 from edgeembed_runtime.errors import EdgeEmbedError, InputError, StorageError
@@ -40,8 +40,14 @@ _LEAST_LENGTH = 1e-12
 _LENGTH_TOLERANCE = 1e-3
 # What SQLite raises for a damaged or locked file, and what `_open` turns it into.
 _FAILURES = (sqlite3.Error, EdgeEmbedError, UnicodeDecodeError)
-_READ_ONLY = ("SQLITE_READONLY", "SQLITE_CANTOPEN")
-_REFUSED = (*_READ_ONLY, "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_PERM", "SQLITE_AUTH")
+_REFUSED = (
+    "SQLITE_READONLY",
+    "SQLITE_CANTOPEN",
+    "SQLITE_FULL",
+    "SQLITE_IOERR",
+    "SQLITE_PERM",
+    "SQLITE_AUTH",
+)
 
 
 @public
@@ -248,8 +254,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         return _initialized(path, open_database(path, mode="rwc", **_CONNECTION))
     except sqlite3.OperationalError as error:
-        refused = getattr(error, "sqlite_errorname", "").startswith(_READ_ONLY)
-        if not refused or not path.is_file():
+        if not refuses_writing(error, path) or not path.is_file():
             raise
     return _initialized(path, open_database(path, mode="ro&immutable=1", **_CONNECTION))
 

@@ -4,13 +4,13 @@ import contextlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from numpy.typing import ArrayLike
 
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.arguments import checked_choice, checked_path
-from edgeembed_runtime.errors import IndexReadOnlyError, InputError
+from edgeembed_runtime.errors import IndexReadOnlyError, InputError, SearchIndexError
 from edgeembed_runtime.index.admin.backup import copy_index
 from edgeembed_runtime.index.admin.repair import RepairReport, read_damaged, repair
 from edgeembed_runtime.index.ann.registry import allowed_backends
@@ -302,6 +302,17 @@ class Index(IndexReader):
             self._writer.close()
         else:
             self._catalog.close()
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled or copied: locks and files belong to this process.
+
+        Raises:
+            SearchIndexError: always.
+        """
+        raise SearchIndexError(
+            f"{self.path}: an open index cannot be pickled or copied; send its path, and open it "
+            "there"
+        )
 
     def __enter__(self) -> "Index":
         return self

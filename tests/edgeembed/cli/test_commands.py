@@ -150,3 +150,17 @@ sys.exit(writer.returncode)
     assert result.returncode == 1
     assert b"Traceback" not in result.stderr
     assert b"BrokenPipe" not in result.stderr
+
+
+def test_a_user_without_a_home_is_told_how_to_have_one(run, monkeypatch):
+    """As in a container whose user is a number; these tests may be run by root."""
+
+    def homeless(*_, **__):
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.delenv("EDGEEMBED_CACHE", raising=False)
+    monkeypatch.setattr("platformdirs.user_cache_path", homeless)
+    result = run("demo")
+    assert result.exit_code == 1
+    assert "no folder for a cache: could not determine the home directory" in result.stderr
+    assert "HOME=/tmp" in result.stderr

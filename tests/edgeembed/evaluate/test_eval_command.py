@@ -74,12 +74,14 @@ def test_the_page_is_one_file_that_needs_no_network(run, tiny_path, pairs, tmp_p
 
 
 def test_names_are_text_on_the_page_never_markup(run, tiny_path, write, tmp_path):
-    path = write("<img src=x onerror=alert(1)>.tsv", ["1\tthe cat\tthe dog", "2\tsun\train"])
+    name = "<img src=x onerror=alert(1)>\x1b]0;OWNED\x07.tsv"
+    path = write(name, ["1\tthe cat\tthe dog", "2\tsun\train"])
     page = tmp_path / "r.html"
     assert run("eval", f"{tiny_path}@fp32", "-t", path, "--html", page).exit_code == 0
-    assert (
-        "<img" not in page.read_text(encoding="utf-8").replace("\\u003c", "<").split("<h2>All")[1]
-    )
+    text = page.read_text(encoding="utf-8")
+    assert "<img" not in text.replace("\\u003c", "<").split("<h2>All")[1]
+    assert "OWNED" in text
+    assert "\x1b" not in text and "\x07" not in text
 
 
 def test_dims_and_precisions_are_tried_on_one_model(run, run_json, tiny_path, pairs, tmp_path):

@@ -7,6 +7,7 @@ others are sound images of every format and mode that were damaged afterwards.
 import io
 import random
 import struct
+import warnings
 import zlib
 from collections.abc import Callable
 from functools import cache
@@ -287,7 +288,10 @@ def _saved(kind: str, mode: str, variant: int) -> bytes:
         }.get(kind, {})
         stream = io.BytesIO()
         try:
-            made.save(stream, kind, **options)
+            with warnings.catch_warnings():
+                # pillow-heif 1.8 calls what Pillow 13 means to remove.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                made.save(stream, kind, **options)
         except (OSError, ValueError, RuntimeError, KeyError):
             continue  # this format has no such mode
         return stream.getvalue()

@@ -15,8 +15,9 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="limits and watches children as Linux does"),
 ]
-# The first answer comes after the libraries are loaded.
-HANGS_AFTER_S = 300
+# The first answer comes after the libraries are loaded, on a machine that may be busy; what is work
+# is limited in the child.
+HANGS_AFTER_S = 900
 
 
 def test_hostile_models_are_converted_or_refused_and_never_hurt(tmp_path, size, counts):

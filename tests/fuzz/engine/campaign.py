@@ -29,9 +29,10 @@ def fuzz(target: Target, folder: Path, kept: list[Path], seconds: float) -> Camp
     """Fuzz for so many seconds; the folder's corpus is used, and grows."""
     corpus = folder / "corpus"
     if not corpus.exists():
-        corpus.mkdir(parents=True)
-        (folder / "seeds").mkdir()
-        for data in target.seeds(folder / "seeds"):
+        (folder / "seeds").mkdir(parents=True, exist_ok=True)
+        seeds = target.seeds(folder / "seeds")
+        corpus.mkdir()
+        for data in seeds:
             (corpus / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
     for path in kept:
         shutil.copy(path, corpus / path.name)

@@ -12,6 +12,7 @@ import importlib
 import importlib.util
 import logging
 import random
+import shutil
 import struct
 import sys
 import time
@@ -104,7 +105,8 @@ def _ready(name: str, folder: Path) -> tuple[Target, Recorder]:
     target: Target = importlib.import_module("fuzz.targets.all").TARGETS[name]
     errors = importlib.import_module("edgeembed_runtime.errors")
     work = folder / "work"
-    work.mkdir(exist_ok=True)
+    shutil.rmtree(work, ignore_errors=True)  # of a process that died, or of another day
+    work.mkdir()
     run = target.opened(work)
     _limit_memory()
     return target, Recorder(run, folder, errors.EdgeEmbedError)

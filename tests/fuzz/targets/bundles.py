@@ -24,13 +24,12 @@ def _manifest(work: Path) -> Run:
 
 def _graph(work: Path) -> Run:
     from edgeembed_runtime.bundle.graph import check_graph
-    from edgeembed_runtime.bundle.token_table import token_rows
+    from edgeembed_runtime.bundle.graph.token_table import token_rows
 
     del work
 
     def run(data: bytes) -> None:
-        check_graph(data, _NAME)
-        token_rows(data)
+        token_rows(check_graph(data, _NAME))
 
     return run
 

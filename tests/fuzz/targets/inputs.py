@@ -31,7 +31,7 @@ _WORDS = (
 
 def _images(work: Path) -> Sequence[bytes]:
     del work
-    made = (hostile_image(number)[1] for number in range(400))
+    made = (hostile_image(number)[1] for number in range(160))
     return [data for data in made if len(data) < _SMALL]
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgeembed.ingest.readers.base.metadata import clean_metadata
 from edgeembed.ingest.readers.base.protocol import Block, Remark, Source
+from edgeembed.ingest.readers.base.yaml_nesting import yaml_loader
 from edgeembed.ingest.readers.data.json_file import (
     RecordBlocks,
     listed_blocks,
@@ -66,12 +67,13 @@ def _parsed(source: Source) -> _Parsed | None:
     except ImportError:  # as text it is found too
         return None
     text = "".join(DecodedText(source).pieces())
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+    loader: Any = None
 
     def value_of(node: "Node") -> dict[str, Any]:
         return clean_metadata(loader.construct_document(node))
 
     try:
+        loader = yaml_loader(text)
         node = loader.get_single_node()
         if node is None or not _is_bounded(node):
             return None
@@ -94,7 +96,8 @@ def _parsed(source: Source) -> _Parsed | None:
     except (yaml.YAMLError, RecursionError, ValueError, TypeError, AttributeError, KeyError):
         return None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
 
 
 def _are_records(node: Any, *, least: int) -> bool:

@@ -5,6 +5,7 @@ import tomllib
 from typing import Any, cast
 
 from edgeembed.ingest.readers.base.metadata import clean_metadata
+from edgeembed.ingest.readers.base.yaml_nesting import yaml_loader
 from edgeembed_runtime.errors import MissingExtraError
 
 _MAX_FRONT = 1 << 16
@@ -38,7 +39,11 @@ def _yaml(body: str) -> Any:
     except ImportError as error:
         raise MissingExtraError.for_extra("front matter", "documents") from error
     try:
-        return yaml.load(body, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        loader = yaml_loader(body)
+        try:
+            return loader.get_single_data()
+        finally:
+            loader.dispose()
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(" ".join(str(error).split())[:200]) from error
 

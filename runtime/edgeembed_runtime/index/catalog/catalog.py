@@ -19,6 +19,7 @@ from edgeembed_runtime._internal.sqlite_files import (
     check_side_files,
     has_side_files,
     open_database,
+    refuses_writing,
 )
 from edgeembed_runtime.errors import (
     IndexCorruptError,
@@ -391,9 +392,10 @@ def _connect(path: Path, *, writable: bool, timeout_s: float) -> sqlite3.Connect
     try:
         return _open(path, "rw", writable=writable, timeout_s=timeout_s)
     except sqlite3.OperationalError as error:
-        code: str = getattr(error, "sqlite_errorname", "")
-        unwritable = code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR_LOCK"))
-        if writable or not unwritable or path.with_name(f"{path.name}-journal").exists():
+        # Some network file systems have no locks.
+        without_locks = getattr(error, "sqlite_errorname", "").startswith("SQLITE_IOERR_LOCK")
+        immutable = without_locks or refuses_writing(error, path)
+        if writable or not immutable or path.with_name(f"{path.name}-journal").exists():
             raise
     # Read-only media: nothing can change, so no locks are needed.
     return _open(path, "ro&immutable=1", writable=False, timeout_s=timeout_s)

@@ -199,7 +199,9 @@ def _open(stream: IO[bytes], name: str, max_pixels: int) -> "Image":
     try:
         if header[4:8] == b"ftyp":  # the container of HEIC, among others
             _register_heif()
-        image = Image.open(cast("IO[bytes]", BoundedStream(stream)), formats=FORMATS)
+        # Pillow stops at a format that no plugin reads.
+        formats = [each for each in FORMATS if each != "HEIF" or each in Image.OPEN]
+        image = Image.open(cast("IO[bytes]", BoundedStream(stream)), formats=formats)
     except UnidentifiedImageError as error:
         raise InputError(
             f"{name}: expected an image ({', '.join(FORMATS)}), got {_looks_like(header)}"

@@ -24,6 +24,9 @@ def drawn(kind, count, rng):
     elif kind == "copies":
         once = rng.normal(size=(count // 4 + 1, DIM))
         found = np.concatenate([np.repeat(once[:5], count // 10, axis=0), *[once] * 4])[:count]
+    elif kind == "close":  # closer to each other than int8 can tell
+        center = np.random.default_rng(7).normal(size=DIM)
+        found = center / np.linalg.norm(center) + 0.004 * rng.normal(size=(count, DIM))
     else:
         found = rng.normal(size=(count, DIM))
     return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
@@ -82,8 +85,9 @@ def test_a_small_index_of_any_kind_keeps_its_promise(kind, tmp_path):
     assert min(recalls) >= FLOOR
 
 
-def test_an_index_of_copies_keeps_its_promise_or_is_scanned(tmp_path):
-    recalls = kept_promise("copies", 0, tmp_path)
+@pytest.mark.parametrize("kind", ["copies", "close"])
+def test_an_index_that_int8_cannot_tell_apart_keeps_its_promise_or_is_scanned(kind, tmp_path):
+    recalls = kept_promise(kind, 0, tmp_path)
     assert recalls is None or min(recalls) >= FLOOR
 
 

@@ -95,6 +95,17 @@ def test_without_its_plug_in_a_heic_picture_is_named(monkeypatch):
         decoded(image)
 
 
+def test_a_plug_in_that_is_not_loaded_stands_in_the_way_of_no_other_format(monkeypatch):
+    image, heic = as_bytes(FLAT, "JPEG2000"), as_bytes(FLAT, "HEIF")
+    monkeypatch.delitem(Image.OPEN, "HEIF")
+    assert np.abs(pixels(image) - (200, 100, 50)).max() <= 3
+    with pytest.raises(InputError, match="got something that begins with b'junk'"):
+        decoded(b"junk")
+    monkeypatch.setattr(open_module, "_register_heif", lambda: None)
+    with pytest.raises(InputError, match="got a HEIC picture"):
+        decoded(heic)
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "I;16", "I", "F"])
 def test_grey_is_the_same_in_all_channels(mode):
     grey = np.linspace(0, 255, 30 * 40).reshape(30, 40)

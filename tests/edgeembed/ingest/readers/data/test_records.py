@@ -235,3 +235,9 @@ def test_a_yaml_bomb_is_its_text(tmp_path):
     rows += [f"- b: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
     (block,), _ = read_bytes(tmp_path, "a.yaml", "\n".join(rows))
     assert block.text.startswith("- a: &a0")
+
+
+@pytest.mark.parametrize("deep", ["- " * 50_000, "- a:\n" + "- " * 50_000, "[" * 5000])
+def test_yaml_that_is_nested_without_end_is_its_text_and_kills_nobody(tmp_path, deep):
+    blocks, _ = read_bytes(tmp_path, "a.yaml", deep)
+    assert "".join(block.text for block in blocks).strip() == deep.strip()

@@ -58,6 +58,12 @@ def test_front_matter_that_cannot_be_read_is_told_and_stays_text(tmp_path):
     assert block.text.startswith("---")
 
 
+def test_front_matter_that_is_nested_without_end_is_told_and_kills_nobody(tmp_path):
+    blocks, remarks = read_bytes(tmp_path, "a.md", f"---\n{'- ' * 30_000}\n---\nthe cat")
+    assert told(remarks) == [(Reason.DAMAGED, "front matter")]
+    assert blocks[-1].text.endswith("the cat")
+
+
 def test_rules_around_a_paragraph_are_no_front_matter(tmp_path):
     text = "---\nthe cat sat on the mat\n---\nthe dog"
     (block,), remarks = read_bytes(tmp_path, "a.md", text)
