@@ -36,8 +36,13 @@ def dockerfile():
 
 @pytest.fixture(scope="module")
 def unit():
-    parser = configparser.RawConfigParser(strict=False, delimiters=("=",))
-    parser.optionxform = str
+    class Unit(configparser.RawConfigParser):
+        """Names keep their case."""
+
+        def optionxform(self, optionstr):
+            return optionstr
+
+    parser = Unit(strict=False, delimiters=("=",))
     parser.read_string(text("edgeembed.service"))
     return parser["Service"]
 
@@ -65,7 +70,10 @@ def test_every_variable_is_a_setting(name):
 
 def test_the_image_serves_on_its_port_as_nobody_and_says_when_it_is_ready(dockerfile):
     words = " ".join(rest for name, rest in dockerfile if name == "ENV")
-    environment = dict(word.partition("=")[::2] for word in shlex.split(words))
+    environment = {}
+    for word in shlex.split(words):
+        name, _, value = word.partition("=")
+        environment[name] = value
     settings = settings_from({}, environment=environment)
     by_name = dict(dockerfile)
     assert settings.port == int(by_name["EXPOSE"]) == DEFAULTS.port
