@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edgeembed import Index
+from edgeembed.export.outputs import PARQUET_MARK
 from edgeembed_runtime.errors import MissingExtraError
 from edgeembed_runtime.index.base.types import StoredDocument
 from edgeembed_runtime.storage import staged_file
@@ -32,7 +33,7 @@ def export_parquet(index: Index, target: Path, on_rows: Callable[[int], None]) -
             pa.field("metadata", pa.string()),
             pa.field("vector", pa.list_(pa.float32(), index.dim), nullable=False),
         ],
-        metadata={"edgeembed.space": index.space},
+        metadata={PARQUET_MARK: index.space},
     )
     with (
         staged_file(target) as file,

@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any, cast
 
 from edgeembed import Encoder
+from edgeembed.export.outputs import wrote
 from edgeembed.ingest.discover.found import FoundFile, FoundFiles, LeftOut
 from edgeembed.ingest.passages import PassageReader
 from edgeembed.ingest.readers.base.protocol import Reason
 from edgeembed.ingest.readers.registry import reader_stamp
-from edgeembed_runtime.storage import sha256_file, storage_errors
+from edgeembed_runtime._internal.plain_files import open_plain_file
+from edgeembed_runtime.storage import storage_errors
 
 _NOTE = "file:"
-# Raise it when chunking changes, so that all files are chunked again.
-_CUT_VERSION = 3
+# Raise it when chunking or titles change, so that all files are chunked again.
+_CUT_VERSION = 4
 # The coarsest file system clock (FAT): a file that changed within this time can change again
 # without a new mtime.
 _SETTLED_NS = 2_000_000_000
@@ -143,14 +145,14 @@ def settled(file: FileState) -> FileState:
     return replace(file, mtime_ns=_UNSETTLED) if young else file
 
 
-def content_hash(path: Path) -> str:
-    """SHA-256 of a file.
+def examined(path: Path) -> tuple[str, bool]:
+    """SHA-256 of a file, and whether a command of edgeembed wrote it: in one opening.
 
     Raises:
         StorageError: it cannot be read.
     """
-    with storage_errors("read", path):
-        return sha256_file(path)
+    with storage_errors("read", path), open_plain_file(path, follow_links=True) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest(), wrote(file, path)
 
 
 def read_file_states(notes: Mapping[str, str]) -> dict[str, FileState]:

@@ -141,7 +141,7 @@ class PassageReader:
                 self._note(file, Remark(reason=reason, where=rest))
 
     def _passages(self, document: "_Document", block: Block) -> Iterator[Passage]:
-        text = _SURROGATES.sub("\ufffd", block.text)
+        text = _SURROGATES.sub("\ufffd", block.text or block.title)
         chunks = self.encoder.chunk(
             text,
             max_tokens=self.chunks.tokens(self.encoder),
@@ -197,8 +197,8 @@ class _Document:
         self.source = file.name
         self.part = part
         self.folder = "/".join(PurePath(file.below).parts[:-1])
-        # The name of a file says nothing of the records in it.
-        self.title = file_title(file.name) if not part else ""
+        # Of a record, an entry or a message too: "roof.csv" says what its rows are about.
+        self.title = file_title(file.name)
         self.key = document_key(file.name, part)
         self.count = self.length = 0
 

@@ -5,6 +5,7 @@ second. The vectors of the better encoder are kept beside it as searches ask for
 once by deepen(), so that the same passages cost nothing the next time.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -35,6 +36,23 @@ def second_stage_info(bundle: str) -> dict[str, str]:
 def second_stage_bundle(index: Index) -> str | None:
     """The bundle of an index's second stage; None if it has none."""
     return index.info.get(_NOTE)
+
+
+def waiting_passages(index: Index, path: Path) -> int:
+    """How many passages of an index at `path` wait for the better encoder; 0 if it has none.
+
+    At least so many: vectors of passages that are gone are kept, too.
+    """
+    if second_stage_bundle(index) is None:
+        return 0
+    known = 0
+    if (path / _FILE).is_file():
+        try:
+            with contextlib.closing(EmbeddingCache(path / _FILE, max_mb=_MAX_MB)) as cache:
+                known = len(cache)
+        except EdgeEmbedError:  # the next search says why
+            known = 0
+    return max(len(index) - known, 0)
 
 
 class SecondStage:

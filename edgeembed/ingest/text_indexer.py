@@ -6,13 +6,12 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from edgeembed import Index
-from edgeembed.export.outputs import wrote
 from edgeembed.ingest.coverage import changed_sources, message_of, source_states
 from edgeembed.ingest.discover.found import Failure, FoundFile, FoundFiles, LeftOut
 from edgeembed.ingest.file_state import (
     FileState,
     Fingerprints,
-    content_hash,
+    examined,
     fingerprints_of,
     gone_files,
     settled,
@@ -170,8 +169,8 @@ class _Run:
             if known is not None and known.is_unchanged(now):
                 self._keep(file, known)
                 return
-            now = replace(now, sha256=content_hash(file.path))
-            own = wrote(file.path)
+            digest, own = examined(file.path)
+            now = replace(now, sha256=digest)
         except (InputError, StorageError) as error:
             self._fail(file, error)
             return

@@ -14,6 +14,9 @@ from edgeembed_runtime.storage import storage_errors
 
 TextFormat = Literal["lines", "jsonl"]
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+# What a shell has opened: `<(command)` and its like. A named pipe may have nobody who writes to it.
+_DESCRIPTORS = (Path("/dev/fd"), Path("/proc/self/fd"))
+_STANDARD_INPUT = Path("/dev/stdin")
 # Of a line and of a JSON document: a device, such as /dev/zero, has no end.
 _MAX_LINE, _MAX_JSON = 64 << 20, 1 << 28
 
@@ -25,10 +28,10 @@ def format_of(path: Path) -> TextFormat:
 
 @contextmanager
 def opened(path: Path) -> Generator[BinaryIO]:
-    """Open a file; not a pipe, which may have no end and nobody who writes to it.
+    """Open a file, or a pipe of the shell's: `<(command)`.
 
     Raises:
-        InputError: it is a pipe or a socket.
+        InputError: it is a named pipe or a socket, which may have nobody who writes to it.
         StorageError: it cannot be read.
     """
     with storage_errors("read", path):
@@ -36,9 +39,11 @@ def opened(path: Path) -> Generator[BinaryIO]:
         with os.fdopen(descriptor, "rb") as stream:
             mode = os.fstat(descriptor).st_mode
             if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
-                raise InputError(
-                    f"{path}: expected a file, got a pipe; give what is in it on standard input"
-                )
+                if path.parent not in _DESCRIPTORS and path != _STANDARD_INPUT:
+                    raise InputError(
+                        f"{path}: expected a file, got a pipe; give what is in it on standard input"
+                    )
+                os.set_blocking(descriptor, True)
             yield stream
 
 

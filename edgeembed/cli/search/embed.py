@@ -79,7 +79,8 @@ def embed(
         raise InputError(f"output {output}: expected a name in .npy or .jsonl")
     check_free([output], overwrite=overwrite)
     stdin_format: TextFormat = "jsonl" if jsonl else "lines"
-    if model is not None and model.is_file():  # a bundle is a directory
+    # A bundle is a directory; a pipe of the shell's, <(command), is a file like others.
+    if model is not None and model.exists() and not model.is_dir():
         model, files = None, [model, *(files or [])]
     modality = _modality(files or [])
     with load_model(model, os.environ.get(MODEL_VARIABLE), variant, modality) as encoder:

@@ -11,6 +11,7 @@ from edgeembed.cli.shared.coverage_table import left_out_rows, left_out_tree
 from edgeembed.cli.shared.options import AsJson
 from edgeembed.cli.shared.output import print_json, print_table, remark
 from edgeembed.cli.shared.streams import show_note, show_problem
+from edgeembed.ingest.second_stage import waiting_passages
 from edgeembed.ingest.sources import read_memory
 from edgeembed.upkeep.status import FolderStatus, Status, status_of
 
@@ -28,8 +29,8 @@ def status(
     """Say what an index has of the files and folders that it was made of, and what it has not.
 
     For each of them: when it was indexed, the files that were read, what was left out and why, what
-    failed, what is pending after a run that was stopped, and what is gone since. The exit code is
-    1 if something failed.
+    failed, what is pending after a run that was stopped, and what is gone since; of a fast index,
+    how many passages wait for the model. The exit code is 1 if something failed.
 
     Examples: edgeembed status edgeembed.index
 
@@ -37,11 +38,14 @@ def status(
     """
     with Index.open(index) as opened:
         found, documents = status_of(read_memory(opened), folder), len(opened)
+        waiting = waiting_passages(opened, index)
     if as_json:
-        print_json(_tree(index, found, documents))
+        print_json({**_tree(index, found, documents), "waiting": waiting})
     else:
         _show(found, verbose=verbose)
         remark(f"{index}: it holds {documents} passages")
+        if waiting:
+            remark(f"{waiting} of them wait for the model; `edgeembed index --deepen` encodes them")
     if any(each.failed for each in found.folders):
         raise typer.Exit(1)
 

@@ -25,6 +25,9 @@ _TOOL_FOLDERS = frozenset({
     *(".ipynb_checkpoints", ".mypy_cache", ".nox", ".pytest_cache", ".ruff_cache", ".tox"),
     "target",
 })  # fmt: skip
+# Files that programs leave beside others, hidden where a file system can say so.
+_LEFT_BEHIND = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
+_LOCK = "~$"  # Office, while a document is open
 _BUNDLE = "edgeembed.json"
 _TO_TAKE = f"to take it, name it, or write !{{name}} in {RULES_FILE}"
 _Identity = tuple[int, int]
@@ -166,7 +169,7 @@ class Walk:
             reason = Reason.RULE
         elif verdict is None and is_folder and name in _TOOL_FOLDERS:
             reason, detail = Reason.TOOL_FOLDER, _TO_TAKE.format(name=f"{name}/")
-        elif verdict is None and name.startswith(".") and not self.settings.hidden:
+        elif verdict is None and _is_hidden(name) and not self.settings.hidden:
             reason = Reason.HIDDEN
         elif name == RULES_FILE:
             reason = Reason.RULE
@@ -254,3 +257,7 @@ def _mode(entry: os.DirEntry[str]) -> int:
 def _kind(mode: int) -> str:
     kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
     return kinds.get(stat.S_IFMT(mode), "a device")
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith((".", _LOCK)) or name.lower() in _LEFT_BEHIND

@@ -12,13 +12,15 @@ IMAGE_SUFFIXES = frozenset(
 """What `Encoder.encode_image` reads, lower case."""
 
 _RAW = "a raw photo of a camera"
-_UNREAD = {
+UNREAD_SUFFIXES = {
     **dict.fromkeys((".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".kdc"), _RAW),
     **dict.fromkeys((".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2"), _RAW),
     **dict.fromkeys((".rwl", ".sr2", ".srf", ".srw", ".x3f"), _RAW),
     **dict.fromkeys((".ai", ".eps", ".svg", ".svgz"), "a drawing of lines"),
-    **dict.fromkeys((".exr", ".jxl", ".pcx", ".psb", ".psd", ".tga", ".xcf"), "another kind"),
+    **dict.fromkeys((".dib", ".exr", ".icns", ".ico", ".jpx", ".jxl", ".pcx"), "another kind"),
+    **dict.fromkeys((".psb", ".psd", ".tga", ".xcf"), "another kind"),
 }
+"""What other pictures are, by their suffixes."""
 _SHOWN = 3
 
 
@@ -29,7 +31,7 @@ def is_image(path: Path) -> bool:
 
 def unread_kind(path: Path) -> str | None:
     """What a file is, by its name, if it is an image of a kind that is not read."""
-    return _UNREAD.get(path.suffix.lower())
+    return UNREAD_SUFFIXES.get(path.suffix.lower())
 
 
 def unread_images(paths: Iterable[Path]) -> tuple[str, ...]:
@@ -49,5 +51,5 @@ def nothing_read(files: int) -> str:
 def _message(suffix: str, paths: list[Path]) -> str:
     names = ", ".join(str(path) for path in paths[:_SHOWN])
     more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
-    text = f"{len(paths)} {suffix} not read, {_UNREAD[suffix]}: save as JPEG: {names}{more}"
+    text = f"{len(paths)} {suffix} not read, {UNREAD_SUFFIXES[suffix]}: save as JPEG: {names}{more}"
     return text.encode(errors="backslashreplace").decode()  # paths may not be UTF-8

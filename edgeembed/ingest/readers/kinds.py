@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from edgeembed.ingest.images.kinds import IMAGE_SUFFIXES, UNREAD_SUFFIXES
 from edgeembed.ingest.readers.code.languages import LANGUAGES
 
 _READERS = "edgeembed.ingest.readers"
@@ -45,7 +46,7 @@ KINDS = (
     _kind("JSON", "json geojson", "data.json_file", "JsonReader"),
     _kind("YAML", "yaml yml", "data.yaml_file", "YamlReader"),
     _kind("notebook", "ipynb", "data.notebook", "NotebookReader"),
-    _kind("mail", "eml", "containers.mail", "MailReader"),
+    _kind("mail", "eml mht mhtml", "containers.mail", "MailReader"),
     _kind("mailbox", "mbox", "containers.mailbox", "MailboxReader"),
     _kind("Outlook mail", "msg", "containers.outlook", "OutlookReader"),
     _kind("zip", "zip", "containers.zipped", "ZipReader"),
@@ -114,14 +115,15 @@ _MAGIC = (
 )
 # By their suffix, where the first bytes say too little or are shared.
 _OTHERS = {
-    _PICTURE: "png jpg jpeg jpe jfif gif bmp dib webp tif tiff heic heif avif jp2 j2k jpx dng cr2 "
-    "cr3 nef arw orf raf rw2 psd ico icns xcf",
-    "drawing": "svg ai eps",
     _SOUND: "mp3 wav flac ogg oga opus m4a aac wma aiff mid midi amr",
     _FILM: "mp4 m4v mov avi mkv webm wmv mpg mpeg flv 3gp",
     "font": "ttf otf woff woff2",
 }
-_BY_SUFFIX = {f".{s}": what for what, suffixes in _OTHERS.items() for s in suffixes.split()}
+_BY_SUFFIX = {
+    **{f".{s}": what for what, suffixes in _OTHERS.items() for s in suffixes.split()},
+    **{suffix: f"picture: {what}" for suffix, what in UNREAD_SUFFIXES.items()},
+    **dict.fromkeys(IMAGE_SUFFIXES, _PICTURE),
+}
 _OLD_OFFICE = {".doc": ".docx", ".dot": ".docx", ".ppt": ".pptx", ".pps": ".pptx"}
 _MAILBOX = re.compile(rb"From \S+ [^\n]{0,100}\d\d?:\d\d:\d\d[^\n]{0,40}\n[A-Z][\w-]+: ")
 BEGINNING = 1024

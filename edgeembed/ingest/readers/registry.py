@@ -35,6 +35,9 @@ _by_suffix = {suffix: kind for kind in KINDS for suffix in kind.suffixes}
 _own: dict[str, Reader] = {}  # by suffix
 # Formats that are zip files or OLE files inside: there the suffix says more than the first bytes.
 _ZIPPED = frozenset({"Word", "PowerPoint", "spreadsheet", "OpenDocument", "EPUB"})
+# What else is in a file of these names is often a text, or the page of an error.
+_NEVER_TEXT = frozenset({"PDF", "Word", "PowerPoint", "EPUB", "RTF"})
+_TEXT_BYTES = bytes(n for n in range(256) if n >= 32 or n in (9, 10, 12, 13))
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -157,6 +160,8 @@ def reader_of(name: str, beginning: bytes) -> Reader:
         known = _by_name[magic]
     elif magic is not None and magic not in _by_name:
         raise SkippedError(Reason.NOT_TEXT, magic)
+    elif magic is None and known and known.name in _NEVER_TEXT and _is_text(beginning):
+        known = _by_name["HTML"] if beginning.lstrip().startswith(b"<") else TEXT
     elif known is None:
         if what := other_kind(suffix):
             raise SkippedError(Reason.NOT_TEXT, what)
@@ -177,6 +182,10 @@ def reader_stamp(name: str) -> str:
     except SkippedError:
         return ""
     return f"{reader.name} {reader.version}"
+
+
+def _is_text(beginning: bytes) -> bool:
+    return bool(beginning.strip()) and not beginning.translate(None, _TEXT_BYTES)
 
 
 def _fits(known: Kind, magic: str | None) -> bool:

@@ -41,7 +41,8 @@ class Connections:
     def __init__(self, limits: Limits) -> None:
         """None yet."""
         self.limits = limits
-        self.open: set[BoundedProtocol] = set()
+        # The oldest first.
+        self.open: dict[BoundedProtocol, None] = {}
         self.stopping = False
         self._sweeping = False
 
@@ -51,11 +52,12 @@ class Connections:
             self._sweeping = True
             asyncio.get_running_loop().call_later(_SWEEP_S, self._sweep)
         if len(self.open) >= self.limits.connections:
-            idle = [each for each in self.open if each.is_idle]
-            if not idle:
+            idle = next((each for each in self.open if each.is_idle), None)
+            if idle is None:
                 return False
-            min(idle, key=lambda each: each.since).transport.abort()
-        self.open.add(connection)
+            del self.open[idle]
+            idle.transport.abort()
+        self.open[connection] = None
         return True
 
     def _sweep(self) -> None:
@@ -100,7 +102,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the request that is being answered: nobody waits for it."""
-        self.all_connections.open.discard(self)
+        self.all_connections.open.pop(self, None)
         cycle = self._exchange
         if cycle is not None and not cycle.response_complete:
             state: Mapping[str, Any] = cycle.scope.get("state", {})

@@ -190,9 +190,11 @@ def test_a_title_repeats_nothing_and_is_bounded():
 
 
 @pytest.mark.parametrize(
-    ("field", "title"), [('"Ann"', "Ann"), ("5", ""), ("null", ""), ('"  "', "")]
+    ("field", "title"), [('"Ann"', "r > Ann"), ("5", "r"), ("null", "r"), ('"  "', "r")]
 )
-def test_the_title_of_a_record_is_its_field_if_it_is_a_text(reader, tmp_path, field, title):
+def test_the_title_of_a_record_is_that_of_its_file_and_its_field_if_it_is_a_text(
+    reader, tmp_path, field, title
+):
     path = tmp_path / "r.jsonl"
     path.write_text(f'{{"id": "ann", "text": "the cat", "title": {field}}}')
     (passage,) = reader.read(found(path))
@@ -294,6 +296,15 @@ def test_a_pipe_that_nobody_writes_to_is_refused_and_not_waited_for(reader, tmp_
         read_json(tmp_path / "pipe.txt")
     assert list(reader.read(found(tmp_path / "pipe.txt"))) == []
     assert [skip.reason for skip in reader.left_out] == [Reason.SPECIAL]
+
+
+@pytest.mark.skipif(not Path("/dev/fd").is_dir(), reason="this system names no descriptors")
+def test_a_pipe_that_the_shell_has_opened_is_read_to_its_end():
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb") as pipe:
+        pipe.write(b"one\ntwo\n")
+    assert list(read_texts(Path(f"/dev/fd/{reading}"))) == ["one", "two"]
+    os.close(reading)
 
 
 def test_of_many_bad_records_the_first_are_named_and_the_others_counted(reader, tmp_path):

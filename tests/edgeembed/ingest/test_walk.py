@@ -56,6 +56,13 @@ def test_hidden_files_are_taken_on_request_and_what_tools_fill_is_not(folder):
     assert set(left_out(folder, hidden=True).values()) == {Reason.TOOL_FOLDER}
 
 
+@pytest.mark.parametrize("name", ["~$lease.docx", "Thumbs.db", "Desktop.ini"])
+def test_what_programs_leave_beside_files_is_hidden(folder, name):
+    (folder / name).write_text("")
+    assert left_out(folder)[name] == Reason.HIDDEN
+    assert name in taken(folder, hidden=True)
+
+
 def test_a_folder_that_is_named_is_taken_whatever_its_name(folder):
     assert taken(folder / "target") == ["goals.md"]
     assert taken(folder / ".notes") == ["x.md"]

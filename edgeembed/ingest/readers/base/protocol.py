@@ -54,7 +54,8 @@ class Block:
     """A stretch of text that stands in one place of one document.
 
     Attributes:
-        text: at most MAX_BLOCK characters.
+        text: at most MAX_BLOCK characters. "": the document says nothing beyond its title, which is
+            then its text.
         place: where in the file, as numbers and names that people use: `page`, `slide`, `sheet` and
             `cells`, `cell`, `message`, `entry`; `line` (from 1) and `start` (characters from 0, in
             the file as it is on disk) where the text begins, if the text is the file's own. What

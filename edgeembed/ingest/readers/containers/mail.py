@@ -10,10 +10,10 @@ MAX_MESSAGE = 36 << 20
 
 
 class MailReader:
-    """Reads .eml: the text is the file's own, attachments are its parts."""
+    """Reads .eml, and pages saved as mail: the text is the file's own, attachments are parts."""
 
     name = "mail"
-    suffixes: frozenset[str] = frozenset({".eml"})
+    suffixes: frozenset[str] = frozenset({".eml", ".mht", ".mhtml"})
     version = 1
     trusted = True
 

@@ -172,6 +172,8 @@ def _body(mail: Mail, within: Within) -> Iterator[Block | Remark]:
     if mail.text or not mail.html:
         for window in windows_of(f"{head}\n\n{mail.text}" if head else mail.text):
             yield Block(text=window.text)
+        if not head and not mail.text.strip():
+            yield Block(text="")  # the subject says it all
         return
     if head:
         yield Block(text=head)
@@ -209,7 +211,11 @@ def _decoded(header: object) -> str:
         text = raw
     # Bytes beyond ASCII that nobody has encoded.
     data = text.encode("utf-8", "surrogateescape")
-    return " ".join(data.decode("utf-8", "replace").split())
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = data.decode("cp1252", "replace")
+    return " ".join(text.split())
 
 
 def _people(message: Message) -> Iterator[str]:

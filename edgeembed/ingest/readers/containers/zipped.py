@@ -3,6 +3,7 @@
 import stat
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 
 from edgeembed.ingest.readers.base.parts import part_name
 from edgeembed.ingest.readers.base.protocol import Block, Reason, Remark, SkippedError, Source
@@ -10,6 +11,13 @@ from edgeembed.ingest.readers.containers.unpacking import Within, chunks_of
 
 # What a Mac puts beside every file.
 _OF_TOOLS = ("__MACOSX/", ".DS_Store")
+# An old suffix, or none in a mail: documents that are zip files, by what only they have in them.
+_DOCUMENTS = {
+    "word/document.xml": ".docx",
+    "ppt/presentation.xml": ".pptx",
+    "xl/workbook.xml": ".xlsx",
+    "META-INF/container.xml": ".epub",
+}
 
 
 class ZipReader:
@@ -28,6 +36,9 @@ class ZipReader:
         except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
             raise SkippedError(Reason.DAMAGED, str(error)) from error
         with archive:
+            if suffix := _document_in(archive):
+                yield from _document(source, suffix)
+                return
             for entry in archive.infolist():
                 if entry.is_dir() or entry.filename.startswith(_OF_TOOLS[0]):
                     continue
@@ -42,6 +53,28 @@ class ZipReader:
                     yield from within.entry(entry.filename, _content(archive, entry))
                 if within.budget.spent:
                     return
+
+
+def _document_in(archive: zipfile.ZipFile) -> str:
+    """The suffix of the document that this archive is, whatever it is called; "": it is none.
+
+    Raises:
+        SkippedError: it is a document that no reader reads.
+    """
+    names = frozenset(archive.namelist())
+    if "Index/Document.iwa" in names or "Index.zip" in names:
+        detail = "a document of Pages, Numbers or Keynote: save it as PDF"
+        raise SkippedError(Reason.NO_READER, detail)
+    return next((suffix for name, suffix in _DOCUMENTS.items() if name in names), "")
+
+
+def _document(source: Source, suffix: str) -> Iterator[Block | Remark]:
+    name = f"{source.name}{suffix}"
+    source.stream.seek(0)
+    for found in source.read_inner(replace(source, name=name)):
+        if isinstance(found, Remark) and found.where == name:
+            raise SkippedError(found.reason, found.detail)
+        yield found
 
 
 def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:

@@ -115,17 +115,35 @@ def _document(value: object, line: int, records: RecordBlocks) -> Iterator[Block
         return
     lists = {name: each for name, each in tree.items() if _is_list_of_records(each)}
     rest = {name: each for name, each in tree.items() if name not in lists}
+    yield from rest_blocks(rest, line)
+    for name, items in lists.items():
+        for number, record in enumerate(items, 1):
+            yield from listed_blocks(record, line, name, number, title_of(rest))
+
+
+def title_of(rest: Mapping[str, Any]) -> str:
+    """What an object says of all the lists in it."""
     title = rest.get("title") or rest.get("name")
+    return title if isinstance(title, str) else ""
+
+
+def listed_blocks(
+    record: Mapping[str, Any], line: int, name: str, number: int, title: str
+) -> Iterator[Block]:
+    """The blocks of a record in the list `name` of an object."""
+    part = part_name(f"{name}/{number}")
+    yield from row_blocks(record, {"line": line}, part, title=title, headings=(name,))
+
+
+def rest_blocks(rest: Mapping[str, Any], line: int) -> Iterator[Block]:
+    """The blocks of what an object has beside lists of records, value by value."""
     for window in windows_of("\n".join(flattened(rest))):
         yield Block(
             text=window.text,
             place={"line": line},
-            title=title if isinstance(title, str) else "",
+            title=title_of(rest),
             metadata=clean_metadata(rest),
         )
-    for name, items in lists.items():
-        for number, record in enumerate(items, 1):
-            yield from row_blocks(record, {"line": line}, part_name(f"{name}/{number}"))
 
 
 def _is_list_of_records(value: object) -> bool:

@@ -40,9 +40,10 @@ def record_blocks(
     except InputError as error:
         raise InputError(str(error).replace("metadatas[0]: ", "")) from error
     title = record.get(_TITLE_FIELD)
-    for window in windows_of(text):
+    texts = [window.text for window in windows_of(text)] if text.strip() else [""]
+    for each in texts:
         yield Block(
-            text=window.text,
+            text=each,
             place={"line": line},
             part=part,
             title=title if isinstance(title, str) else "",
@@ -68,13 +69,28 @@ def record_part(record: Mapping[str, Any], line: int, nth: int = 0) -> str:
 
 
 def row_blocks(
-    row: Mapping[str, Any], place: Mapping[str, int | str], part: str
+    row: Mapping[str, Any],
+    place: Mapping[str, int | str],
+    part: str,
+    *,
+    title: str = "",
+    headings: tuple[str, ...] = (),
 ) -> Iterator[Block]:
-    """The blocks of a record without a text field: "name: Ann; city: Bern"."""
+    """The blocks of a record without a text field: "name: Ann; city: Bern".
+
+    `title` and `headings` are those of the document and of the list that it is in.
+    """
     text = "; ".join(flattened(row))
     metadata = clean_metadata({name: each for name, each in row.items() if not _is_long(each)})
     for window in windows_of(text):
-        yield Block(text=window.text, place=place, part=part, metadata=metadata)
+        yield Block(
+            text=window.text,
+            place=place,
+            part=part,
+            title=title,
+            headings=headings,
+            metadata=metadata,
+        )
 
 
 def flattened(tree: object, path: str = "", level: int = 0) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePath
 from typing import Any
@@ -37,11 +38,14 @@ class TableReader:
             delimiter = "\t"
         else:
             delimiter = _delimiter(beginning)
+        width = _width(beginning, delimiter)
         names: Sequence[str] | None = None
         alone: Iterable[Block] = ()  # names of columns without a row are a text like others
         for number, (line, cells) in enumerate(_rows(lines, delimiter), 1):
             if isinstance(cells, Remark):
                 yield cells
+            elif any(cells) and names is None and _is_title(cells, width, beginning[line:]):
+                yield from _row_blocks(cells, (), line, number, source)  # a title above the table
             elif any(cells) and names is None:
                 names = _names(cells)
                 alone = _row_blocks(cells, (), line, number, source)
@@ -115,6 +119,22 @@ def _delimiter(lines: list[str]) -> str:
         return sum(width == widths[0] for width in widths), widths[0]
 
     return max(_DELIMITERS, key=evenness)
+
+
+def _is_title(cells: Sequence[str], width: int, below: list[str]) -> bool:
+    """Whether a first row stands above a table that is wider, on its own."""
+    is_alone = len(cells) == 1 or (bool(below) and not below[0].strip())
+    return len(cells) < width and is_alone
+
+
+def _width(lines: list[str], delimiter: str) -> int:
+    """How many cells most of the first rows have."""
+    try:
+        widths = Counter(len(row) for row in csv.reader(lines, delimiter=delimiter) if any(row))
+    except csv.Error:
+        return 0
+    width = max(widths, key=lambda width: (widths[width], width), default=0)
+    return width if widths[width] > 1 else 0
 
 
 def _names(cells: Sequence[str]) -> Sequence[str]:

@@ -11,7 +11,12 @@ from edgeembed.ingest.readers.documents.packages import (
     refuse_encrypted_opendocument,
 )
 from edgeembed.ingest.readers.documents.rows import table_text
-from edgeembed.ingest.readers.documents.safe_xml import local_name, require_lxml, walk_xml
+from edgeembed.ingest.readers.documents.safe_xml import (
+    local_name,
+    parse_xml,
+    require_lxml,
+    walk_xml,
+)
 from edgeembed.ingest.readers.documents.sections import Sections
 
 if TYPE_CHECKING:
@@ -55,20 +60,37 @@ class OpenDocumentReader:
             MissingExtraError: lxml is not installed.
         """
         require_lxml("OpenDocument")
-        with _content(source) as (stream, title, metadata):
-            yield from _Content(Sections(title=title, metadata=metadata)).read(stream)
+        with _content(source) as (stream, title, metadata, around):
+            sections = Sections(title=title, metadata=metadata)
+            yield from _Content(sections).read(stream)
+            for name in ("Header", "Footer"):
+                yield from sections.leave()
+                yield from sections.aside(name, _around(around, name.lower()))
 
 
 @contextmanager
-def _content(source: Source) -> Generator[tuple[IO[bytes], str, dict[str, Any]]]:
+def _content(source: Source) -> Generator[tuple[IO[bytes], str, dict[str, Any], "_Element | None"]]:
+    """The text, its title and metadata, and the styles of its pages."""
     if source.name.lower().endswith((".fodt", ".fodp")):
-        yield source.stream, "", {}
+        yield source.stream, "", {}, None
         return
     with open_package(source) as package:
         refuse_encrypted_opendocument(package)
         title, metadata = opendocument_properties(package)
+        has_styles = "styles.xml" in package.namelist()
+        styles = parse_xml(package.read("styles.xml")) if has_styles else None
         with package.open("content.xml") as stream:
-            yield stream, title, metadata
+            yield stream, title, metadata, styles
+
+
+def _around(styles: "_Element | None", name: str) -> Iterator[str]:
+    """The distinct paragraphs of the headers or footers of all kinds of pages."""
+    found: dict[str, None] = {}
+    for each in () if styles is None else styles.iter("{*}*"):
+        if local_name(each) in (name, f"{name}-first", f"{name}-left"):
+            for paragraph in each.iter("{*}p", "{*}h"):
+                found[_text(paragraph).strip()] = None
+    yield from found
 
 
 class _Content:

@@ -1,6 +1,6 @@
 """Paragraphs and headings, in the order of a document, become blocks: one for each section."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from edgeembed.ingest.readers.base.protocol import MAX_BLOCK, Block
@@ -30,12 +30,16 @@ class Sections:
     """Collects a document's paragraphs; each call gives the blocks that became complete.
 
     The text of a section begins with its heading, so that a heading without text is not lost.
+
+    Attributes:
+        has_given: whether there was any block so far.
     """
 
     def __init__(self, *, title: str = "", metadata: Mapping[str, Any] | None = None) -> None:
         self.title = title
         self.metadata: dict[str, Any] = dict(metadata or {})
         self.place: dict[str, int | str] = {}
+        self.has_given: bool = False
         self._headings: list[tuple[int, str]] = []
         self._texts: list[str] = []
         self._characters = 0
@@ -81,11 +85,24 @@ class Sections:
         yield from self.end()
         self._headings.clear()
 
+    def aside(self, heading: str, texts: Iterable[str]) -> Iterator[Block]:
+        """Give what stands beside the text, under a heading that it has not in the document.
+
+        Texts without a letter, such as the number of a page, say nothing.
+        """
+        telling = [text for text in texts if any(map(str.isalpha, text))]
+        if telling:
+            yield from self.heading(1, heading)
+            for text in telling:
+                yield from self.paragraph(text)
+        yield from self.leave()
+
     def _add(self, text: str, joint: str = "\n\n") -> None:
         self._texts.extend((joint, text) if self._texts else (text,))
         self._characters += len(joint) + len(text)
 
     def _block(self, text: str) -> Block:
+        self.has_given = True
         return Block(
             text=text,
             place=dict(self.place),

@@ -38,6 +38,8 @@ class WebPageReader:
             yield from page.feed(text)
         yield from page.close()
         yield from sections.end()
+        if sections.title and not sections.has_given:
+            yield Block(text="", title=sections.title, metadata=sections.metadata)
 
 
 def _texts(source: Source) -> Iterator[str]:

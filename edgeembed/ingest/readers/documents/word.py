@@ -33,7 +33,14 @@ _MARKS = {
 }
 _HEADING = re.compile(r"heading (\d)", re.IGNORECASE)
 _TITLE, _CONTENTS = 0, -1  # levels: above all headings; a table of contents, which is left out
-_NOTES = {"footnotes": "Footnotes", "endnotes": "Endnotes", "comments": "Comments"}
+# Parts of the file beside the body; first, even and other pages have headers of their own.
+_BESIDE = {
+    "header": "Header",
+    "footer": "Footer",
+    "footnotes": "Footnotes",
+    "endnotes": "Endnotes",
+    "comments": "Comments",
+}
 
 
 class WordReader:
@@ -45,7 +52,7 @@ class WordReader:
     trusted = False
 
     def read(self, source: Source, /) -> Iterator[Block | Remark]:
-        """Yield a block for each section; footnotes and comments come last.
+        """Yield a block for each section; headers, footnotes and comments come last, once each.
 
         Raises:
             SkippedError: encrypted, damaged, or too large.
@@ -62,16 +69,20 @@ class WordReader:
         levels = _levels(document)
         yield from _body(document.element.body, levels, sections)
         yield from sections.leave()
-        for relation in document.part.rels.values():
-            kind = relation.reltype.rpartition("/")[2]
-            root = parse_xml(relation.target_part.blob) if kind in _NOTES else None
-            if root is not None:
-                notes = [text for p in root.iter(_P) if (text := _text(p).strip())]
-                if notes:
-                    yield from sections.heading(1, _NOTES[kind])
-                    for text in notes:
-                        yield from sections.paragraph(text)
-                    yield from sections.leave()
+        for kind, texts in _beside(document).items():
+            yield from sections.aside(_BESIDE[kind], texts)
+
+
+def _beside(document: "Document") -> dict[str, dict[str, None]]:
+    """The distinct paragraphs beside the body, by kind of part."""
+    found: dict[str, dict[str, None]] = {kind: {} for kind in _BESIDE}
+    for relation in document.part.rels.values():
+        kind = relation.reltype.rpartition("/")[2]
+        if kind in found and not relation.is_external:
+            root = parse_xml(relation.target_part.blob)
+            for paragraph in () if root is None else root.iter(_P):
+                found[kind][_text(paragraph).strip()] = None
+    return found
 
 
 def _body(body: "_Element", levels: dict[str, int], sections: Sections) -> Iterator[Block]:

@@ -36,6 +36,7 @@ _WESTERN = frozenset(
 )
 _ODD = re.compile(
     r"[\uff61-\uff9f\u2500-\u259f\ufffd\ue000-\uf8ff]"
+    r"|(?<=[\u3131-\u318e])[\u4e00-\u9fff\uac00-\ud7a3]"  # parts of letters within a word
     r"|(?<=\w)[¿¡‘“„‚±¶·©®¼½¾§†‡£¥¤Ľľ¦¬\u2202-\u22ff≪](?=\w)|(?<=[a-zà-ÿ])[À-ÞŹŚŠ](?=[a-z])"
 )
 _DOUBLE = frozenset({"cp932", "gb18030", "big5", "cp949", "euc_jp"})

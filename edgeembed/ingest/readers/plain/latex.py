@@ -50,6 +50,7 @@ class _Writing:
 
     def __init__(self) -> None:
         self.ended = False
+        self._has_given = False
         self._preamble: list[str] | None = None
         self._properties: dict[str, str] = {}
         self._above: list[tuple[int, str]] = []
@@ -57,6 +58,8 @@ class _Writing:
         self._texts: list[str] = []
         self._size = self._length = 0
         self._line = self._begins = 1
+        self._unsaid: Block | None = None
+        """The last heading, if nothing stands below it yet."""
 
     def add(self, number: int, line: str) -> Iterator[Block]:
         if self._preamble is None and _PREAMBLE.match(line):
@@ -70,11 +73,12 @@ class _Writing:
         if section or not line.strip():
             yield from self._end_paragraph()
         if section:
-            yield from self.flush()
             title, end = argument_of(line, section.end())
             level = _LEVELS[section[1]]
+            yield from self.flush(is_last=bool(self._above) and level <= self._above[-1][0])
             self._above = [each for each in self._above if each[0] < level]
             self._above.append((level, " ".join(plain_text(title).split())))
+            self._unsaid = self._block(self._above[-1][1], number)
             line = line[end:]
         if line.strip():
             if not self._paragraph:
@@ -88,22 +92,31 @@ class _Writing:
         """Give what is left; a preamble that has no end is all there is."""
         if self._preamble:
             self._paragraph, self._preamble = self._preamble, None
-        yield from self.flush()
+        if not self._above and not self._has_given:
+            self._unsaid = self._block("", 1)  # nothing but a title
+        yield from self.flush(is_last=True)
 
-    def flush(self) -> Iterator[Block]:
-        """Give what is collected."""
+    def flush(self, *, is_last: bool = False) -> Iterator[Block]:
+        """Give what is collected; of a last section without a text, its heading."""
         yield from self._end_paragraph()
         text = "\n\n".join(self._texts)
         self._texts, self._size = [], 0
-        properties = self._properties
         for window in windows_of(text):
-            yield Block(
-                text=window.text,
-                place={"line": self._line},
-                title=properties.get("title", ""),
-                headings=tuple(title for _, title in self._above if title),
-                metadata={name: each for name, each in properties.items() if name != "title"},
-            )
+            self._unsaid, self._has_given = None, True
+            yield self._block(window.text, self._line)
+        if is_last and self._unsaid is not None:
+            yield self._unsaid
+            self._unsaid = None
+
+    def _block(self, text: str, line: int) -> Block:
+        properties = self._properties
+        return Block(
+            text=text,
+            place={"line": line},
+            title=properties.get("title", ""),
+            headings=tuple(title for _, title in self._above if title),
+            metadata={name: each for name, each in properties.items() if name != "title"},
+        )
 
     def _end_paragraph(self) -> Iterator[Block]:
         text = plain_text("".join(self._paragraph)).strip()

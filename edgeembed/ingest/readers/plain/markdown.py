@@ -33,7 +33,9 @@ class MarkdownReader:
             except (ValueError, MissingExtraError) as error:  # then it is text
                 reason = Reason.DAMAGED if isinstance(error, ValueError) else Reason.NO_READER
                 yield Remark(reason=reason, where="front matter", detail=str(error))
-            yield from _blocks(itertools.chain([first.part(start)], found), metadata)
+            blocks = _blocks(itertools.chain([first.part(start)], found), metadata)
+            # A card: it says all that it has to say in its front matter.
+            yield from _or_else(blocks, _card(first.part(0, start), metadata))
         yield from text.remarks()
 
 
@@ -50,6 +52,18 @@ class RestReader:
         text = DecodedText(source)
         yield from _blocks(windows(text), {})
         yield from text.remarks()
+
+
+def _or_else(blocks: Iterator[Block], other: Iterator[Block]) -> Iterator[Block]:
+    first = next(blocks, None)
+    yield from other if first is None else itertools.chain([first], blocks)
+
+
+def _card(front: Window, metadata: dict[str, Any]) -> Iterator[Block]:
+    """Front matter as text, without the lines around it."""
+    first, *lines = front.text.splitlines(keepends=True) or [""]
+    body = "".join(lines[:-1])
+    yield from _blocks(iter([front.part(len(first), len(first) + len(body))]), metadata)
 
 
 def _blocks(found: Iterator[Window], metadata: dict[str, Any]) -> Iterator[Block]:

@@ -61,7 +61,7 @@ def write_segment(
     ids_path = folder / f"{name}.ids"
     files = {
         "f32": _entry(path, *storage.write_stream(path, _pieces(sources, owner, position, dim))),
-        "ids": _entry(ids_path, *storage.write_stream(ids_path, [ids.astype("<i8").tobytes()])),
+        "ids": _entry(ids_path, *storage.write_stream(ids_path, [_bytes_of(ids)])),
     }
     with path.open("rb") as file:
         mapped = MappedFile(file, path)
@@ -70,9 +70,8 @@ def write_segment(
     exact_ms = None
     if ids.size >= _MIN_SQ8_ROWS:
         path = folder / f"{name}.i8"
-        files["i8"] = _entry(path, *write_sq8(path, vectors))
+        files["i8"] = _entry(path, *write_sq8(path, vectors, mapped.release))
         sq8 = Sq8Scan(path, sha256=files["i8"].sha256, n=ids.size, dim=dim)
-        mapped.release()
     alive = np.ones(ids.size, dtype=np.bool_)
     rows = Rows(ids=ids, vectors=vectors, alive=alive, sq8=sq8, mapped=mapped)
     ann = None
@@ -93,31 +92,39 @@ def write_segment(
     )
 
 
+def _bytes_of(ids: NDArray[np.int64]) -> memoryview:
+    return ids.astype("<i8", copy=False).data.cast("B")
+
+
 def _entry(path: Path, size: int, sha256: str) -> SegmentFile:
     return SegmentFile(name=path.name, bytes=size, sha256=sha256)
 
 
 def _merged_order(
     sources: Sequence[Rows],
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.int64]]:
+) -> tuple[NDArray[np.uint16], NDArray[np.uint32], NDArray[np.int64]]:
     """For each row that is alive, ascending by id: its source, its position there, and its id."""
-    positions = [np.flatnonzero(source.alive) for source in sources]
-    owners = [np.full(p.size, index, dtype=np.intp) for index, p in enumerate(positions)]
-    ids = [source.ids[p] for source, p in zip(sources, positions, strict=True)]
-    if not ids:
-        empty = np.empty(0, dtype=np.intp)
-        return empty, empty, np.empty(0, dtype=np.int64)
-    merged = np.concatenate(ids)
+    # Small numbers: there may be millions of rows, and a merge is no reason for more memory.
+    empty = np.empty(0, dtype=np.int64)
+    positions = [np.flatnonzero(source.alive).astype(np.uint32) for source in sources]
+    owners = [np.full(p.size, index, dtype=np.uint16) for index, p in enumerate(positions)]
+    merged = np.concatenate(
+        [empty, *(source.ids[p] for source, p in zip(sources, positions, strict=True))]
+    )
+    owner = np.concatenate([empty.astype(np.uint16), *owners])
+    position = np.concatenate([empty.astype(np.uint32), *positions])
+    if (merged[1:] > merged[:-1]).all():  # each source continues the one before
+        return owner, position, merged
     order = np.argsort(merged, kind="stable")
-    return np.concatenate(owners)[order], np.concatenate(positions)[order], merged[order]
+    return owner[order], position[order], merged[order]
 
 
 def _pieces(
-    sources: Sequence[Rows], owner: NDArray[np.intp], position: NDArray[np.intp], dim: int
+    sources: Sequence[Rows], owner: NDArray[np.uint16], position: NDArray[np.uint32], dim: int
 ) -> Iterator[bytes]:
     for start in range(0, owner.size, _CHUNK_ROWS):
         owners = owner[start : start + _CHUNK_ROWS]
-        positions = position[start : start + _CHUNK_ROWS]
+        positions = position[start : start + _CHUNK_ROWS].astype(np.intp)
         piece = np.empty((owners.size, dim), dtype="<f4")
         for index, source in enumerate(sources):
             mine = owners == index

@@ -6,7 +6,7 @@ row; then, as float64, the max quantization error: the largest distance of a row
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from edgeembed_runtime import storage
 
 # Large enough for matrix products, small enough to write with little memory.
 _BLOCK_BYTES = 1 << 24
-_CHUNK_ROWS = 4096
+_CHUNK_ROWS = 1024
 _LARGEST_CODE = 127
 _SCALE_BYTES, _ERROR_BYTES = 4, 8
 
@@ -43,16 +43,22 @@ def quantize_rows(
     return codes, scales, float(np.sqrt(np.square(errors).sum(axis=1).max(initial=0.0)))
 
 
-def write_sq8(path: Path, vectors: NDArray[np.float32]) -> tuple[int, str]:
+def write_sq8(
+    path: Path, vectors: NDArray[np.float32], release: Callable[[], object]
+) -> tuple[int, str]:
     """Write the SQ8 file of (n, dim) unit vectors durably; returns its size and SHA-256.
+
+    `release` is called whenever some vectors have been read: what they map need not stay in memory.
 
     Raises:
         StorageError: the file system refused.
     """
-    return storage.write_stream(path, _pieces(vectors))
+    return storage.write_stream(path, _pieces(vectors, release))
 
 
-def _pieces(vectors: NDArray[np.float32]) -> Iterator[bytes]:
+def _pieces(
+    vectors: NDArray[np.float32], release: Callable[[], object]
+) -> Iterator[bytes | memoryview]:
     n, dim = vectors.shape
     scales = np.empty(n, dtype="<f4")
     max_error = 0.0
@@ -64,7 +70,8 @@ def _pieces(vectors: NDArray[np.float32]) -> Iterator[bytes]:
             codes, scales[chunk], error = quantize_rows(vectors[chunk])
             block[:, chunk.start - start : chunk.stop - start] = codes.T
             max_error = max(max_error, error)
-        yield block.tobytes()
+            release()
+        yield block.data.cast("B")
     yield scales.tobytes()
     yield struct.pack("<d", max_error)
 

@@ -76,8 +76,10 @@ def test_queries_are_not_kept(run_json, fast):
 
 
 def test_deepen_encodes_the_rest_ahead(run, run_json, fast, encoded):
+    assert run_json("status", fast)["waiting"] == len(TEXTS)
     report = run_json("index", "--deepen", "-i", fast)
     assert report["deepened"] == len(TEXTS)
+    assert run_json("status", fast)["waiting"] == 0
     assert sum(encoded) == len(TEXTS)
     encoded.clear()
     assert run("index", "--deepen", "-i", fast).exit_code == 0

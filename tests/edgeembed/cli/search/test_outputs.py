@@ -3,9 +3,10 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from edgeembed.export.outputs import check_free, is_own_output, write_html
+from edgeembed.export.outputs import check_free, is_own_output, write_html, wrote
 from edgeembed_runtime.errors import StorageError
 
 MINE = "<h1>my own</h1>"
@@ -112,3 +113,13 @@ def test_a_demo_keeps_an_index_that_it_did_not_make(fails, run, notes, tiny_path
     assert run("index", notes, "-m", tiny_path, "-i", "d/stdlib.index").exit_code == 0
     assert "expected a demo's index" in fails("demo", "--folder", "d")
     assert json.loads(run("inspect", "d/stdlib.index", "--json").stdout)["documents"]
+
+
+def test_vectors_of_other_programs_are_not_taken_for_ours(tmp_path):
+    np.save(tmp_path / "theirs.npy", np.ones(3))
+    (tmp_path / "theirs.jsonl").write_text('{"text": "the cat"}\n')
+    np.save(tmp_path / "alone.npy", np.ones(3))
+    (tmp_path / "theirs.parquet").write_bytes(b"PAR1 what others write PAR1")
+    for path in sorted(tmp_path.iterdir()):
+        with path.open("rb") as file:
+            assert not wrote(file, path)

@@ -86,6 +86,7 @@ def test_an_index_of_passages_of_ones_own_has_a_status(run_json):
         "left_out": [],
         "failed": [],
         "gone": [],
+        "waiting": 0,
     }
 
 

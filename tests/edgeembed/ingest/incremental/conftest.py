@@ -19,9 +19,9 @@ def settled(run_json, notes, tiny_path):
 def read_files(monkeypatch):
     """Names of files that were read, in order."""
     names = []
-    original = text_indexer.content_hash
+    original = text_indexer.examined
     monkeypatch.setattr(
-        text_indexer, "content_hash", lambda path: (names.append(path.name), original(path))[1]
+        text_indexer, "examined", lambda path: (names.append(path.name), original(path))[1]
     )
     return names
 

@@ -104,7 +104,7 @@ def test_of_changed_records_only_new_ones_are_embedded(run_json, notes, settled,
     with (notes / "people.jsonl").open("a") as file:
         file.write('\n{"id": "cid", "text": "Cid bakes bread"}\n{"text": "Nobody"}')
     report = run_json("index", notes, "-i", settled)
-    assert embedded == ["Cid bakes bread", "Nobody"]
+    assert embedded == ["people\nCid bakes bread", "people\nNobody"]
     assert (report["passages"], report["embedded"]) == (4, 2)
 
 

@@ -140,7 +140,7 @@ def test_own_outputs_in_the_folder_are_never_indexed(run, run_json, notes, settl
     (notes / "mine.html").write_text("<html><head></head>A kiwi.</html>")
     report = run_json("index", notes, "-i", i)
     own = [e["name"] for e in report["left_out"] if e["reason"] == "written by edgeembed"]
-    assert own == [f"{notes}/found.html", f"{notes}/v.jsonl"]
+    assert own == [f"{notes}/{name}" for name in ("found.html", "v.jsonl", "v.npy", "v.parquet")]
     assert {key.rpartition("#")[0] for key in contents(i).keys() - before.keys()} == {
         f"{notes}/mine.html"
     }

@@ -82,19 +82,19 @@ def test_a_record_that_no_index_takes_is_named_with_its_file(run, notes, settled
 
 
 def test_a_file_that_changes_while_it_is_read_is_read_again(run_json, notes, settled, monkeypatch):
-    original = text_indexer.content_hash
+    original = text_indexer.examined
 
     def hash_and_change(path):
-        digest = original(path)
+        found = original(path)
         if path.name == "cats.md":  # what is hashed is not what will be cut
             path.write_text("Dogs.")
             os.utime(path, (OLD + 50, OLD + 50))
-        return digest
+        return found
 
     (notes / "cats.md").write_text("Cats.")
     os.utime(notes / "cats.md", (OLD + 9, OLD + 9))
     with monkeypatch.context() as patch:
-        patch.setattr(text_indexer, "content_hash", hash_and_change)
+        patch.setattr(text_indexer, "examined", hash_and_change)
         run_json("index", notes, "-i", settled)
     (notes / "cats.md").write_text("Cats.")  # the content that was hashed
     age(notes)
@@ -124,14 +124,14 @@ def test_records_that_are_appended_while_they_are_read_wait_for_the_next_run(
 
 
 def test_a_file_that_vanishes_before_it_is_read_is_gone(run_json, notes, settled, monkeypatch):
-    original = text_indexer.content_hash
+    original = text_indexer.examined
 
     def vanish(path):
         path.unlink()
         return original(path)
 
     (notes / "cats.md").write_text("Dogs.")
-    monkeypatch.setattr(text_indexer, "content_hash", vanish)
+    monkeypatch.setattr(text_indexer, "examined", vanish)
     report = run_json("index", notes, "-i", settled)
     assert counts(report) == (0, 5, 1, 0)
     assert report["failed"] == []

@@ -1,7 +1,10 @@
 """Which reader reads which file, and what is said of files that none reads."""
 
 import importlib
+import io
+import zipfile
 
+import docx
 import pytest
 
 from edgeembed.ingest.readers import registry
@@ -40,7 +43,7 @@ def test_every_kind_is_what_its_reader_says(kind):
         ("a.epub", b"PK\x03\x04", "EPUB"),
         ("a.jar", b"PK\x03\x04", "zip"),
         ("a.tar.gz", b"\x1f\x8b\x08", "packed file"),
-        ("a.docx", b"no zip", "Word"),
+        ("a.docx", b"\1 no zip", "Word"),
         ("Sent", b"From ann@x Mon Jan  1 10:00:00 2024\nSubject: x\n", "mailbox"),
         ("a.txt", b"From here to 10:00:00 there\n", "text"),
     ],
@@ -143,3 +146,35 @@ def test_two_readers_of_one_suffix_are_refused():
         register_reader(Chords())
     with pytest.raises(InputError, match=r"suffixes: \.cho is read by 'songs' already"):
         register_reader(type("Other", (Chords,), {"name": "other"})())
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "text"),
+    [
+        ("a.pdf", b"The boiler.", "The boiler."),
+        ("a.docx", b"<html><body><p>The boiler.</p></body></html>", "The boiler."),
+        ("a.rtf", b"The boiler.", "The boiler."),
+        ("a.mht", b"Subject: x\nContent-Type: text/html\n\n<p>The boiler.</p>", "The boiler."),
+    ],
+)
+def test_a_wrong_name_does_not_hide_a_text(tmp_path, name, data, text):
+    (block,), remarks = read_bytes(tmp_path, name, data)
+    assert (block.text, remarks) == (text, [])
+
+
+@pytest.mark.parametrize("name", ["lease.doc", "lease", "lease.zip"])
+def test_a_document_that_is_a_zip_file_is_no_archive_whatever_its_name(tmp_path, name):
+    document = docx.Document()
+    document.add_paragraph("The boiler.")
+    file = io.BytesIO()
+    document.save(file)
+    (block,), remarks = read_bytes(tmp_path, name, file.getvalue())
+    assert (block.text, block.part, remarks) == ("The boiler.", "", [])
+
+
+def test_a_document_of_iwork_is_said_to_be_one(tmp_path):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as package:
+        package.writestr("Index/Document.iwa", b"\0")
+    with pytest.raises(SkippedError, match="save it as PDF"):
+        read_bytes(tmp_path, "mac.pages", file.getvalue())

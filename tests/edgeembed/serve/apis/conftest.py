@@ -33,9 +33,15 @@ def served(tiny_path, pictures_path, encoder, tmp_path_factory):
     """The address of a server of the models `tiny` and `pictures` and the index `notes`."""
     notes = tmp_path_factory.mktemp("served") / "notes"
     Index.create(notes, encoder=encoder).close()
-    settings = {"max_inputs": 100, "max_text_characters": 100_000, "threads": 1}
-    models = (f"tiny={tiny_path}", f"pictures={pictures_path}")
-    with live_server.served(*models, indexes=(str(notes),), writable=True, **settings) as live:
+    with live_server.served(
+        f"tiny={tiny_path}",
+        f"pictures={pictures_path}",
+        indexes=(str(notes),),
+        writable=True,
+        max_inputs=100,
+        max_text_characters=100_000,
+        threads=1,
+    ) as live:
         yield f"http://127.0.0.1:{live.port}"
 
 

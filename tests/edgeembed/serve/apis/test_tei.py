@@ -27,10 +27,14 @@ def test_feature_extraction(client, encoder):
         prompt_name="shout",
         truncate=True,
         truncation_direction="right",
-        dimensions=8,
     )
-    expected = encoder.encode(TEXTS, prompt_name="shout", truncate_dim=8)
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(found, encoder.encode(TEXTS, prompt_name="shout"))
+
+
+def test_fewer_dimensions_are_those_of_the_encoder(http, encoder):
+    found = post(http, "/embed", {"inputs": TEXTS, "dimensions": 8})
+    expected = encoder.encode(TEXTS, truncate_dim=8)
+    np.testing.assert_array_equal(np.array(found, np.float32), expected)
 
 
 def test_errors_are_strings_of_a_type(client, http):

@@ -34,7 +34,7 @@ def random_rows(kind, n, dim, seed):
 
 def coded(path, vectors):
     n, dim = vectors.shape
-    size, sha256 = write_sq8(path, vectors)
+    size, sha256 = write_sq8(path, vectors, lambda: None)
     assert size == sq8_bytes(n, dim) == path.stat().st_size
     return Sq8Scan(path, sha256=sha256, n=n, dim=dim)
 

@@ -178,3 +178,9 @@ def test_what_is_no_mail_of_outlook_is_told(tmp_path):
         with pytest.raises(SkippedError) as caught:
             read_bytes(tmp_path, "a.msg", data)
         assert caught.value.reason == Reason.DAMAGED
+
+
+def test_a_header_in_bytes_that_nobody_encoded_is_read(tmp_path):
+    data = "Subject: Grüße\nFrom: a@example.org\n\nText.\n".encode("cp1252")
+    (block,), _ = read_bytes(tmp_path, "a.eml", data)
+    assert block.title == "Grüße"

@@ -198,6 +198,26 @@ def test_records_of_yaml_are_documents(tmp_path):
     assert blocks[0].metadata == {"name": "Ann", "when": "2024-01-05", "tags": ["a", "b"]}
 
 
+def test_yaml_that_is_mostly_lists_of_records_is_read_by_them(tmp_path):
+    text = """title: Roofs
+notes:
+- place: Mill Lane
+  note: Slates were
+    replaced.
+- place: Hill House
+"""
+    (rest, first, second), _ = read_bytes(tmp_path, "a.yaml", text)
+    assert (rest.text, rest.title) == ("title: Roofs", "Roofs")
+    assert (first.text, first.title, first.headings, first.place, first.part) == (
+        "place: Mill Lane; note: Slates were replaced.",
+        "Roofs",
+        ("notes",),
+        {"line": 3},
+        "notes/1",
+    )
+    assert second.place == {"line": 6}
+
+
 def test_other_yaml_is_its_text(tmp_path):
     for text in (
         "a: 1\nb:\n  - c # why\n",

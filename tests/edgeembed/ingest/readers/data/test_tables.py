@@ -118,3 +118,13 @@ def test_a_cell_of_100_mb_is_passed_over_in_little_memory(tmp_path):
     assert blocks == ["a: 1; b: one", "a: 3; b: three"]
     assert [each.where for each in found if isinstance(each, Remark)] == ["line 3"]
     assert peak < 32 << 20
+
+
+def test_a_title_above_the_names_of_the_columns_is_none_of_them(tmp_path):
+    table = "Account;Mill Lane\n\nDate;Sum;For\n1.2.;5;Tea\n2.2.;7;Paper\n"
+    blocks, _ = read_bytes(tmp_path, "a.csv", table)
+    assert [block.text for block in blocks] == [
+        "column 1: Account; column 2: Mill Lane",
+        "Date: 1.2.; Sum: 5; For: Tea",
+        "Date: 2.2.; Sum: 7; For: Paper",
+    ]

@@ -160,3 +160,16 @@ def test_damage(content):
 def test_one_xml_file():
     content = b"<office:document><office:body><text:p>flat</text:p></office:body></office:document>"
     assert text("a.fodt", content) == "flat"
+
+
+def test_headers_and_footers_of_pages_are_read():
+    document: Any = OpenDocumentText()
+    layout = style.PageLayout(name="L")
+    document.automaticstyles.addElement(layout)
+    page: Any = style.MasterPage(name="Standard", pagelayoutname="L")
+    header: Any = style.Header()
+    header.addElement(odf.P(text="Lease of Mill Lane"))
+    page.addElement(header)
+    document.masterstyles.addElement(page)
+    document.text.addElement(odf.P(text="The boiler."))
+    assert text("a.odt", saved(document)) == "The boiler.\n\nHeader\n\nLease of Mill Lane"

@@ -186,3 +186,21 @@ def test_damage(cut):
     with pytest.raises(SkippedError) as caught:
         read("a.docx", saved(docx.Document())[:cut])
     assert caught.value.reason is Reason.DAMAGED
+
+
+def test_headers_and_footers_are_read_once_and_page_numbers_are_not():
+    document = docx.Document()
+    document.add_paragraph("The boiler.")
+    first = document.sections[0]
+    first.different_first_page_header_footer = True
+    first.header.paragraphs[0].text = "Lease of Mill Lane"
+    first.first_page_header.paragraphs[0].text = "Lease of Mill Lane"
+    first.footer.paragraphs[0].text = "3"
+    second = document.add_section()
+    second.footer.is_linked_to_previous = False
+    second.footer.paragraphs[0].text = "Contract 4711"
+    assert [(b.headings, b.text) for b in blocks("a.docx", saved(document))] == [
+        ((), "The boiler."),
+        (("Header",), "Header\n\nLease of Mill Lane"),
+        (("Footer",), "Footer\n\nContract 4711"),
+    ]

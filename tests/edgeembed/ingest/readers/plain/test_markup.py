@@ -174,3 +174,13 @@ def test_long_subtitles_have_a_time_for_every_passage(tmp_path):
     assert len(blocks) > 8
     assert times == sorted(times)
     assert sum(block.text.count("Word") for block in blocks) == 1000
+
+
+def test_after_a_long_silence_subtitles_are_about_something_else(tmp_path):
+    times = (("00:00:01", "00:00:04"), ("00:00:09", "00:00:11"), ("00:01:00", "00:01:02"))
+    cues = [f"{a}.000 --> {b}.000\nWord {n}.\n" for n, (a, b) in enumerate(times)]
+    blocks, _ = read_bytes(tmp_path, "a.vtt", "WEBVTT\n\n" + "\n".join(cues))
+    assert [(block.text, block.place["time"], block.place["line"]) for block in blocks] == [
+        ("Word 0.\nWord 1.", "00:00:01", 3),
+        ("Word 2.", "00:01:00", 9),
+    ]
