@@ -56,6 +56,9 @@ def run_worker(settings: ServeSettings, bound: socket.socket) -> None:
 class Server(uvicorn.Server):
     """uvicorn's server of our application, which answers for a moment more when told to stop."""
 
+    should_exit: bool
+    force_exit: bool
+
     def __init__(self, settings: ServeSettings) -> None:
         """See `create_app`, which raises the same."""
         self._state = State()

@@ -21,7 +21,7 @@ class Rate:
 
     def __init__(self, seconds: float) -> None:
         """`seconds` is the first guess."""
-        self.seconds = seconds
+        self.seconds: float = seconds
 
     def learn(self, seconds: float, units: int) -> None:
         """Note how long `units` took."""

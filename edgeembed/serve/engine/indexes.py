@@ -96,8 +96,8 @@ class Mounted:
         self.name = name
         self.path = path
         self.writable = writable
-        self.rate = Rate(_SEARCH_SECONDS)
-        self.writes = asyncio.Lock()
+        self.rate: Rate = Rate(_SEARCH_SECONDS)
+        self.writes: asyncio.Lock = asyncio.Lock()
         self.writers = 0
         self._models = models
         self._lock = threading.Lock()

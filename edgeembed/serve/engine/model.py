@@ -52,12 +52,12 @@ class Model:
         ProviderError: onnxruntime lacks the device's provider.
         """
         self.name = name
-        self.bundle = Bundle.open(path)
-        self.token_rate = Rate(_TOKEN_SECONDS)
-        self.image_rate = Rate(_IMAGE_SECONDS)
+        self.bundle: Bundle = Bundle.open(path)
+        self.token_rate: Rate = Rate(_TOKEN_SECONDS)
+        self.image_rate: Rate = Rate(_IMAGE_SECONDS)
         self.loaded: Loaded | None = None
         self.users = 0
-        self.used = time.monotonic()
+        self.used: float = time.monotonic()
         self._options = options
         provider = resolve_providers(options.providers)[0][0]
         self._variants = {

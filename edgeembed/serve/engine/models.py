@@ -42,7 +42,7 @@ class Models:
             max_memory: of the process, in bytes, over which idle models are unloaded; 0 for none.
         """
         self._by_name: Mapping[str, Model] = {model.name: model for model in models}
-        self.default = models[0]
+        self.default: Model = models[0]
         self._any_name = any_name and len(models) == 1
         self._idle_s = idle_s
         self._max_memory = max_memory
@@ -183,7 +183,7 @@ class Lease:
 
     def __init__(self, model: Model) -> None:
         """Begin."""
-        self.model = model
+        self.model: Model = model
         model.users += 1
 
     @property

@@ -58,18 +58,18 @@ class Work:
         on_end: "Callable[[Work], None]",
     ) -> None:
         """`seconds` is what each input takes, by estimate; `on_end` is called in any thread."""
-        self.runner = runner
-        self.inputs = inputs
+        self.runner: Runner = runner
+        self.inputs: Sequence[Any] = inputs
         self.outputs: list[Any] = [None] * len(inputs)
-        self.caller = caller
+        self.caller: str = caller
         self.lane: Lane = lane
-        self.seconds = seconds
-        self.on_end = on_end
-        self.entered = time.monotonic()
-        self.next = 0
-        self.done = 0
+        self.seconds: float = seconds
+        self.on_end: Callable[[Work], None] = on_end
+        self.entered: float = time.monotonic()
+        self.next: int = 0
+        self.done: int = 0
         self.error: Exception | None = None
-        self.over = False
+        self.over: bool = False
 
     @property
     def waiting(self) -> int:

@@ -77,7 +77,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """See uvicorn."""
         super().__init__(*args, **kwargs)
-        self.since = time.monotonic()
+        self.since: float = time.monotonic()
         self._reading = True  # a request's head or body; at first, a head is expected
         self._in_head = True
         self._bytes = 0
