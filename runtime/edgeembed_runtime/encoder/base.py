@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, get_args, overload
+from typing import Any, Self, cast, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -216,7 +216,7 @@ class EncoderBase:
         Raises:
             InputError: `text` or an option is invalid.
         """
-        if syntax not in get_args(Syntax):
+        if not isinstance(cast(object, syntax), str) or syntax not in get_args(Syntax):
             raise InputError(f"syntax: expected prose or code, got {shown(syntax)}")
         chunker = Chunker(tokenizer=self._text_encoder().engine.tokenizer)
         return chunker.chunks(

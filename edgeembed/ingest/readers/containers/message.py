@@ -76,6 +76,10 @@ class _Bounded(email.policy.Compat32):
         name, value = super().header_source_parse(sourcelines)
         return name, value[:_MAX_HEADER]
 
+    def header_fetch_parse(self, name: str, value: str) -> str:
+        del name
+        return value  # bytes beyond ASCII stay, as surrogates, for us to decode
+
 
 def parsed(data: bytes) -> Mail:
     """Take a message apart.
