@@ -157,11 +157,13 @@ OPTIONAL = [
 ]
 
 
+@pytest.mark.slow
 @given(manifests())
 def test_a_manifest_comes_back_as_it_was_written(manifest):
     assert manifest_from_json(manifest_to_json(manifest)) == manifest
 
 
+@pytest.mark.slow
 @given(manifests(), st.randoms(use_true_random=False))
 def test_equal_manifests_give_equal_bytes_whatever_the_order_of_their_files(manifest, random):
     shuffled = list(manifest.files.items())

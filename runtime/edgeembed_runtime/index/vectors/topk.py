@@ -7,7 +7,7 @@ score depends on the row and the query only, search equals search_many, and ties
 smaller row id first).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,7 +105,8 @@ def _scan_sq8(
         if unwanted is not None:
             products[unwanted] = -np.inf
         floor = (top.threshold - error) / scale
-        _offer(rows, _contenders(products, top.k, floor, 2 * error / scale), query, top)
+        best = _contenders(products, top.k, floor, 2 * error / scale)
+        _offer(rows.take, rows.ids, best, query, top)
     return True
 
 
@@ -115,6 +116,7 @@ def _scan_vectors(
     # The rounding error of a float32 dot product of unit vectors is at most d units, either way.
     margin = (2 * queries.shape[1] + 8) * _UNIT_ROUNDOFF
     for positions, vectors, keep in _blocks(rows, wanted):
+        ids = rows.ids[positions]
         for start in range(0, len(queries), _QUERIES):
             products = queries[start : start + _QUERIES] @ vectors.T
             for offset, scores in enumerate(products):
@@ -122,13 +124,19 @@ def _scan_vectors(
                     scores[~keep] = -np.inf
                 top = tops[start + offset]
                 best = _contenders(scores, top.k, top.threshold - margin, margin)
-                _offer(rows, positions[best], queries[start + offset], top)
+                _offer(vectors.__getitem__, ids, best, queries[start + offset], top)
 
 
-def _offer(rows: Rows, positions: NDArray[np.intp], query: NDArray[np.float32], top: TopK) -> None:
+def _offer(
+    take: Callable[[NDArray[np.intp]], NDArray[np.float32]],
+    ids: NDArray[np.int64],
+    positions: NDArray[np.intp],
+    query: NDArray[np.float32],
+    top: TopK,
+) -> None:
     for start in range(0, positions.size, _GATHER_ROWS):
         chosen = positions[start : start + _GATHER_ROWS]
-        top.offer(cosines(rows.take(chosen), query), rows.ids[chosen])
+        top.offer(cosines(take(chosen), query), ids[chosen])
 
 
 def _blocks(

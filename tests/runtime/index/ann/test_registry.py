@@ -13,6 +13,8 @@ from edgeembed_runtime.index.ann import registry
 from edgeembed_runtime.index.ann.registry import register_ann_backend
 from helpers.registries import keep_registries
 
+pytestmark = pytest.mark.slow
+
 N, DIM = 300, 16
 MAGIC = b"toy1"
 

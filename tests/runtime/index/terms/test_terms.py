@@ -103,6 +103,7 @@ SHAPES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_huge_text_of_any_shape_is_read_in_bounded_memory(shape):
     # What takes more than linear time takes hours here.
