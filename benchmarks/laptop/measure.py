@@ -25,9 +25,9 @@ from typing import Any
 from benchmarks.common.results_file import write_results
 from benchmarks.laptop.corpus import Asked, Corpus, make_corpus
 from edgeembed import Encoder, Index
-from edgeembed.cli.search.search_settings import SearchSettings
 from edgeembed.ingest.discover.found import FoundFile
 from edgeembed.ingest.passages import ChunkSettings, PassageReader
+from edgeembed.search.settings import SearchSettings
 from edgeembed_runtime.index.base.encoding import titled
 
 BATCH = 256
