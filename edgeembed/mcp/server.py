@@ -8,7 +8,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import Field
 
-from edgeembed.mcp.library import IndexStatus, Library, Reading, Result
+from edgeembed.mcp.indexes import IndexStatus, OfferedIndexes, Reading, Result
 from edgeembed_runtime.errors import EdgeEmbedError
 from edgeembed_runtime.version import __version__
 
@@ -31,8 +31,8 @@ _INSTRUCTIONS = (
 _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 
 
-def make_server(library: Library) -> MCPServer[Any]:
-    """A server with four tools, which read the library and change nothing."""
+def make_server(indexes: OfferedIndexes) -> MCPServer[Any]:
+    """A server with four tools, which read the indexes and change nothing."""
     server: MCPServer[Any] = MCPServer(
         "edgeembed", instructions=_INSTRUCTIONS, version=__version__, log_level="WARNING"
     )
@@ -49,7 +49,7 @@ def make_server(library: Library) -> MCPServer[Any]:
         ] = None,
     ) -> list[Result]:
         """Find the passages that answer a question best: functions, paragraphs, pictures."""
-        return _told(library.search)(query, index=index, k=k, where=where, mode=mode)
+        return _told(indexes.search)(query, index=index, k=k, where=where, mode=mode)
 
     @server.tool(annotations=_READS)
     def find_similar(
@@ -59,7 +59,7 @@ def make_server(library: Library) -> MCPServer[Any]:
         where: Where = None,
     ) -> list[Result]:
         """Find the passages most like the one at a place: twins of a function, related notes."""
-        return _told(library.similar)(place, index=index, k=k, where=where)
+        return _told(indexes.similar)(place, index=index, k=k, where=where)
 
     @server.tool(annotations=_READS)
     def read_passage(
@@ -69,12 +69,12 @@ def make_server(library: Library) -> MCPServer[Any]:
         index: IndexName = None,
     ) -> Reading:
         """Read the text at a place and around it, as it was indexed."""
-        return _told(library.read)(place, index=index, before=before, after=after)
+        return _told(indexes.read)(place, index=index, before=before, after=after)
 
     @server.tool(annotations=_READS)
     def index_status() -> list[IndexStatus]:
         """Say which indexes there are, what they were made of, and what was left out."""
-        return _told(library.status)()
+        return _told(indexes.status)()
 
     return server
 

@@ -45,15 +45,15 @@ def mcp(
         print_line(json.dumps(_settings(paths, model), indent=2))
         return
     try:
-        from edgeembed.mcp.library import Library
+        from edgeembed.mcp.indexes import OfferedIndexes
         from edgeembed.mcp.server import make_server
     except ModuleNotFoundError as error:
         raise MissingExtraError.for_extra("edgeembed mcp", "mcp") from error
-    library = Library(paths, model=model)
+    offered = OfferedIndexes(paths, model=model)
     try:
-        server = make_server(library)
+        server = make_server(offered)
         if http:
-            remark(f"http://{host}:{port}/mcp offers {', '.join(library.names)}; Ctrl-C ends it")
+            remark(f"http://{host}:{port}/mcp offers {', '.join(offered.names)}; Ctrl-C ends it")
             server.run("streamable-http", host=host, port=port)
         elif sys.stdin.isatty():
             raise InputError(
@@ -63,7 +63,7 @@ def mcp(
         else:
             server.run("stdio")
     finally:
-        library.close()
+        offered.close()
 
 
 def _settings(paths: list[Path], model: Path | None) -> dict[str, object]:

@@ -10,7 +10,7 @@ import pytest
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters
 
-from edgeembed.mcp.library import Library
+from edgeembed.mcp.indexes import OfferedIndexes
 from edgeembed.mcp.server import make_server
 from edgeembed_runtime.errors import InputError
 
@@ -52,10 +52,10 @@ def asked(server, calls):
 
 @pytest.fixture
 def ask(paths):
-    library = Library(paths)
-    server = make_server(library)
+    indexes = OfferedIndexes(paths)
+    server = make_server(indexes)
     yield lambda *calls: asked(server, calls)
-    library.close()
+    indexes.close()
 
 
 def results(answer):
@@ -133,7 +133,7 @@ def test_what_cannot_be_answered_is_told_in_words(ask, tool, arguments, words):
 
 
 def test_tools_say_what_they_take_and_give_and_that_they_only_read(paths):
-    with_closing = Library(paths)
+    with_closing = OfferedIndexes(paths)
 
     async def listed():
         async with Client(make_server(with_closing)) as client:
@@ -155,7 +155,7 @@ def test_tools_say_what_they_take_and_give_and_that_they_only_read(paths):
 
 def test_two_indexes_of_one_name_are_refused(paths, tmp_path):
     with pytest.raises(InputError, match="index: expected folders of different names, got code"):
-        Library([paths[0], tmp_path / "elsewhere" / ".." / "code"])
+        OfferedIndexes([paths[0], tmp_path / "elsewhere" / ".." / "code"])
 
 
 def test_over_standard_input_nothing_but_the_protocol_is_written(paths):

@@ -74,7 +74,7 @@ class IndexStatus:
     left_out: dict[str, int]
 
 
-class Library:
+class OfferedIndexes:
     """Indexes by name, opened to be read; safe to use from several threads."""
 
     def __init__(self, paths: Sequence[Path], *, model: Path | None = None) -> None:
