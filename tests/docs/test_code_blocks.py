@@ -156,6 +156,9 @@ WITH_CODE = [page for page in PAGES if any(b.language in RUN for b in blocks_of(
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings(
+    "ignore:unclosed:ResourceWarning"
+)  # clients of servers, as people use them
 @pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_block_runs(page, page_folder, stand_ins):
     runnable = [b for b in blocks_of(page) if b.language in RUN]
