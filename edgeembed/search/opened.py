@@ -1,5 +1,6 @@
 """An index opened to be searched: with the encoder that made it, and its second stage."""
 
+import contextlib
 from pathlib import Path
 from types import TracebackType
 
@@ -43,15 +44,16 @@ class OpenedIndex:
         """
         with Index.open(path) as index:
             hint, second = remembered_bundle(index), second_stage_bundle(index)
-        encoder = load_encoder(model or bundle_directory(hint), variant, only)
-        try:
-            index = Index.open(path, encoder=encoder)
-        except BaseException:
-            encoder.close()
-            raise
-        if second is None or only == "image":
-            return cls(index, encoder, None)
-        return cls(index, encoder, SecondStage(path, bundle_directory(second)))
+        with contextlib.ExitStack() as opening:
+            encoder = opening.enter_context(
+                load_encoder(model or bundle_directory(hint), variant, only)
+            )
+            index = opening.enter_context(Index.open(path, encoder=encoder))
+            stage = None
+            if second is not None and only != "image":
+                stage = opening.enter_context(SecondStage(path, bundle_directory(second)))
+            opening.pop_all()  # nothing failed: they stay open
+        return cls(index, encoder, stage)
 
     def close(self) -> None:
         """Close all three; closing twice is fine."""
