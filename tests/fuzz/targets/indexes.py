@@ -118,7 +118,7 @@ def _query(work: Path) -> Run:
     index = Index.open(_copied(b"", work))
 
     def run(data: bytes) -> None:
-        text = data.decode("utf-8", "surrogatepass" if data[:1] == b"\xed" else "replace")
+        text = data.decode("utf-8", "surrogateescape" if data[:1] == b"\xed" else "replace")
         index.search(text, 3, mode="keyword")
 
     return run
