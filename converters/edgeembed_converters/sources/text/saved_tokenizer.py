@@ -1,6 +1,9 @@
 """The tokenizer of a transformers directory as the tokenizer.json of a bundle."""
 
+import contextlib
 import json
+import os
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +26,31 @@ def load_tokenizer(directory: Path, trust_remote_code: bool) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(
-            directory, use_fast=True, local_files_only=True, trust_remote_code=trust_remote_code
-        )
+        with _without_tiktoken_cache():
+            return AutoTokenizer.from_pretrained(
+                directory, use_fast=True, local_files_only=True, trust_remote_code=trust_remote_code
+            )
     except Exception as error:  # anything, the tokenizers library's own bare Exception included
         raise loading_error(directory, error) from error
+
+
+@contextlib.contextmanager
+def _without_tiktoken_cache() -> Generator[None]:
+    """Let tiktoken, where transformers has it read a vocabulary, keep no copy within the block.
+
+    It would leave the copy in the folder for temporary files, and read that one by the path alone
+    when another vocabulary has taken the place of the first.
+    """
+    name = "TIKTOKEN_CACHE_DIR"
+    before = os.environ.get(name)
+    os.environ[name] = ""
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 def tokenizer_json(tokenizer: Any, directory: Path) -> bytes:
