@@ -173,7 +173,10 @@ def as_notes(files: Mapping[str, FileState | None]) -> dict[str, str | None]:
 def gone_files(known: Mapping[str, FileState], found: FoundFiles) -> list[str]:
     """Names of indexed files that a scan should have found and did not."""
     present = {file.name for file in found.files}
-    was_scanned, is_unreadable = _under(found.scanned), _under(found.unreadable)
+    was_scanned, is_unreadable = (
+        _under(found.scanned),
+        _under(each.place for each in found.unreadable),
+    )
     return [
         name
         for name, file in known.items()

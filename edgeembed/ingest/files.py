@@ -4,7 +4,14 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from edgeembed.ingest.discover.found import FoundFile, FoundFiles, place_below, place_of
+from edgeembed.ingest.discover.found import (
+    Failure,
+    FoundFile,
+    FoundFiles,
+    place_below,
+    place_of,
+    unlisted,
+)
 from edgeembed.ingest.discover.rules import WalkSettings
 from edgeembed.ingest.discover.walk import Walk, named_file
 from edgeembed_runtime.errors import InputError
@@ -51,7 +58,7 @@ def scan_below(root: Path, paths: Iterable[Path], settings: WalkSettings = _USUA
     walk = Walk(settings)
     files: dict[str, FoundFile] = {}
     scanned: list[str] = []
-    unreadable: list[str] = []
+    unreadable: list[Failure] = []
     for path in paths:
         place = place_below(root, path)
         try:
@@ -61,8 +68,8 @@ def scan_below(root: Path, paths: Iterable[Path], settings: WalkSettings = _USUA
             files.update({file.name: file for file in found})
         except (FileNotFoundError, NotADirectoryError):
             pass
-        except OSError:
-            unreadable.append(place)
+        except OSError as error:
+            unreadable.append(unlisted(place, error))
         scanned.append(place)
     return FoundFiles(
         files=tuple(files.values()),

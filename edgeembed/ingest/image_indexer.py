@@ -148,8 +148,8 @@ class _Run:
         self._remarks = list[str]()
         self._counts = {"encoded": 0, "moved": 0, "unchanged": 0}
         self._failed = list[Failure]()
-        for place in found.unreadable:
-            self._fail(place, f"could not list the folder {place}")
+        for each in found.unreadable:
+            self._fail(each.place, each.message)
 
     def changed(self, on_image: Callable[[], None]) -> list[_Changed]:
         """The images that must be encoded."""

@@ -147,8 +147,8 @@ class _Run:
         # With the first commit: a run that is stopped has told of what it is.
         begun = source_states(found.sources, (), (), time.time())
         self._commit.remember({p: s for p, s in begun.items() if p not in self.sources})
-        for place in found.unreadable:
-            self._tell(place, f"could not list the folder {place}; its indexed files stay")
+        for each in found.unreadable:
+            self._tell(each.place, f"{each.message}; its indexed files stay")
 
     def _is_usable(self, name: str, *, unknown: bool = False) -> bool:
         """Whether the file's stored vectors are this model's; `unknown` if it has none."""

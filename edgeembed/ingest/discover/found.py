@@ -53,6 +53,12 @@ class Failure:
     message: str
 
 
+def unlisted(place: str, error: OSError) -> Failure:
+    """That a folder could not be listed."""
+    message = f"could not list the folder {place}: {error.strerror or error}"
+    return Failure(place=place, message=message)
+
+
 @dataclass(frozen=True, kw_only=True)
 class FoundFiles:
     """The files of some sources: what is under `scanned` but not in `files` is not to be indexed.
@@ -60,7 +66,7 @@ class FoundFiles:
     Attributes:
         files: each of them once, in a stable order.
         scanned: places of the files and folders that were looked at, with all that is in them.
-        unreadable: places of folders that could not be listed.
+        unreadable: folders that could not be listed, or whose rules could not be read, and why.
         left_out: what is there and not in `files`; below a folder in it, nothing was looked at.
         sources: the given files and folders, by place. Empty: a part of a folder was scanned.
         empty: places of given folders with nothing in them; they are not in `scanned`, as it may be
@@ -70,7 +76,7 @@ class FoundFiles:
 
     files: tuple[FoundFile, ...]
     scanned: tuple[str, ...]
-    unreadable: tuple[str, ...]
+    unreadable: tuple[Failure, ...]
     left_out: tuple[LeftOut, ...] = ()
     sources: tuple[tuple[str, str], ...] = ()
     empty: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ from edgeembed.ingest.discover.found import (
     LeftOut,
     place_of_file,
     printable_name,
+    unlisted,
 )
 from edgeembed.ingest.discover.rules import RULES_FILE, Rules, WalkSettings
 from edgeembed.ingest.readers.base.protocol import Reason
@@ -56,7 +57,7 @@ class Walk:
 
     settings: WalkSettings
     left_out: list[LeftOut] = field(default_factory=list[LeftOut])
-    unreadable: list[str] = field(default_factory=list[str])
+    unreadable: list[Failure] = field(default_factory=list[Failure])
     problems: list[Failure] = field(default_factory=list[Failure])
     _is_behind: bool = False
     _seen: set[_Identity] = field(default_factory=set[_Identity])
@@ -127,8 +128,8 @@ class Walk:
                     continue
             except (FileNotFoundError, NotADirectoryError):
                 continue
-            except OSError:
-                self.unreadable.append(folder.place)
+            except OSError as error:
+                self.unreadable.append(unlisted(folder.place, error))
                 continue
             folders: list[_Reached] = []
             for entry in entries:
@@ -153,8 +154,9 @@ class Walk:
 
         try:
             rules = folder.rules.inside(folder.path, folder.inner, tell)
-        except OSError:
-            self.unreadable.append(folder.place)
+        except OSError as error:
+            message = f"could not read the rules in {error.filename}: {error.strerror}"
+            self.unreadable.append(Failure(place=folder.place, message=message))
             return None
         return _Reached(path=folder.path, place=folder.place, inner=folder.inner, rules=rules)
 

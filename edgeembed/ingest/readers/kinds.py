@@ -59,7 +59,10 @@ KINDS = (
         "spreadsheet", "xlsx xlsm xltx xltm xls xlt xlsb ods", "documents.sheets", "SheetsReader"
     ),
     _kind(
-        "OpenDocument", "odt ott odp otp fodt fodp", "documents.opendocument", "OpenDocumentReader"
+        "OpenDocument",
+        "odt ott odp otp fodt fodp fods",
+        "documents.opendocument",
+        "OpenDocumentReader",
     ),
     _kind("RTF", "rtf", "documents.rich_text", "RichTextReader"),
     _kind("EPUB", "epub", "documents.ebook", "EbookReader"),

@@ -82,6 +82,17 @@ def test_special_files_and_links_are_told(folder, monkeypatch):
 
 
 @POSIX
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "folder"])
+def test_rules_that_cannot_be_read_are_named_with_their_file(folder, make):
+    make(folder / "sub" / RULES_FILE)
+    found = scan([folder])
+    assert [file.name for file in found.files] == [f"{folder}/a.md"]
+    (unreadable,) = found.unreadable
+    assert unreadable.place == str(folder / "sub")
+    assert f"{folder}/sub/{RULES_FILE}: expected a plain file" in unreadable.message
+
+
+@POSIX
 def test_followed_links_end_and_give_each_file_once(folder, tmp_path):
     write(tmp_path / "elsewhere" / "vault.md")
     (folder / "0-up").symlink_to("..")  # to the folder above, which has this one in it

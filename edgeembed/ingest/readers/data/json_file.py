@@ -86,14 +86,16 @@ class RecordBlocks:
         record = cast("Mapping[str, Any]", item)
         try:
             if isinstance(record.get(self.field), str):
-                blocks = list(record_blocks(record, line, self.field, nth=self._nth))
+                blocks: list[Block | Remark] = list(
+                    record_blocks(record, line, self.field, nth=self._nth)
+                )
             else:
                 part = record_part(record, line, self._nth)
                 blocks = list(row_blocks(record, {"line": line}, part))
         except InputError as error:
             yield Remark(reason=Reason.DAMAGED, where=f"line {line}", detail=str(error))
             return
-        if blocks:
+        if blocks and isinstance(blocks[0], Block):
             yield from self._seen.check(blocks[0].part, line)
         yield from blocks
 

@@ -35,7 +35,7 @@ class JsonLinesReader:
                 reason = Reason.TOO_LARGE if line is None else Reason.DAMAGED
                 yield Remark(reason=reason, where=f"line {number}", detail=str(error))
                 continue
-            if blocks:
+            if blocks and isinstance(blocks[0], Block):
                 yield from seen.check(blocks[0].part, number)
             yield from blocks
         yield from text.remarks()
@@ -49,7 +49,8 @@ def _record(line: str | None) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise InputError(f"expected JSON: {error.msg} at character {error.pos + 1}") from error
     except (ValueError, RecursionError) as error:  # too many digits, too many levels
-        raise InputError(f"expected JSON: {error}") from error
+        # Python's advice to Python's users comes behind a semicolon.
+        raise InputError(f"expected JSON: {str(error).partition(';')[0]}") from error
     if not isinstance(record, dict):
         raise InputError(f"expected a JSON object, got {type(record).__name__}")
     return cast("dict[str, Any]", record)

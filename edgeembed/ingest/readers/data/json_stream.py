@@ -64,7 +64,7 @@ class JsonStream:
                 if not is_open or self._ended:
                     raise InputError(f"expected JSON: {problem.msg}") from problem
             except ValueError as error:  # more digits than Python takes
-                raise InputError(f"expected JSON: {error}") from error
+                raise InputError(f"expected JSON: {str(error).partition(';')[0]}") from error
             else:
                 # A number may go on.
                 if end < len(self._text) or self._ended:

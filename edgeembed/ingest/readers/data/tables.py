@@ -40,7 +40,9 @@ class TableReader:
             delimiter = _delimiter(beginning)
         width = _width(beginning, delimiter)
         names: Sequence[str] | None = None
-        alone: Iterable[Block] = ()  # names of columns without a row are a text like others
+        alone: Iterable[
+            Block | Remark
+        ] = ()  # names of columns without a row are a text like others
         for number, (line, cells) in enumerate(_rows(lines, delimiter), 1):
             if isinstance(cells, Remark):
                 yield cells
@@ -154,13 +156,13 @@ def _names(cells: Sequence[str]) -> Sequence[str]:
 
 def _row_blocks(
     cells: Sequence[str], names: Sequence[str], line: int, number: int, source: Source
-) -> Iterator[Block]:
+) -> Iterator[Block | Remark]:
     more = [f"column {n}" for n in range(len(names) + 1, len(cells) + 1)]
     row = {name: _typed(cell) for name, cell in zip([*names, *more], cells, strict=False) if cell}
     place = {"line": line, "row": number}
     field = source.settings.text_field
     if isinstance(row.get(field), str):
-        blocks: Iterable[Block] = record_blocks(
+        blocks: Iterable[Block | Remark] = record_blocks(
             {name: value for name, value in row.items() if name not in ("key", "_id")}, line, field
         )
     else:

@@ -48,7 +48,9 @@ class OpenDocumentReader:
     """Reads .odt and .odp, and their forms in one XML file."""
 
     name = "OpenDocument"
-    suffixes: frozenset[str] = frozenset({".odt", ".ott", ".odp", ".otp", ".fodt", ".fodp"})
+    suffixes: frozenset[str] = frozenset(
+        {".odt", ".ott", ".odp", ".otp", ".fodt", ".fodp", ".fods"}
+    )
     version = 1
     trusted = False
 
@@ -71,7 +73,7 @@ class OpenDocumentReader:
 @contextmanager
 def _content(source: Source) -> Generator[tuple[IO[bytes], str, dict[str, Any], "_Element | None"]]:
     """The text, its title and metadata, and the styles of its pages."""
-    if source.name.lower().endswith((".fodt", ".fodp")):
+    if source.name.lower().endswith((".fodt", ".fodp", ".fods")):
         yield source.stream, "", {}, None
         return
     with open_package(source) as package:

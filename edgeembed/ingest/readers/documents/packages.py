@@ -37,6 +37,9 @@ _SAME_TYPES = (
         _TYPE + b"presentationml.presentation.main+xml",
     ),
 )
+# The names that "Strict Open XML" has for what all programs write otherwise.
+_STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/(\w+)/(\w+)")
+_USUAL = rb"http://schemas.openxmlformats.org/\1/2006/\2"
 
 
 @contextmanager
@@ -86,7 +89,7 @@ def text_parts(package: zipfile.ZipFile) -> io.BytesIO:
         for entry in package.infolist():
             data = b""
             if entry.filename.endswith(_XML_SUFFIXES):
-                data = package.read(entry)
+                data = _STRICT.sub(_USUAL, package.read(entry))
             if entry.filename == "[Content_Types].xml":
                 for other, known in _SAME_TYPES:
                     data = other.sub(known, data)

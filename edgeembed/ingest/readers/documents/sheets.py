@@ -2,11 +2,12 @@
 
 import datetime
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from edgeembed.ingest.readers.base.protocol import Block, Reason, Remark, SkippedError, Source
+from edgeembed.ingest.readers.documents.opendocument import OpenDocumentReader
 from edgeembed.ingest.readers.documents.packages import (
     office_properties,
     open_package,
@@ -19,7 +20,7 @@ from edgeembed.ingest.readers.documents.sections import pieces
 from edgeembed_runtime.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from python_calamine import CalamineSheet
+    from python_calamine import CalamineSheet, CalamineWorkbook
 
 _ZIP = b"PK\x03\x04"
 _BEGINNING = 1000
@@ -52,14 +53,21 @@ class SheetsReader:
         if suffix := _suffix_of_text(source):
             yield from source.read_inner(replace(source, name=f"{source.name}{suffix}"))
             return
-        title, metadata = _checked(source)
+        title, metadata, is_opendocument = _checked(source)
         source.stream.seek(0)
         try:
             workbook = CalamineWorkbook.from_filelike(source.stream)
         except PasswordError as error:
             raise SkippedError(Reason.ENCRYPTED, "a password opens it") from error
         except CalamineError as error:
-            raise SkippedError(Reason.DAMAGED, f"{error}") from error
+            if not is_opendocument:
+                raise SkippedError(Reason.DAMAGED, f"{error}") from error
+            yield from _as_text(source)
+            return
+        if is_opendocument and not any(map(_has_cells, _sheets(workbook))):
+            workbook.close()
+            yield from _as_text(source)
+            return
         with closing(workbook):
             for name in workbook.sheet_names:
                 try:
@@ -68,6 +76,25 @@ class SheetsReader:
                     yield Remark(reason=Reason.DAMAGED, where=f"sheet {name}", detail=f"{error}")
                     continue
                 yield from _rows(sheet, title, metadata)
+
+
+def _sheets(workbook: "CalamineWorkbook") -> Iterator["CalamineSheet"]:
+    for name in workbook.sheet_names:
+        with suppress(Exception):  # CalamineError: reading it again says so
+            yield workbook.get_sheet_by_name(name)
+
+
+def _has_cells(sheet: "CalamineSheet") -> bool:
+    return sheet.start is not None
+
+
+def _as_text(source: Source) -> Iterator[Block | Remark]:
+    """An OpenDocument without the types of cells, or with more rows than fit, as a text.
+
+    The types are left out by programs; a row may say that it stands there a thousand million times.
+    """
+    source.stream.seek(0)
+    yield from OpenDocumentReader().read(source)
 
 
 def _suffix_of_text(source: Source) -> str:
@@ -79,18 +106,18 @@ def _suffix_of_text(source: Source) -> str:
     return ".html" if beginning.lstrip().startswith(b"<") else ".tsv" if b"\t" in beginning else ""
 
 
-def _checked(source: Source) -> tuple[str, dict[str, Any]]:
-    """Refuse bombs and what is encrypted; return title and metadata."""
+def _checked(source: Source) -> tuple[str, dict[str, Any], bool]:
+    """Refuse bombs and what is encrypted; return title, metadata, whether it is OpenDocument."""
     beginning = source.stream.read(len(_ZIP))
     source.stream.seek(0)
     if beginning != _ZIP:
         refuse_encrypted_office(source)
-        return "", {}
+        return "", {}, False
     with open_package(source) as package:
         if "content.xml" in package.namelist():
             refuse_encrypted_opendocument(package)
-            return opendocument_properties(package)
-        return office_properties(package)
+            return *opendocument_properties(package), True
+        return *office_properties(package), False
 
 
 def _rows(sheet: "CalamineSheet", title: str, metadata: dict[str, Any]) -> Iterator[Block]:

@@ -1,8 +1,8 @@
 """Tells in which encoding a text is written, or that bytes are no text.
 
-A byte order mark decides. Without one: UTF-16 and UTF-32 are known by where their zeros are, UTF-8
-by being valid, or nearly. What is left is asked of charset-normalizer, among the encodings that
-people's files are in.
+A byte order mark decides. Without one: UTF-16 and UTF-32 are known by where their zeros are, or by
+being Chinese, Japanese or Korean; ISO-2022 by its escape sequences; UTF-8 by being valid, or
+nearly. What is left is asked of charset-normalizer, among the encodings that people's files are in.
 """
 
 import codecs
@@ -27,7 +27,8 @@ _LINE_BEYOND_ASCII = re.compile(rb"[^\n]*[\x80-\xff][^\n]*\n?")
 # Where the detector cannot choose, the more common one comes first.
 _LEGACY = (
     "cp1252", "cp932", "gb18030", "big5", "cp949", "euc_jp", "cp1251", "koi8_r", "cp866",
-    "cp1250", "iso8859_2", "cp1253", "cp1254", "cp1255", "cp1256", "cp874", "mac_roman", "cp437",
+    "iso8859_5", "cp1250", "iso8859_2", "cp1253", "cp1254", "cp1255", "cp1256", "cp874",
+    "mac_roman", "cp437",
 )  # fmt: skip
 # What texts in cp1252 have beyond ASCII; the rest of the table is what other encodings look like.
 _WESTERN = frozenset(
@@ -38,6 +39,12 @@ _ODD = re.compile(
     r"[\uff61-\uff9f\u2500-\u259f\ufffd\ue000-\uf8ff]"
     r"|(?<=[\u3131-\u318e])[\u4e00-\u9fff\uac00-\ud7a3]"  # parts of letters within a word
     r"|(?<=\w)[¿¡‘“„‚±¶·©®¼½¾§†‡£¥¤Ľľ¦¬\u2202-\u22ff≪](?=\w)|(?<=[a-zà-ÿ])[À-ÞŹŚŠ](?=[a-z])"
+)
+_EAST_ASIAN = re.compile(r"[\u3000-\u30ff\u3400-\u9fff\uac00-\ud7a3\uff00-\uffef]")
+_LEAST_WIDE = 8
+_ESCAPES = (
+    (re.compile(rb"\x1b\$[@B]"), "iso2022_jp_ext"),
+    (re.compile(rb"\x1b\$\)C"), "iso2022_kr"),
 )
 _DOUBLE = frozenset({"cp932", "gb18030", "big5", "cp949", "euc_jp"})
 _TIE = 0.06
@@ -81,7 +88,7 @@ def _marked(sample: bytes) -> Encoding | None:
 
 def _wide(sample: bytes) -> Encoding | None:
     """UTF-32 or UTF-16 without a mark: any ASCII in it has its zeros in one place."""
-    if b"\0" not in sample:
+    if b"\0" not in sample or _is_ascii_with_zeros(sample):
         return None
     for name, unit in (("utf-32-le", 4), ("utf-32-be", 4), ("utf-16-le", 2), ("utf-16-be", 2)):
         if len(sample) % unit and len(sample) < _SAMPLE:
@@ -90,12 +97,44 @@ def _wide(sample: bytes) -> Encoding | None:
             text = sample[: len(sample) - len(sample) % 4].decode(name)
         except UnicodeDecodeError:
             continue
-        # Zeros come from ASCII; of other characters, few end in one.
+        # Zeros come from ASCII; of other characters, few end in one. Nothing else is UTF-32.
         from_ascii = sum(character < "\x80" for character in text) * (unit - 1)
-        if "\0" not in text and 2 * from_ascii >= sample.count(0):
+        if "\0" not in text and (unit == 4 or 2 * from_ascii >= sample.count(0)):
             usual = sum(map(_is_usual, text))
             if usual >= 0.9 * len(text):
                 return Encoding(name=name, damaged=True)
+    return None
+
+
+def _is_ascii_with_zeros(sample: bytes) -> bool:
+    """Whether a sample is ASCII with zeros here and there; in UTF-16, ASCII is half zeros."""
+    return sample.isascii() and not _controls(sample) and sample.count(0) * 4 < len(sample)
+
+
+def _east_asian(sample: bytes) -> Encoding | None:
+    """UTF-16 without a mark and with few zeros: Chinese, Japanese or Korean, nearly all of it."""
+    if len(sample) < _LEAST_WIDE or (len(sample) % 2 and len(sample) < _SAMPLE):
+        return None
+    for name in ("utf-16-le", "utf-16-be"):
+        try:
+            text = sample[: len(sample) - len(sample) % 2].decode(name)
+        except UnicodeDecodeError:
+            continue
+        found = len(_EAST_ASIAN.findall(text))
+        if "\0" not in text and found >= 0.8 * len(text):
+            return Encoding(name=name, damaged=True)
+    return None
+
+
+def _escaped(sample: bytes) -> Encoding | None:
+    """Japanese or Korean in ASCII with escape sequences, as in old mails."""
+    for mark, name in _ESCAPES:
+        if mark.search(sample):
+            try:
+                codecs.getincrementaldecoder(name)().decode(sample)
+            except UnicodeDecodeError:
+                continue
+            return Encoding(name=name, damaged=True)
     return None
 
 
@@ -120,17 +159,19 @@ def _narrow(sample: bytes, stream: BinaryIO) -> Encoding:
     survey = _Survey()
     survey.add(sample)
     if survey.bad and _controls(sample) > len(sample) // 50:
+        if (wide := _east_asian(sample)) is not None:
+            return wide
         raise SkippedError(Reason.NOT_TEXT, "binary")
     stream.seek(len(sample))
     while chunk := stream.read(_CHUNK):
         survey.add(chunk)
     survey.end()
     # NULs are left where a writer was cut off; a binary file is full of them.
-    runs = len(re.findall(rb"\0+", sample))
-    if runs * 1000 > len(sample) or sample.count(0) * 2 > len(sample):
+    runs, least = len(re.findall(rb"\0+", sample)), 1 if _is_ascii_with_zeros(sample) else 0
+    if runs > max(len(sample) // 1000, least) or sample.count(0) * 2 > len(sample):
         raise SkippedError(Reason.NOT_TEXT, "binary")
     if survey.bad == 0:
-        return Encoding(name="utf-8")
+        return _escaped(sample) or Encoding(name="utf-8")
     if survey.good >= 2 * survey.bad:
         return Encoding(name="utf-8", damaged=True)
     legacy = _legacy(bytes(survey.sample))

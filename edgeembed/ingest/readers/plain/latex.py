@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from edgeembed.ingest.readers.base.protocol import Block, Remark, Source
 from edgeembed.ingest.readers.plain.decoded import DecodedText, lines_of, windows_of
 from edgeembed.ingest.readers.plain.latex_text import argument_of, plain_text
+from edgeembed.ingest.readers.plain.text import TextReader
 
 _LEVELS = {
     name: level
@@ -37,11 +38,19 @@ class LatexReader:
         """See `Reader`."""
         text = DecodedText(source)
         writing = _Writing()
+        found = False
         for number, line in lines_of(text, _MAX_LINE):
-            yield from writing.add(number, _COMMENT.sub("", line or ""))
+            for block in writing.add(number, _COMMENT.sub("", line or "")):
+                found = True
+                yield block
             if writing.ended:
                 break
-        yield from writing.end()
+        for block in writing.end():
+            found = found or bool(block.text or block.title)
+            yield block
+        if not found and not writing.has_preamble:  # whatever it is, it is text
+            yield from TextReader().read(source)
+            return
         yield from text.remarks()
 
 
@@ -49,7 +58,7 @@ class _Writing:
     """Collects paragraphs under one heading, and gives them as blocks."""
 
     def __init__(self) -> None:
-        self.ended = False
+        self.ended = self.has_preamble = False
         self._has_given = False
         self._preamble: list[str] | None = None
         self._properties: dict[str, str] = {}
@@ -63,7 +72,7 @@ class _Writing:
 
     def add(self, number: int, line: str) -> Iterator[Block]:
         if self._preamble is None and _PREAMBLE.match(line):
-            self._preamble = []
+            self._preamble, self.has_preamble = [], True
         if self._preamble is not None:
             line = self._read_preamble(line)
         if _END in line:

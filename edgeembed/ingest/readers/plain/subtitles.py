@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from edgeembed.ingest.readers.base.protocol import Block, Remark, Source
 from edgeembed.ingest.readers.plain.decoded import DecodedText, lines_of
+from edgeembed.ingest.readers.plain.text import TextReader
 
 _TIME = re.compile(
     r"\s*((?:\d{1,4}:)?\d{1,2}:\d{2})[,.]\d{1,3}\s*-->\s*((?:\d{1,4}:)?\d{1,2}:\d{2})"
@@ -49,6 +50,9 @@ class SubtitlesReader:
                 said.append(words)
                 size, last, ended = size + len(words), words, _seconds(time[2])
                 place = {"time": time[1], "line": line_of_time, **place, "until": time[2]}
+        if time is None:  # whatever it is, it is text
+            yield from TextReader().read(source)
+            return
         if said:
             yield Block(text="\n".join(said), place=place)
         yield from text.remarks()

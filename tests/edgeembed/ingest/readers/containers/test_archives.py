@@ -56,6 +56,28 @@ def test_a_packed_file_that_breaks_off_is_told(tmp_path, name, pack):
     assert caught.value.reason == Reason.DAMAGED
 
 
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("a.log.gz", lambda data: gzip.compress(data) + b"garbage"),
+        ("a.log.gz", lambda data: gzip.compress(data)[:-8] + bytes(8)),
+        ("a.log.gz", lambda data: gzip.compress(data)[:-9]),
+        ("a.log.xz", lambda data: lzma.compress(data)[:-20]),
+    ],
+    ids=["garbage behind it", "a wrong sum", "no end", "no end of xz"],
+)
+def test_what_a_packed_file_has_before_its_damage_is_read(tmp_path, name, damage):
+    blocks, (remark,) = read_bytes(tmp_path, name, damage(LOG.encode()))
+    assert blocks[0].text[:10] == LOG[:10]
+    assert (remark.reason, remark.where) == (Reason.DAMAGED, "the end")
+    assert "cannot be unpacked" in remark.detail
+
+
+def test_a_packed_file_within_a_packed_file_is_read(tmp_path):
+    (block,), remarks = read_bytes(tmp_path, "a.log.gz.gz", gzip.compress(gzip.compress(b"twice")))
+    assert (block.text, remarks) == ("twice", [])
+
+
 def test_the_files_of_an_archive_are_its_parts(tmp_path):
     inner = zipped(("deep.txt", "the deep cat"))
     entries = [

@@ -15,15 +15,10 @@ def shown(blocks):
 
 
 BAD_RECORDS = [
-    '{"id":1.5,"text":"x"}',
     '{"id":true,"text":"x"}',
-    '{"id":"x","text":"x","score":NaN}',
-    '{"id":"x","text":"x","n":123456789012345678901234567890}',
     '{"id":"x","text":null}',
     '{"id":"x","text":["list"]}',
     '{"id":"x"}',
-    '{"id":"x","text":"sur \\ud83d"}',
-    '{"id":"x","text":"x","f":"\\u0000"}',
     "[1,2]",
     '"text"',
     '{"id":"x","text":"trunc',
@@ -41,10 +36,47 @@ def test_a_bad_record_is_named_by_its_line_and_the_others_are_read(tmp_path, bad
 
 
 @pytest.mark.parametrize(
+    ("field", "why"),
+    [
+        ('"score":NaN', "finite"),
+        ('"n":123456789012345678901234567890', "64 bits"),
+        ('"f":"\\u0000"', "NUL"),
+        ('"half":"\\ud83d"', "surrogate"),
+        ('"deep":' + "[" * 40 + "]" * 40, "levels"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["jsonl", "json"])
+def test_a_field_that_no_index_takes_costs_the_record_nothing_else(tmp_path, field, why, suffix):
+    record = f'{{"id":"x","text":"the text","ok":1,{field}}}'
+    (block,), (remark,) = read_bytes(tmp_path, f"r.{suffix}", record)
+    assert (block.part, block.text, block.metadata) == ("x", "the text", {"ok": 1})
+    assert (remark.reason, remark.where) == (Reason.DAMAGED, "line 1")
+    assert why in remark.detail
+    assert field.partition(":")[0].strip('"') in remark.detail
+
+
+def test_half_a_character_is_replaced_and_told(tmp_path):
+    record = '{"id":"\\ud83d","title":"t\\ud83d","text":"cut in an emoji \\ud83d"}'
+    (block,), remarks = read_bytes(tmp_path, "r.jsonl", record)
+    assert (block.part, block.title, block.text) == ("\ufffd", "t\ufffd", "cut in an emoji \ufffd")
+    assert (Reason.REPLACED, "line 1") in told(remarks)
+
+
+def test_the_reason_of_a_number_without_end_is_for_people(tmp_path):
+    record = '{"id":"x","text":"x","n":' + "9" * 5000 + "}"
+    blocks, (remark,) = read_bytes(tmp_path, "r.jsonl", record)
+    assert (blocks, remark.where) == ([], "line 1")
+    assert "digits" in remark.detail
+    assert "sys." not in remark.detail
+
+
+@pytest.mark.parametrize(
     ("record", "part"),
     [
         ('{"id":"a b","text":"x"}', "a b"),
         ('{"_id":7,"text":"x"}', "7"),
+        ('{"id":7.0,"text":"x"}', "7.0"),
+        ('{"id":-1.5,"text":"x"}', "-1.5"),
         ('{"key":"k","id":"i","text":"x"}', "k"),
         ('{"id":null,"text":"x"}', ":1"),
         ('{"id":"","text":"x"}', ":1"),

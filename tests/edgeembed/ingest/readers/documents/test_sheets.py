@@ -120,6 +120,27 @@ def test_opendocument():
 
 
 @pytest.mark.parametrize(
+    ("row", "cell"),
+    [
+        ({}, {}),  # no type, as programs leave it out
+        ({"numberrowsrepeated": 1_000_000}, {"valuetype": "string", "numbercolumnsrepeated": 1000}),
+        ({"numberrowsrepeated": 2**31}, {"valuetype": "string", "numbercolumnsrepeated": 2**31}),
+    ],
+    ids=["without types", "a thousand million times", "more often than can be counted"],
+)
+def test_opendocument_that_calamine_cannot_read_is_read_as_a_text(row, cell):
+    document: Any = OpenDocumentSpreadsheet()
+    table, line, one = Table(name="T"), TableRow(**row), TableCell(**cell)
+    one.addElement(P(text="the boiler"))
+    line.addElement(one)
+    table.addElement(line)
+    document.spreadsheet.addElement(table)
+    file = io.BytesIO()
+    document.write(file)
+    assert "".join(block.text for block in blocks("a.ods", file.getvalue())) == "the boiler"
+
+
+@pytest.mark.parametrize(
     ("data", "name"),
     [
         (b"<html><table><tr><td>Name<td>Age</table>", "a.xls.html"),

@@ -1,6 +1,7 @@
 """Word documents by python-docx: order, headings, tables, and what hides in other places."""
 
 import io
+import re
 import zipfile
 
 import docx
@@ -204,3 +205,18 @@ def test_headers_and_footers_are_read_once_and_page_numbers_are_not():
         (("Header",), "Header\n\nLease of Mill Lane"),
         (("Footer",), "Footer\n\nContract 4711"),
     ]
+
+
+def test_strict_open_xml_is_read_like_any_other():
+    document = docx.Document()
+    document.add_heading("Boiler", 1)
+    document.add_paragraph("Huber serviced it.")
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(saved(document))) as old, zipfile.ZipFile(file, "w") as new:
+        for entry in old.infolist():
+            usual = re.compile(rb"http://schemas\.openxmlformats\.org/(\w+)/2006/(\w+)")
+            strict = usual.sub(rb"http://purl.oclc.org/ooxml/\1/\2", old.read(entry))
+            is_text = entry.filename in ("word/document.xml", "_rels/.rels")
+            new.writestr(entry.filename, strict if is_text else old.read(entry))
+    (block,) = blocks("a.docx", file.getvalue())
+    assert (block.text, block.headings) == ("Boiler\n\nHuber serviced it.", ("Boiler",))

@@ -28,6 +28,10 @@ TEXTS = {
     "cp1253": "Ο οδοντίατρος την Πέμπτη",
     "cp1254": "İstanbul'da güneş doğuyor, ağaçlar yeşil",
     "cp1256": "موعد طبيب الأسنان يوم الخميس",
+    "utf-32-le": "Приём у стоматолога в четверг",
+    "iso2022_jp": "日本語のテキストファイルです。漢字とカタカナ。",
+    "iso2022_kr": "오늘은 날씨가 좋습니다. 공원에 갑시다.",
+    "iso8859_5": "Городская библиотека открыта каждый день, и библиотекарь помогает читателям.",
 }
 
 
@@ -50,6 +54,8 @@ def test_text_is_read_whatever_its_encoding(tmp_path, encoding):
         ("Smørrebrød på Ærø, blåbær", "cp1252"),
         ("牙医预约在星期四\n周五\n", "utf-16-le"),
         ("日本語のテキストファイルです。", "shift_jis"),
+        ("市立圖書館除星期六外每天開放。", "utf-16-le"),
+        ("市立図書館は毎日開いており、司書は読者を助けます。", "utf-16-be"),
         ("x", "utf-16"),
     ],
 )
@@ -78,6 +84,11 @@ def test_bytes_that_a_crash_left_do_not_make_a_log_binary(tmp_path):
     data = (GERMAN * 200).encode()
     blocks, _ = read_bytes(tmp_path, "a.log", data + b"\0" * 3 + data)
     assert text_of(blocks).count("dentist") == 400
+
+
+def test_ascii_with_zeros_in_it_is_no_chinese(tmp_path):
+    for text in ("start of note\0\0 the rest is plain ", "a\0b c d e f g h"):
+        assert text_of(read_bytes(tmp_path, "a.txt", text.encode())[0]) == text
 
 
 def test_control_characters_are_text_too(tmp_path):

@@ -184,3 +184,16 @@ def test_after_a_long_silence_subtitles_are_about_something_else(tmp_path):
         ("Word 0.\nWord 1.", "00:00:01", 3),
         ("Word 2.", "00:01:00", 9),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.srt", "notes that somebody called so\n\nthe boiler was serviced\n"),
+        ("a.vtt", "no time 99:99 here, but the boiler was serviced\n"),
+        ("a.tex", "{" * 5000 + "the boiler was serviced" + "}" * 5000),
+    ],
+)
+def test_a_text_of_another_kind_than_its_name_says_is_still_a_text(tmp_path, name, text):
+    blocks, _ = read_bytes(tmp_path, name, text)
+    assert "the boiler was serviced" in "".join(block.text for block in blocks)
