@@ -19,6 +19,7 @@ from edgeembed.results.passages_at import passages_at
 from edgeembed.results.printable import printable
 from edgeembed.search.opened import OpenedIndex
 from edgeembed.search.settings import SearchSettings
+from edgeembed.search.shared_encoders import SharedEncoders
 from edgeembed.upkeep.status import status_of
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.index.base.types import StoredDocument
@@ -89,6 +90,7 @@ class OfferedIndexes:
             SearchIndexError, BundleError: one cannot be used.
         """
         self._opened: dict[str, OpenedIndex] = {}
+        self._encoders = SharedEncoders()
         self._writing = threading.Lock()  # of the second stage's vectors
         try:
             for path in paths:
@@ -97,7 +99,7 @@ class OfferedIndexes:
                     raise InputError(
                         f"index: expected folders of different names, got {name} twice"
                     )
-                self._opened[name] = OpenedIndex.open(path, model=model)
+                self._opened[name] = OpenedIndex.open(path, model=model, encoders=self._encoders)
         except BaseException:
             self.close()
             raise
@@ -121,7 +123,7 @@ class OfferedIndexes:
         Raises:
             InputError: there is no such index, or an argument is invalid.
         """
-        opened = self._named(index)
+        opened = self.opened(index)
         settings = _settings(k, where)
         match mode:
             case None:
@@ -149,7 +151,7 @@ class OfferedIndexes:
         Raises:
             InputError: the index has nothing there, or an argument is invalid.
         """
-        opened = self._named(index)
+        opened = self.opened(index)
         keys = passages_at(opened.index, place)
         settings = dataclasses.replace(_settings(k, where), exclude=tuple(keys))
         found = settings.run(opened.index, opened.index.vectors(keys).mean(axis=0))
@@ -172,13 +174,13 @@ class OfferedIndexes:
         for name, count in (("before", before), ("after", after)):
             if not 0 <= count <= MAX_RESULTS:
                 raise InputError(f"{name}: expected 0 to {MAX_RESULTS} passages, got {count}")
-        opened = self._named(index)
+        opened = self.opened(index)
         keys = passages_at(opened.index, place)
-        document, _, first = keys[0].rpartition("#")
-        numbers = range(max(0, int(first) - before), int(keys[-1].rpartition("#")[2]) + after + 2)
-        stored = opened.index.get([f"{document}#{number}" for number in numbers])
+        stored = opened.index.get(_around(keys, before, after))
         passages = [each for each in stored if each is not None]
-        more = stored[-1] is not None
+        more = len(stored) > 1 and stored[-1] is not None
+        if all(passage.document is None for passage in passages):
+            raise InputError(f"place: expected a text, and {place!r:.200} is a picture")
         text = _joined(passages[:-1] if more else passages)
         return Reading(
             place=place, text=printable(text[:_MAX_READ]), more=more or len(text) > _MAX_READ
@@ -192,8 +194,14 @@ class OfferedIndexes:
         """Close all indexes."""
         for opened in self._opened.values():
             opened.close()
+        self._encoders.close()
 
-    def _named(self, name: str | None) -> OpenedIndex:
+    def opened(self, name: str | None) -> OpenedIndex:
+        """The index of that name; of None, the first.
+
+        Raises:
+            InputError: there is none.
+        """
         found = self._opened.get(self.names[0] if name is None else name)
         if found is None:
             raise InputError(f"index: expected one of {', '.join(self.names)}, got {name!r:.100}")
@@ -218,6 +226,16 @@ def _result(answer: Answer) -> Result:
         language=language if isinstance(language, str) else "",
         also_in=[printable(other.name) for other in answer.also_in],
     )
+
+
+def _around(keys: Sequence[str], before: int, after: int) -> list[str]:
+    """The keys of passages, of those around them, and of one more; not all of them may exist."""
+    document, _, first = keys[0].rpartition("#")
+    last = keys[-1].rpartition("#")[2]
+    if not document or not first.isdecimal() or not last.isdecimal():
+        return [keys[0]]  # a document that is no passage of a file
+    numbers = range(max(0, int(first) - before), int(last) + after + 2)
+    return [f"{document}#{number}" for number in numbers]
 
 
 def _joined(passages: Sequence[StoredDocument]) -> str:

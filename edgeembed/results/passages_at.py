@@ -12,8 +12,10 @@ _PLACE = re.compile(r"(?P<source>.+?)(?::(?P<line>\d{1,9}))?(?::\d{1,9})?", re.D
 def passages_at(index: Index, place: str, what: str = "place") -> list[str]:
     """The key of the passage at a file's line; of a function in passages, the keys of them all.
 
+    A picture, or a document in no file, is at its own key.
+
     Args:
-        index: of texts.
+        index: of texts or pictures.
         place: the file as `edgeembed search` shows it, and a line from 1, with ":" between; without
             one, the first. A column behind it, as editors and compilers write it, is passed over.
         what: the argument's name, for messages.
@@ -25,6 +27,8 @@ def passages_at(index: Index, place: str, what: str = "place") -> list[str]:
     source, line = (match["source"], int(match["line"] or 1)) if match else (place, 1)
     keys = sorted(index.keys(f"{source}#"), key=_number)
     stored = [each for each in index.get(keys) if each is not None]
+    if not stored and place in index:
+        return [place]
     if not stored:
         raise InputError(
             f"{what}: expected a file of the index and a line, such as src/app.py:12, got "

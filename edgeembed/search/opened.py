@@ -7,6 +7,7 @@ from types import TracebackType
 from edgeembed import Encoder, Index
 from edgeembed.ingest.second_stage import SecondStage, second_stage_bundle
 from edgeembed.search.encoders import load_encoder, remembered_bundle
+from edgeembed.search.shared_encoders import SharedEncoders
 from edgeembed_runtime.bundle import Modality
 from edgeembed_runtime.bundle.packaged import bundle_directory
 
@@ -14,11 +15,14 @@ from edgeembed_runtime.bundle.packaged import bundle_directory
 class OpenedIndex:
     """An index, its encoder, and the second stage of a fast one; closed together."""
 
-    def __init__(self, index: Index, encoder: Encoder, stage: SecondStage | None) -> None:
-        """Use `OpenedIndex.open`."""
+    def __init__(
+        self, index: Index, encoder: Encoder, stage: SecondStage | None, *, shares: bool = False
+    ) -> None:
+        """Use `OpenedIndex.open`; with `shares` the encoder is someone else's to close."""
         self.index = index
         self.encoder = encoder
         self.stage = stage
+        self._shares = shares
 
     @classmethod
     def open(
@@ -28,6 +32,7 @@ class OpenedIndex:
         model: Path | None = None,
         variant: str = "auto",
         only: Modality | None = None,
+        encoders: SharedEncoders | None = None,
     ) -> "OpenedIndex":
         """Open the index at `path`, to read.
 
@@ -36,6 +41,7 @@ class OpenedIndex:
             model: the bundle; None for the one that the index remembers, or the default.
             variant: of the bundle.
             only: load just the tower of this modality.
+            encoders: what other indexes use, which stays open; None: this one has its own.
 
         Raises:
             SearchIndexError: the index cannot be used.
@@ -45,22 +51,25 @@ class OpenedIndex:
         with Index.open(path) as index:
             hint, second = remembered_bundle(index), second_stage_bundle(index)
         with contextlib.ExitStack() as opening:
-            encoder = opening.enter_context(
-                load_encoder(model or bundle_directory(hint), variant, only)
-            )
+            bundle = Path(model or bundle_directory(hint))
+            if encoders is None:
+                encoder = opening.enter_context(load_encoder(bundle, variant, only))
+            else:
+                encoder = encoders.load(bundle, variant, only)
             index = opening.enter_context(Index.open(path, encoder=encoder))
             stage = None
             if second is not None and only != "image":
                 stage = opening.enter_context(SecondStage(path, bundle_directory(second)))
             opening.pop_all()  # nothing failed: they stay open
-        return cls(index, encoder, stage)
+        return cls(index, encoder, stage, shares=encoders is not None)
 
     def close(self) -> None:
-        """Close all three; closing twice is fine."""
+        """Close what it opened; closing twice is fine."""
         if self.stage is not None:
             self.stage.close()
         self.index.close()
-        self.encoder.close()
+        if not self._shares:
+            self.encoder.close()
 
     def __enter__(self) -> "OpenedIndex":
         """Return itself."""

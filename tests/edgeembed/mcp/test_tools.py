@@ -118,8 +118,6 @@ def test_the_status_names_indexes_sources_and_models(ask):
         ("search", {}, ""),
         ("search", {"query": "x", "where": {"a": {"$near": 1}}}, "$near"),
         ("find_similar", {"place": "gone.py:1"}, "place: expected a file of the index"),
-        ("read_passage", {"place": "/etc/passwd:1"}, "place: expected a file of the index"),
-        ("read_passage", {"place": "../../etc/passwd"}, "place: expected a file of the index"),
         ("read_passage", {"place": "repo/upload.py:1", "after": -1}, ""),
         ("read_passage", {"place": "\ud800"}, ""),
     ],
@@ -130,6 +128,54 @@ def test_what_cannot_be_answered_is_told_in_words(ask, tool, arguments, words):
     text = " ".join(part.text for part in answer.content)
     assert words in text
     assert "Traceback" not in text
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "/etc/passwd:1",
+        "../../etc/passwd",
+        "repo/../repo/upload.py:1",
+        "./repo/upload.py:1",
+        "repo//upload.py:1",
+        "repo/UPLOAD.py:1",
+        "repo/upload.py\0:1",
+        "repo/upload.py\0.md",
+        "repo/link.py:1",
+        "repo/way/a.md:1",
+        "repo/later.py:1",
+        "code",
+        "repo/",
+        "",
+        "file:///etc/passwd",
+        "repo\\upload.py:1",
+    ],
+)
+def test_nothing_is_read_but_what_was_indexed(ask, paths, place, tmp_path):
+    (tmp_path / "repo/link.py").symlink_to("upload.py")
+    (tmp_path / "repo/way").symlink_to("../texts")
+    (tmp_path / "repo/later.py").write_text("def later(): pass\n")
+    for tool in ("read_passage", "find_similar"):
+        (answer,) = ask((tool, {"place": place}))
+        assert answer.is_error
+        assert "expected" in answer.content[0].text
+        assert "root:" not in answer.content[0].text
+
+
+def test_what_is_read_is_what_was_indexed_whatever_is_there_now(ask, paths, tmp_path):
+    (tmp_path / "repo/upload.py").unlink()
+    (tmp_path / "repo/upload.py").symlink_to("/etc/passwd")
+    (answer,) = ask(("read_passage", {"place": "repo/upload.py:1"}))
+    assert "class Uploader" in answer.structured_content["text"]
+
+
+def test_indexes_of_one_bundle_share_its_encoder(paths):
+    indexes = OfferedIndexes(paths)
+    first, second = (indexes.opened(name) for name in indexes.names)
+    assert first.encoder is second.encoder
+    assert first.index is not second.index
+    indexes.close()
+    indexes.close()
 
 
 def test_tools_say_what_they_take_and_give_and_that_they_only_read(paths):
@@ -151,6 +197,26 @@ def test_tools_say_what_they_take_and_give_and_that_they_only_read(paths):
             jsonschema.Draft202012Validator.check_schema(schema)
         for given in tool.input_schema["properties"].values():
             assert given["description"]
+
+
+def test_what_tools_give_is_what_their_schemas_say(paths):
+    calls = [
+        ("search", {"query": "the cat"}),
+        ("find_similar", {"place": "repo/upload.py:2"}),
+        ("read_passage", {"place": "repo/upload.py:1"}),
+        ("index_status", {}),
+    ]
+
+    async def listed(server):
+        async with Client(server) as client:
+            return (await client.list_tools()).tools
+
+    indexes = OfferedIndexes(paths)
+    schemas = {tool.name: tool.output_schema for tool in anyio.run(listed, make_server(indexes))}
+    for (tool, _), answer in zip(calls, asked(make_server(indexes), calls), strict=True):
+        assert not answer.is_error
+        jsonschema.validate(answer.structured_content, schemas[tool])
+    indexes.close()
 
 
 def test_two_indexes_of_one_name_are_refused(paths, tmp_path):
