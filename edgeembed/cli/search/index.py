@@ -8,9 +8,9 @@ import typer
 
 from edgeembed import Encoder, Index
 from edgeembed.cli.search.index_images import ImageRuns
+from edgeembed.cli.search.index_opening import existing_index, open_to_write
 from edgeembed.cli.search.index_texts import TextRuns
 from edgeembed.cli.search.index_watch import Runs, follow
-from edgeembed.cli.shared.opening import bundle_path, is_index
 from edgeembed.cli.shared.options import (
     DEFAULT_INDEX,
     AsJson,
@@ -22,19 +22,11 @@ from edgeembed.cli.shared.options import (
 from edgeembed.cli.shared.output import bar_progress, print_json, remark
 from edgeembed.ingest.discover.rules import WalkSettings
 from edgeembed.ingest.passages import ChunkSettings, PassageReader
-from edgeembed.ingest.second_stage import (
-    FIRST_STAGE,
-    SecondStage,
-    second_stage_bundle,
-    second_stage_info,
-)
+from edgeembed.ingest.second_stage import SecondStage, second_stage_bundle
 from edgeembed.ingest.sources import NOTHING, Memory, look, read_memory
 from edgeembed.ingest.watch import watched_folders
-from edgeembed.search.encoders import bundle_info, named, remembered_bundle
-from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.bundle.packaged import bundle_directory
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.index.catalog.schema import UnfinishedIndexError
 
 
 def index(
@@ -203,7 +195,7 @@ def _index_sources(
     folders = watched_folders(sources) if watch else []
     # A watch starts with a scan.
     found = None if watch else look(sources, walk, _remembered(index_path))
-    with _open(index_path, model, variant, fast=fast) as opened:
+    with open_to_write(index_path, model, variant, fast=fast, code=walk.code) as opened:
         runs: Runs
         if "image" in opened.encoder.modalities:
             runs = ImageRuns(
@@ -226,7 +218,7 @@ def _index_sources(
 
 
 def _remembered(path: Path) -> Memory:
-    existing = _existing(path)
+    existing = existing_index(path)
     if existing is None:
         return NOTHING
     with existing:
@@ -248,55 +240,3 @@ def _deepen(index_path: Path, *, as_json: bool) -> None:
         print_json({"index": index_path, "deepened": count})
     else:
         remark(f"{index_path}: {count} passages have the model's vectors")
-
-
-class _Opened:
-    """An index and the encoder it writes with, closed together."""
-
-    def __init__(self, index: Index, encoder: Encoder) -> None:
-        self.index = index
-        self.encoder = encoder
-
-    def __enter__(self) -> "_Opened":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.index.close()
-        self.encoder.close()
-
-
-def _open(path: Path, model: Path | None, variant: str, *, fast: bool) -> _Opened:
-    existing = _existing(path)
-    if existing is None:
-        if fast:
-            info = second_stage_info(named(bundle_path(model, None)))
-            encoder = Encoder.load(FIRST_STAGE)
-        else:
-            info, encoder = {}, _load(model, None, variant)
-        made = Index.create(path, encoder=encoder, info=bundle_info(encoder) | info)
-        return _Opened(made, encoder)
-    with existing:
-        hint, is_fast = remembered_bundle(existing), second_stage_bundle(existing) is not None
-    if fast and not is_fast:
-        raise InputError(
-            f"--fast: {path} was made without it; name another --index, or leave --fast out"
-        )
-    encoder = Encoder.load(FIRST_STAGE) if is_fast else _load(model, hint, variant)
-    return _Opened(Index.open(path, encoder=encoder, mode="rw"), encoder)
-
-
-def _existing(path: Path) -> Index | None:
-    """The index at `path`, to read; None where none is, or only the beginning of one."""
-    if not is_index(path):
-        return None
-    try:
-        return Index.open(path)
-    except UnfinishedIndexError:  # the disk was full, or the process killed: create does it again
-        return None
-
-
-def _load(model: Path | None, hint: str | None, variant: str) -> Encoder:
-    """Load the encoder of documents: of a text-image bundle, the image tower."""
-    chosen = bundle_path(model, hint)
-    modalities = Bundle.open(chosen).manifest.modalities
-    return Encoder.load(chosen, variant=variant, modalities=modalities[-1:])
