@@ -71,14 +71,24 @@ def _title(title: str, points: Points, projection: Projection) -> str:
 
 
 def _hover(points: Points, number: int) -> str:
-    """Key, text and metadata of one document, escaped."""
-    lines = [f"<b>{html.escape(points.keys[number][:_LINE_CHARACTERS])}</b>"]
+    """Key, text and metadata of one document, escaped; of code its place and signature first."""
+    metadata = dict(points.metadatas[number])
+    name = points.keys[number]
+    lines: list[str] = []
+    if "language" in metadata and "line" in metadata and "source" in metadata:
+        name = f"{metadata.pop('source')}:{metadata.pop('line')}"
+        for field in ("start", "end", "folder"):
+            metadata.pop(field, None)
+        signature = str(metadata.pop("signature", ""))
+        wrapped = textwrap.wrap(signature[:_SHOWN_CHARACTERS], _LINE_CHARACTERS)
+        lines += [html.escape(line) for line in wrapped]
+    lines.insert(0, f"<b>{html.escape(name[:_LINE_CHARACTERS])}</b>")
     if document := points.documents[number]:
         text = " ".join(document[: 4 * _SHOWN_CHARACTERS].split())
         text = textwrap.shorten(text, _SHOWN_CHARACTERS, placeholder=" …")
         lines += [html.escape(line) for line in textwrap.wrap(text, _LINE_CHARACTERS)]
-    for name, value in points.metadatas[number].items():
-        lines.append(f"<i>{html.escape(f'{name}: {value}'[:_LINE_CHARACTERS])}</i>")
+    for field, value in metadata.items():
+        lines.append(f"<i>{html.escape(f'{field}: {value}'[:_LINE_CHARACTERS])}</i>")
     return "<br>".join(lines)
 
 

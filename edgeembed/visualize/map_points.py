@@ -1,6 +1,6 @@
 """The points of a map: documents of an index, their vectors and metadata."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,9 @@ from edgeembed import Index
 from edgeembed_runtime.errors import InputError
 
 MIN_POINTS = 3
+FOLDER = "folder"
+# So many folders can be told apart by their colors.
+_MAX_FOLDERS, _MAX_DEPTH = 12, 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +38,13 @@ class Points:
                 f"color: expected a field of the metadata, {', '.join(known) or 'which has none'}, "
                 f"got {field!r}"
             )
-        return tuple(metadata.get(field) for metadata in self.metadatas)
+        found = tuple(metadata.get(field) for metadata in self.metadatas)
+        return _cut_folders(found) if field == FOLDER else found
+
+    @property
+    def is_code(self) -> bool:
+        """Whether some of them are source code."""
+        return any("language" in metadata for metadata in self.metadatas)
 
 
 def read_points(index: Index, *, limit: int, seed: int) -> Points:
@@ -61,3 +70,15 @@ def read_points(index: Index, *, limit: int, seed: int) -> Points:
         vectors=index.vectors([each.key for each in stored]),
         total=total,
     )
+
+
+def _cut_folders(folders: Sequence[Any]) -> tuple[str, ...]:
+    """Folders as deep as they can be told apart, at least where they part; "." is the top."""
+    parts = [each.split("/") if isinstance(each, str) and each else ["."] for each in folders]
+    chosen: list[str] = []
+    for depth in range(1, _MAX_DEPTH + 1):
+        cut = ["/".join(each[:depth]) for each in parts]
+        if len(set(cut)) > _MAX_FOLDERS and len(set(chosen)) > 1:
+            break
+        chosen = cut
+    return tuple(chosen)

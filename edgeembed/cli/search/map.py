@@ -10,7 +10,7 @@ from edgeembed.cli.shared.options import JsonSummary, Overwrite
 from edgeembed.cli.shared.output import print_json, remark, step_progress
 from edgeembed.export.outputs import check_free, write_html
 from edgeembed.visualize.map_page import map_page
-from edgeembed.visualize.map_points import read_points
+from edgeembed.visualize.map_points import FOLDER, read_points
 from edgeembed.visualize.projection import Method, project
 
 
@@ -20,7 +20,10 @@ def map_(
         "map.html"
     ),
     color: Annotated[
-        str | None, typer.Option(help="Color by this metadata field, such as 'source'.")
+        str | None,
+        typer.Option(
+            help="Color by this metadata field, such as 'source'; of code, by default, 'folder'."
+        ),
     ] = None,
     method: Annotated[
         str, typer.Option(help="pca, or umap: slower, shows clusters (needs umap-learn).")
@@ -34,6 +37,8 @@ def map_(
 ) -> None:
     """Plot an index as a 2-D map: a dot per document, its text on hover, in one offline HTML file.
 
+    Of source code, a dot is a function: hover shows where it is and its signature.
+
     Example: edgeembed map edgeembed.index -o map.html --color source
     """
     check_free([output], overwrite=overwrite)
@@ -43,6 +48,8 @@ def map_(
             points = read_points(opened, limit=limit, seed=seed)
         progress.update(task, description=f"Placing {len(points.keys):,} documents")
         projection = project(points.vectors, cast(Method, method), seed=seed)
+        if color is None and points.is_code and any(FOLDER in each for each in points.metadatas):
+            color = FOLDER
         page = map_page(index.absolute().name, points, projection, color)
     write_html(output, page)
     if as_json:

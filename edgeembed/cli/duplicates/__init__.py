@@ -1,0 +1,1 @@
+"""`edgeembed dedupe` of images and of code."""

@@ -1,0 +1,1 @@
+"""Near-clones: functions that say nearly the same."""
