@@ -7,6 +7,7 @@ each (see Efforts), so that it also holds for a mixture of other parts.
 import math
 import statistics
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from edgeembed_runtime.index.ann.backend import LoadedAnn
 from edgeembed_runtime.index.ann.confidence import can_be_proven, is_proven, lower_bound
 from edgeembed_runtime.index.ann.effort import Efforts
-from edgeembed_runtime.index.ann.held_out import DEPTHS, HeldOut, Queries
+from edgeembed_runtime.index.ann.held_out import DEPTHS, MAIN_DEPTH, HeldOut, Queries
 from edgeembed_runtime.index.vectors.block import Rows
 from edgeembed_runtime.index.vectors.topk import cosines
 
@@ -59,21 +60,7 @@ class _Trial:
 
     losses: NDArray[np.float64]
     """(m,) the part of the true neighbors that was not found."""
-    misses: NDArray[np.float64]
-    """(m,) 1 where the nearest was not found, else 0."""
     ms: float
-
-    def is_proven(self, floor: float) -> bool:
-        """Whether recall at the depth is proven, and at 1; see DEPTHS."""
-        return all(is_proven(part, floor, _DELTA) for part in (self.losses, self.misses))
-
-    def can_be_proven(self, floor: float, more: int) -> bool:
-        """Whether `more` further queries could prove it, were they all answered perfectly."""
-        return all(can_be_proven(part, floor, _DELTA, more) for part in (self.losses, self.misses))
-
-    def bound(self) -> float:
-        """The recall that is proven at the depth and at 1."""
-        return min(lower_bound(part, _DELTA) for part in (self.losses, self.misses))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,41 +93,35 @@ def measure_ann(
     """
     far_below = float(np.quantile(held_out.rows.nearest[:, 0], _FAR_PART))
     calibration = _Calibration(rows, ann, held_out, floor)
-    near = calibration.near(far_below)
-    first = calibration.least_effort(near, DEPTHS[0], 1, first_effort, max_ms)
-    if first is None:
+    near = calibration.near_efforts(far_below, first_effort, max_ms)
+    if near is None:
         return None
-    depths, found = [DEPTHS[0]], [first]
-    for depth in DEPTHS[1:]:
-        if 2 * depth > held_out.kept.size:
-            break
-        least = found[-1].effort
-        start = max(least, depth)
-        more = calibration.least_effort(near, depth, least, start, held_out.exact_ms)
-        if more is None:
-            break
-        depths.append(depth)
-        found.append(more)
-    far = calibration.least_effort(
-        calibration.far(far_below), DEPTHS[0], first.effort, 2 * first.effort, held_out.exact_ms
-    )
+    far = calibration.far_efforts(far_below, near)
     # A graph of more rows needs slightly more effort; so much more is always enough.
     growth = rows.ids.size / held_out.kept.size
-    efforts = [max(f.effort for f in found[: i + 1]) for i in range(len(found))]
-    times = 1.0 if far is None else max(1.0, far.effort / first.effort)
-    bounds = [f.trial.bound() for f in (*found, far) if f is not None]
-    far_loss = 0.0 if far is None else float(far.trial.losses.mean())
+    trials = [each.trial for each in (*near.values(), *far.values())]
+    far_loss = float(far[MAIN_DEPTH].trial.losses.mean()) if far else 0.0
+    near_loss = float(near[MAIN_DEPTH].trial.losses.mean())
     return Measured(
         efforts=Efforts(
-            depths=tuple(depths),
-            near=tuple(math.ceil(growth * e) for e in efforts),
-            far=None if far is None else tuple(math.ceil(growth * times * e) for e in efforts),
+            depths=tuple(near),
+            near=tuple(math.ceil(growth * near[depth].effort) for depth in near),
+            far=tuple(math.ceil(growth * _far_effort(depth, near, far)) for depth in near)
+            if far
+            else None,
             far_below=far_below,
-            recall=1 - (1 - _FAR_PART) * float(first.trial.losses.mean()) - _FAR_PART * far_loss,
-            bound=min(bounds),
+            recall=1 - (1 - _FAR_PART) * near_loss - _FAR_PART * far_loss,
+            bound=min(lower_bound(trial.losses, _DELTA) for trial in trials),
         ),
-        ms=first.trial.ms,
+        ms=near[MAIN_DEPTH].trial.ms,
     )
+
+
+def _far_effort(depth: int, near: Mapping[int, _Found], far: Mapping[int, _Found]) -> float:
+    """The effort found; where none was sought, in proportion to that of others."""
+    if depth in far:
+        return far[depth].effort
+    return near[depth].effort * max(1.0, far[MAIN_DEPTH].effort / near[MAIN_DEPTH].effort)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,18 +140,51 @@ class _Calibration:
         self._rows, self._ann, self._held_out = rows, ann, held_out
         self._floor = floor
 
-    def near(self, far_below: float) -> _Kind:
-        """All queries held out, as far as a search does not find them to be far."""
-        queries = self._held_out.rows
-        return _Kind(queries=queries, asked=np.arange(len(queries.vectors)), least_best=far_below)
+    def near_efforts(
+        self, far_below: float, first_effort: int, max_ms: float
+    ) -> Mapping[int, _Found] | None:
+        """The effort at each depth, ascending, for all queries that a search does not find far.
 
-    def far(self, far_below: float) -> _Kind:
-        """Vectors that are far from all rows."""
+        None if the main one takes longer than `max_ms`, or the first hit longer than a scan. Depths
+        beyond those are left out if so.
+        """
+        queries = self._held_out.rows
+        near = _Kind(queries=queries, asked=np.arange(len(queries.vectors)), least_best=far_below)
+        main = self._least_effort(near, MAIN_DEPTH, 1, first_effort, max_ms)
+        if main is None:
+            return None
+        single = self._least_effort(near, 1, 1, main.effort, self._held_out.exact_ms)
+        if single is None:
+            return None
+        found = {1: single, MAIN_DEPTH: main}
+        for depth in DEPTHS:
+            if depth > MAIN_DEPTH and 2 * depth <= self._held_out.kept.size:
+                least = found[max(found)].effort
+                start = max(least, depth)
+                more = self._least_effort(near, depth, least, start, self._held_out.exact_ms)
+                if more is None:
+                    break
+                found[depth] = more
+        return found
+
+    def far_efforts(self, far_below: float, near: Mapping[int, _Found]) -> Mapping[int, _Found]:
+        """The effort at each depth up to the main one for vectors that are far from all rows.
+
+        Empty if one takes longer than a scan.
+        """
         queries = self._held_out.far
         asked = np.flatnonzero(queries.nearest[:, 0] < far_below)
-        return _Kind(queries=queries, asked=asked, least_best=-np.inf)
+        far = _Kind(queries=queries, asked=asked, least_best=-np.inf)
+        found: dict[int, _Found] = {}
+        for depth in (1, MAIN_DEPTH):
+            least = near[depth].effort
+            more = self._least_effort(far, depth, least, 2 * least, self._held_out.exact_ms)
+            if more is None:
+                return {}
+            found[depth] = more
+        return found
 
-    def least_effort(
+    def _least_effort(
         self, kind: _Kind, depth: int, least: int, start: int, max_ms: float
     ) -> _Found | None:
         """Pick an effort with a few queries, and raise it until all of them prove the floor."""
@@ -180,7 +194,7 @@ class _Calibration:
             trial = self._try(kind, depth, effort, max_ms)
             if trial.ms > max_ms:
                 return None
-            if trial.is_proven(self._floor):
+            if is_proven(trial.losses, self._floor, _DELTA):
                 return _Found(effort=effort, trial=trial)
             if effort > most:
                 return None
@@ -216,7 +230,7 @@ class _Calibration:
         """Run all queries, or as many as make clear whether this effort is enough."""
         count = candidates_for(depth, effort)
         times: list[float] = []
-        lost: list[tuple[float, float]] = []
+        losses: list[float] = []
         for number, at in enumerate(kind.asked.tolist(), start=1):
             query = kind.queries.vectors[at]
             true = kind.queries.nearest[at, :depth]
@@ -227,19 +241,20 @@ class _Calibration:
             best = float(scores.max(initial=-np.inf))
             if not scores.size or best >= kind.least_best:
                 shared = min(int(np.count_nonzero(scores >= true[-1])), true.size)
-                lost.append((1 - shared / true.size, float(best < true[0])))
+                losses.append(1 - shared / true.size)
             if number % _CHECK_EVERY == 0:
-                trial = _trial_of(lost, times)
+                trial = _trial_of(losses, times)
                 if trial.ms > max_ms or self._is_clear(trial, kind.asked.size - number):
                     break
-        return _trial_of(lost, times)
+        return _trial_of(losses, times)
 
     def _is_clear(self, trial: _Trial, more: int) -> bool:
         if more < _PILOT and len(trial.losses) <= _PILOT:  # a pilot
             return float(trial.losses.sum()) > (1 - self._floor) * _PILOT
-        return trial.is_proven(self._floor) or not trial.can_be_proven(self._floor, more)
+        return is_proven(trial.losses, self._floor, _DELTA) or not can_be_proven(
+            trial.losses, self._floor, _DELTA, more
+        )
 
 
-def _trial_of(lost: list[tuple[float, float]], times: list[float]) -> _Trial:
-    losses, misses = np.array(lost).reshape(-1, 2).T
-    return _Trial(losses=losses, misses=misses, ms=statistics.median(times) * 1e3)
+def _trial_of(losses: list[float], times: list[float]) -> _Trial:
+    return _Trial(losses=np.array(losses), ms=statistics.median(times) * 1e3)

@@ -24,17 +24,18 @@ class Efforts:
     depths: tuple[int, ...]
     """Calibrated, ascending."""
     near: tuple[int, ...]
-    """The effort at each."""
+    """The effort at each: often more for the first hit alone than for ten."""
     far: tuple[int, ...] | None
     """The effort at each for a far query; None: it must be scanned."""
     far_below: float
     recall: float
     """Mean recall@10 of the queries held out."""
     bound: float | None
-    """What recall@10 is at least, with a confidence of 99 %; None in a segment of older code."""
+    """What recall at each depth is at least, with a confidence of 99 %; None in a segment of older
+    code."""
 
     def near_effort(self, depth: int) -> int:
-        """For any query; grows with the depth."""
+        """For any query."""
         return _interpolated(self.depths, self.near, depth)
 
     def far_effort(self, depth: int) -> int | None:
@@ -77,8 +78,8 @@ def read_efforts(recall: object, effort: int) -> Efforts | None:
         far = values["far"]
         found = Efforts(
             depths=_ascending(values["depths"]),
-            near=_ascending(values["near"]),
-            far=None if far is None else _ascending(far),
+            near=_positive(values["near"]),
+            far=None if far is None else _positive(far),
             far_below=_finite(values["far_below"]),
             recall=_finite(values["recall"]),
             bound=_finite(values["bound"]),
@@ -90,12 +91,17 @@ def read_efforts(recall: object, effort: int) -> Efforts | None:
 
 
 def _ascending(values: object) -> tuple[int, ...]:
+    found = _positive(values)
+    if list(found) != sorted(set(found)):
+        raise ValueError("expected ascending depths")
+    return found
+
+
+def _positive(values: object) -> tuple[int, ...]:
     numbers = cast("list[object]", values) if isinstance(values, list) else []
     found = tuple(n for n in numbers if type(n) is int and 0 < n <= _MAX_EFFORT)
     if not 0 < len(numbers) <= _MAX_POINTS or len(found) != len(numbers):
         raise ValueError("expected efforts")
-    if list(found) != sorted(found):
-        raise ValueError("expected ascending efforts")
     return found
 
 
@@ -108,8 +114,8 @@ def _finite(value: object) -> float:
 def _interpolated(depths: Sequence[int], efforts: Sequence[int], depth: int) -> int:
     """A straight line between logarithms; beyond the last depth in proportion.
 
-    An effort can but hold so many results, so its logarithm bends towards a slope of 1 and stays
-    below both lines.
+    From ten on, an effort can but hold so many results, so its logarithm bends towards a slope of 1
+    and stays below both lines.
     """
     last, most = depths[-1], efforts[-1]
     if depth >= last:

@@ -17,8 +17,11 @@ from numpy.typing import NDArray
 from edgeembed_runtime.index.vectors.block import Rows
 from edgeembed_runtime.index.vectors.topk import TopK, scan
 
-DEPTHS = (10, 100)
-"""The depths that are calibrated, each along with the first hit. Fewer than ten cost as much."""
+DEPTHS = (1, 10, 100)
+"""The depths that are calibrated. The first hit alone takes more effort than ten: a single miss is
+all of it."""
+MAIN_DEPTH = 10
+"""Of them, the one that is timed, and for far queries the deepest."""
 # Perfect answers to 5 / (1 - floor) queries would prove the floor; with four times as many, a mean
 # a third of the way from the floor to perfection does.
 _PER_LOSS = 20
@@ -96,7 +99,7 @@ def hold_out(rows: Rows, floor: float) -> HeldOut | None:
         kept=np.flatnonzero(wanted),
         held=held,
         rows=_answered(rows, wanted, near, DEPTHS[-1]),
-        far=_answered(rows, wanted, perturbed(far, _FAR, rng), DEPTHS[0]),
+        far=_answered(rows, wanted, perturbed(far, _FAR, rng), MAIN_DEPTH),
         exact_ms=_scan_ms(rows, samples[:_TIMED]),
     )
 

@@ -68,8 +68,8 @@ class SegmentStats:
     recall: float | None
     """The mean over rows that were left out of the ANN file while it was measured."""
     recall_bound: float | None
-    """What recall@10 is at least, with 99 % confidence; None, too, where an older edgeembed wrote
-    the segment."""
+    """What recall@1, @10 and @100 are at least, with 99 % confidence each; None, too, where an
+    older edgeembed wrote the segment."""
     exact_ms: float | None
     ann_ms: float | None
     build_parameter: int

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from edgeembed_runtime.index.ann.calibration import candidates_for
 from edgeembed_runtime.index.ann.checked_backend import BackendError, CheckedAnn
-from edgeembed_runtime.index.ann.held_out import DEPTHS
 from edgeembed_runtime.index.search.fusion import Ranking
 from edgeembed_runtime.index.search.scope import Scope
 from edgeembed_runtime.index.segments.snapshot import SegmentView, Snapshot
@@ -78,8 +77,6 @@ def _depth_needed(view: SegmentView, wanted: NDArray[np.bool_], k: int) -> int |
     sought = min(k, count)
     # The rank of the last one, were the wanted rows spread at random, and its standard deviation.
     depth = math.ceil(sought / part + _DEVIATIONS * math.sqrt(sought * (1 - part)) / part)
-    # At the least depth that is calibrated, recall is proven for the first hit too.
-    depth = max(depth, DEPTHS[0])
     affordable = max(1.0, (info.exact_ms or 0.0) / (info.ann_ms or np.inf))
     return depth if info.efforts.slowdown(depth) <= affordable else None
 

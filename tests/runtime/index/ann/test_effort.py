@@ -1,4 +1,4 @@
-"""The effort for every depth grows smoothly with it, and survives the catalog."""
+"""The effort has no jumps from depth to depth, and survives the catalog."""
 
 import itertools
 
@@ -7,21 +7,22 @@ import pytest
 from edgeembed_runtime.index.ann.effort import Efforts, read_efforts
 
 EFFORTS = Efforts(
-    depths=(10, 100),
-    near=(64, 250),
-    far=(128, 500),
+    depths=(1, 10, 100),
+    near=(90, 64, 250),
+    far=(300, 128, 500),
     far_below=0.5,
     recall=0.995,
     bound=0.991,
 )
 
 
-def test_effort_grows_with_the_depth_and_without_jumps():
+def test_effort_is_least_for_ten_hits_and_changes_without_jumps():
     near = [EFFORTS.near_effort(depth) for depth in range(1, 1001)]
-    assert near == sorted(near)
-    assert (near[0], near[9], near[99], near[999]) == (64, 64, 250, 2500)
-    assert all(b <= a * 1.1 for a, b in itertools.pairwise(near[9:]))
-    assert [EFFORTS.far_effort(depth) for depth in (1, 10, 100, 200)] == [128, 128, 500, 1000]
+    assert near[:10] == sorted(near[:10], reverse=True)
+    assert near[9:] == sorted(near[9:])
+    assert (near[0], near[9], near[99], near[999]) == (90, 64, 250, 2500)
+    assert all(a / 1.2 <= b <= a * 1.1 for a, b in itertools.pairwise(near))
+    assert [EFFORTS.far_effort(depth) for depth in (1, 10, 100, 200)] == [300, 128, 500, 1000]
     assert EFFORTS.slowdown(10) == 1
     assert EFFORTS.slowdown(100) == 250 / 64
 
@@ -48,12 +49,13 @@ def test_older_segments_have_one_effort_and_no_bound():
         "{}",
         b"x",
         "[" * 100_000,
-        EFFORTS.to_json().replace("64", "300"),
+        EFFORTS.to_json().replace("[1,10,100]", "[10,1,100]"),
+        EFFORTS.to_json().replace("[1,10,100]", "[1,1,100]"),
         EFFORTS.to_json().replace("64", "-1"),
         EFFORTS.to_json().replace("64", "6.5"),
         EFFORTS.to_json().replace("64", str(10**30)),
-        EFFORTS.to_json().replace("[64,250]", "[64]"),
-        EFFORTS.to_json().replace("[64,250]", "[]"),
+        EFFORTS.to_json().replace("[90,64,250]", "[90,64]"),
+        EFFORTS.to_json().replace("[90,64,250]", "[]"),
         EFFORTS.to_json().replace("0.5", "NaN"),
         EFFORTS.to_json().replace("0.995", "null"),
     ],

@@ -68,21 +68,25 @@ def kept_promise(kind, seed, folder):
     backend.extend(path, rows, whole, order, part.n)
     assert backend.find_problem(path, whole) is None
     ann = backend.load(path, path.stat().st_size, whole)
-    effort, far = measured.efforts.near_effort(10), measured.efforts.far_effort(10)
-    at_1 = at_10 = 0
-    for query in queries:
-        true = np.sort(cosines(rows.vectors, query))[-10:]
-        scores = found_by(ann, rows, query, effort)
-        if scores.max() < measured.efforts.far_below:
-            scores = true if far is None else found_by(ann, rows, query, far)
-        at_1 += scores.max() >= true[-1]
-        at_10 += min(np.count_nonzero(scores >= true[0]), 10)  # equal rows are equally good
+    recalls = tuple(recall_at(k, ann, rows, queries, measured.efforts) for k in (1, 10))
     ann.close()
-    return at_1 / len(queries), at_10 / 10 / len(queries)
+    return recalls
 
 
-def found_by(ann, rows, query, effort):
-    return cosines(rows.vectors[ann.query(query, candidates_for(10, effort), effort)], query)
+def recall_at(k, ann, rows, queries, efforts):
+    effort, far = efforts.near_effort(k), efforts.far_effort(k)
+    found = 0
+    for query in queries:
+        true = np.sort(cosines(rows.vectors, query))[-k:]
+        scores = found_by(ann, rows, query, k, effort)
+        if scores.max() < efforts.far_below:
+            scores = true if far is None else found_by(ann, rows, query, k, far)
+        found += min(np.count_nonzero(scores >= true[0]), k)  # equal rows are equally good
+    return found / k / len(queries)
+
+
+def found_by(ann, rows, query, k, effort):
+    return cosines(rows.vectors[ann.query(query, candidates_for(k, effort), effort)], query)
 
 
 @pytest.mark.parametrize("kind", ["clustered", "flat", "spread"])
