@@ -13,7 +13,7 @@ import torch
 from edgeembed_converters.model_files.before_loading import ModuleEntry, module_entries
 from edgeembed_converters.model_files.loading_errors import loading_error
 from edgeembed_converters.sources.base.options import SourceOptions
-from edgeembed_converters.sources.text.saved_tokenizer import load_tokenizer
+from edgeembed_converters.sources.text.saved_tokenizer import load_tokenizer, without_tiktoken_cache
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.errors import (
     ConversionError,
@@ -52,7 +52,7 @@ def open_model(
     except ImportError as error:
         raise MissingExtraError.for_extra("converting a text model", "convert") from error
     try:
-        with heard_warnings() as heard:
+        with heard_warnings() as heard, without_tiktoken_cache():
             model = SentenceTransformer(
                 str(directory),
                 device="cpu",

@@ -26,7 +26,7 @@ def load_tokenizer(directory: Path, trust_remote_code: bool) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        with _without_tiktoken_cache():
+        with without_tiktoken_cache():
             return AutoTokenizer.from_pretrained(
                 directory, use_fast=True, local_files_only=True, trust_remote_code=trust_remote_code
             )
@@ -35,7 +35,7 @@ def load_tokenizer(directory: Path, trust_remote_code: bool) -> Any:
 
 
 @contextlib.contextmanager
-def _without_tiktoken_cache() -> Generator[None]:
+def without_tiktoken_cache() -> Generator[None]:
     """Let tiktoken, where transformers has it read a vocabulary, keep no copy within the block.
 
     It would leave the copy in the folder for temporary files, and read that one by the path alone
