@@ -15,6 +15,7 @@ from edgeembed.serve.base.settings import ServeSettings
 from edgeembed.serve.engine.start import Running, running_engine, served_models
 from edgeembed.serve.http.application import Application
 from edgeembed.serve.http.bodies import Bodies
+from edgeembed.serve.http.hosts import is_loopback
 from edgeembed.serve.http.keys import Keys
 from edgeembed.serve.http.logs import RequestLog
 from edgeembed.serve.http.openapi import openapi
@@ -90,6 +91,7 @@ def create_app(settings: ServeSettings, state: State | None = None) -> Applicati
         log=RequestLog(settings.log_format),
         longest_s=max(settings.deadline_s, settings.bulk_deadline_s),
         trace=tracing() if settings.open_telemetry else None,
+        any_host=keys is not None or settings.uds is not None or not is_loopback(settings.host),
     )
 
 

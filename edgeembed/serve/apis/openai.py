@@ -99,7 +99,7 @@ def _checked(request: Request) -> EmbeddingsRequest:
     try:
         body = decoded(request, _REQUEST)
     except InvalidRequestError as error:
-        if (error.param or "").startswith("input[") and str(error).endswith(("int", "array")):
+        if (error.param or "").startswith("input[") and _are_token_ids(request.body):
             raise InvalidRequestError(
                 "input: expected a text or a list of texts, got token ids, which mean something to "
                 "the client's own tokenizer alone; send the texts (LangChain: "
@@ -114,6 +114,14 @@ def _checked(request: Request) -> EmbeddingsRequest:
             param="dimensions",
         )
     return body
+
+
+def _are_token_ids(body: bytes) -> bool:
+    """Whether the inputs of a body, or those of the first of them, are integers."""
+    given = msgspec.json.decode(body).get("input")
+    if isinstance(given[0], list):
+        given = given[0]
+    return all(type(each) is int for each in given)
 
 
 async def models(request: Request, engine: Engine, caller: Caller) -> Response:

@@ -19,6 +19,7 @@ from edgeembed.serve.base.meters import Meters
 from edgeembed.serve.http.bodies import Bodies, ClientGoneError, RefusedError
 from edgeembed.serve.http.endpoint import Endpoint, Failure, Request, Response
 from edgeembed.serve.http.failures import body_for_all, failure_of, refusal
+from edgeembed.serve.http.hosts import is_own_name
 from edgeembed.serve.http.keys import Keys
 from edgeembed.serve.http.logs import RequestLog
 from edgeembed.serve.http.routes import Route, Routes
@@ -50,6 +51,7 @@ class Application:
         log: RequestLog,
         longest_s: float,
         trace: Trace | None = None,
+        any_host: bool = True,
     ) -> None:
         """Serves once its lifespan began.
 
@@ -62,6 +64,7 @@ class Application:
             log: where they are noted.
             longest_s: the latest deadline, in seconds.
             trace: makes a span for each request; None for none.
+            any_host: whether requests may call the server by any name; see hosts.py.
         """
         self._routes = Routes(endpoints)
         self._start = start
@@ -71,6 +74,7 @@ class Application:
         self._log = log
         self._longest_s = longest_s
         self._trace = trace
+        self._any_host = any_host
         self._engine: Engine | None = None
         self._counters: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
@@ -127,6 +131,13 @@ class Application:
         self, endpoint: Endpoint, parameters: Mapping[str, str], scope: Scope, receive: Receive
     ) -> Response:
         headers = _headers(scope)
+        if not self._any_host and not is_own_name(headers.get("host", "")):
+            failure = refusal(
+                403,
+                f"host: expected localhost or an address in numbers, got {headers['host']:.100}; "
+                "to be called by other names, start with --api-key-file",
+            )
+            raise await self._bodies.refused(failure, receive)
         name = self._caller(headers, scope)
         if name is None and endpoint.needs_key:
             failure = refusal(

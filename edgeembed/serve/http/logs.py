@@ -1,7 +1,9 @@
 """Structured logs: a line for each request, without its texts and its key."""
 
 import asyncio
+import json
 import logging
+import re
 import sys
 import time
 from collections.abc import Mapping
@@ -9,6 +11,9 @@ from typing import Any
 
 import msgspec
 
+from edgeembed.results.printable import one_line, printable_json
+
+_WORD = re.compile(r"[!#-~]+")
 _FLUSH_S = 0.2
 _MAX_LINES = 10_000
 
@@ -64,10 +69,21 @@ def line_of(level: str, message: str, fields: Mapping[str, Any], *, as_json: boo
     now = time.time()
     if as_json:
         line = {"time": round(now, 3), "level": level, "message": message, **fields}
-        return msgspec.json.encode(line) + b"\n"
+        return _harmless(msgspec.json.encode(line).decode("utf-8")) + b"\n"
     when = time.strftime("%H:%M:%S", time.localtime(now))
-    words = " ".join(f"{name}={value}" for name, value in fields.items())
-    return f"{when} {level} {message} {words}\n".encode("utf-8", "replace")
+    words = " ".join(f"{name}={_word(value)}" for name, value in fields.items())
+    return _harmless(f"{when} {level} {one_line(message)} {words}") + b"\n"
+
+
+def _word(value: object) -> str:
+    """A value as one word; in quotes, with escapes, where it could pass for more than one."""
+    text = str(value)
+    return text if _WORD.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+
+
+def _harmless(line: str) -> bytes:
+    """A line in which nothing drives a terminal or begins another line."""
+    return (line if line.isascii() else printable_json(line)).encode("utf-8", "replace")
 
 
 def set_up_logging(kind: str) -> None:

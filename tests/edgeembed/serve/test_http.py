@@ -83,6 +83,7 @@ def test_many_clients_at_once_get_their_own_vectors(server, tiny_encoder):
         pytest.param(post(b""), 400, id="empty"),
         pytest.param(post(b'{"input": "a", "input": "b"}'), 400, id="a key twice"),
         pytest.param(post(b'{"input": NaN}'), 400, id="NaN"),
+        pytest.param(post(b'{"input": "a", "user": ' + b"9" * 10_000 + b"}"), 400, id="digits"),
         pytest.param(post(b'{"input": "a", "dimensions": Infinity}'), 400, id="infinity"),
         pytest.param(post(b'{"input": "a", "dimensions": 1e999}'), 400, id="a large number"),
         pytest.param(post(b"[" * 100_000), 400, id="deep"),
@@ -247,3 +248,50 @@ def test_a_server_is_not_ready_before_its_model_is(tiny_path, gate):
                 break
             time.sleep(0.01)
         assert live.request("GET", "/live").status == 200
+
+
+def test_a_number_of_many_digits_in_an_unknown_field_is_no_fault_of_the_server(server):
+    body = b'{"input": "a", "x": ' + b"9" * 10_000 + b', "y": 1e99999}'
+    assert server.post("/v1/embeddings", body).status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b'{"input": "\\ud800"}', "half a character"),
+        (b'{"input": "a", "\\udfff": 1}', "half a character"),
+        (b" ", "nothing"),
+        (b'{"input": [["a"]]}', "expected str"),
+        (b'{"input": ["a", null]}', "expected str"),
+        (b'{"input": [[1, 2]]}', "token ids"),
+        (b'{"input": [1, 2]}', "token ids"),
+    ],
+)
+def test_the_reason_of_a_refusal_is_the_true_one(server, body, why):
+    answer = server.post("/v1/embeddings", body)
+    assert answer.status == 400
+    assert why in answer.json["error"]["message"]
+    assert ("token ids" in answer.json["error"]["message"]) == (why == "token ids")
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost", 200),
+        ("LOCALHOST.:8000", 200),
+        ("127.0.0.1:1", 200),
+        ("[::1]:8000", 200),
+        ("edgeembed", 200),
+        ("host.docker.internal:8000", 200),
+        ("evil.example", 403),
+        ("localhost.evil.example:80", 403),
+        ("127.0.0.1.nip.example", 403),
+        ("a@localhost", 200),
+        ("[", 403),
+    ],
+)
+def test_a_page_that_has_its_name_point_here_reads_nothing(server, host, status):
+    answer = server.request("GET", "/v1/models", headers={"Host": host})
+    assert answer.status == status
+    if status == 403:
+        assert b"host: expected localhost" in answer.body

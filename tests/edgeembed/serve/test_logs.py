@@ -6,7 +6,7 @@ import time
 import pytest
 
 from edgeembed.serve.engine.runners import TextRunner
-from edgeembed.serve.http.logs import LineFormatter
+from edgeembed.serve.http.logs import LineFormatter, line_of
 from helpers.live_server import served
 
 SECRET = "0123456789abcdef"
@@ -71,3 +71,18 @@ def test_other_formats_are_for_people_or_for_nobody(tiny_path, capsys, kind):
         live.embed("the cat")
     written = capsys.readouterr().err
     assert ("request id=" in written) == (kind == "text")
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_path_can_neither_begin_a_line_nor_add_a_field_nor_drive_a_terminal(as_json):
+    path = "/\r\n12:00:00 info \x1b[31m\x9b31m\u202e\u2028 status=200"
+    line = line_of("info", "request", {"path": path, "status": 404}, as_json=as_json).decode()
+    assert line.endswith("\n")
+    assert len(line.splitlines()) == 1
+    assert not set(line) & set("\x1b\x9b\u202e")
+    fields = json.loads(line) if as_json else {}
+    if not as_json:
+        shown = line.partition("path=")[2]
+        fields["path"], end = json.JSONDecoder().raw_decode(shown)
+        assert shown[end:] == " status=404\n"
+    assert fields["path"] == path
