@@ -269,7 +269,4 @@ def deleted(index: Index, job: DeleteJob) -> int:
     """Delete by keys, or by a filter."""
     if (job.keys is None) == (job.where is None):
         raise InvalidRequestError("keys: expected keys or where, and not both", param="keys")
-    if job.keys is not None:
-        return index.delete(job.keys)
-    keys = [doc.key for batch in index.batches(where=job.where) for doc in batch.documents]
-    return index.delete(keys) if keys else 0
+    return index.delete(job.keys, where=job.where)

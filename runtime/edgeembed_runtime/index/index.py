@@ -10,7 +10,12 @@ from numpy.typing import ArrayLike
 
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.arguments import checked_choice, checked_path
-from edgeembed_runtime.errors import IndexReadOnlyError, InputError, SearchIndexError
+from edgeembed_runtime.errors import (
+    EdgeEmbedError,
+    IndexReadOnlyError,
+    InputError,
+    SearchIndexError,
+)
 from edgeembed_runtime.index.admin.backup import copy_index
 from edgeembed_runtime.index.admin.repair import RepairReport, read_damaged, repair
 from edgeembed_runtime.index.ann.registry import allowed_backends
@@ -25,6 +30,7 @@ from edgeembed_runtime.index.base.settings import IndexSettings
 from edgeembed_runtime.index.base.validation import check_keys
 from edgeembed_runtime.index.catalog.catalog import Catalog
 from edgeembed_runtime.index.catalog.create import create_if_missing, create_index
+from edgeembed_runtime.index.catalog.filters import compile_optional
 from edgeembed_runtime.index.catalog.lock import WriterLock
 from edgeembed_runtime.index.catalog.notes import check_notes
 from edgeembed_runtime.index.reader import IndexReader
@@ -229,15 +235,35 @@ class Index(IndexReader):
         if batch.keys or gone or noted:
             writer.upsert(batch, gone, noted)
 
-    def delete(self, keys: str | Iterable[str]) -> int:
-        """Delete documents in one durable commit; returns how many of the keys existed.
+    def delete(
+        self,
+        keys: str | Iterable[str] | None = None,
+        *,
+        where: Mapping[str, Any] | None = None,
+    ) -> int:
+        """Delete documents in one durable commit; returns how many there were.
+
+        Args:
+            keys: of these; None for all that match `where`.
+            where: a filter on metadata, as in search, with a condition at least: of the documents
+                with these keys, those that match.
 
         Raises:
             InputError, IndexReadOnlyError, StorageError: see upsert.
         """
         writer = self._require_writer()
+        if where is None and keys is None:
+            raise InputError("delete: expected keys, or where=..., got neither")
+        condition = compile_optional(where)
+        if where is not None and not condition.tests:
+            raise InputError(
+                f"where: expected a condition, got {where!r}, which every document meets; to "
+                "delete all, pass keys=index.keys()"
+            )
+        if keys is None:
+            return writer.delete(None, condition)
         wanted = list(dict.fromkeys(check_keys([keys] if isinstance(keys, str) else keys)))
-        return writer.delete(wanted) if wanted else 0
+        return writer.delete(wanted, condition) if wanted else 0
 
     def compact(self) -> None:
         """Rewrite everything as one segment, without deleted and replaced rows.
@@ -313,6 +339,14 @@ class Index(IndexReader):
             f"{self.path}: an open index cannot be pickled or copied; send its path, and open it "
             "there"
         )
+
+    def __repr__(self) -> str:
+        """Path, mode, size; never raises, even when closed."""
+        try:
+            held = f"{len(self)} documents, dim={self.dim}"
+        except EdgeEmbedError:
+            held = "closed, or cannot be read"
+        return f"Index({str(self.path)!r}, mode={self.mode!r}, {held})"
 
     def __enter__(self) -> "Index":
         return self

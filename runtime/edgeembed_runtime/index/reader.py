@@ -19,11 +19,16 @@ from edgeembed_runtime.index.base.reranker import Reranker, profile_of
 from edgeembed_runtime.index.base.types import Hit, IndexStats, StoredDocument, VerifyReport
 from edgeembed_runtime.index.base.validation import check_k, check_keys, check_prefix
 from edgeembed_runtime.index.catalog.catalog import Catalog, SnapshotPurgedError
-from edgeembed_runtime.index.catalog.filters import compile_where
+from edgeembed_runtime.index.catalog.filters import compile_optional
 from edgeembed_runtime.index.catalog.notes import read_notes
 from edgeembed_runtime.index.search.execute import search_snapshot
 from edgeembed_runtime.index.search.fusion import Fusion
-from edgeembed_runtime.index.search.lookup import documents_of, keys_of, vectors_of
+from edgeembed_runtime.index.search.lookup import (
+    count_matching,
+    documents_of,
+    keys_of,
+    vectors_of,
+)
 from edgeembed_runtime.index.search.query import (
     Likelihood,
     Query,
@@ -113,14 +118,29 @@ class IndexReader:
         with self._catalog.reading() as connection:
             return read_notes(connection)
 
-    def keys(self, prefix: str = "") -> Iterator[str]:
-        """The keys that start with `prefix`, in the order of their last write.
+    def count(self, *, where: Mapping[str, Any] | None = None) -> int:
+        """How many documents match a filter on metadata, as in search.
 
         Raises:
-            InputError: `prefix` is not a text.
+            InputError: `where` cannot be used.
         """
-        wanted = check_prefix(prefix)
-        return iter(self._at_current(lambda snapshot: keys_of(wanted, snapshot, self._catalog)))
+        condition = compile_optional(where)
+        return self._at_current(lambda snapshot: count_matching(condition, snapshot, self._catalog))
+
+    def keys(self, prefix: str = "", *, where: Mapping[str, Any] | None = None) -> Iterator[str]:
+        """The keys that start with `prefix`, in the order of their last write.
+
+        Args:
+            prefix: the beginning of a key.
+            where: a filter on metadata, as in search.
+
+        Raises:
+            InputError: `prefix` is not a text, or `where` cannot be used.
+        """
+        wanted, condition = check_prefix(prefix), compile_optional(where)
+        return iter(
+            self._at_current(lambda snapshot: keys_of(wanted, condition, snapshot, self._catalog))
+        )
 
     def batches(
         self, size: int = 4096, *, where: Mapping[str, Any] | None = None
@@ -136,8 +156,8 @@ class IndexReader:
             IndexCorruptError: a document is damaged.
             SearchIndexError: the index was compacted meanwhile; read it again.
         """
-        condition = None if where is None else compile_where(where)
-        return read_batches(self._current(), self._catalog, condition, check_k(size, what="size"))
+        count = check_k(size, what="size")
+        return read_batches(self._current(), self._catalog, compile_optional(where), count)
 
     def search(
         self,

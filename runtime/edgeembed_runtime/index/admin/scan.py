@@ -27,7 +27,7 @@ class DocumentBatch:
 
 
 def read_batches(
-    snapshot: Snapshot, catalog: Catalog, condition: Condition | None, size: int
+    snapshot: Snapshot, catalog: Catalog, condition: Condition, size: int
 ) -> Iterator[DocumentBatch]:
     """Yield all documents that meet a condition, in the order of writing, `size` at a time.
 
@@ -38,14 +38,14 @@ def read_batches(
         SearchIndexError: the generation was purged meanwhile.
     """
     at, last = snapshot.generation, -1
-    sql, values = ("1", ()) if condition is None else (condition.sql, condition.values)
     statement = (
-        f"SELECT docid FROM doc WHERE {VISIBLE} AND {sql} AND docid > ? ORDER BY docid LIMIT ?"
+        f"SELECT docid FROM doc WHERE {VISIBLE} AND {condition.sql} AND docid > ? "
+        "ORDER BY docid LIMIT ?"
     )
     try:
         while True:
             with catalog.reading(snapshot.generation) as connection:
-                rows = connection.execute(statement, (at, at, *values, last, size))
+                rows = connection.execute(statement, (at, at, *condition.values, last, size))
                 docids = [docid for (docid,) in rows]
                 found = read_documents(connection, docids)
             if not docids:

@@ -14,6 +14,7 @@ from edgeembed_runtime.errors import IndexCorruptError
 from edgeembed_runtime.index.base.types import StoredDocument
 from edgeembed_runtime.index.base.validation import MAX_KEY_CHARS, Batch
 from edgeembed_runtime.index.catalog.catalog import meta_int, set_meta
+from edgeembed_runtime.index.catalog.filter_sql import EVERY_ROW, Condition
 from edgeembed_runtime.index.catalog.fts import insert_terms, remove_terms
 from edgeembed_runtime.index.catalog.rows import count_of, typed
 from edgeembed_runtime.index.catalog.schema import format_of
@@ -192,24 +193,40 @@ def iterate_rows(connection: sqlite3.Connection, generation: int) -> Iterator[Do
     return _rows(connection, f"WHERE {VISIBLE} ORDER BY docid", (generation, generation))
 
 
-def keys_at(connection: sqlite3.Connection, generation: int, prefix: str = "") -> list[str]:
-    """The keys at a generation that start with `prefix`, oldest row first."""
+def keys_at(
+    connection: sqlite3.Connection,
+    generation: int,
+    prefix: str = "",
+    condition: Condition = EVERY_ROW,
+) -> list[str]:
+    """The keys at a generation that start with `prefix`, of rows that match, oldest row first."""
     if not prefix:
         cursor = connection.execute(
-            f"SELECT key FROM doc WHERE {VISIBLE} ORDER BY docid", (generation, generation)
+            f"SELECT key FROM doc WHERE {VISIBLE} AND {condition.sql} ORDER BY docid",
+            (generation, generation, *condition.values),
         )
         return [key for (key,) in typed(cursor, str)]
     # No key with this prefix is greater, because none is longer.
     last = prefix + _LAST_CHARACTER * MAX_KEY_CHARS
     rows: list[tuple[int, str]] = []
     # Two queries, as in docids_of.
-    for condition in ("dead IS NULL", f"dead > {generation:d}"):
+    for lives in ("dead IS NULL", f"dead > {generation:d}"):
         cursor = connection.execute(
-            f"SELECT docid, key FROM doc WHERE {condition} AND born <= ? AND key BETWEEN ? AND ?",
-            (generation, prefix, last),
+            f"SELECT docid, key FROM doc WHERE {lives} AND born <= ? AND key BETWEEN ? AND ? "
+            f"AND {condition.sql}",
+            (generation, prefix, last, *condition.values),
         )
         rows += typed(cursor, int, str)
     return [key for _, key in sorted(rows)]
+
+
+def count_at(connection: sqlite3.Connection, generation: int, condition: Condition) -> int:
+    """How many rows of a generation match."""
+    cursor = connection.execute(
+        f"SELECT count(*) FROM doc WHERE {VISIBLE} AND {condition.sql}",
+        (generation, generation, *condition.values),
+    )
+    return count_of(cursor.fetchone(), "rows")
 
 
 def visible_docids(

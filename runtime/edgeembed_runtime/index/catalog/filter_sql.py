@@ -32,6 +32,9 @@ class Condition:
     """How many tests of a field it consists of."""
 
 
+EVERY_ROW = Condition(sql="1", values=(), tests=0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Test:
     """What is asked of a value, or of each element where the value is a list."""

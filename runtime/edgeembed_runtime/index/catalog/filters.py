@@ -25,6 +25,7 @@ from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.index.base.dates import is_date
 from edgeembed_runtime.index.base.validation import check_scalar
 from edgeembed_runtime.index.catalog.filter_sql import (
+    EVERY_ROW,
     Condition,
     Test,
     among,
@@ -65,6 +66,11 @@ def compile_where(where: object) -> Condition:
             f"; many values of one field are one condition with $in"
         )
     return condition
+
+
+def compile_optional(where: object) -> Condition:
+    """Compile a filter; None lets every row through. Raises as `compile_where`."""
+    return EVERY_ROW if where is None else compile_where(where)
 
 
 def _dict(where: object, depth: int) -> Condition:

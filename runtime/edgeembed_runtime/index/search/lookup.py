@@ -11,14 +11,26 @@ from numpy.typing import NDArray
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.index.base.types import StoredDocument
 from edgeembed_runtime.index.catalog.catalog import Catalog
-from edgeembed_runtime.index.catalog.documents import docids_of, keys_at, read_documents
+from edgeembed_runtime.index.catalog.documents import (
+    count_at,
+    docids_of,
+    keys_at,
+    read_documents,
+)
+from edgeembed_runtime.index.catalog.filter_sql import Condition
 from edgeembed_runtime.index.segments.snapshot import Snapshot
 
 
-def keys_of(prefix: str, snapshot: Snapshot, catalog: Catalog) -> list[str]:
-    """The keys that start with a prefix, in the order of writing."""
+def keys_of(prefix: str, condition: Condition, snapshot: Snapshot, catalog: Catalog) -> list[str]:
+    """The keys that start with a prefix, of documents that match, in the order of writing."""
     with catalog.reading(snapshot.generation) as connection:
-        return keys_at(connection, snapshot.generation, prefix)
+        return keys_at(connection, snapshot.generation, prefix, condition)
+
+
+def count_matching(condition: Condition, snapshot: Snapshot, catalog: Catalog) -> int:
+    """How many documents match."""
+    with catalog.reading(snapshot.generation) as connection:
+        return count_at(connection, snapshot.generation, condition)
 
 
 def documents_of(

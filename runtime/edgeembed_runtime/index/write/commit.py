@@ -13,7 +13,8 @@ from edgeembed_runtime.index.base.layout import SEGMENTS
 from edgeembed_runtime.index.base.settings import IndexSettings
 from edgeembed_runtime.index.base.validation import Batch
 from edgeembed_runtime.index.catalog.catalog import Catalog, meta_int
-from edgeembed_runtime.index.catalog.documents import insert_documents, mark_dead
+from edgeembed_runtime.index.catalog.documents import insert_documents, keys_at, mark_dead
+from edgeembed_runtime.index.catalog.filter_sql import Condition
 from edgeembed_runtime.index.catalog.fts import has_fts5
 from edgeembed_runtime.index.catalog.lock import WriterLock
 from edgeembed_runtime.index.catalog.notes import write_notes
@@ -90,14 +91,18 @@ class Writer:
                 write_notes(connection, notes)
             self._maintain()
 
-    def delete(self, keys: Sequence[str]) -> int:
-        """Commit deletions; returns how many of the keys existed.
+    def delete(self, keys: Sequence[str] | None, condition: Condition) -> int:
+        """Commit deletions of the documents with some keys, or any, that match; returns how many.
 
         Raises:
             StorageError, SearchIndexError: nothing was committed.
         """
         with self._one_at_a_time:
             with self._catalog.writing() as (connection, generation):
+                if keys is None or condition.tests:
+                    matching = keys_at(connection, generation - 1, condition=condition)
+                    named = None if keys is None else frozenset(keys)
+                    keys = [key for key in matching if named is None or key in named]
                 count = mark_dead(connection, keys, generation)
             self._maintain()
             return count
