@@ -13,6 +13,7 @@ from edgeembed.ingest.readers.plain.decoded import DecodedText, Window, windows,
 # What is longer is data, or was written by a program; a tree of it takes fifty times its size.
 _MAX_PARSED = 2 << 20
 _BEGINNING = 1 << 16
+_FUNCTIONS = frozenset({"function", "method"})
 # Where the case changes: camelCase, HTTPServer.
 _CASE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -30,7 +31,7 @@ class CodeReader:
     @property
     def version(self) -> int:
         """Files that were read by lines are read again when the grammars are there."""
-        return 2 if self._parses else 1
+        return 3 if self._parses else 1
 
     @property
     def trusted(self) -> bool:
@@ -85,6 +86,10 @@ def _parts(whole: Window, language: Language) -> Iterator[tuple[Part, Window]]:
         rest, at = rest.part(before + length), part.end
 
 
+def _as_words(name: str) -> str:
+    return " ".join(_CASE.sub(" ", name.replace("_", " ")).split())
+
+
 def _blocks(window: Window, part: Part, language: Language | None) -> Iterator[Block]:
     place = {
         **({"language": language.name} if language else {}),
@@ -93,7 +98,10 @@ def _blocks(window: Window, part: Part, language: Language | None) -> Iterator[B
     }
     # What a part stands in, and itself: its later pieces lack its first line.
     names = (*part.scopes, part.name) if part.name else part.scopes
-    headings = tuple(_CASE.sub(" ", name.replace("_", " ")).strip() for name in names)
+    headings = tuple(map(_as_words, names))
+    if part.signature and part.kind in _FUNCTIONS:
+        # What a function takes says much of what it does: the words of its parameters.
+        headings = (*headings[:-1], f"{headings[-1]}: {_as_words(part.signature)}")
     for piece in windows_of(window.text):
         if piece.text.isspace():
             continue

@@ -36,7 +36,7 @@ def test_each_function_is_a_block_with_its_class_as_heading(tmp_path):
     assert symbols(blocks) == [(None, 1), ("Uploader", 4), ("Uploader.retry", 8), ("main", 15)]
     retry = blocks[2]
     assert retry.code
-    assert retry.headings == ("Uploader", "retry")
+    assert retry.headings == ("Uploader", "retry: def retry(self, name: str) -> bool")
     assert retry.place["signature"] == "def retry(self, name: str) -> bool"
     assert (retry.place["kind"], retry.place["language"]) == ("method", "Python")
 
@@ -45,7 +45,9 @@ def test_names_are_words_in_headings_as_people_ask(tmp_path):
     blocks, _ = read_bytes(
         tmp_path, "a.py", "class HTTPServer:\n    def _retry_allUploads(self): ...\n"
     )
-    assert blocks[1].headings == ("HTTP Server", "retry all Uploads")
+    own = "retry all Uploads: def retry all Uploads(self)"
+    assert blocks[1].headings == ("HTTP Server", own)
+    assert blocks[0].headings == ("HTTP Server",)
     assert blocks[1].place["symbol"] == "HTTPServer._retry_allUploads"
 
 
