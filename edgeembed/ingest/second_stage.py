@@ -46,7 +46,7 @@ def waiting_passages(index: Index, path: Path) -> int:
     if second_stage_bundle(index) is None:
         return 0
     known = 0
-    if (path / _FILE).is_file():
+    if (path / _FILE).is_file() and not (path / _FILE).is_symlink():
         try:
             with contextlib.closing(EmbeddingCache(path / _FILE, max_mb=_MAX_MB)) as cache:
                 known = len(cache)
@@ -61,15 +61,16 @@ class SecondStage:
     def __init__(self, index_path: Path, bundle: str | Path) -> None:
         """Load the encoder, and open the file of its vectors in the index's folder.
 
-        Without permission to write there, vectors are not kept.
+        Without permission to write there, vectors are not kept; nor are they if a stranger's folder
+        has a link in the file's place, which leads elsewhere.
 
         Raises:
             BundleError: the bundle cannot be used.
         """
-        try:
-            cache = EmbeddingCache(index_path / _FILE, max_mb=_MAX_MB)
-        except EdgeEmbedError:
-            cache = None
+        cache = None
+        if not (index_path / _FILE).is_symlink():
+            with contextlib.suppress(EdgeEmbedError):
+                cache = EmbeddingCache(index_path / _FILE, max_mb=_MAX_MB)
         self._encoder = Encoder.load(bundle, cache=cache)
 
     @property

@@ -44,6 +44,7 @@ def open_database(
     mode: Mode,
     timeout_s: float,
     wal: bool = False,
+    writes: bool | None = None,
     isolation_level: Literal["DEFERRED"] | None = None,
 ) -> sqlite3.Connection:
     """Connect to a database after a look at the files beside it.
@@ -53,19 +54,26 @@ def open_database(
         mode: of SQLite; with rwc the file may be missing.
         timeout_s: how long statements wait for a lock.
         wal: whether the database may keep a write-ahead log.
+        writes: whether anything will be written; None: with the mode rwc.
         isolation_level: None for a connection whose transactions are explicit.
 
     Raises:
-        UnsafeDatabaseError: see check_side_files; or the database is a folder or a special file.
+        UnsafeDatabaseError: see check_side_files; or the database is a folder or a special file, or
+            is to be written and has another name, whose owner would find it changed.
         sqlite3.Error: SQLite failed.
     """
     real = Path(os.path.realpath(path))  # as SQLite does, to find the files beside it
     try:
-        kind = real.stat().st_mode
+        found = real.stat()
     except OSError:
-        kind = stat.S_IFREG  # missing, or not for us: SQLite says so
-    if not stat.S_ISREG(kind):
+        found = None  # missing, or not for us: SQLite says so
+    if found is not None and not stat.S_ISREG(found.st_mode):
         raise UnsafeDatabaseError(f"{path}: expected a regular file, found a special one")
+    if found is not None and found.st_nlink > 1 and (mode == "rwc" if writes is None else writes):
+        raise UnsafeDatabaseError(
+            f"{path}: expected a file of its own, found one that has another name elsewhere (a hard"
+            f" link), where writing would change it too; put a copy of it in its place"
+        )
     if mode != "ro&immutable=1":  # which looks at no other file
         check_side_files(real, wal=wal)
     return sqlite3.connect(
@@ -107,8 +115,9 @@ def check_side_files(database: Path, *, wal: bool = False) -> None:
         wal: whether it may keep a write-ahead log.
 
     Raises:
-        UnsafeDatabaseError: a file beside it is a link or a special file; its journal names another
-            file, or a size that the database never had; or it has a log that it should not have.
+        UnsafeDatabaseError: a file beside it is a link or a special file, or has another name; its
+            journal names another file, or a size that the database never had, or would be played
+            back into a file with another name; or it has a log that it should not have.
         sqlite3.OperationalError: its journal cannot be read.
     """
     name = os.fspath(database)
@@ -124,6 +133,11 @@ def check_side_files(database: Path, *, wal: bool = False) -> None:
                 f"{name}{suffix}: expected a regular file, found a link or a special file; "
                 f"{_ADVICE}"
             )
+        if found.st_nlink > 1:
+            raise UnsafeDatabaseError(
+                f"{name}{suffix}: expected a file of its own, found one that has another name "
+                f"elsewhere (a hard link); {_ADVICE}"
+            )
         if not found.st_size:  # SQLite takes it for missing
             continue
         if suffix == "-journal":
@@ -138,6 +152,11 @@ def check_side_files(database: Path, *, wal: bool = False) -> None:
 
 def _check_journal(database: Path, journal: Path) -> None:
     try:
+        if database.stat().st_nlink > 1:
+            raise UnsafeDatabaseError(
+                f"{journal}: would be played back into {database.name}, which has another name "
+                f"elsewhere (a hard link); {_ADVICE}"
+            )
         with open_plain_file(journal) as file:
             size = os.fstat(file.fileno()).st_size
             if _names_a_file(file, size):

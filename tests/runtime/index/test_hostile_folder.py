@@ -233,3 +233,56 @@ def _contents(folder):
         return path.read_bytes() if stat.S_ISREG(mode) else stat.S_IFMT(mode)
 
     return {path.relative_to(folder): content(path) for path in folder.rglob("*")}
+
+
+def test_a_catalog_with_another_name_elsewhere_is_read_and_never_written(path, tmp_path):
+    """As `cp -al` makes them, tools that join equal files, and archives of strangers."""
+    theirs = tmp_path / "theirs.sqlite3"
+    os.link(path / DATABASES[0], theirs)
+    before = theirs.read_bytes()
+    with Index.open(path) as index:
+        assert len(index) == 3
+    for mode in ("rw", "a"):
+        with pytest.raises(IndexCorruptError, match=r"edgeembed\.sqlite3: .* hard link"):
+            Index.open(path, mode=mode)
+    assert theirs.read_bytes() == before
+    Index.repair(path, tmp_path / "repaired")
+    shutil.copy2(theirs, path / "copy")
+    (path / "copy").replace(path / DATABASES[0])
+    with Index.open(path, mode="rw") as index:
+        index.delete("a")
+    assert theirs.read_bytes() == before
+
+
+def test_no_journal_is_played_back_into_a_catalog_with_another_name(path, tmp_path):
+    os.link(path / DATABASES[0], tmp_path / "theirs.sqlite3")
+    pages = (path / DATABASES[0]).stat().st_size // PAGE
+    (path / f"{DATABASES[0]}-journal").write_bytes(_header(pages - 1))
+    before = (tmp_path / "theirs.sqlite3").read_bytes()
+    for opening in OPENINGS.values():
+        with pytest.raises(IndexCorruptError, match="hard link"):
+            opening(path)
+    assert (tmp_path / "theirs.sqlite3").read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"\0" * 2000, b"my thesis", MAGIC])
+@pytest.mark.parametrize("database", DATABASES)
+def test_a_file_of_others_is_no_journal_to_write_over(path, tmp_path, database, content):
+    precious = tmp_path / "precious"
+    precious.write_bytes(content)
+    os.link(precious, path / f"{database}-journal")
+    with pytest.raises(IndexCorruptError, match=r"-journal: .* hard link"):
+        Index.open(path, mode="rw")
+    assert precious.read_bytes() == content
+
+
+def test_a_lock_or_a_cache_with_another_name_is_refused(path, tmp_path):
+    (path / "writer.lock").unlink()
+    (tmp_path / "precious").write_bytes(b"")
+    os.link(tmp_path / "precious", path / "writer.lock")
+    with pytest.raises(IndexCorruptError, match=r"writer\.lock: .* hard link"):
+        Index.open(path, mode="rw")
+    os.link(tmp_path / "precious", tmp_path / "cache.sqlite3")
+    with pytest.raises(EdgeEmbedError, match=r"cache\.sqlite3: .* hard link"):
+        EmbeddingCache(tmp_path / "cache.sqlite3")
+    assert (tmp_path / "precious").read_bytes() == b""

@@ -402,7 +402,7 @@ def _connect(path: Path, *, writable: bool, timeout_s: float) -> sqlite3.Connect
 
 
 def _open(path: Path, mode: Mode, *, writable: bool, timeout_s: float) -> sqlite3.Connection:
-    connection = open_database(path, mode=mode, timeout_s=timeout_s)
+    connection = open_database(path, mode=mode, timeout_s=timeout_s, writes=writable)
     try:
         for pragma in _PRAGMAS:
             connection.execute(pragma)

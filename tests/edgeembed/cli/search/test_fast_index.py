@@ -4,6 +4,7 @@ import pytest
 
 from edgeembed import EmbeddingCache, Encoder, Index
 from edgeembed.ingest.second_stage import SecondStage
+from edgeembed_runtime.bundle.packaged import bundle_directory
 from edgeembed_runtime.errors import BundleNotFoundError
 
 TEXTS = {
@@ -139,3 +140,12 @@ def test_a_query_longer_than_the_model_reads_is_said(run, fast):
     result = run("search", "the cat sat on the mat " * 100, "-i", fast)
     assert result.exit_code == 0
     assert "Note: the query has" in result.stderr
+
+
+def test_a_link_in_a_strangers_folder_is_neither_followed_nor_filled(tmp_path):
+    folder = tmp_path / "index"
+    folder.mkdir()
+    (folder / "second-stage.sqlite3").symlink_to(tmp_path / "elsewhere.sqlite3")
+    with SecondStage(folder, bundle_directory("static")) as stage:
+        assert stage.encode_document(["a cat"]).shape == (1, stage.dim)
+    assert not (tmp_path / "elsewhere.sqlite3").exists()
