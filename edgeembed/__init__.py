@@ -20,12 +20,6 @@ if TYPE_CHECKING:
     from edgeembed_converters.distill.student.distill_student import distill_student
     from edgeembed_converters.distill.student.objective import LossWeights
     from edgeembed_converters.distill.student.report import StudentReport
-    from edgeembed_converters.distill.training.loop import (
-        TrainingPoint,
-        TrainingProgress,
-        TrainingResult,
-    )
-    from edgeembed_converters.distill.training.settings import TrainingSettings
     from edgeembed_converters.matryoshka.truncated_dims import TruncationReport
     from edgeembed_converters.packaging.report import (
         ConversionReport,
@@ -36,6 +30,12 @@ if TYPE_CHECKING:
     from edgeembed_converters.quantization.trial.budget import Budget
     from edgeembed_converters.requantization import quantize
     from edgeembed_converters.sources.live_pair import ModulePair
+    from edgeembed_converters.training.loop import (
+        TrainingPoint,
+        TrainingProgress,
+        TrainingResult,
+    )
+    from edgeembed_converters.training.settings import TrainingSettings
     from edgeembed_converters.word_vectors.importing import import_word_vectors
     from edgeembed_runtime.bundle.manifest import FileEntry, Manifest, Source
     from edgeembed_runtime.bundle.preprocess import Preprocess
@@ -293,12 +293,12 @@ _HOMES = {
     "FeatureStudent": "edgeembed_converters.distill.student.distill_features",
     "LossWeights": "edgeembed_converters.distill.student.objective",
     "StaticLosses": "edgeembed_converters.distill.static.objective",
-    "TrainingSettings": "edgeembed_converters.distill.training.settings",
+    "TrainingSettings": "edgeembed_converters.training.settings",
     "StaticReport": "edgeembed_converters.distill.static.report",
     "StudentReport": "edgeembed_converters.distill.student.report",
-    "TrainingPoint": "edgeembed_converters.distill.training.loop",
-    "TrainingProgress": "edgeembed_converters.distill.training.loop",
-    "TrainingResult": "edgeembed_converters.distill.training.loop",
+    "TrainingPoint": "edgeembed_converters.training.loop",
+    "TrainingProgress": "edgeembed_converters.training.loop",
+    "TrainingResult": "edgeembed_converters.training.loop",
     "EdgeEmbedError": "edgeembed_runtime.errors",
     "BundleError": "edgeembed_runtime.errors",
     "BundleNotFoundError": "edgeembed_runtime.errors",

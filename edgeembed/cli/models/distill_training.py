@@ -12,7 +12,7 @@ from edgeembed.cli.shared.output import bar_progress
 
 if TYPE_CHECKING:
     from edgeembed import StaticReport, StudentReport
-    from edgeembed_converters.distill.training.loop import TrainingProgress
+    from edgeembed_converters.training.loop import TrainingProgress
 
 
 HeldOut = Annotated[int, typer.Option(help="Texts to measure on, not trained on.")]

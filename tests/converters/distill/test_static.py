@@ -13,7 +13,7 @@ from edgeembed_converters.distill.static.distill_static import STATIC_SETTINGS
 from edgeembed_converters.distill.static.initial_table import frequency_weights
 from edgeembed_converters.distill.static.objective import BagBatches, BagTexts, StaticTable
 from edgeembed_converters.distill.static.vocabulary import plain_tokenizer, pruned_tokenizer
-from edgeembed_converters.distill.training.teacher import CACHE_NAME, open_teacher
+from edgeembed_converters.distill.teaching.teacher import CACHE_NAME, open_teacher
 from edgeembed_runtime.bundle import Bundle
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import (

@@ -12,10 +12,10 @@ from edgeembed_converters.distill.student import layers as layer_choice
 from edgeembed_converters.distill.student.embedding_rank import FactorizedEmbedding, factorize
 from edgeembed_converters.distill.student.narrow import narrowed
 from edgeembed_converters.distill.student.objective import EncodedTexts
-from edgeembed_converters.distill.training.metrics import neighbor_ndcg
-from edgeembed_converters.distill.training.projection import principal_directions
-from edgeembed_converters.distill.training.teacher import open_teacher
-from edgeembed_converters.distill.training.text_split import split_texts
+from edgeembed_converters.distill.teaching.metrics import neighbor_ndcg
+from edgeembed_converters.distill.teaching.projection import principal_directions
+from edgeembed_converters.distill.teaching.teacher import open_teacher
+from edgeembed_converters.distill.teaching.text_split import split_texts
 from edgeembed_runtime.encoder.encoder import Encoder
 from edgeembed_runtime.errors import InputError, TrainingError, UnsupportedModelError
 

@@ -29,16 +29,16 @@ from edgeembed_converters.distill.static.vocabulary import (
     pruned_tokenizer,
     token_counts,
 )
-from edgeembed_converters.distill.training.learning_curve import require_plots, write_learning_curve
-from edgeembed_converters.distill.training.loop import Objective, TrainingProgress, train
-from edgeembed_converters.distill.training.metrics import neighbor_ndcg
-from edgeembed_converters.distill.training.projection import principal_directions
-from edgeembed_converters.distill.training.settings import TrainingSettings
-from edgeembed_converters.distill.training.teacher import Teacher, open_teacher, work_folder
-from edgeembed_converters.distill.training.text_split import TextSplit, split_texts
+from edgeembed_converters.distill.teaching.metrics import neighbor_ndcg
+from edgeembed_converters.distill.teaching.projection import principal_directions
+from edgeembed_converters.distill.teaching.teacher import Teacher, open_teacher, work_folder
+from edgeembed_converters.distill.teaching.text_split import TextSplit, split_texts
 from edgeembed_converters.export.table import ROWS, Rows
 from edgeembed_converters.packaging.assemble import check_target
 from edgeembed_converters.packaging.report import tower_reports
+from edgeembed_converters.training.learning_curve import require_plots, write_learning_curve
+from edgeembed_converters.training.loop import Objective, TrainingProgress, train
+from edgeembed_converters.training.settings import TrainingSettings
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.encoder.progress import OnProgress
 from edgeembed_runtime.errors import InputError

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from edgeembed_converters.distill.training.teacher import Teacher
+from edgeembed_converters.distill.teaching.teacher import Teacher
 from edgeembed_runtime.bundle import Variant
 from edgeembed_runtime.bundle.signature import EMBEDDING
 from edgeembed_runtime.engine.base import NumberedText, feeds

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from edgeembed_converters.distill.training import losses
+from edgeembed_converters.training import losses
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.errors import InputError
 

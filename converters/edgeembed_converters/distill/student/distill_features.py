@@ -13,16 +13,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edgeembed_converters.distill.training import losses
-from edgeembed_converters.distill.training.loop import (
+from edgeembed_converters.distill.teaching.metrics import neighbor_ndcg
+from edgeembed_converters.sources.text.live_text import state_sha256
+from edgeembed_converters.training import losses
+from edgeembed_converters.training.loop import (
     Objective,
     TrainingProgress,
     TrainingResult,
     train,
 )
-from edgeembed_converters.distill.training.metrics import neighbor_ndcg
-from edgeembed_converters.distill.training.settings import TrainingSettings
-from edgeembed_converters.sources.text.live_text import state_sha256
+from edgeembed_converters.training.settings import TrainingSettings
 from edgeembed_runtime import storage
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.errors import InputError, TrainingError

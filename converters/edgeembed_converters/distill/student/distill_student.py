@@ -19,11 +19,8 @@ from edgeembed_converters.distill.student.objective import LossWeights
 from edgeembed_converters.distill.student.report import StudentReport
 from edgeembed_converters.distill.student.text_training import train_text_student
 from edgeembed_converters.distill.student.training_data import TrainingData, prepare
-from edgeembed_converters.distill.training.learning_curve import require_plots, write_learning_curve
-from edgeembed_converters.distill.training.loop import TrainingProgress
-from edgeembed_converters.distill.training.settings import TrainingSettings
-from edgeembed_converters.distill.training.teacher import work_folder
-from edgeembed_converters.distill.training.text_split import split_texts
+from edgeembed_converters.distill.teaching.teacher import work_folder
+from edgeembed_converters.distill.teaching.text_split import split_texts
 from edgeembed_converters.packaging.assemble import check_target, parts_of, write_proven
 from edgeembed_converters.packaging.report import tower_reports
 from edgeembed_converters.pipeline.build import build_model
@@ -33,6 +30,9 @@ from edgeembed_converters.quantization.trial.budget import Budget
 from edgeembed_converters.sources.base.encoders import TextSource
 from edgeembed_converters.sources.base.options import SourceOptions
 from edgeembed_converters.sources.registry import opened_source
+from edgeembed_converters.training.learning_curve import require_plots, write_learning_curve
+from edgeembed_converters.training.loop import TrainingProgress
+from edgeembed_converters.training.settings import TrainingSettings
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle import MANIFEST_NAME
 from edgeembed_runtime.encoder.progress import OnProgress

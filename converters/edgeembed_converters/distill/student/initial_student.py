@@ -16,7 +16,7 @@ from edgeembed_converters.distill.student.layers import (
     with_layers,
 )
 from edgeembed_converters.distill.student.narrow import check_width, narrowed
-from edgeembed_converters.distill.training.projection import linear_layer, principal_directions
+from edgeembed_converters.distill.teaching.projection import linear_layer, principal_directions
 from edgeembed_converters.modules.head import Normalize
 from edgeembed_converters.sources.base.encoders import TextSource
 from edgeembed_converters.sources.text.live_text import state_sha256

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from edgeembed_converters.distill.student.layers import layer_names
-from edgeembed_converters.distill.training.projection import principal_directions
+from edgeembed_converters.distill.teaching.projection import principal_directions
 from edgeembed_runtime.errors import InputError, UnsupportedModelError
 
 FAMILY = ("bert", "roberta", "xlm-roberta", "camembert")

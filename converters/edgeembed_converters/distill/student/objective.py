@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edgeembed_converters.distill.training import losses
+from edgeembed_converters.training import losses
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.errors import InputError
 

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edgeembed_converters.distill.training.loop import TrainingResult
+from edgeembed_converters.training.loop import TrainingResult
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle import Variant
 

@@ -18,16 +18,16 @@ from edgeembed_converters.distill.student.objective import (
     TextLosses,
     encode,
 )
-from edgeembed_converters.distill.training.loop import (
+from edgeembed_converters.distill.teaching.metrics import neighbor_ndcg
+from edgeembed_converters.export.encoders import TextEncoder
+from edgeembed_converters.sources.base.encoders import TextSource
+from edgeembed_converters.training.loop import (
     Objective,
     TrainingProgress,
     TrainingResult,
     train,
 )
-from edgeembed_converters.distill.training.metrics import neighbor_ndcg
-from edgeembed_converters.distill.training.settings import TrainingSettings
-from edgeembed_converters.export.encoders import TextEncoder
-from edgeembed_converters.sources.base.encoders import TextSource
+from edgeembed_converters.training.settings import TrainingSettings
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.storage import sha256_of
 

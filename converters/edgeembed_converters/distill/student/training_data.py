@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from edgeembed_converters._internal.steps import OnStep
 from edgeembed_converters.distill.student.initial_student import Sample
 from edgeembed_converters.distill.student.objective import EncodedTexts
-from edgeembed_converters.distill.training.teacher import Teacher, open_teacher
-from edgeembed_converters.distill.training.text_split import TextSplit
+from edgeembed_converters.distill.teaching.teacher import Teacher, open_teacher
+from edgeembed_converters.distill.teaching.text_split import TextSplit
 from edgeembed_converters.sources.base.encoders import TextSource
 from edgeembed_runtime.encoder.progress import OnProgress
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer

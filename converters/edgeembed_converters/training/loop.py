@@ -9,12 +9,12 @@ from typing import Any, Generic, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
-from edgeembed_converters.distill.training.checkpoints import (
+from edgeembed_converters.training.checkpoints import (
     Checkpoint,
     last_checkpoint,
     save_checkpoint,
 )
-from edgeembed_converters.distill.training.settings import TrainingSettings
+from edgeembed_converters.training.settings import TrainingSettings
 from edgeembed_runtime import storage
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.errors import InputError, TrainingError

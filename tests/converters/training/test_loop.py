@@ -12,13 +12,13 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from edgeembed_converters.distill.training.checkpoints import (
+from edgeembed_converters.training.checkpoints import (
     Checkpoint,
     last_checkpoint,
     save_checkpoint,
 )
-from edgeembed_converters.distill.training.loop import Objective, train
-from edgeembed_converters.distill.training.settings import TrainingSettings
+from edgeembed_converters.training.loop import Objective, train
+from edgeembed_converters.training.settings import TrainingSettings
 from edgeembed_runtime.errors import InputError, StorageError, TrainingError
 
 SETTINGS = TrainingSettings(
@@ -126,7 +126,7 @@ def test_a_process_that_is_killed_goes_on_in_another(tmp_path):
             import sys, time
             from pathlib import Path
             sys.path.insert(0, {str(Path(__file__).parent)!r})
-            from test_training import SETTINGS, objective, net, train
+            from test_loop import SETTINGS, objective, net, train
             def slow(progress):
                 print(progress.step, flush=True)
                 time.sleep(0.02)

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edgeembed_converters.distill.training.loop import TrainingPoint
+from edgeembed_converters.training.loop import TrainingPoint
 from edgeembed_runtime.errors import MissingExtraError
 from edgeembed_runtime.storage import staged_file
 
 # Safe for color-blind readers: Okabe & Ito, https://jfly.uni-koeln.de/color.
 _LOSS, _METRIC = "#0072B2", "#D55E00"
+_TEACHER_METRIC = "nDCG@10 against the teacher, held out"
 
 
 def require_plots() -> None:
@@ -22,8 +23,10 @@ def require_plots() -> None:
     _matplotlib()
 
 
-def write_learning_curve(path: Path, points: Sequence[TrainingPoint], title: str) -> None:
-    """Write a PNG of a training's measurements.
+def write_learning_curve(
+    path: Path, points: Sequence[TrainingPoint], title: str, metric: str = _TEACHER_METRIC
+) -> None:
+    """Write a PNG of a training's measurements; `metric` says what was measured.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -41,7 +44,7 @@ def write_learning_curve(path: Path, points: Sequence[TrainingPoint], title: str
     losses.set_title(title)
     losses.set_xlabel("step")
     losses.set_ylabel("mean loss", color=_LOSS)
-    metrics.set_ylabel("nDCG@10 against the teacher, held out", color=_METRIC)
+    metrics.set_ylabel(metric, color=_METRIC)
     image = io.BytesIO()
     figure.savefig(image, format="png")
     with staged_file(path) as file:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from edgeembed_converters.distill.training import losses
+from edgeembed_converters.training import losses
 from edgeembed_runtime.errors import InputError
 
 

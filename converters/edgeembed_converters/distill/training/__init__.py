@@ -1,1 +1,0 @@
-"""Shared by all distillations: the training loop, losses, checkpoints, the teacher."""

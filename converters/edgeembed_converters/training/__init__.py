@@ -1,0 +1,1 @@
+"""Shared by all that trains: the loop, losses, checkpoints, settings, the learning curve."""
