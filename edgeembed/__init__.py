@@ -8,6 +8,7 @@ from edgeembed_runtime.version import __version__
 
 TYPE_CHECKING = False  # an import of typing is most of the time of an import of this
 if TYPE_CHECKING:
+    from edgeembed.evaluate.datasets.examples import read_examples
     from edgeembed_converters.composing.classifier import Composition, compose_classifier
     from edgeembed_converters.conversion import convert
     from edgeembed_converters.distill.static.distill_static import distill_static
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from edgeembed_converters.distill.student.distill_student import distill_student
     from edgeembed_converters.distill.student.objective import LossWeights
     from edgeembed_converters.distill.student.report import StudentReport
+    from edgeembed_converters.fine_tuning.examples import TrainingExample
+    from edgeembed_converters.fine_tuning.objective import TrainingObjective
+    from edgeembed_converters.fine_tuning.report import TrainingReport
+    from edgeembed_converters.fine_tuning.train import train
     from edgeembed_converters.matryoshka.truncated_dims import TruncationReport
     from edgeembed_converters.packaging.report import (
         ConversionReport,
@@ -180,6 +185,14 @@ __all__ = [  # noqa: RUF022 (grouped by purpose)
     "TowerReport",
     "TrialReport",
     "TruncationReport",
+    # Fine-tuning
+    "train",
+    "read_examples",
+    # ... what it takes
+    "TrainingExample",
+    "TrainingObjective",
+    # ... and what it gives
+    "TrainingReport",
     # Distilling (the extra 'distill')
     "distill_features",
     "distill_static",
@@ -287,6 +300,11 @@ _HOMES = {
     "TowerReport": "edgeembed_converters.packaging.report",
     "TrialReport": "edgeembed_converters.packaging.report",
     "TruncationReport": "edgeembed_converters.matryoshka.truncated_dims",
+    "read_examples": "edgeembed.evaluate.datasets.examples",
+    "train": "edgeembed_converters.fine_tuning.train",
+    "TrainingExample": "edgeembed_converters.fine_tuning.examples",
+    "TrainingObjective": "edgeembed_converters.fine_tuning.objective",
+    "TrainingReport": "edgeembed_converters.fine_tuning.report",
     "distill_features": "edgeembed_converters.distill.student.distill_features",
     "distill_static": "edgeembed_converters.distill.static.distill_static",
     "distill_student": "edgeembed_converters.distill.student.distill_student",

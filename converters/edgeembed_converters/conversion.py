@@ -9,7 +9,7 @@ from torch import Tensor
 
 from edgeembed_converters._internal.steps import OnStep, ignore_step
 from edgeembed_converters.matryoshka.rotation import RotationKind, check_rotation, rotated
-from edgeembed_converters.modules.pooling import POOLINGS, Pooling
+from edgeembed_converters.modules.pooling import Pooling
 from edgeembed_converters.packaging.assemble import check_target, parts_of, write_proven
 from edgeembed_converters.packaging.report import ConversionReport, conversion_report
 from edgeembed_converters.pipeline.build import build_model
@@ -17,7 +17,7 @@ from edgeembed_converters.pipeline.options import BuildOptions, Exporter
 from edgeembed_converters.quantization.registry import Quantization, checked_quantizations
 from edgeembed_converters.quantization.trial.budget import Budget
 from edgeembed_converters.sources.base.encoders import primary_source
-from edgeembed_converters.sources.base.options import SourceOptions
+from edgeembed_converters.sources.base.options import SourceOptions, check_text_options
 from edgeembed_converters.sources.registry import ModelSource, opened_source
 from edgeembed_converters.validation.pixels import ImageInputs
 from edgeembed_runtime._internal.public import public
@@ -107,7 +107,8 @@ def convert(
     on_step = on_step or ignore_step
     target = Path(output)
     quantizations = checked_quantizations(quantize)
-    _check_options(pooling, exporter, max_tokens)
+    check_text_options(pooling, max_tokens)
+    _check_exporter(exporter)
     check_rotation(rotate, rotate_on)
     check_target(target, overwrite)
     source_options = SourceOptions(
@@ -154,10 +155,6 @@ def convert(
     )
 
 
-def _check_options(pooling: str | None, exporter: str, max_tokens: int | None) -> None:
-    if max_tokens is not None and (type(max_tokens) is not int or max_tokens < 1):
-        raise InputError(f"max_tokens: expected a positive number or None, got {max_tokens!r}")
-    if pooling is not None and pooling not in POOLINGS:
-        raise InputError(f"pooling: expected one of {', '.join(POOLINGS)}, got {pooling!r}")
+def _check_exporter(exporter: str) -> None:
     if exporter not in ("torch", "optimum"):
         raise InputError(f"exporter: expected 'torch' or 'optimum', got {exporter!r}")

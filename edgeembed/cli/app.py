@@ -14,6 +14,7 @@ from edgeembed.cli.models import (
     distill_student,
     eval,  # noqa: A004
     quantize,
+    train,
 )
 from edgeembed.cli.search import (
     dedupe,
@@ -55,6 +56,7 @@ COMMANDS: Mapping[str, Mapping[str, Command]] = {
     "Make models small": {
         "convert": convert.convert,
         "quantize": quantize.quantize,
+        "train": train.train,
         "distill static": distill_static.static,
         "distill student": distill_student.student,
         "eval": eval.eval_,

@@ -101,11 +101,13 @@ def train(
     settings: TrainingSettings,
     work_dir: Path,
     on_progress: Callable[[TrainingProgress], None] | None = None,
+    keep: Callable[[], Path] | None = None,
 ) -> TrainingResult:
     """Train the parameters of `module` that require a gradient; leave it in its best state.
 
     Writes a checkpoint to `work_dir` after each evaluation. A killed training resumes from there
-    when it is called again, with bit-identical results.
+    when it is called again, with bit-identical results. Where the loss or the metric stops being a
+    number, `keep` is called with the module in its best state, and says where that is now.
 
     Raises:
         TrainingError: the loss or the metric is not finite, or the checkpoints are damaged or
@@ -117,7 +119,14 @@ def train(
     run = _Run(module, objective, settings, work_dir)
     resumed_at = run.resume()
     while run.step < run.steps and not run.stale:
-        loss = run.advance()
+        try:
+            loss = run.advance()
+        except TrainingError as error:
+            if keep is None:
+                raise
+            run.take_best()
+            kept = f"the best state, after step {run.best_point.step}, is in {keep()}"
+            raise TrainingError(f"{error}; {kept}") from error
         if on_progress is not None:
             best = max(point.metric for point in run.points)
             on_progress(TrainingProgress(step=run.step, steps=run.steps, loss=loss, best=best))
@@ -145,7 +154,7 @@ class _Run(Generic[Batch]):
         self.settings, self.work_dir = settings, work_dir
         self.parameters = {n: p for n, p in module.named_parameters() if p.requires_grad}
         if not self.parameters:
-            raise InputError("the student: expected parameters to train, found none")
+            raise InputError("the model: expected parameters to train, found none")
         self.optimizer = torch.optim.AdamW(
             self.parameters.values(),
             lr=settings.learning_rate,
@@ -180,7 +189,7 @@ class _Run(Generic[Batch]):
         if found.facts["identity"] != self.identity:
             raise TrainingError(
                 f"{self.work_dir}: expected checkpoints of this training, found those of another "
-                "(other texts, teacher, student or settings); use another folder, or remove them"
+                "(other texts, models or settings); use another folder, or remove them"
             )
         self.restore(found)
         return self.step
@@ -231,7 +240,10 @@ class _Run(Generic[Batch]):
         with torch.no_grad():
             metric = self.objective.metric()
         if not math.isfinite(metric):
-            raise TrainingError(f"the metric after step {self.step} is {metric}, not a number")
+            raise TrainingError(
+                f"the metric after step {self.step} is {metric}: expected a number; use a lower "
+                f"learning rate than {self.settings.learning_rate:g}"
+            )
         loss = self.loss_sum / self.loss_count if self.loss_count else None
         self.points.append(TrainingPoint(step=self.step, loss=loss, metric=metric))
         self.loss_sum, self.loss_count = 0.0, 0

@@ -1,7 +1,7 @@
-"""Distillation losses: small functions of tensors, each with its source.
+"""Losses of distillation and fine-tuning: small functions of tensors, each with its source.
 
 Vectors are (n, d) float tensors, one text or image per row. Every loss is a scalar, the mean over
-the rows, and is minimal where the student matches the teacher.
+the rows. One that compares a student with its teacher is minimal where they match.
 """
 
 from collections.abc import Callable, Sequence
@@ -74,19 +74,54 @@ def _log_neighbors(vectors: Tensor, temperature: float) -> Tensor:
     return F.log_softmax((unit @ unit.T / temperature).masked_fill(itself, _EXCLUDED), dim=-1)
 
 
-def info_nce(anchors: Tensor, positives: Tensor, *, temperature: float = 0.05) -> Tensor:
+def info_nce(
+    anchors: Tensor,
+    positives: Tensor,
+    *,
+    negatives: Tensor | None = None,
+    excluded: Tensor | None = None,
+    temperature: float = 0.05,
+) -> Tensor:
     """Contrast each anchor's positive with the positives of all others in the batch, in nats.
 
-    Row i of `positives` belongs to row i of `anchors`; every other row is a negative. With the
-    teacher's vectors as positives, the student learns to identify each text within the batch.
+    Row i of `positives` belongs to row i of `anchors`; every other row is a negative, and so is
+    every row of `negatives` (m, d), for all anchors. `excluded` (n, n + m) is true where a positive
+    or a negative is none for an anchor, such as the same text. With the teacher's vectors as
+    positives, a student learns to identify each text within the batch.
 
     Source: van den Oord et al., Contrastive Predictive Coding (2018),
     https://arxiv.org/abs/1807.03748; in-batch negatives of Henderson et al. (2017),
     https://arxiv.org/abs/1705.00652.
     """
     _require_same_shape(anchors, positives)
-    scores = F.normalize(anchors, dim=-1) @ F.normalize(positives, dim=-1).T / temperature
+    candidates = positives if negatives is None else torch.cat([positives, negatives])
+    scores = F.normalize(anchors, dim=-1) @ F.normalize(candidates, dim=-1).T / temperature
+    if excluded is not None:
+        scores = scores.masked_fill(excluded, _EXCLUDED)
     return F.cross_entropy(scores, torch.arange(len(scores), device=scores.device))
+
+
+def cosent(a: Tensor, b: Tensor, scores: Tensor, *, temperature: float = 0.05) -> Tensor:
+    """Put the cosines of pairs into the order of their scores (n,), of whatever scale.
+
+    log(1 + the sum of exp((cos(j) - cos(i)) / temperature) over all pairs i with a higher score
+    than j). 0 if all scores are the same.
+
+    Source: Su, CoSENT (2022), https://kexue.fm/archives/8847.
+    """
+    cosines = F.cosine_similarity(a, b, dim=-1) / temperature
+    wrong = cosines[None, :] - cosines[:, None]  # row i, column j: how much j is above i
+    ordered = scores[:, None] > scores[None, :]
+    found = wrong.masked_fill(~ordered, float("-inf")).flatten()
+    return torch.logsumexp(torch.cat([found.new_zeros(1), found]), dim=0)
+
+
+def cosine_mse(a: Tensor, b: Tensor, scores: Tensor) -> Tensor:
+    """Mean squared distance of the cosines of pairs from their scores (n,), from -1 to 1.
+
+    Source: Reimers and Gurevych, Sentence-BERT (2019), https://arxiv.org/abs/1908.10084.
+    """
+    return F.mse_loss(F.cosine_similarity(a, b, dim=-1), scores.to(a.dtype))
 
 
 def triplet_margin(

@@ -1,4 +1,4 @@
-"""How a student is trained: rates, sizes, patience, device."""
+"""How a model is trained: rates, sizes, patience, device."""
 
 import math
 from dataclasses import dataclass
@@ -15,10 +15,11 @@ Precision = Literal["fp32", "bf16"]
 @public
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
-    """How a student is trained.
+    """How a model is trained.
 
     `learning_rate` is the maximum: reached after `warmup` (a share of all steps), then decaying
-    linearly to 0. A step is a batch of `batch_size`; each text is seen `epochs` times. The metric
+    linearly to 0. A step is a batch of `batch_size`; each text
+    or pair is seen `epochs` times. The metric
     is evaluated every `evaluate_every` steps; after `patience` evaluations without improvement the
     training stops, and the best state is used. `precision` "bf16" uses torch's autocast. `device`
     is a torch device: "cpu", "cuda".

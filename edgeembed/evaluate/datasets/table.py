@@ -20,7 +20,7 @@ _ALIASES: Mapping[str, frozenset[str]] = {
     "score": frozenset({"score", "similarity", "gold", "relevance", "rating", "humanmean"}),
     "query-id": frozenset({"queryid"}),
     "corpus-id": frozenset({"corpusid", "documentid"}),
-    "query": frozenset({"query", "question"}),
+    "query": frozenset({"query", "question", "anchor"}),
     "document": frozenset({"document", "passage", "doc", "answer"}),
     "positive": frozenset({"positive", "positives"}),
     "negative": frozenset({"negative", "negatives"}),

@@ -145,3 +145,38 @@ def test_mismatched_dims_are_named(loss, vectors):
     a, b = vectors
     with pytest.raises(InputError, match=r"\(6, 5\).*\(6, 4\)"):
         loss(a, b[:, :4])
+
+
+def test_info_nce_counts_more_negatives_and_leaves_out_what_is_excluded(vectors):
+    a, b = vectors
+    more = torch.tensor(np.random.default_rng(1).standard_normal((3, 5)))
+    excluded = torch.zeros(6, 9, dtype=torch.bool)
+    excluded[0, 4] = excluded[2, 7] = True
+    scores = np.exp(unit(a) @ np.concatenate([unit(b), unit(more)]).T / 0.2)
+    scores[excluded.numpy()] = 0
+    expected = -np.log(np.diag(scores) / scores.sum(axis=1)).mean()
+    found = losses.info_nce(a, b, negatives=more, excluded=excluded, temperature=0.2)
+    assert found.item() == pytest.approx(expected)
+
+
+def test_cosent_is_the_formula_of_its_author(vectors):
+    a, b = vectors
+    scores = torch.tensor([0.1, 0.9, 0.5, 0.5, 0.0, 1.0])
+    cosines = (unit(a) * unit(b)).sum(axis=1)
+    total = sum(
+        np.exp((cosines[j] - cosines[i]) / 0.1)
+        for i in range(6)
+        for j in range(6)
+        if scores[i] > scores[j]
+    )
+    found = losses.cosent(a, b, scores, temperature=0.1)
+    assert found.item() == pytest.approx(np.log(1 + total))
+    assert losses.cosent(a, b, torch.ones(6)).item() == 0
+
+
+def test_cosine_mse_is_the_squared_distance_of_cosines_from_scores(vectors):
+    a, b = vectors
+    scores = torch.tensor([0.1, 0.9, 0.5, 0.5, 0.0, -1.0])
+    cosines = (unit(a) * unit(b)).sum(axis=1)
+    expected = np.mean((cosines - scores.numpy()) ** 2)
+    assert losses.cosine_mse(a, b, scores).item() == pytest.approx(expected)

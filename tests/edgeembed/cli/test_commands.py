@@ -24,7 +24,7 @@ def documented():
 
 def test_the_commands_are_these():
     used = ["convert", "demo", "embed", "index", "inspect", "quantize", "search", "verify"]
-    more = ["bench", "calibrate", "dedupe", "distill", "doctor", "eval", "export", "map"]
+    more = ["bench", "calibrate", "dedupe", "distill", "doctor", "eval", "export", "map", "train"]
     upkeep = ["prune", "remove", "status"]
     assert sorted([*used, *more, *upkeep, "mcp", "serve"]) == COMMANDS
 

@@ -9,16 +9,18 @@ import pytest
 import typer
 
 import edgeembed
-from edgeembed import Budget, Encoder, Index, TrainingSettings
+from edgeembed import Budget, Encoder, Index, TrainingObjective, TrainingSettings
 from edgeembed.cli.app import COMMANDS, app
 from edgeembed.cli.shared.wording import in_options, option_names
 
 BOUNDS = tuple(field.name for field in dataclasses.fields(Budget))
 SETTINGS = tuple(field.name for field in dataclasses.fields(TrainingSettings))
+OBJECTIVE = tuple(field.name for field in dataclasses.fields(TrainingObjective))
 # What each command calls, and groups of settings that it takes one by one.
 STANDS_FOR = {
     "convert": ((edgeembed.convert, edgeembed.import_word_vectors), BOUNDS),
     "quantize": ((edgeembed.quantize,), BOUNDS),
+    "train": ((edgeembed.train,), BOUNDS + SETTINGS + OBJECTIVE),
     "distill student": ((edgeembed.distill_student,), BOUNDS + SETTINGS),
     "distill static": ((edgeembed.distill_static,), SETTINGS),
     "embed": ((Encoder.load, Encoder.encode), ()),
@@ -29,6 +31,7 @@ STANDS_FOR = {
 ONLY_HERE = {
     "convert": set(),
     "quantize": {"html"},
+    "train": set(),
     "distill student": set(),
     "distill static": set(),
     "embed": {"output", "jsonl", "field", "query", "overwrite"},
@@ -48,6 +51,10 @@ ONLY_IN_PYTHON = {
         *("lowercase", "split_punctuation"),
     },
     "quantize": {"budget", "on_step"},
+    "train": {
+        *("objective", "settings", "budget", "on_step", "on_progress"),
+        *("weight_decay", "warmup", "gradient_clip"),
+    },
     "distill student": {
         *("losses", "settings", "budget", "on_step", "on_teacher", "on_progress"),
         *("weight_decay", "warmup", "evaluate_every", "patience", "gradient_clip"),
@@ -98,7 +105,7 @@ def test_options_have_the_defaults_of_parameters(name):
             assert ours == theirs.default or ours == str(theirs.default), parameter.name
 
 
-@pytest.mark.parametrize("name", ["distill student", "distill static"])
+@pytest.mark.parametrize("name", ["train", "distill student", "distill static"])
 def test_training_settings_have_the_defaults_of_the_function(name):
     (function,), _ = STANDS_FOR[name]
     settings = inspect.signature(function).parameters["settings"].default or TrainingSettings()

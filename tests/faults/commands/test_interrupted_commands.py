@@ -44,6 +44,7 @@ LONG: Mapping[str, str] = {
     "demo": "demo --folder made.cache",
     "convert": "convert model made.bundle --quantize int8",
     "quantize": "quantize tiny.bundle made.bundle",
+    "train": "train model examples.tsv made.bundle",
     "distill static": "distill static tiny.bundle texts.txt made.bundle --vocabulary 100",
     "distill student": "distill student model texts.txt made.bundle --layers 1",
 }
@@ -60,6 +61,8 @@ def folder(tmp_path_factory, size):
     (folder / "texts.txt").write_text("".join(f"the {a} and the {b}\n" for a, b in pairs * 4))
     judged = [f"the {a} {b}\t{a} {b} on the mat\t1\n" for a, b in pairs]
     (folder / "judged.tsv").write_text("query\tdocument\tscore\n" + "".join(judged))
+    examples = [f"the {a} {b}\t{a} {b} on the mat\n" for a, b in pairs]
+    (folder / "examples.tsv").write_text("anchor\tpositive\n" + "".join(examples))
     scored = [f"the {a}\tthe {b}\t{number % 6}\n" for number, (a, b) in enumerate(pairs)]
     (folder / "pairs.tsv").write_text("sentence1\tsentence2\tscore\n" + "".join(scored))
     notes = folder / "notes"

@@ -155,6 +155,7 @@ def _as_source(
         backbone=TokenVectors(model).eval(),
         head=nn.Sequential(*head),
         witness=None,
+        original=None,
         directory=None,
         notes=(),
     )

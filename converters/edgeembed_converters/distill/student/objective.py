@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgeembed_converters.training import losses
+from edgeembed_converters.training.token_batches import encode_rows, padded
 from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.errors import InputError
 
 # Texts for this many batches are sorted by length together, to save padding.
 _SORTED_TOGETHER = 16
-_EVALUATION_BATCH = 64
 
 
 @public
@@ -86,12 +86,7 @@ class EncodedTexts:
 
     def batch(self, places: Sequence[int], device: str) -> TextBatch:
         """The texts at these indices, padded to the longest of them."""
-        rows = [self.ids[place] for place in places]
-        ids = torch.full((len(rows), max(map(len, rows))), self.pad_id, dtype=torch.int64)
-        mask = torch.zeros_like(ids)
-        for number, row in enumerate(rows):
-            ids[number, : len(row)] = torch.from_numpy(row.astype(np.int64))
-            mask[number, : len(row)] = 1
+        ids, mask = padded([self.ids[place] for place in places], self.pad_id)
         targets = torch.from_numpy(self.targets[list(places)])
         return TextBatch(ids=ids.to(device), mask=mask.to(device), targets=targets.to(device))
 
@@ -107,19 +102,9 @@ class EncodedTexts:
         return [found[number] for number in rng.permutation(len(found)).tolist()]
 
 
-@torch.no_grad()
 def encode(encoder: nn.Module, texts: EncodedTexts, device: str) -> Tensor:
     """An encoder's vectors of texts, in order: (n, d) float32 on the CPU."""
-    order = sorted(range(len(texts.ids)), key=lambda place: len(texts.ids[place]))
-    found: Tensor | None = None
-    for start in range(0, len(order), _EVALUATION_BATCH):
-        places = order[start : start + _EVALUATION_BATCH]
-        batch = texts.batch(places, device)
-        vectors = encoder(batch.ids, batch.mask)[0].float().cpu()
-        found = torch.empty(len(order), vectors.shape[1]) if found is None else found
-        found[places] = vectors
-    assert found is not None
-    return found
+    return encode_rows(encoder, texts.ids, texts.pad_id, device)
 
 
 @dataclass(frozen=True, kw_only=True)

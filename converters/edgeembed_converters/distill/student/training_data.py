@@ -14,6 +14,7 @@ from edgeembed_converters.distill.student.objective import EncodedTexts
 from edgeembed_converters.distill.teaching.teacher import Teacher, open_teacher
 from edgeembed_converters.distill.teaching.text_split import TextSplit
 from edgeembed_converters.sources.base.encoders import TextSource
+from edgeembed_converters.training.token_batches import pad_id_of
 from edgeembed_runtime.encoder.progress import OnProgress
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 
@@ -48,7 +49,7 @@ def prepare(
     """Run the teacher on the texts; vectors computed before come from `folder`."""
     tokenizer = source.tokenizer
     prefix = source.prompts.get(source.default_prompt_name or "", "")
-    pad_id = _pad_id(source)
+    pad_id = pad_id_of(source)
     with open_teacher(teacher, folder, on_step=on_step) as opened:
         on_step("Running the teacher")
         parts = [
@@ -70,8 +71,3 @@ def _encoded(
     vectors: NDArray[np.float32] = teacher.vectors(texts, on_teacher)
     ids = [tokenizer.encode(prefix + text).ids.astype(np.int32) for text in texts]
     return EncodedTexts(ids=ids, targets=vectors, pad_id=pad_id)
-
-
-def _pad_id(source: TextSource) -> int:
-    config = getattr(getattr(source.backbone, "model", None), "config", None)
-    return int(getattr(config, "pad_token_id", None) or 0)

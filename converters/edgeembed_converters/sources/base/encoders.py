@@ -36,8 +36,9 @@ class TextSource:
     `backbone(input_ids, attention_mask)` returns token vectors (n, t, h), or sentence vectors
     (n, h) if `pooling` is empty. The modules of `head` then map (n, h) to (n, d), in order.
     Texts are cut to `max_tokens` at `truncation_side`. `witness` is None where no library loads
-    the model, as for a live module. `notes` tells the user what was assumed. `card_files` are
-    license texts to copy into the bundle.
+    the model, as for a live module. `original` is that library's own model, which can save itself:
+    it shares its weights with the backbone and the head until these are trained. `notes` tells
+    the user what was assumed. `card_files` are license texts to copy into the bundle.
     """
 
     name: str
@@ -51,6 +52,7 @@ class TextSource:
     head: nn.Sequential
     normalized: bool
     witness: Witness | None = None
+    original: nn.Module | None = None
     similarity: Similarity = "cosine"
     prompts: Mapping[str, str] = field(default_factory=dict)
     default_prompt_name: str | None = None

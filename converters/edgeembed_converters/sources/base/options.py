@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from edgeembed_converters.modules.pooling import Pooling
+from edgeembed_converters.modules.pooling import POOLINGS, Pooling
+from edgeembed_runtime.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,3 +31,15 @@ class SourceOptions:
     revision: str | None = None
     trust_remote_code: bool = False
     ignore: Sequence[str] = ()
+
+
+def check_text_options(pooling: str | None, max_tokens: int | None) -> None:
+    """Refuse options of text encoders that no encoder has.
+
+    Raises:
+        InputError: the pooling is unknown, or the limit is no positive number.
+    """
+    if max_tokens is not None and (type(max_tokens) is not int or max_tokens < 1):
+        raise InputError(f"max_tokens: expected a positive number or None, got {max_tokens!r}")
+    if pooling is not None and pooling not in POOLINGS:
+        raise InputError(f"pooling: expected one of {', '.join(POOLINGS)}, got {pooling!r}")

@@ -81,6 +81,7 @@ def load_text_directory(directory: ModelDirectory, options: SourceOptions) -> Te
         head=head,
         normalized=len(head) > 0 and isinstance(head[-1], Normalize),
         witness=library_witness(model, backbone.max_tokens),
+        original=model,
         similarity=_similarity(model, path),
         prompts=prompts,
         default_prompt_name=default_prompt if default_prompt in prompts else None,

@@ -35,6 +35,10 @@ def test_an_export_does_not_replace_the_records_beside_it(run, fails, indexed):
         ("p.html", ("quantize", "{bundle}", "made", "--html", "p.html")),
         (
             "c.png",
+            ("train", "{bundle}", "{notes}/cats.md", "made", "--learning-curve", "c.png"),
+        ),
+        (
+            "c.png",
             (
                 "distill",
                 "static",
