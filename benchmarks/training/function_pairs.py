@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.code.docstrings import first_sentence
+from benchmarks.code.questions import first_sentence
 from edgeembed import TrainingExample
 
 _OTHERS = frozenset({"site-packages", "test", "tests", "idle_test", "lib2to3", "pydoc_data"})
