@@ -227,6 +227,7 @@ def _check_model(model: Json) -> None:
     )
     for key in ("unk_token", "continuing_subword_prefix", "end_of_word_suffix"):
         _limit(_length(model.get(key)) <= _MAX_TOKEN_BYTES, f"model.{key}", "a short text")
+    _check_merges(model)
     vocabulary = model.get("vocab")
     if isinstance(vocabulary, dict):
         tokens = [token for token in vocabulary if len(token) > _LONG_TOKEN_BYTES // 4]
@@ -254,6 +255,24 @@ def _check_model(model: Json) -> None:
         "model.vocab",
         f"at most {_MAX_LONG_BYTES} bytes in tokens longer than {_LONG_TOKEN_BYTES}",
     )
+
+
+def _check_merges(model: dict[str, Json]) -> None:
+    """Check that the second part of every merge has the prefix, which tokenizers cuts off unseen.
+
+    Where it is shorter, the library panics and writes a backtrace to standard error.
+    """
+    prefix = model.get("continuing_subword_prefix")
+    merges = model.get("merges")
+    if not isinstance(prefix, str) or not prefix or not isinstance(merges, list):
+        return
+    for merge in merges:
+        second = merge.partition(" ")[2] if isinstance(merge, str) else merge[-1] if merge else ""
+        _expect(
+            isinstance(second, str) and second.startswith(prefix),
+            "model.merges",
+            f"second parts that begin with the prefix {prefix!r:.40}, got {second!r:.40}",
+        )
 
 
 def _check_added_tokens(tokens: Json) -> None:

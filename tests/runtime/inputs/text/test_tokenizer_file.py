@@ -151,6 +151,22 @@ DAMAGED = {
 }
 
 
+@pytest.mark.parametrize("merge", ["a b", ["a", "b"], "a", [], ["a", 1]])
+def test_a_merge_whose_second_part_lacks_the_prefix_is_refused_before_the_library_panics(
+    merge, capfd
+):
+    model = {
+        "type": "BPE",
+        "vocab": {"a": 0, "##b": 1, "a##b": 2, "ab": 3, "b": 4},
+        "continuing_subword_prefix": "##",
+        "merges": ["a ##b", merge],
+    }
+    with pytest.raises(BundleCorruptError, match=r"merges: expected second parts"):
+        TextTokenizer.from_bytes(changed(model=model), 32, "t.json")
+    assert "panicked" not in capfd.readouterr().err
+    TextTokenizer.from_bytes(changed(model={**model, "merges": ["a ##b"]}), 32, "t.json")
+
+
 @pytest.mark.parametrize("parts", DAMAGED.values(), ids=DAMAGED)
 def test_a_tokenizer_of_another_format_is_damage(parts):
     with pytest.raises(BundleCorruptError, match=r"^t\.json: "):
