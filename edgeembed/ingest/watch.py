@@ -18,6 +18,8 @@ _BURST_MS = 2000
 # With more changes than this some may have been lost, so everything is scanned.
 _MANY = 1000
 _USUAL = WalkSettings()
+# What the library says of a changed file whose name is not UTF-8, and of it no more.
+_NOT_UTF_8 = "Unable to decode path"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +116,10 @@ def _scanned_below(
 
 
 def _bursts(places: Sequence[str], own: str) -> Iterator[set[str]]:
-    """Yield sets of changed places; an empty one at the start and whenever nothing changed."""
+    """Yield sets of changed places; an empty one at the start and whenever nothing changed.
+
+    Ends when a name changed that the library cannot say: then all is to be looked through.
+    """
     try:
         import watchfiles
     except ModuleNotFoundError as error:
@@ -135,6 +140,8 @@ def _bursts(places: Sequence[str], own: str) -> Iterator[set[str]]:
             changed = {FoundFile(path=Path(path), name="").place for _, path in changes}
             yield {place for place in changed if not f"{place}{os.sep}".startswith(below_own)}
     except (OSError, RuntimeError) as error:
+        if str(error).startswith(_NOT_UTF_8):
+            return
         raise StorageError(
             f"could not watch {', '.join(places)}: {error}; on Linux the limit is "
             f"fs.inotify.max_user_watches"

@@ -174,6 +174,24 @@ def test_a_file_that_cannot_be_indexed_does_not_end_the_watch(start, notes, tiny
     assert "bad.jsonl, line 1: expected JSON" in errors
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names of bytes that are no text")
+def test_a_name_that_is_no_text_does_not_end_the_watch(start, notes, tiny_path):
+    watcher = start(notes, "-m", tiny_path, "-i", notes / "i")
+    watcher.report()
+    path = os.path.join(os.fsencode(notes), b"caf\xe9.txt")  # noqa: PTH118
+    with open(path, "w") as file:  # noqa: PTH123
+        file.write("A zeppelin flies.")
+    name = f"{notes}/caf\\xe9.txt"
+    watcher.until(lambda: texts(notes / "i").get(name) == "A zeppelin flies.")
+    with open(path, "w") as file:  # noqa: PTH123
+        file.write("A balloon flies.")
+    (notes / "new.txt").write_text("A swan swims.")
+    watcher.until(lambda: texts(notes / "i").get(name) == "A balloon flies.")
+    watcher.until(lambda: f"{notes}/new.txt" in texts(notes / "i"))
+    os.unlink(path)  # noqa: PTH108
+    watcher.until(lambda: name not in texts(notes / "i"))
+
+
 def test_a_watched_folder_that_is_gone_ends_the_watch_and_its_passages_stay(
     start, notes, tiny_path
 ):
