@@ -2,7 +2,7 @@
 
 CodeBERT and GraphCodeBERT: RoBERTa with `vocab.json` and `merges.txt`, of which the first token is
 the vector (https://github.com/microsoft/CodeBERT). UniXcoder: the same with the mean of all tokens,
-and `<encoder-only>` in front.
+and `<encoder-only>` in front. CodeT5+ embedding: code of its own around a T5 encoder.
 """
 
 import json
@@ -28,11 +28,11 @@ CODE = (
 
 def saved(tiny, kind, head):
     """A directory of RoBERTa as the first code encoders have it: vocabulary and merges apart."""
-    from transformers import AutoConfig, AutoModel, RobertaForMaskedLM
+    from transformers import AutoModel, RobertaConfig, RobertaForMaskedLM
 
     source = tiny.transformers("roberta", layers=2, positions=POSITIONS, limit=POSITIONS)
     directory = tiny.new_path(kind)
-    config = AutoConfig.from_pretrained(source)
+    config = RobertaConfig.from_pretrained(source)
     torch.manual_seed(3)
     made = RobertaForMaskedLM(config) if head else AutoModel.from_config(config)
     made.eval().save_pretrained(directory)
@@ -87,3 +87,48 @@ def test_unixcoder_says_what_it_is_asked_in_front_and_takes_the_mean(tiny, asser
         found = list(encoder.encode_query(list(CODE)))
         assert_same_vectors([each.mean(0).numpy() for each in states], found)
         assert_same_vectors(found, list(encoder.encode_document(list(CODE))))
+
+
+class CodeT5Plus(torch.nn.Module):
+    """What the own code of Salesforce/codet5p-110m-embedding does.
+
+    The first token of a T5 encoder, projected, at unit length.
+    """
+
+    def __init__(self, vocabulary):
+        from transformers import T5Config, T5EncoderModel
+
+        super().__init__()
+        config = T5Config(
+            vocab_size=vocabulary, d_model=32, d_kv=16, d_ff=64, num_layers=2, num_heads=2
+        )
+        self.encoder = T5EncoderModel(config)
+        self.proj = torch.nn.Linear(32, 12)
+
+    def forward(self, input_ids, attention_mask):
+        found = self.encoder(input_ids=input_ids, attention_mask=attention_mask)
+        return torch.nn.functional.normalize(self.proj(found.last_hidden_state[:, 0]), dim=-1)
+
+
+def test_codet5_plus_is_converted_as_the_live_module_that_its_code_makes(tiny, assert_same_vectors):
+    source = tiny.transformers("roberta", layers=2, positions=POSITIONS, limit=POSITIONS)
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True)
+    torch.manual_seed(5)
+    model = CodeT5Plus(len(tokenizer)).eval()
+    report = convert(
+        model,
+        str(tiny.new_path("bundle")),
+        tokenizer=source / "tokenizer.json",
+        max_tokens=POSITIONS,
+        name="codet5p",
+    )
+    expected = []
+    with torch.no_grad():
+        for text in CODE:
+            inputs = tokenizer(text, truncation=True, max_length=POSITIONS, return_tensors="pt")
+            expected.append(model(inputs["input_ids"], inputs["attention_mask"])[0].numpy())
+    with Encoder.load(report.path) as encoder:
+        assert encoder.dim == 12
+        assert_same_vectors(expected, list(encoder.encode(list(CODE))))

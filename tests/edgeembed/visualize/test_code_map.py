@@ -1,5 +1,6 @@
 """The map of a repository: colored by folder, with places and signatures on hover."""
 
+import numpy as np
 import pytest
 
 from edgeembed.visualize.map_points import Points, read_points
@@ -9,7 +10,9 @@ pytest.importorskip("tree_sitter_language_pack")
 
 def points_in(*folders):
     metadatas = tuple({} if each is None else {"folder": each} for each in folders)
-    return Points(keys=(), documents=(), metadatas=metadatas, vectors=None, total=0)
+    return Points(
+        keys=(), documents=(), metadatas=metadatas, vectors=np.empty((0, 2), np.float32), total=0
+    )
 
 
 @pytest.mark.parametrize(

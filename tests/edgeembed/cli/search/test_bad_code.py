@@ -129,7 +129,8 @@ def test_a_repository_that_changes_meanwhile_is_complete_after_the_next_run(inde
                 case 2:
                     path.write_text(f"def f{number}(cat):\n    return {chance.random()}\n")
                 case _:
-                    path.exists() and path.replace(repository / "moved.py")
+                    if path.exists():
+                        path.replace(repository / "moved.py")
 
     writer = threading.Thread(target=change)
     writer.start()
