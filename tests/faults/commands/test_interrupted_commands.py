@@ -24,7 +24,14 @@ pytestmark = [
 SHOWN = f"edgeembed: {LINE}\n"
 HANGS_AFTER_S = 120
 # It says when the interpreter's own start is over: until then signals are Python's.
-STARTED = "from edgeembed.cli import main; print('started', flush=True); main()"
+STARTED = """
+from edgeembed.cli import main
+from edgeembed.cli.shared.interrupts import INTERRUPTS
+
+install = INTERRUPTS.install
+INTERRUPTS.install = lambda: (install(), print("started", flush=True))
+main()
+"""
 LIGHT: Mapping[str, str] = {
     "embed": "embed tiny.bundle texts.txt -o made.npy",
     "index": "index notes -m tiny.bundle -i made.index",
@@ -45,7 +52,7 @@ LONG: Mapping[str, str] = {
     "convert": "convert model made.bundle --quantize int8",
     "quantize": "quantize tiny.bundle made.bundle",
     "train": "train model examples.tsv made.bundle",
-    "distill static": "distill static tiny.bundle texts.txt made.bundle --vocabulary 100",
+    "distill static": "distill static tiny.bundle texts.txt made.bundle --vocabulary 137 --dim 8",
     "distill student": "distill student model texts.txt made.bundle --layers 1",
 }
 
@@ -58,7 +65,9 @@ def folder(tmp_path_factory, size):
         tiny_bundle.write_tiny_bundle(folder / name)
     words = ("cat", "dog", "rain", "sun", "train", "music", "soup", "tomato", "guitar", "river")
     pairs = [(a, b) for a in words for b in words if a < b]
-    (folder / "texts.txt").write_text("".join(f"the {a} and the {b}\n" for a, b in pairs * 4))
+    forms = ("the {} and the {}\n", "a {} with a {}\n", "no {} or {}\n", "one {}, two {}\n")
+    texts = "".join(form.format(*pair) for form in forms for pair in pairs)
+    (folder / "texts.txt").write_text(texts)
     judged = [f"the {a} {b}\t{a} {b} on the mat\t1\n" for a, b in pairs]
     (folder / "judged.tsv").write_text("query\tdocument\tscore\n" + "".join(judged))
     examples = [f"the {a} {b}\t{a} {b} on the mat\n" for a, b in pairs]
