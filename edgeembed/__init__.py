@@ -57,13 +57,13 @@ if TYPE_CHECKING:
     from edgeembed_runtime.encoder.cache import EmbeddingCache
     from edgeembed_runtime.encoder.encoder import Encoder
     from edgeembed_runtime.encoder.load import Verify
-    from edgeembed_runtime.encoder.long_texts import ChunkVectors
+    from edgeembed_runtime.encoder.outputs.long_texts import ChunkVectors
+    from edgeembed_runtime.encoder.outputs.token_vectors import Token, TokenVectors
+    from edgeembed_runtime.encoder.outputs.zero_shot import Classification
     from edgeembed_runtime.encoder.progress import OnProgress
     from edgeembed_runtime.encoder.prompts import Role
     from edgeembed_runtime.encoder.self_test import SelfTest
-    from edgeembed_runtime.encoder.token_vectors import Token, TokenVectors
     from edgeembed_runtime.encoder.word_neighbors import Neighbor
-    from edgeembed_runtime.encoder.zero_shot import Classification
     from edgeembed_runtime.engine.providers import Provider
     from edgeembed_runtime.engine.schedule import Profile
     from edgeembed_runtime.errors import (
@@ -256,12 +256,12 @@ _HOMES = {
     "Truncation": "edgeembed_runtime.inputs.text.truncation",
     "Verify": "edgeembed_runtime.encoder.load",
     "Chunk": "edgeembed_runtime.inputs.text.chunking",
-    "ChunkVectors": "edgeembed_runtime.encoder.long_texts",
-    "Classification": "edgeembed_runtime.encoder.zero_shot",
+    "ChunkVectors": "edgeembed_runtime.encoder.outputs.long_texts",
+    "Classification": "edgeembed_runtime.encoder.outputs.zero_shot",
     "Neighbor": "edgeembed_runtime.encoder.word_neighbors",
     "SelfTest": "edgeembed_runtime.encoder.self_test",
-    "Token": "edgeembed_runtime.encoder.token_vectors",
-    "TokenVectors": "edgeembed_runtime.encoder.token_vectors",
+    "Token": "edgeembed_runtime.encoder.outputs.token_vectors",
+    "TokenVectors": "edgeembed_runtime.encoder.outputs.token_vectors",
     "Calibration": "edgeembed_runtime.bundle.search_profile",
     "Fidelity": "edgeembed_runtime.bundle.towers",
     "FileEntry": "edgeembed_runtime.bundle.manifest",

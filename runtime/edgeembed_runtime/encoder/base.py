@@ -12,8 +12,8 @@ from edgeembed_runtime.arguments import shown
 from edgeembed_runtime.bundle import Bundle, Manifest, Modality
 from edgeembed_runtime.bundle.search_profile import SearchProfile
 from edgeembed_runtime.encoder.image import ImageEncoder
-from edgeembed_runtime.encoder.long_texts import Chunker
-from edgeembed_runtime.encoder.prompts import Role, usual_prompt
+from edgeembed_runtime.encoder.outputs.long_texts import Chunker
+from edgeembed_runtime.encoder.prompts import Role, prompt_text, usual_prompt
 from edgeembed_runtime.encoder.self_test import SelfTest
 from edgeembed_runtime.encoder.text import TextEncoder
 from edgeembed_runtime.engine.base import Engine
@@ -285,6 +285,9 @@ class EncoderBase:
         if self._image is None:
             raise self._not_loaded("image")
         return self._image
+
+    def _prompt(self, prompt_name: str | None, prompt: str | None, role: Role | None = None) -> str:
+        return prompt_text(self.manifest.text_tower(), prompt_name, prompt, role)
 
     def _not_loaded(self, modality: Modality) -> InputError:
         if modality not in self.manifest.towers:

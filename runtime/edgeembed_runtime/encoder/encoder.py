@@ -1,8 +1,6 @@
 """The Encoder: a loaded bundle that encodes texts and images."""
 
-import asyncio
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, cast, overload
@@ -15,23 +13,22 @@ from edgeembed_runtime._internal.public import public
 from edgeembed_runtime.bundle import Bundle, Modality
 from edgeembed_runtime.bundle.packaged import DEFAULT
 from edgeembed_runtime.bundle.signature import TOKEN_EMBEDDINGS
-from edgeembed_runtime.encoder.base import EncoderBase
+from edgeembed_runtime.encoder.awaitable import AwaitableEncoder
 from edgeembed_runtime.encoder.cache import EmbeddingCache
 from edgeembed_runtime.encoder.image import ImageOptions, check_max_pixels, checked_image_stream
 from edgeembed_runtime.encoder.load import LoadOptions, Verify, load_towers
-from edgeembed_runtime.encoder.long_texts import Chunker, ChunkVectors
 from edgeembed_runtime.encoder.output import OutputOptions
-from edgeembed_runtime.encoder.progress import OnProgress
-from edgeembed_runtime.encoder.prompts import Role, prompt_text
-from edgeembed_runtime.encoder.text import TextOptions
-from edgeembed_runtime.encoder.token_vectors import TokenVectors, compute_token_vectors
-from edgeembed_runtime.encoder.word_neighbors import Neighbor, WordNeighbors
-from edgeembed_runtime.encoder.zero_shot import (
+from edgeembed_runtime.encoder.outputs.long_texts import Chunker, ChunkVectors
+from edgeembed_runtime.encoder.outputs.token_vectors import TokenVectors, compute_token_vectors
+from edgeembed_runtime.encoder.outputs.zero_shot import (
     TEMPLATE,
     Classification,
     classifications,
     label_texts,
 )
+from edgeembed_runtime.encoder.progress import OnProgress
+from edgeembed_runtime.encoder.text import TextOptions
+from edgeembed_runtime.encoder.word_neighbors import Neighbor, WordNeighbors
 from edgeembed_runtime.engine.providers import Provider
 from edgeembed_runtime.engine.schedule import Profile
 from edgeembed_runtime.errors import InputError
@@ -41,7 +38,7 @@ from edgeembed_runtime.inputs.text.validation import checked_stream, checked_tex
 
 
 @public
-class Encoder(EncoderBase):
+class Encoder(AwaitableEncoder):
     """Encodes texts and images to vectors, locally and offline.
 
     Create one with `Encoder.load`. It is thread-safe, picklable (the copy is loaded from the same
@@ -226,37 +223,6 @@ class Encoder(EncoderBase):
             progress=show_progress_bar,
         )
         return self._text_encoder().encode(inputs, options)
-
-    async def aencode(
-        self,
-        inputs: str | Sequence[str],
-        *,
-        prompt_name: str | None = None,
-        prompt: str | None = None,
-        truncate_dim: int | None = None,
-        precision: vec.Precision = "float32",
-        ranges: NDArray[Any] | None = None,
-        truncation: Truncation = "truncate",
-        chunk: bool = False,
-        show_progress_bar: bool | OnProgress = False,
-    ) -> NDArray[Any]:
-        """Run `encode` in a worker thread, without blocking the event loop.
-
-        Cancelling the task stops the encoding of a list before its next text.
-        """
-        stop = threading.Event()
-        options = TextOptions(
-            prefix=self._prompt(prompt_name, prompt),
-            output=OutputOptions(truncate_dim=truncate_dim, precision=precision, ranges=ranges),
-            truncation=truncation,
-            chunk=chunk,
-            progress=show_progress_bar,
-            stop=stop,
-        )
-        try:
-            return await asyncio.to_thread(self._text_encoder().encode, inputs, options)
-        finally:  # on cancellation, stop the thread
-            stop.set()
 
     def encode_iter(
         self,
@@ -467,9 +433,6 @@ class Encoder(EncoderBase):
         return f"Encoder({self.manifest.name!r}, dim={self.dim}, variant={self.variant!r})"
 
     # -- internals ----------------------------------------------------------------------------
-
-    def _prompt(self, prompt_name: str | None, prompt: str | None, role: Role | None = None) -> str:
-        return prompt_text(self.manifest.text_tower(), prompt_name, prompt, role)
 
     @cached_property
     def _words(self) -> WordNeighbors:

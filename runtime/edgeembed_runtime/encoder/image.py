@@ -1,5 +1,6 @@
 """The image encoder: one image, a list, or a stream."""
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,11 +20,15 @@ from edgeembed_runtime.inputs.image.open import DEFAULT_MAX_PIXELS, ImageInput, 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageOptions:
-    """The options of `Encoder.encode_image`."""
+    """The options of `Encoder.encode_image`.
+
+    Setting `stop` cancels the encoding of a list before its next image.
+    """
 
     output: OutputOptions = field(default_factory=OutputOptions)
     max_pixels: int = DEFAULT_MAX_PIXELS
     progress: bool | OnProgress = False
+    stop: threading.Event | None = None
 
     def validate(self, dim: int) -> None:
         """Check the options before any work.
@@ -51,6 +56,8 @@ class ImageEncoder(LoadedTower[ImageEngine]):
         encoded = vectors_of(self.stream(image_list, options.max_pixels))
         for row, vector in enumerate(with_progress(encoded, len(image_list), options.progress)):
             vectors[row] = vector
+            if options.stop is not None and options.stop.is_set():
+                break
         return self.finish(vectors, options.output)
 
     def stream(self, images: Iterable[ImageInput], max_pixels: int) -> Iterator[ImageResult]:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from edgeembed_runtime.arguments import checked_flag
 from edgeembed_runtime.bundle import Bundle, Variant
 from edgeembed_runtime.encoder.cache import EmbeddingCache
-from edgeembed_runtime.encoder.long_texts import Chunker
 from edgeembed_runtime.encoder.output import OutputOptions
+from edgeembed_runtime.encoder.outputs.long_texts import Chunker
 from edgeembed_runtime.encoder.progress import OnProgress, check_progress, with_progress
 from edgeembed_runtime.encoder.self_test import SelfTest, compare_golden
 from edgeembed_runtime.encoder.tower import LoadedTower

@@ -250,6 +250,15 @@ def test_awaiting_takes_every_option(encoder, inputs):
         asyncio.run(encoder.aencode(inputs, prompt_name="poem"))
 
 
+@pytest.mark.parametrize("role", ["query", "document"])
+def test_awaiting_queries_and_documents_puts_their_prompts_in_front(encoder, role):
+    inputs = ["the cat", "a dog"]
+    awaited = asyncio.run(getattr(encoder, f"aencode_{role}")(inputs, truncate_dim=8))
+    direct = getattr(encoder, f"encode_{role}")(inputs, truncate_dim=8)
+    np.testing.assert_array_equal(awaited, direct)
+    assert not np.array_equal(awaited, encoder.encode(inputs, truncate_dim=8))
+
+
 def test_progress_is_told_of_every_distinct_text(encoder):
     told = []
     encoder.encode(

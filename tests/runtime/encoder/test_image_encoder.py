@@ -1,5 +1,6 @@
 """Encoding images: every kind of input, alone and in company, one bundle or two towers."""
 
+import asyncio
 import io
 import os
 import pickle
@@ -47,6 +48,31 @@ def test_vectors_come_in_order_and_do_not_depend_on_company(encoder):
         assert encoder.encode_image(image).tobytes() == vector.tobytes()
         close(vector, reference_vector(image))
     assert encoder.deterministic
+
+
+def test_awaiting_images_gives_the_same(encoder):
+    images = [photo(40 + 7 * n, 60, seed=n) for n in range(3)]
+    found = asyncio.run(encoder.aencode_image(images, precision="int8"))
+    np.testing.assert_array_equal(found, encoder.encode_image(images, precision="int8"))
+    with pytest.raises(InputError, match=r"inputs\[1\]"):
+        asyncio.run(encoder.aencode_image([images[0], b"no image"]))
+
+
+def test_cancelling_stops_before_the_next_image(encoder):
+    done = []
+
+    async def cancel():
+        images = [photo(40, 40)] * 5000
+        told = lambda number, _: done.append(number)  # noqa: E731
+        task = asyncio.create_task(encoder.aencode_image(images, show_progress_bar=told))
+        while not done:
+            await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancel())  # waits for its thread
+    assert max(done) < 5000
 
 
 def test_no_images_give_no_rows(encoder):
