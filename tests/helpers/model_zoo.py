@@ -260,9 +260,10 @@ class TinyModels:
             from sentence_transformers import SentenceTransformer
             from sentence_transformers.sentence_transformer import modules as m
 
-            torch.manual_seed(1)
+            directory = str(self.transformers(kind))
+            torch.manual_seed(1)  # after the model, which may have been made before
             transformer = m.Transformer(
-                str(self.transformers(kind)),
+                directory,
                 max_seq_length=max_seq_length,
                 do_lower_case=do_lower_case,
             )

@@ -11,7 +11,7 @@ from edgeembed.cli.shared.options import AsJson, ModelPath, Overwrite, VariantNa
 from edgeembed.export.outputs import check_free
 from edgeembed_runtime.errors import InputError
 
-_IMAGES, _FUNCTIONS = 0.95, 0.9
+_IMAGES, _FUNCTIONS = 0.95, 0.85
 
 
 def dedupe(
@@ -24,7 +24,7 @@ def dedupe(
     ] = False,
     threshold: Annotated[
         float | None,
-        typer.Option(min=0.0, max=1.0, help="Least score: 0.95 by default, of functions 0.9."),
+        typer.Option(min=0.0, max=1.0, help="Least score: 0.95 by default, of functions 0.85."),
     ] = None,
     least_tokens: Annotated[
         int, typer.Option(min=4, help="With --code: shorter functions are not compared.")

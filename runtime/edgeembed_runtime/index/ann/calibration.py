@@ -145,15 +145,16 @@ class _Calibration:
     ) -> Mapping[int, _Found] | None:
         """The effort at each depth, ascending, for all queries that a search does not find far.
 
-        None if the main one takes longer than `max_ms`, or the first hit longer than a scan. Depths
-        beyond those are left out if so.
+        None if the main one takes longer than `max_ms`, or the first hit longer than a scan, too.
+        Depths beyond those are left out if so.
         """
         queries = self._held_out.rows
         near = _Kind(queries=queries, asked=np.arange(len(queries.vectors)), least_best=far_below)
         main = self._least_effort(near, MAIN_DEPTH, 1, first_effort, max_ms)
         if main is None:
             return None
-        single = self._least_effort(near, 1, 1, main.effort, self._held_out.exact_ms)
+        longest_ms = max(max_ms, self._held_out.exact_ms)
+        single = self._least_effort(near, 1, main.effort, main.effort, longest_ms)
         if single is None:
             return None
         found = {1: single, MAIN_DEPTH: main}
