@@ -116,12 +116,19 @@ def _checked(request: Request) -> EmbeddingsRequest:
     return body
 
 
+class _TokenIds(msgspec.Struct):
+    input: list[int | list[int]]
+
+
+_TOKEN_IDS = msgspec.json.Decoder(_TokenIds)
+
+
 def _are_token_ids(body: bytes) -> bool:
-    """Whether the inputs of a body, or those of the first of them, are integers."""
-    given = msgspec.json.decode(body).get("input")
-    if isinstance(given[0], list):
-        given = given[0]
-    return all(type(each) is int for each in given)
+    """Whether the inputs of a body are integers, or lists of them."""
+    try:
+        return bool(_TOKEN_IDS.decode(body).input)
+    except (msgspec.MsgspecError, RecursionError):
+        return False
 
 
 async def models(request: Request, engine: Engine, caller: Caller) -> Response:

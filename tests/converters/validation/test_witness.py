@@ -10,7 +10,7 @@ from edgeembed import convert
 from edgeembed_converters.modules import pooling
 from edgeembed_converters.sources.base.witness import Witness
 from edgeembed_runtime.bundle import Golden
-from edgeembed_runtime.encoder import encoder as runtime_encoder
+from edgeembed_runtime.encoder import base as encoder_base
 from edgeembed_runtime.errors import ConversionError, ParityError, UnsupportedModelError
 
 pytestmark = pytest.mark.slow
@@ -47,7 +47,7 @@ def test_a_wrong_reading_of_the_pooling_is_found(prompted, tmp_path, monkeypatch
 
 
 def test_a_prompt_in_the_wrong_place_is_found(prompted, tmp_path, monkeypatch):
-    monkeypatch.setattr(runtime_encoder, "prompt_text", lambda *_: "")
+    monkeypatch.setattr(encoder_base, "prompt_text", lambda *_: "")
     with pytest.raises(ParityError, match="encode_query does not return"):
         convert(prompted, tmp_path / "bundle")
     assert list(tmp_path.iterdir()) == []
