@@ -46,7 +46,9 @@ def follow(
     try:
         for found in steps:
             runs.burst(found, _now())
-    except KeyboardInterrupt:
+    except BaseException:  # whatever became of the interrupt on its way
+        if INTERRUPTS.signum is None:
+            raise
         # Nothing is lost: the next run finds what was not committed.
         INTERRUPTS.forgive()
         remark(_STOPPED)
