@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from edgeembed import Index
 from edgeembed.clones.normal_form import normal_tokens, structure_vector
-from edgeembed.ingest.image_duplicates import near_duplicates
-from edgeembed.ingest.readers.base.places import place_of
+from edgeembed.ingest.near_duplicates import near_duplicates
+from edgeembed.ingest.readers.base.places import joined_text, place_of
 
 _KINDS = frozenset({"function", "method"})
 _BATCH = 1024
@@ -54,9 +54,8 @@ def functions_of(index: Index, least_tokens: int) -> list[Function]:
     """The functions of an index that have so many tokens at least, by file and line."""
     found: list[Function] = []
     for pieces in _by_function(index):
-        text, vectors = _joined(pieces)
-        tokens = normal_tokens(text)
-        mean = vectors.mean(axis=0)
+        tokens = normal_tokens(joined_text((text, metadata) for text, metadata, _ in pieces))
+        mean = np.mean([vector for _, _, vector in pieces], axis=0)
         length = float(np.linalg.norm(mean))
         if len(tokens) < least_tokens or not length:
             continue
@@ -116,14 +115,3 @@ def _by_function(index: Index) -> Iterator[list[_Piece]]:
     for pieces in functions.values():
         pieces.sort(key=lambda piece: place_of(piece[1]).get("start", 0))
         yield pieces
-
-
-def _joined(pieces: list[_Piece]) -> tuple[str, NDArray[np.float32]]:
-    """The text of a function, what two passages share only once, and the passages' vectors."""
-    text, at = "", 0
-    for piece, metadata, _ in pieces:
-        place = place_of(metadata)
-        start, end = int(place["start"]), int(place["end"])
-        text += "\n" + piece[max(0, at - start) :] if text else piece
-        at = max(at, end)
-    return text, np.stack([vector for _, _, vector in pieces])

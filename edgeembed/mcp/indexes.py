@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgeembed.ingest.readers.base.places import place_of
+from edgeembed.ingest.readers.base.places import joined_text, place_of
 from edgeembed.ingest.second_stage import DEPTH
 from edgeembed.ingest.sources import read_memory
 from edgeembed.results.answers import Answer, answers_of
@@ -22,7 +22,6 @@ from edgeembed.search.settings import SearchSettings
 from edgeembed.search.shared_encoders import SharedEncoders
 from edgeembed.upkeep.status import status_of
 from edgeembed_runtime.errors import InputError
-from edgeembed_runtime.index.base.types import StoredDocument
 
 MAX_RESULTS = 50
 _MAX_TEXT = 2000
@@ -181,7 +180,8 @@ class OfferedIndexes:
         more = len(stored) > 1 and stored[-1] is not None
         if all(passage.document is None for passage in passages):
             raise InputError(f"place: expected a text, and {place!r:.200} is a picture")
-        text = _joined(passages[:-1] if more else passages)
+        shown = passages[:-1] if more else passages
+        text = joined_text((each.document or "", each.metadata) for each in shown)
         return Reading(
             place=place, text=printable(text[:_MAX_READ]), more=more or len(text) > _MAX_READ
         )
@@ -236,21 +236,6 @@ def _around(keys: Sequence[str], before: int, after: int) -> list[str]:
         return [keys[0]]  # a document that is no passage of a file
     numbers = range(max(0, int(first) - before), int(last) + after + 2)
     return [f"{document}#{number}" for number in numbers]
-
-
-def _joined(passages: Sequence[StoredDocument]) -> str:
-    """Passages of one document in one text; what two of them share stands there once."""
-    text, at = "", 0
-    for passage in passages:
-        place = place_of(passage.metadata)
-        start, end, piece = place.get("start"), place.get("end"), passage.document or ""
-        if not isinstance(start, int) or not isinstance(end, int):
-            text += f"\n{piece}"
-            continue
-        shared = max(0, at - start) if text else 0
-        text += ("\n" if text and start > at else "") + piece[shared:]
-        at = max(at, end)
-    return text
 
 
 def _status(name: str, opened: OpenedIndex) -> IndexStatus:

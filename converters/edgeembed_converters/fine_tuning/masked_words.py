@@ -4,35 +4,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from edgeembed_converters.sources.base.encoders import TextSource
 from edgeembed_converters.sources.text.opened_model import heard_warnings
 from edgeembed_converters.sources.text.transformers_text import TokenVectors
 from edgeembed_converters.training import losses
-from edgeembed_converters.training.token_batches import TokenRow, pad_id_of, padded
+from edgeembed_converters.training.token_batches import (
+    TokenRow,
+    mask_token_of,
+    pad_id_of,
+    padded,
+)
 from edgeembed_runtime._internal.messages import first_line
 from edgeembed_runtime.errors import InputError
-
-_MASK_TOKENS = ("[MASK]", "<mask>")
-
-
-def mask_token_of(source: TextSource) -> tuple[int, tuple[int, ...]]:
-    """The id that masks a token, and the ids of special tokens, which are never masked.
-
-    Raises:
-        InputError: the tokenizer has no mask.
-    """
-    tokenizer = Tokenizer.from_str(source.tokenizer_json.decode())
-    ids = [found for each in _MASK_TOKENS if (found := tokenizer.token_to_id(each)) is not None]
-    if not ids:
-        raise InputError(
-            f"masked_tokens: expected a tokenizer with {' or '.join(_MASK_TOKENS)}, "
-            f"{source.name}'s has none"
-        )
-    special = [n for n, token in tokenizer.get_added_tokens_decoder().items() if token.special]
-    return ids[0], tuple(special)
 
 
 class MaskedWords:
@@ -44,7 +29,7 @@ class MaskedWords:
         Raises:
             InputError: the model has none, or its tokenizer no mask.
         """
-        self.mask_id, special = mask_token_of(source)
+        self.mask_id, special = mask_token_of(source, "masked_tokens")
         self.pad_id, self.device = pad_id_of(source), device
         self.module = _with_head(source).to(device)
         self.special = torch.tensor(special, device=device)

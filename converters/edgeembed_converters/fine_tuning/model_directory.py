@@ -7,28 +7,18 @@ from typing import Any, cast
 
 from edgeembed_converters.fine_tuning.examples import ExampleKind
 from edgeembed_converters.fine_tuning.low_rank import merged_state
+from edgeembed_converters.packaging.assemble import check_target
 from edgeembed_converters.sources.base.encoders import TextSource
 from edgeembed_converters.sources.text.opened_model import heard_warnings
 from edgeembed_converters.sources.text.transformers_text import TokenVectors
 from edgeembed_runtime import storage
-from edgeembed_runtime.errors import StorageError
 
 CURVE_NAME = "learning-curve.json"
-_MARK = "modules.json"
 
 
 def check_model_target(target: Path, overwrite: bool) -> None:
-    """Refuse to overwrite anything that must not be lost.
-
-    Raises:
-        StorageError: `target` exists, and is not a model that may be overwritten.
-    """
-    if not target.exists():
-        return
-    if not overwrite:
-        raise StorageError(f"{target} exists already; choose another path, or pass overwrite=True")
-    if not (target / _MARK).is_file():
-        raise StorageError(f"{target} is not a model, and is therefore never overwritten")
+    """Refuse to overwrite anything but a model; see `check_target`."""
+    check_target(target, overwrite, mark="modules.json", what="model")
 
 
 def write_model(

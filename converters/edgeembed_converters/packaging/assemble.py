@@ -120,18 +120,22 @@ def _write_proven(
     return manifest
 
 
-def check_target(target: Path, overwrite: bool) -> None:
+def check_target(
+    target: Path, overwrite: bool, *, mark: str = MANIFEST_NAME, what: str = "bundle"
+) -> None:
     """Refuse to overwrite anything that must not be lost.
 
+    `mark` is a file that shows a folder to be a bundle, or what else may be overwritten.
+
     Raises:
-        StorageError: `target` exists, and is not a bundle that may be overwritten.
+        StorageError: `target` exists, and may not be overwritten, or is something else.
     """
     if not target.exists():
         return
     if not overwrite:
         raise StorageError(f"{target} exists already; choose another path, or pass overwrite=True")
-    if not (target / MANIFEST_NAME).is_file():
-        raise StorageError(f"{target} is not a bundle, and is therefore never overwritten")
+    if not (target / mark).is_file():
+        raise StorageError(f"{target} is not a {what}, and is therefore never overwritten")
 
 
 def parts_of(built: BuiltModel) -> BundleParts:

@@ -13,10 +13,10 @@ from edgeembed.cli.shared.opening import load_model
 from edgeembed.cli.shared.output import bar_progress, print_json, print_table, remark
 from edgeembed.cli.shared.streams import show_note, show_problem
 from edgeembed.ingest.files import scan
-from edgeembed.ingest.image_duplicates import DuplicateGroup, near_duplicates
 from edgeembed.ingest.image_indexer import images_of
 from edgeembed.ingest.images.kinds import unread_images
 from edgeembed.ingest.images.transparency import laid_on
+from edgeembed.ingest.near_duplicates import DuplicateGroup, near_duplicates
 from edgeembed.visualize.gallery import Row, Shown, write_gallery
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.image.open import ImageInput

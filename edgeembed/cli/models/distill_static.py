@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeembed.cli.models.distill_training import (
+from edgeembed.cli.models.training import (
     HeldOut,
     LearningCurve,
     Seed,

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeembed.cli.models.distill_training import (
+from edgeembed.cli.models.training import (
     HeldOut,
     LearningCurve,
     Seed,
+    TrainedModel,
     WorkDir,
+    show_variants,
     training_bar,
     training_facts,
 )
@@ -26,7 +28,7 @@ from edgeembed.cli.shared.options import (
     Variants,
     budget_of,
 )
-from edgeembed.cli.shared.output import megabytes, print_facts, print_json, print_table
+from edgeembed.cli.shared.output import print_facts, print_json
 from edgeembed.cli.shared.streams import show_note
 from edgeembed.export.outputs import check_free
 from edgeembed.ingest.texts import read_texts
@@ -37,10 +39,7 @@ if TYPE_CHECKING:
 
 
 def student(
-    teacher: Annotated[
-        str,
-        typer.Argument(help="The directory of a trained model, or its id on the Hugging Face Hub."),
-    ],
+    teacher: TrainedModel,
     texts: Annotated[
         Path,
         typer.Argument(
@@ -146,18 +145,6 @@ def show_report(report: "StudentReport") -> None:
             *training_facts(report),
         ]
     )
-    print_table(
-        ["variant", "#size", "#mean cosine", "#speed"],
-        [
-            (
-                v.name,
-                megabytes(report.sizes[v.name]),
-                f"{v.fidelity.mean_cosine:.6f}",
-                f"{v.speedup:g}x",
-            )
-            for v in report.variants
-        ],
-        title="Variants, compared with the student in PyTorch",
-    )
+    show_variants(report, "the student in PyTorch")
     for note in report.notes:
         show_note(note)

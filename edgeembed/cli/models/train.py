@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeembed.cli.models.distill_training import LearningCurve, training_bar
+from edgeembed.cli.models.training import (
+    LearningCurve,
+    TrainedModel,
+    show_variants,
+    training_bar,
+)
 from edgeembed.cli.shared.options import (
     AsJson,
     BundleName,
@@ -20,7 +25,7 @@ from edgeembed.cli.shared.options import (
     Variants,
     budget_of,
 )
-from edgeembed.cli.shared.output import megabytes, print_facts, print_json, print_table
+from edgeembed.cli.shared.output import print_facts, print_json
 from edgeembed.cli.shared.streams import show_note
 from edgeembed.export.outputs import check_free
 from edgeembed_runtime.errors import InputError
@@ -30,10 +35,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    model: Annotated[
-        str,
-        typer.Argument(help="The directory of a trained model, or its id on the Hugging Face Hub."),
-    ],
+    model: TrainedModel,
     examples: Annotated[
         Path,
         typer.Argument(
@@ -204,18 +206,6 @@ def show_report(report: "TrainingReport") -> None:
             ("took", f"{report.seconds:g} s"),
         ]
     )
-    print_table(
-        ["variant", "#size", "#mean cosine", "#speed"],
-        [
-            (
-                v.name,
-                megabytes(report.sizes[v.name]),
-                f"{v.fidelity.mean_cosine:.6f}",
-                f"{v.speedup:g}x",
-            )
-            for v in report.variants
-        ],
-        title=f"Variants, compared with {report.witness}",
-    )
+    show_variants(report, report.witness)
     for note in report.notes:
         show_note(note)

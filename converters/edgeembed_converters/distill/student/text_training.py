@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer
 from torch.nn import functional as F
 
 from edgeembed_converters.distill.student.initial_student import Student, freeze_tables
@@ -28,10 +27,8 @@ from edgeembed_converters.training.loop import (
     train,
 )
 from edgeembed_converters.training.settings import TrainingSettings
-from edgeembed_runtime.errors import InputError
+from edgeembed_converters.training.token_batches import mask_token_of
 from edgeembed_runtime.storage import sha256_of
-
-_MASK_TOKENS = ("[MASK]", "<mask>")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,15 +108,8 @@ class Batches:
 
 
 def _masking(source: TextSource) -> Masking:
-    tokenizer = Tokenizer.from_str(source.tokenizer_json.decode())
-    ids = [found for each in _MASK_TOKENS if (found := tokenizer.token_to_id(each)) is not None]
-    if not ids:
-        raise InputError(
-            f"losses: masked_tokens needs a tokenizer with {' or '.join(_MASK_TOKENS)}, "
-            f"{source.name}'s has none"
-        )
-    special = [n for n, token in tokenizer.get_added_tokens_decoder().items() if token.special]
+    mask_id, special_ids = mask_token_of(source, "losses: masked_tokens")
     model: Any = source.backbone
     return Masking(
-        table=model.model.get_input_embeddings(), mask_id=ids[0], special_ids=tuple(special)
+        table=model.model.get_input_embeddings(), mask_id=mask_id, special_ids=special_ids
     )

@@ -17,7 +17,7 @@ from edgeembed.cli.app import app
 from edgeembed.evaluate.datasets.images import read_labeled_images
 from edgeembed.evaluate.models.bundle import BundleModel
 from edgeembed.evaluate.tasks.images import ZeroShot
-from edgeembed.ingest.image_duplicates import near_duplicates
+from edgeembed.ingest.near_duplicates import near_duplicates
 from edgeembed_runtime.errors import InputError
 from helpers import tiny_images
 from helpers.tiny_images import photo

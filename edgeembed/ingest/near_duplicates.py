@@ -30,7 +30,7 @@ def near_duplicates(
     starts with its earliest row; the others follow by descending cosine to that row.
 
     Args:
-        vectors: one for each image, as seen on white.
+        vectors: one for each thing; for images, as seen on white.
         threshold: what the cosine of a close pair reaches.
         on_black: (n, d) vectors of the same images as seen on black, which must be close, too: the
             cosine of a pair is the lower of both.

@@ -1,4 +1,4 @@
-"""What both kinds of `edgeembed distill` share: options, a progress bar, and the results."""
+"""What the commands that train share: options, a progress bar, and the results."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import Progress as Bar
 
-from edgeembed.cli.shared.output import bar_progress
+from edgeembed.cli.shared.output import bar_progress, megabytes, print_table
 
 if TYPE_CHECKING:
-    from edgeembed import StaticReport, StudentReport
+    from edgeembed import StaticReport, StudentReport, TrainingReport
     from edgeembed_converters.training.loop import TrainingProgress
 
 
+TrainedModel = Annotated[
+    str, typer.Argument(help="The directory of a trained model, or its id on the Hugging Face Hub.")
+]
 HeldOut = Annotated[int, typer.Option(help="Texts to measure on, not trained on.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same student.")]
 LearningCurve = Annotated[Path | None, typer.Option(help="Plot the training to this PNG file.")]
@@ -25,7 +28,7 @@ WorkDir = Annotated[
 
 
 class TrainingBar:
-    """One bar for all steps of a distillation."""
+    """One bar for all steps of a training."""
 
     def __init__(self, bar: Bar) -> None:
         """Show that work has started."""
@@ -67,3 +70,20 @@ def training_facts(report: "StaticReport | StudentReport") -> list[tuple[str, st
         ("", f"nDCG@10 of its ranking {trained.initial:.4f} before, {trained.best:.4f} after"),
         ("took", f"{report.seconds:g} s"),
     ]
+
+
+def show_variants(report: "StudentReport | TrainingReport", original: str) -> None:
+    """Print how near each variant of a bundle is to what was trained."""
+    print_table(
+        ["variant", "#size", "#mean cosine", "#speed"],
+        [
+            (
+                v.name,
+                megabytes(report.sizes[v.name]),
+                f"{v.fidelity.mean_cosine:.6f}",
+                f"{v.speedup:g}x",
+            )
+            for v in report.variants
+        ],
+        title=f"Variants, compared with {original}",
+    )
