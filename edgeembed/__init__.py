@@ -113,6 +113,7 @@ if TYPE_CHECKING:
     from edgeembed_runtime.index.search.query import Likelihood, SearchMode
     from edgeembed_runtime.inputs.image.open import ImageInput
     from edgeembed_runtime.inputs.text.chunking import Chunk
+    from edgeembed_runtime.inputs.text.columns import Nulls, TextColumn
     from edgeembed_runtime.inputs.text.truncation import Truncation
     from edgeembed_runtime.vectors import Precision, Similarity, calibration_ranges
 
@@ -125,12 +126,14 @@ __all__ = [  # noqa: RUF022 (grouped by purpose)
     # ... what it takes
     "ImageInput",
     "Modality",
+    "Nulls",
     "OnProgress",
     "Precision",
     "Profile",
     "Provider",
     "Role",
     "Similarity",
+    "TextColumn",
     "Truncation",
     "Verify",
     # ... and what it gives
@@ -247,12 +250,14 @@ _HOMES = {
     "calibration_ranges": "edgeembed_runtime.vectors",
     "ImageInput": "edgeembed_runtime.inputs.image.open",
     "Modality": "edgeembed_runtime.bundle.towers",
+    "Nulls": "edgeembed_runtime.inputs.text.columns",
     "OnProgress": "edgeembed_runtime.encoder.progress",
     "Precision": "edgeembed_runtime.vectors",
     "Profile": "edgeembed_runtime.engine.schedule",
     "Provider": "edgeembed_runtime.engine.providers",
     "Role": "edgeembed_runtime.encoder.prompts",
     "Similarity": "edgeembed_runtime.vectors",
+    "TextColumn": "edgeembed_runtime.inputs.text.columns",
     "Truncation": "edgeembed_runtime.inputs.text.truncation",
     "Verify": "edgeembed_runtime.encoder.load",
     "Chunk": "edgeembed_runtime.inputs.text.chunking",

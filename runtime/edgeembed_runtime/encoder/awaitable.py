@@ -14,6 +14,7 @@ from edgeembed_runtime.encoder.output import OutputOptions
 from edgeembed_runtime.encoder.progress import OnProgress
 from edgeembed_runtime.encoder.text import TextOptions
 from edgeembed_runtime.inputs.image.open import DEFAULT_MAX_PIXELS, ImageInput
+from edgeembed_runtime.inputs.text.columns import Nulls, TextColumn
 from edgeembed_runtime.inputs.text.truncation import Truncation
 
 _Inputs = TypeVar("_Inputs")
@@ -28,7 +29,7 @@ class AwaitableEncoder(EncoderBase):
 
     async def aencode(
         self,
-        inputs: str | Sequence[str],
+        inputs: str | Sequence[str] | TextColumn,
         *,
         prompt_name: str | None = None,
         prompt: str | None = None,
@@ -37,6 +38,7 @@ class AwaitableEncoder(EncoderBase):
         ranges: NDArray[Any] | None = None,
         truncation: Truncation = "truncate",
         chunk: bool = False,
+        nulls: Nulls = "error",
         show_progress_bar: bool | OnProgress = False,
     ) -> NDArray[Any]:
         """Run `encode` in a worker thread; for texts."""
@@ -45,6 +47,7 @@ class AwaitableEncoder(EncoderBase):
             output=OutputOptions(truncate_dim=truncate_dim, precision=precision, ranges=ranges),
             truncation=truncation,
             chunk=chunk,
+            nulls=nulls,
             progress=show_progress_bar,
             stop=threading.Event(),
         )
@@ -52,7 +55,7 @@ class AwaitableEncoder(EncoderBase):
 
     async def aencode_query(
         self,
-        inputs: str | Sequence[str],
+        inputs: str | Sequence[str] | TextColumn,
         *,
         prompt_name: str | None = None,
         prompt: str | None = None,
@@ -61,6 +64,7 @@ class AwaitableEncoder(EncoderBase):
         ranges: NDArray[Any] | None = None,
         truncation: Truncation = "truncate",
         chunk: bool = False,
+        nulls: Nulls = "error",
         show_progress_bar: bool | OnProgress = False,
     ) -> NDArray[Any]:
         """Run `encode_query` in a worker thread."""
@@ -69,6 +73,7 @@ class AwaitableEncoder(EncoderBase):
             output=OutputOptions(truncate_dim=truncate_dim, precision=precision, ranges=ranges),
             truncation=truncation,
             chunk=chunk,
+            nulls=nulls,
             progress=show_progress_bar,
             stop=threading.Event(),
         )
@@ -76,7 +81,7 @@ class AwaitableEncoder(EncoderBase):
 
     async def aencode_document(
         self,
-        inputs: str | Sequence[str],
+        inputs: str | Sequence[str] | TextColumn,
         *,
         prompt_name: str | None = None,
         prompt: str | None = None,
@@ -85,6 +90,7 @@ class AwaitableEncoder(EncoderBase):
         ranges: NDArray[Any] | None = None,
         truncation: Truncation = "truncate",
         chunk: bool = False,
+        nulls: Nulls = "error",
         show_progress_bar: bool | OnProgress = False,
     ) -> NDArray[Any]:
         """Run `encode_document` in a worker thread."""
@@ -93,6 +99,7 @@ class AwaitableEncoder(EncoderBase):
             output=OutputOptions(truncate_dim=truncate_dim, precision=precision, ranges=ranges),
             truncation=truncation,
             chunk=chunk,
+            nulls=nulls,
             progress=show_progress_bar,
             stop=threading.Event(),
         )

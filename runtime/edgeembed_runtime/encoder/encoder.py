@@ -29,12 +29,14 @@ from edgeembed_runtime.encoder.outputs.zero_shot import (
 from edgeembed_runtime.encoder.progress import OnProgress
 from edgeembed_runtime.encoder.text import TextOptions
 from edgeembed_runtime.encoder.word_neighbors import Neighbor, WordNeighbors
+from edgeembed_runtime.engine.base import NumberedText
 from edgeembed_runtime.engine.providers import Provider
 from edgeembed_runtime.engine.schedule import Profile
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.inputs.image.open import DEFAULT_MAX_PIXELS, ImageInput, is_single_image
+from edgeembed_runtime.inputs.text.columns import Nulls, TextColumn, stream_column
 from edgeembed_runtime.inputs.text.truncation import Truncation
-from edgeembed_runtime.inputs.text.validation import checked_stream, checked_text
+from edgeembed_runtime.inputs.text.validation import checked_text
 
 
 @public
@@ -116,7 +118,7 @@ class Encoder(AwaitableEncoder):
 
     def encode(
         self,
-        inputs: str | Sequence[str] | ImageInput | Sequence[ImageInput],
+        inputs: str | Sequence[str] | TextColumn | ImageInput | Sequence[ImageInput],
         *,
         prompt_name: str | None = None,
         prompt: str | None = None,
@@ -125,11 +127,13 @@ class Encoder(AwaitableEncoder):
         ranges: NDArray[Any] | None = None,
         truncation: Truncation = "truncate",
         chunk: bool = False,
+        nulls: Nulls = "error",
         show_progress_bar: bool | OnProgress = False,
     ) -> NDArray[Any]:
         """Encode one text to (d,) or a list of n texts to (n, d), in order, float32 by default.
 
-        With an image-only bundle, `inputs` are images, as in `encode_image`.
+        A list may also be a column: an Arrow array, or a Series of pandas or polars. With an
+        image-only bundle, `inputs` are images, as in `encode_image`.
 
         Args:
             inputs: a text or a list of texts; an empty list gives (0, d).
@@ -145,6 +149,8 @@ class Encoder(AwaitableEncoder):
                 "error".
             chunk: split texts that are too long into overlapping chunks and return the mean of
                 their vectors, weighted by token count.
+            nulls: for None, NaN and NA in a list: "error"; "zero" for a vector of zeros (in 8 bits,
+                what stands for zeros); "skip" for none, so that there are fewer rows.
             show_progress_bar: show progress of a list on stderr (needs the extra 'cli'), or call a
                 function with the number of distinct texts done and in total.
 
@@ -154,7 +160,7 @@ class Encoder(AwaitableEncoder):
             MissingExtraError: a progress bar needs the extra 'cli'.
         """
         if self.modalities == ("image",):
-            if prompt_name is not None or prompt is not None or chunk:
+            if prompt_name is not None or prompt is not None or chunk or nulls != "error":
                 raise self.manifest.lacks("text")
             return self.encode_image(
                 cast("ImageInput | Sequence[ImageInput]", inputs),
@@ -168,13 +174,16 @@ class Encoder(AwaitableEncoder):
             output=OutputOptions(truncate_dim=truncate_dim, precision=precision, ranges=ranges),
             truncation=truncation,
             chunk=chunk,
+            nulls=nulls,
             progress=show_progress_bar,
         )
-        return self._text_encoder().encode(cast("str | Sequence[str]", inputs), options)
+        return self._text_encoder().encode(
+            cast("str | Sequence[str] | TextColumn", inputs), options
+        )
 
     def encode_query(
         self,
-        inputs: str | Sequence[str],
+        inputs: str | Sequence[str] | TextColumn,
         *,
         prompt_name: str | None = None,
         prompt: str | None = None,
@@ -183,6 +192,7 @@ class Encoder(AwaitableEncoder):
         ranges: NDArray[Any] | None = None,
         truncation: Truncation = "truncate",
         chunk: bool = False,
+        nulls: Nulls = "error",
         show_progress_bar: bool | OnProgress = False,
     ) -> NDArray[Any]:
         """Encode search queries: like `encode`, with the model's query prompt, if it has one.
@@ -194,13 +204,14 @@ class Encoder(AwaitableEncoder):
             output=OutputOptions(truncate_dim=truncate_dim, precision=precision, ranges=ranges),
             truncation=truncation,
             chunk=chunk,
+            nulls=nulls,
             progress=show_progress_bar,
         )
         return self._text_encoder().encode(inputs, options)
 
     def encode_document(
         self,
-        inputs: str | Sequence[str],
+        inputs: str | Sequence[str] | TextColumn,
         *,
         prompt_name: str | None = None,
         prompt: str | None = None,
@@ -209,6 +220,7 @@ class Encoder(AwaitableEncoder):
         ranges: NDArray[Any] | None = None,
         truncation: Truncation = "truncate",
         chunk: bool = False,
+        nulls: Nulls = "error",
         show_progress_bar: bool | OnProgress = False,
     ) -> NDArray[Any]:
         """Encode documents: like `encode`, with the model's document prompt, if it has one.
@@ -220,6 +232,7 @@ class Encoder(AwaitableEncoder):
             output=OutputOptions(truncate_dim=truncate_dim, precision=precision, ranges=ranges),
             truncation=truncation,
             chunk=chunk,
+            nulls=nulls,
             progress=show_progress_bar,
         )
         return self._text_encoder().encode(inputs, options)
@@ -232,6 +245,7 @@ class Encoder(AwaitableEncoder):
         prompt: str | None = None,
         truncation: Truncation = "truncate",
         chunk: bool = False,
+        nulls: Nulls = "error",
     ) -> Iterator[NDArray[np.float32]]:
         """Encode a stream of texts, in order and in constant memory.
 
@@ -246,10 +260,11 @@ class Encoder(AwaitableEncoder):
             InferenceError: the model failed.
         """
         encoder, prefix = self._text_encoder(), self._prompt(prompt_name, prompt)
-        numbered = (
-            (at, checked_text(t, f"inputs[{at}]")) for at, t in enumerate(checked_stream(inputs))
-        )
-        return encoder.stream(numbered, prefix, truncation, chunk)
+
+        def encode(texts: Iterable[NumberedText]) -> Iterator[NDArray[np.float32]]:
+            return encoder.stream(texts, prefix, truncation, chunk)
+
+        return stream_column(inputs, nulls, encode, self.dim)
 
     def encode_image(
         self,

@@ -19,6 +19,13 @@ from edgeembed_runtime.encoder.self_test import SelfTest, compare_golden
 from edgeembed_runtime.encoder.tower import LoadedTower
 from edgeembed_runtime.engine.base import EncodeMany, Engine, NumberedText, at_position
 from edgeembed_runtime.errors import BundleCorruptError, EdgeEmbedError
+from edgeembed_runtime.inputs.text.columns import (
+    Nulls,
+    TextColumn,
+    check_nulls,
+    checked_column,
+    with_zeros,
+)
 from edgeembed_runtime.inputs.text.truncation import (
     TruncatedTexts,
     Truncation,
@@ -40,6 +47,7 @@ class TextOptions:
     output: OutputOptions = field(default_factory=OutputOptions)
     truncation: Truncation = "truncate"
     chunk: bool = False
+    nulls: Nulls = "error"
     progress: bool | OnProgress = False
     stop: threading.Event | None = None
 
@@ -51,6 +59,7 @@ class TextOptions:
         """
         check_truncation(self.truncation)
         checked_flag(self.chunk, "chunk")
+        check_nulls(self.nulls)
         check_progress(self.progress)
         self.output.validate(dim)
 
@@ -69,17 +78,19 @@ class TextEncoder(LoadedTower[Engine]):
         super().__init__(bundle, variant, open_engine)
         self._cache = cache
 
-    def encode(self, inputs: str | Sequence[str], options: TextOptions) -> NDArray[Any]:
+    def encode(
+        self, inputs: str | Sequence[str] | TextColumn, options: TextOptions
+    ) -> NDArray[Any]:
         """Encode one text to (d,), or n texts to (n, d); duplicates are encoded once."""
         options.validate(self.bundle.manifest.dim)
         if isinstance(inputs, str):
             text = checked_text(inputs, "inputs")
             return self.finish(self._encode_one(text, options), options.output)
-        texts = checked_texts(inputs)
+        column = checked_column(inputs, options.nulls)
         rows: dict[str, int] = {}
         distinct: list[NumberedText] = []
-        for position, text in enumerate(texts):
-            if rows.setdefault(text, len(rows)) == len(distinct):
+        for position, text in enumerate(column):
+            if text is not None and rows.setdefault(text, len(rows)) == len(distinct):
                 distinct.append((position, text))
         vectors = np.empty((len(distinct), self.bundle.manifest.dim), np.float32)
         encoded = self._encode_many(distinct, options)
@@ -87,8 +98,11 @@ class TextEncoder(LoadedTower[Engine]):
             vectors[row] = vector
             if options.stop is not None and options.stop.is_set():
                 raise EdgeEmbedError("encoding was cancelled")
+        texts = [text for text in column if text is not None]
         if len(distinct) < len(texts):
             vectors = vectors[[rows[text] for text in texts]]
+        if len(texts) < len(column) and options.nulls == "zero":
+            vectors = with_zeros(vectors, column)
         return self.finish(vectors, options.output)
 
     def stream(

@@ -17,11 +17,20 @@ def checked_texts(inputs: object, what: str = "inputs") -> list[str]:
 
 
 def checked_stream(inputs: object) -> Iterable[object]:
-    """Return `inputs` if it can be a stream of texts.
+    """Return `inputs`, or the values of an Arrow array, if it can be a stream of texts.
 
     Raises:
-        InputError: it is a single string, bytes, a dict, or not iterable.
+        InputError: it is a single string, bytes, a dict, a table, or not iterable.
     """
+    # Iterating over a table yields the names of its columns, the columns, or rows.
+    if hasattr(type(inputs), "columns"):
+        raise InputError(
+            f"inputs: expected a text or a list of texts, got {type(inputs).__name__}, a table; "
+            "pass one of its columns, such as table['text']"
+        )
+    to_pylist = getattr(inputs, "to_pylist", None)
+    if callable(to_pylist):
+        return cast(Iterable[object], to_pylist())
     if isinstance(inputs, str | bytes | bytearray | dict) or not isinstance(inputs, Iterable):
         raise _not_texts(inputs)
     if getattr(inputs, "shape", None) == ():  # an array without dimensions passes as Iterable
