@@ -9,8 +9,8 @@ from torch.nn import functional as F
 
 from edgeembed_converters.fine_tuning.batches import ExampleBatch
 from edgeembed_converters.fine_tuning.gradient_cache import cached_loss
-from edgeembed_converters.fine_tuning.masked_words import MaskedWords
 from edgeembed_converters.fine_tuning.objective import LossName, TrainingObjective
+from edgeembed_converters.fine_tuning.own_tasks import MaskedWords, NextSentences
 from edgeembed_converters.training import losses
 from edgeembed_converters.training.token_batches import TokenRow, padded
 
@@ -25,6 +25,7 @@ class ExampleLoss:
     loss: LossName
     objective: TrainingObjective
     masked_words: MaskedWords | None = None
+    next_sentences: NextSentences | None = None
 
     def __call__(self, batch: ExampleBatch) -> Tensor:
         """The loss of a batch, with a gradient."""
@@ -38,6 +39,8 @@ class ExampleLoss:
         if self.masked_words is not None:
             texts = [row for column in columns for row in column]
             value = value + self.objective.masked_tokens * self.masked_words.loss(texts)
+        if self.next_sentences is not None:
+            value = value + self.objective.next_sentence * self.next_sentences.loss(batch)
         return value
 
     @staticmethod

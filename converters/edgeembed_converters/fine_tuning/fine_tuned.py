@@ -21,10 +21,10 @@ from edgeembed_converters.fine_tuning.examples import ExampleKind
 from edgeembed_converters.fine_tuning.hard_negatives import with_hard_negatives
 from edgeembed_converters.fine_tuning.held_out import Parts
 from edgeembed_converters.fine_tuning.low_rank import low_rank
-from edgeembed_converters.fine_tuning.masked_words import MaskedWords
 from edgeembed_converters.fine_tuning.metrics import measured, metric_name
 from edgeembed_converters.fine_tuning.model_directory import write_model
 from edgeembed_converters.fine_tuning.objective import LossName, TrainingObjective
+from edgeembed_converters.fine_tuning.own_tasks import MaskedWords, NextSentences
 from edgeembed_converters.sources.base.encoders import TextSource
 from edgeembed_converters.training.loop import (
     Objective,
@@ -81,10 +81,11 @@ class FineTuning:
             on_step("Mining hard negatives")
             found = self._vectors(encoder, examples)
             examples = with_hard_negatives(examples, found, self.objective.hard_negatives)
-        masked = (
-            MaskedWords(self.source, self.settings.device) if self.objective.masked_tokens else None
-        )
-        module = nn.ModuleList([encoder, *([masked.module] if masked else [])])
+        device = self.settings.device
+        masked = MaskedWords(self.source, device) if self.objective.masked_tokens else None
+        following = NextSentences(self.source, device) if self.objective.next_sentence else None
+        heads = [task.module for task in (masked, following) if task is not None]
+        module = nn.ModuleList([encoder, *heads])
         identity = self._identity()
         folder = self.folder / f"train-{identity[:16]}"
         if self.lora_rank is not None:
@@ -97,10 +98,11 @@ class FineTuning:
                     loss=ExampleLoss(
                         encoder=encoder,
                         pad_id=pad_id_of(self.source),
-                        device=self.settings.device,
+                        device=device,
                         loss=self.loss,
                         objective=self.objective,
                         masked_words=masked,
+                        next_sentences=following,
                     ),
                     metric=lambda: self._measured(encoder, held_out)[self._metric],
                     identity=identity,

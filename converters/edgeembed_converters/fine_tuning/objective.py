@@ -30,8 +30,9 @@ class TrainingObjective:
     similar in the batch. `temperature` divides the cosines of "info_nce" and "cosent"; `margin` is
     that of "contrastive", as 1 - cosine, and "triplet", as a distance of unit vectors.
 
-    `hard_negatives` is how many to mine for each example, before training. `masked_tokens` is the
-    weight of BERT's own task, for models with a head for it. `matryoshka_dims` trains truncated
+    `hard_negatives` is how many to mine for each example, before training. `masked_tokens` and
+    `next_sentence` are the weights of BERT's own tasks, for models with heads for them: predict
+    masked tokens, and whether a positive follows its anchor. `matryoshka_dims` trains truncated
     vectors too. `chunk_size` bounds memory: no more texts are in the network at once, whatever the
     batch size, for about a third more time (gradient caching).
     """
@@ -41,6 +42,7 @@ class TrainingObjective:
     margin: float = 0.5
     hard_negatives: int = 0
     masked_tokens: float = 0.0
+    next_sentence: float = 0.0
     matryoshka_dims: tuple[int, ...] = ()
     chunk_size: int | None = None
 
@@ -58,14 +60,15 @@ class TrainingObjective:
                 raise InputError(f"{name}: expected a number above 0, got {value}")
         if self.hard_negatives < 0:
             raise InputError(f"hard_negatives: expected 0 or more, got {self.hard_negatives}")
-        if not 0 <= self.masked_tokens < math.inf:
-            raise InputError(
-                f"masked_tokens: expected a weight of 0 or more, got {self.masked_tokens}"
-            )
+        for name in ("masked_tokens", "next_sentence"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InputError(
+                    f"{name}: expected a weight of 0 or more, got {getattr(self, name)}"
+                )
+            if self.chunk_size is not None and getattr(self, name):
+                raise InputError(f"chunk_size: expected no {name} beside it, got both")
         if self.chunk_size is not None and self.chunk_size < 1:
             raise InputError(f"chunk_size: expected 1 or more, got {self.chunk_size}")
-        if self.chunk_size is not None and self.masked_tokens:
-            raise InputError("chunk_size: expected no masked_tokens beside it, got both")
 
     def loss_for(self, kind: ExampleKind) -> LossName:
         """The loss for examples of a kind.
@@ -78,6 +81,8 @@ class TrainingObjective:
             raise InputError(f"loss: expected {' or '.join(fitting)} for {kind}, got {self.loss!r}")
         if self.hard_negatives and kind == "scored pairs":
             raise InputError("hard_negatives: expected 0 for scored pairs, which have no positives")
+        if self.next_sentence and kind == "scored pairs":
+            raise InputError("next_sentence: expected 0 for scored pairs, which have no positives")
         return self.loss or fitting[0]
 
     def check_dim(self, dim: int) -> None:

@@ -193,6 +193,14 @@ def masked_token(logits: Tensor, labels: Tensor) -> Tensor:
     return F.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED)
 
 
+def next_sentence(logits: Tensor, wrong: Tensor) -> Tensor:
+    """Cross-entropy in nats of (n, 2) logits, where `wrong` (n,) is true if nothing follows.
+
+    The first logit stands for a text that follows the other, as in BERT.
+    """
+    return F.cross_entropy(logits, wrong.long())
+
+
 def mask_tokens(
     ids: Tensor,
     maskable: Tensor,

@@ -63,6 +63,9 @@ def train(
     masked_tokens: Annotated[
         float, typer.Option(help="Weight of predicting masked tokens, of models that can.")
     ] = 0.0,
+    next_sentence: Annotated[
+        float, typer.Option(help="Weight of telling what follows a text, of models that can.")
+    ] = 0.0,
     matryoshka_dims: Annotated[
         str | None, typer.Option(help="Train vectors cut to these too: 256,128,64.")
     ] = None,
@@ -137,6 +140,7 @@ def train(
         margin=margin,
         hard_negatives=hard_negatives,
         masked_tokens=masked_tokens,
+        next_sentence=next_sentence,
         matryoshka_dims=_dims(matryoshka_dims),
         chunk_size=chunk_size,
     )

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from edgeembed_converters.fine_tuning.batches import EncodedExamples
 from edgeembed_converters.fine_tuning.hard_negatives import with_hard_negatives
 from edgeembed_converters.fine_tuning.metrics import MRR, RECALL, SPEARMAN, measured
+from edgeembed_converters.fine_tuning.own_tasks import joined_rows
 from edgeembed_runtime.errors import InputError, TrainingError
 from helpers.training_examples import SETTINGS
 
@@ -126,6 +127,39 @@ def test_masked_tokens_are_trained_beside_by_the_models_own_head(tuned, tiny, tm
     assert outcome.after[MRR] > outcome.before[MRR]
     assert outcome.trained.points[-1].loss > alone.trained.points[-1].loss + 0.1
     assert not any(name.startswith("cls.") for name in load_file(saved / "model.safetensors"))
+
+
+def test_next_sentences_are_trained_beside_by_the_models_own_head(tuned, tiny, tmp_path):
+    from transformers import AutoTokenizer, BertConfig, BertForNextSentencePrediction
+
+    base, directory = tiny.transformers("bert"), tmp_path / "with-head"
+    torch.manual_seed(0)
+    BertForNextSentencePrediction(BertConfig.from_pretrained(base)).save_pretrained(directory)
+    AutoTokenizer.from_pretrained(base).save_pretrained(directory)
+    alone, _ = tuned("alone", model=directory, pooling="mean")
+    outcome, saved = tuned("both", model=directory, pooling="mean", next_sentence=0.5)
+    assert outcome.after[MRR] > outcome.before[MRR]
+    assert outcome.trained.points[-1].loss > alone.trained.points[-1].loss + 0.1
+    assert not any(name.startswith("cls.") for name in load_file(saved / "model.safetensors"))
+
+
+def test_next_sentences_need_a_head(tuned):
+    with pytest.raises(InputError, match="next_sentence: expected a model with a head"):
+        tuned(next_sentence=0.5)
+
+
+def test_scored_pairs_have_no_next_sentence(tuned):
+    with pytest.raises(InputError, match="next_sentence: expected 0 for scored pairs"):
+        tuned(kind="scored pairs", next_sentence=0.5)
+
+
+def test_two_texts_are_joined_as_bert_does_and_the_longer_one_is_cut():
+    first, second = (np.array(ids, np.int32) for ids in ([1, 10, 11, 12, 13, 2], [1, 20, 21, 2]))
+    ids, types = joined_rows(first, second, 100)
+    assert ids.tolist() == [1, 10, 11, 12, 13, 2, 20, 21, 2]
+    assert types.tolist() == [0, 0, 0, 0, 0, 0, 1, 1, 1]
+    assert joined_rows(first, second, 8)[0].tolist() == [1, 10, 11, 12, 2, 20, 21, 2]
+    assert joined_rows(second, first, 7)[0].tolist() == [1, 20, 21, 2, 10, 11, 2]
 
 
 def examples_of(anchors, positives, negatives=None, scores=None, texts=6):

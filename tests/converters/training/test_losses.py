@@ -113,6 +113,14 @@ def test_masked_token_is_the_mean_surprise_at_the_asked_tokens():
     assert losses.masked_token(logits, labels).item() == pytest.approx(expected.item())
 
 
+def test_next_sentence_is_the_mean_surprise_at_what_follows_and_what_does_not():
+    logits = torch.tensor([[2.0, 0.0], [0.0, 1.0]])
+    surprise = -F.log_softmax(logits, dim=-1)
+    expected = (surprise[0, 0] + surprise[1, 1]) / 2
+    found = losses.next_sentence(logits, torch.tensor([False, True]))
+    assert found.item() == pytest.approx(expected.item())
+
+
 def test_mask_tokens_hides_as_bert_does_and_nothing_else():
     ids = torch.arange(1000, 3000).repeat(20, 1)
     maskable = torch.ones_like(ids, dtype=torch.bool)

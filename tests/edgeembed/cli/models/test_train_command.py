@@ -64,6 +64,7 @@ def test_json_has_what_the_report_has(run_json, model, pairs, tmp_path):
         (["--lora-rank", "99"], "--lora-rank: expected 1 to 31"),
         (["--chunk-size", "4", "--masked-tokens", "1"], "--chunk-size: expected no"),
         (["--masked-tokens", "1"], "--masked-tokens: expected a model with a head"),
+        (["--next-sentence", "-1"], "--next-sentence: expected a weight of 0 or more"),
         (["--temperature", "0"], "--temperature: expected a number above 0"),
         (["--held-out", "1"], "--held-out: expected at least 2 examples, got 1"),
         (["--pooling", "most"], "--pooling: expected one of cls, mean"),
