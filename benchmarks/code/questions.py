@@ -27,7 +27,7 @@ class Question:
 
     text: str
     source: str
-    symbol: str
+    symbol: str | None
 
 
 def without_docstrings(source: str) -> tuple[str, list[tuple[str, str]]]:

@@ -18,10 +18,12 @@ from edgeembed.results.answers import Answer, answers_of
 from edgeembed.results.passages_at import passages_at
 from edgeembed.results.printable import printable
 from edgeembed.search.opened import OpenedIndex
+from edgeembed.search.seen_vectors import keeps_vectors
 from edgeembed.search.settings import SearchSettings
 from edgeembed.search.shared_encoders import SharedEncoders
 from edgeembed.upkeep.status import status_of
 from edgeembed_runtime.errors import InputError
+from edgeembed_runtime.index.base.reranker import profile_of
 
 MAX_RESULTS = 50
 _MAX_TEXT = 2000
@@ -90,6 +92,7 @@ class OfferedIndexes:
         """
         self._opened: dict[str, OpenedIndex] = {}
         self._encoders = SharedEncoders()
+        self._of_code: set[str] = set()
         self._writing = threading.Lock()  # of the second stage's vectors
         try:
             for path in paths:
@@ -99,6 +102,8 @@ class OfferedIndexes:
                         f"index: expected folders of different names, got {name} twice"
                     )
                 self._opened[name] = OpenedIndex.open(path, model=model, encoders=self._encoders)
+                if keeps_vectors(path):
+                    self._of_code.add(name)
         except BaseException:
             self.close()
             raise
@@ -124,6 +129,9 @@ class OfferedIndexes:
         """
         opened = self.opened(index)
         settings = _settings(k, where)
+        if (index or self.names[0]) in self._of_code:
+            weight = profile_of(opened.encoder).code_weight
+            settings = dataclasses.replace(settings, weight=weight)
         match mode:
             case None:
                 pass

@@ -139,14 +139,20 @@ def _text_facts(tower: TextTower | None) -> list[tuple[str, str]]:
     ]
 
 
+def _shares(weight: float) -> str:
+    return f"{weight:.0%} cosine, {1 - weight:.0%} keywords"
+
+
 def _search_facts(manifest: Manifest) -> list[tuple[str, str]]:
     if manifest.text is None:
         return []
     profile = manifest.search or SearchProfile()
+    own = profile.code_weight
+    code = "" if own is None else f" ({_shares(own)} in code)"
     facts = [
         (
             "search",
-            f"{profile.weight:.0%} cosine, {1 - profile.weight:.0%} keywords; passages of "
+            f"{_shares(profile.weight)}{code}; passages of "
             f"{profile.passage_tokens} tokens, overlapping by {profile.overlap_tokens}"
             + ("" if manifest.search else " (not measured)"),
         )

@@ -38,6 +38,7 @@ from edgeembed.visualize.gallery import Row, Shown, write_gallery
 from edgeembed_runtime.bundle import Modality
 from edgeembed_runtime.errors import InputError, MissingExtraError, TruncationWarning
 from edgeembed_runtime.index.base.encoder_protocol import IndexEncoder
+from edgeembed_runtime.index.base.reranker import profile_of
 from edgeembed_runtime.index.search.query import LIKELIHOODS, SEARCH_MODES, Likelihood
 
 _MAX_CONTEXT = 5
@@ -143,6 +144,8 @@ def search(
     only: Modality = "text" if image is None else "image"
     with OpenedIndex.open(index_path, model=model, variant=variant, only=only) as opened:
         encoder, searched = opened.encoder, opened.index
+        if code and weight is None:
+            settings = dataclasses.replace(settings, weight=profile_of(encoder).code_weight)
         if opened.stage is not None and mode != "keyword":
             settings = dataclasses.replace(settings, rerank=opened.stage, depth=DEPTH)
         if as_one_types:

@@ -138,6 +138,7 @@ def _search(node: JsonNode | None) -> SearchProfile | None:
     calibration = node.optional_child("calibration")
     return SearchProfile(
         weight=node.get("weight", float, usual.weight),
+        code_weight=node.optional("code_weight", float),
         passage_tokens=node.get("passage_tokens", int, usual.passage_tokens),
         overlap_tokens=node.get("overlap_tokens", int, usual.overlap_tokens),
         calibration=calibration

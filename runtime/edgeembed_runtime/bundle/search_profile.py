@@ -35,12 +35,14 @@ class SearchProfile:
 
     Attributes:
         weight: the share of the cosine in hybrid search, 0 to 1; the rest is the keywords'.
+        code_weight: the same where source code is searched; None if that is not known to differ.
         passage_tokens: how long passages should be.
         overlap_tokens: how much of the passage before may be repeated, in whole sentences.
         calibration: what its cosines mean; None if nobody has measured it.
     """
 
     weight: float = 0.5
+    code_weight: float | None = None
     passage_tokens: int = 128
     overlap_tokens: int = 16
     calibration: Calibration | None = None
@@ -52,6 +54,8 @@ class SearchProfile:
             BundleCorruptError: a value is out of its range.
         """
         expect(0 <= self.weight <= 1, "search.weight", "a number of 0 to 1", self.weight)
+        code = self.code_weight
+        expect(code is None or 0 <= code <= 1, "search.code_weight", "a number of 0 to 1", code)
         tokens, overlap = self.passage_tokens, self.overlap_tokens
         expect(tokens >= 1, "search.passage_tokens", "a positive number", tokens)
         expect(0 <= overlap < tokens, "search.overlap_tokens", "fewer than a passage's", overlap)

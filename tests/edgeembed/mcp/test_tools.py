@@ -10,9 +10,11 @@ import pytest
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters
 
+from edgeembed import Encoder, Index
 from edgeembed.mcp.indexes import OfferedIndexes
 from edgeembed.mcp.server import make_server
 from edgeembed_runtime.errors import InputError
+from helpers import tiny_bundle
 
 CODE = '''\
 class Uploader:
@@ -61,6 +63,26 @@ def ask(paths):
 def results(answer):
     assert not answer.is_error, answer.content
     return answer.structured_content["result"]
+
+
+def test_an_index_of_code_is_searched_with_the_weight_for_code(run, paths, own_bundle, tmp_path):
+    profile = {"weight": 0.25, "code_weight": 0.75}
+    tiny_bundle.edit_manifest(own_bundle, lambda tree: tree.update(search=profile))
+    scores = {}
+    for name, options in (("of-code", ["--code"]), ("of-texts", [])):
+        result = run("index", "repo", *options, "--model", own_bundle, "-i", tmp_path / name)
+        assert result.exit_code == 0, result.stderr
+        with (
+            Encoder.load(own_bundle) as encoder,
+            Index.open(tmp_path / name, encoder=encoder) as index,
+        ):
+            weight = profile["code_weight" if options else "weight"]
+            found = index.search("the cat sat on a mat", 10, weight=weight)
+        indexes = OfferedIndexes([tmp_path / name])
+        scores[name] = [each.score for each in indexes.search("the cat sat on a mat")]
+        indexes.close()
+        assert scores[name] == [round(hit.score, 4) for hit in found]
+    assert scores["of-code"] != scores["of-texts"]
 
 
 def test_a_question_finds_functions_with_their_places(ask):

@@ -24,12 +24,21 @@ def test_what_a_bundle_says_is_used(own_bundle):
     )
 
 
+def test_code_may_have_a_weight_of_its_own(own_bundle):
+    _set(own_bundle, {"weight": 0.5, "code_weight": 0.75})
+    assert Encoder.load(own_bundle).search_profile.code_weight == 0.75
+    _set(own_bundle, {"weight": 0.5})
+    assert Encoder.load(own_bundle).search_profile.code_weight is None
+
+
 @pytest.mark.parametrize(
     ("search", "message"),
     [
         ({"weight": 1.1}, r"search\.weight: expected a number of 0 to 1"),
         ({"weight": -0.1}, r"search\.weight"),
         ({"weight": "0.5"}, r"search\.weight"),
+        ({"code_weight": 1.1}, r"search\.code_weight: expected a number of 0 to 1"),
+        ({"code_weight": "0.5"}, r"search\.code_weight"),
         ({"weight": True}, r"search\.weight"),
         ({"passage_tokens": 0}, r"search\.passage_tokens"),
         ({"passage_tokens": 1.5}, r"search\.passage_tokens"),

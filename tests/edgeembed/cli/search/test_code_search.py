@@ -9,6 +9,7 @@ from edgeembed import Hit
 from edgeembed.cli.search.show_answers import answer_block
 from edgeembed.results.answers import answers_of
 from edgeembed.results.duplicates import fold
+from helpers import tiny_bundle
 
 FILES = {
     "shop/upload.py": "class Uploader:\n    tries = 3\n\n    def retry(self, name):\n"
@@ -70,6 +71,23 @@ def test_only_source_code_is_found_with_its_symbol_and_line(run_json, index):
     retry = [hit for hit in found if hit["metadata"].get("symbol") == "Uploader.retry"]
     assert "shop/upload.py:4" in [hit["location"] for hit in retry]
     assert {hit["metadata"]["kind"] for hit in retry} == {"method"}
+
+
+def test_code_is_searched_with_the_weight_that_was_measured_for_code(
+    run, run_json, repository, own_bundle, tmp_path
+):
+    profile = {"weight": 0.25, "code_weight": 0.75}
+    tiny_bundle.edit_manifest(own_bundle, lambda tree: tree.update(search=profile))
+    path = tmp_path / "own.index"
+    assert run("index", ".", "--code", "--model", own_bundle, "-i", path).exit_code == 0
+
+    def scores(*arguments):
+        found = hits(run_json, path, "the cat sat", "-k", "50", *arguments)
+        return {hit["key"]: hit["score"] for hit in found if "language" in hit["metadata"]}
+
+    assert scores("--code") == scores("--code", "--weight", "0.75")
+    assert scores("--code") != scores("--code", "--weight", "0.25")
+    assert scores() == scores("--weight", "0.25")
 
 
 def test_languages_and_kinds_of_symbols_are_filters(run_json, index):
