@@ -1,12 +1,12 @@
 """Whether approximate search keeps its promise of recall, and what that costs beside bare usearch.
 
-    python -m pip install usearch
+    python -m pip install faiss-cpu usearch
     python benchmarks/search/recall_promise.py --rows rows.npy --queries held=a.npy questions=b.npy
 
 The files hold (n, d) float vectors; queries must not be among the rows. Both sides search the same
 rows in one process, one query at a time, and take turns. The bare graph has the settings of
-edgeembed's, and is tried at several efforts: `beside` compares times at the same true recall, by
-interpolation between them. Its answers are neither scored exactly nor documents.
+edgeembed's graphs, and is tried at several efforts: `beside` compares times at the same true
+recall, by interpolation between them. Its answers are neither scored exactly nor documents.
 """
 
 import argparse
@@ -43,8 +43,8 @@ def true_neighbors(rows: np.ndarray, queries: np.ndarray) -> np.ndarray:
     return best
 
 
-def build_index(folder: Path, rows: np.ndarray, floor: float) -> tuple[Index, float]:
-    settings = IndexSettings(backend="usearch", recall_floor=floor, ann_min_rows=1)
+def build_index(folder: Path, rows: np.ndarray, backend: str, floor: float) -> tuple[Index, float]:
+    settings = IndexSettings(backend=backend, recall_floor=floor, ann_min_rows=1)
     index = Index.create(folder, dim=rows.shape[1], space="benchmark", settings=settings)
     began = time.process_time()
     for start in range(0, len(rows), BATCH):
@@ -104,12 +104,13 @@ def main() -> None:
     parser.add_argument("--queries", nargs="+", required=True, metavar="NAME=FILE")
     parser.add_argument("--limit", type=int, help="take so many rows")
     parser.add_argument("--count", type=int, default=2000, help="take so many queries of a file")
+    parser.add_argument("--backend", default="faiss", help="of edgeembed's index")
     parser.add_argument("--floor", type=float, default=0.99)
     parser.add_argument("--name", default="recall-promise", help="of the results file")
     options = parser.parse_args()
     rows = unit(options.rows, options.limit)
     with tempfile.TemporaryDirectory() as place:
-        index, index_s = build_index(Path(place) / "index", rows, options.floor)
+        index, index_s = build_index(Path(place) / "index", rows, options.backend, options.floor)
         graph, bare_s = build_bare(rows)
         (segment,) = index.stats().segments
         print(f"{len(rows)} rows: {index_s:.0f} s of processor time, bare graph {bare_s:.0f} s")
@@ -130,6 +131,7 @@ def main() -> None:
         index.close()
     tree = {
         "rows": len(rows),
+        "backend": segment.backend,
         "floor": options.floor,
         "measured": segment.recall,
         "bound": segment.recall_bound,
@@ -137,7 +139,7 @@ def main() -> None:
         "bare_build_cpu_s": bare_s,
         "figures": figures,
     }
-    versions = {"usearch": importlib.metadata.version("usearch")}
+    versions = {name: importlib.metadata.version(name) for name in ("faiss-cpu", "usearch")}
     print("written:", write_results(options.name, tree, versions).name)
 
 

@@ -9,6 +9,8 @@ from edgeembed.doctor.finding import Finding
 from edgeembed_runtime._internal.ort import ort
 from edgeembed_runtime.engine.cpu import available_cpus, cpu_features, cpu_quota
 from edgeembed_runtime.index.ann.annoy_check import annoy_module, is_installed
+from edgeembed_runtime.index.ann.registry import allowed_backends
+from edgeembed_runtime.index.base.settings import IndexSettings
 from edgeembed_runtime.version import __version__
 
 # Older ones have known vulnerabilities; pyproject.toml requires the same.
@@ -16,7 +18,7 @@ _OLDEST_ONNXRUNTIME = (1, 24, 3)
 
 
 def machine_findings() -> Iterator[Finding]:
-    """Check the processor, threads, onnxruntime, Annoy and SQLite."""
+    """Check the processor, threads, onnxruntime, approximate search and SQLite."""
     python = f"edgeembed {__version__}, Python {platform.python_version()}, {platform.platform()}"
     yield Finding.ok("version", python)
     yield _features()
@@ -24,7 +26,7 @@ def machine_findings() -> Iterator[Finding]:
     yield _onnxruntime()
     providers: list[str] = ort.get_available_providers()
     yield Finding.ok("providers", ", ".join(providers))
-    yield _annoy()
+    yield _approximate_search()
     yield _sqlite()
 
 
@@ -59,20 +61,21 @@ def _onnxruntime() -> Finding:
     return Finding.ok("onnxruntime", ort.__version__)
 
 
-def _annoy() -> Finding:
-    if annoy_module() is not None:
-        return Finding.ok("annoy", "installed, and works in a child process")
-    if is_installed():
+def _approximate_search() -> Finding:
+    backends = allowed_backends(IndexSettings())
+    found = [backend.name for backend in backends if backend.is_available()]
+    if is_installed() and annoy_module() is None:
         return Finding.wrong(
-            "annoy",
-            "installed, but fails in a child process",
-            "reinstall it on this machine: pip install --force-reinstall --no-cache annoy; "
-            "until then every search is exact",
+            "approximate search",
+            ", ".join([*found, "annoy is installed, but fails in a child process"]),
+            "reinstall it on this machine: pip install --force-reinstall --no-cache annoy",
         )
+    if found:
+        return Finding.ok("approximate search", ", ".join(found))
     return Finding.note(
-        "annoy",
-        "not installed",
-        "every search is exact; for large indexes: pip install 'edgeembed[annoy]'",
+        "approximate search",
+        "none of " + ", ".join(backend.name for backend in backends),
+        "every search is exact; for large indexes: pip install 'edgeembed[faiss]'",
     )
 
 

@@ -7,7 +7,18 @@ import importlib.util
 import sys
 import tempfile
 
-ABSENT = ("torch", "transformers", "onnx", "annoy", "typer", "rich", "runtime", "converters")
+ABSENT = (
+    "torch",
+    "transformers",
+    "onnx",
+    "annoy",
+    "faiss",
+    "usearch",
+    "typer",
+    "rich",
+    "runtime",
+    "converters",
+)
 
 
 def main() -> None:

@@ -36,6 +36,7 @@ CHANGES = {
     "a compaction": (compact_step(), 6, SETTINGS),
     "a compaction that builds trees": (compact_step(), 6, with_ann("annoy")),
     "a compaction that builds a graph": (compact_step(), 6, with_ann("usearch")),
+    "a compaction that builds lists": (compact_step(), 6, with_ann("faiss")),
 }
 
 

@@ -8,7 +8,9 @@ from faults.cases.case_process import CaseProcess
 from faults.harness.sealed import write_sealed
 
 # Not importorskip: onnxruntime cannot be imported after usearch.
-_MISSING = [name for name in ("annoy", "usearch") if importlib.util.find_spec(name) is None]
+_MISSING = [
+    name for name in ("annoy", "faiss", "usearch") if importlib.util.find_spec(name) is None
+]
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(bool(_MISSING), reason=f"needs {_MISSING}"),

@@ -21,7 +21,7 @@ def text_of(key: str) -> str:
 def write_sealed(folder: Path) -> list[Path]:
     """Write an index for each kind of segment; every one has a tail and dead rows."""
     found: list[Path] = []
-    for backend in ("exact", "annoy", "usearch"):
+    for backend in ("exact", "annoy", "faiss", "usearch"):
         path = folder / backend
         settings = IndexSettings(
             seal_rows=60,

@@ -141,7 +141,10 @@ def test_bad_settings_are_refused(arguments):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"backend": "voyager"}, "expected one of auto, exact, usearch, annoy, got 'voyager'"),
+        (
+            {"backend": "voyager"},
+            "expected one of auto, exact, faiss, usearch, annoy, got 'voyager'",
+        ),
         ({"backend": "../annoy"}, "got '../annoy'"),
         ({"backend": None}, "got None"),
         ({"backend": "annoy", "build_parameter": 65}, "expected 1 to 64 for annoy, got 65"),

@@ -22,6 +22,7 @@ from edgeembed_runtime.index.vectors.topk import cosines
 
 # Candidates beyond those needed: backends round, and rows die.
 _SPARE = 16
+_MOST_PER_WANTED = 16
 # One percent in all, half of it for each kind of query.
 _DELTA = 0.005
 # The nearest rows of one in ten held out are as far as those of a far query.
@@ -40,10 +41,10 @@ def candidates_for(depth: int, effort: int) -> int:
     """How many candidates are scored exactly to find `depth` rows.
 
     Grows with a large effort: where rows are closer to each other than a backend's rounding, its
-    order says little, and no search of a graph would help.
+    order says little, and no search of a graph or of all lists would help.
     """
     least = depth + _SPARE
-    return min(max(least, effort // 4), 4 * least)
+    return min(least + depth + effort // 4, _MOST_PER_WANTED * least)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from edgeembed_runtime.arguments import shown
 from edgeembed_runtime.errors import InputError
 from edgeembed_runtime.index.ann.annoy import Annoy
 from edgeembed_runtime.index.ann.backend import AnnBackend
+from edgeembed_runtime.index.ann.faiss import Faiss
 from edgeembed_runtime.index.ann.usearch import Usearch
 from edgeembed_runtime.index.base.layout import SEGMENT_ROLES, is_suffix
 from edgeembed_runtime.index.base.settings import AUTO, EXACT, IndexSettings
@@ -114,5 +115,6 @@ def allowed_backends(settings: IndexSettings) -> list[AnnBackend]:
     return [backend]
 
 
-register_ann_backend(Usearch())  # the one that wins most often first
+register_ann_backend(Faiss())  # the fastest first
+register_ann_backend(Usearch())
 register_ann_backend(Annoy())

@@ -21,14 +21,14 @@ class IndexSettings:
     1 ms, and a refresh re-reads them in about 10 ms."""
 
     backend: str = AUTO
-    """Which approximate search compact() builds. "auto": every registered ANN backend that is
-    installed, of which the fastest stays that reached `recall_floor` and beat the exact scan.
-    "exact": none. A backend's name, such as "usearch" or "annoy": that one, which stays if it
-    reached the floor, fast or not. Checked when an index is opened."""
+    """Which approximate search compact() builds. "auto": the first installed of faiss, usearch,
+    annoy and those registered here that reaches `recall_floor` and beats the exact scan. "exact":
+    none. A backend's name, such as "faiss": that one, which stays if it reaches the floor, fast or
+    not. Checked when an index is opened."""
 
     build_parameter: int | None = None
-    """What the named backend is built with, such as the number of annoy's trees (1 to 64); None:
-    its own default."""
+    """What the named backend is built with, such as the number of annoy's trees (1 to 64) or of
+    faiss's lists; None: its own default."""
 
     ann_min_rows: int = 65_536
     """Smaller segments are always searched exactly, which takes less than a millisecond."""

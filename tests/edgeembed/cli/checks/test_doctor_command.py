@@ -76,8 +76,8 @@ def test_an_old_onnxruntime_and_an_annoy_that_dies_are_wrong(monkeypatch):
     monkeypatch.setattr(machine, "is_installed", lambda: True)
     found = {finding.name: finding for finding in machine.machine_findings()}
     assert found["onnxruntime"].status == "wrong"
-    assert found["annoy"].status == "wrong"
-    assert "--force-reinstall" in found["annoy"].advice
+    assert found["approximate search"].status == "wrong"
+    assert "--force-reinstall" in found["approximate search"].advice
 
 
 def test_the_offline_proof_catches_a_use_of_the_network(monkeypatch, tiny_path):

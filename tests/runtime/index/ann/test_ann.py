@@ -17,8 +17,9 @@ from edgeembed_runtime.index.base.unit_vectors import unit_rows
 from edgeembed_runtime.index.vectors.block import Rows
 
 pytest.importorskip("annoy")
+pytest.importorskip("faiss")
 pytest.importorskip("usearch")
-BACKENDS = ("annoy", "usearch")
+BACKENDS = ("faiss", "usearch", "annoy")
 
 FLOOR = 0.98
 
@@ -154,9 +155,12 @@ def test_what_loses_to_the_scan_is_not_kept(tmp_path, clustered, monkeypatch):
 
 
 @pytest.mark.parametrize("winner", BACKENDS)
-def test_of_two_the_faster_stays(tmp_path, clustered, monkeypatch, winner):
+def test_the_first_that_beats_the_scan_stays(tmp_path, clustered, monkeypatch, winner):
+    asked = []
+
     def measure(rows, ann, held_out, **options):
-        share = 0.5 if ann.backend.name == winner else 0.9
+        asked.append(ann.backend.name)
+        share = 0.9 if ann.backend.name == winner else 1.1
         return measured(effort=40, ms=held_out.exact_ms * share)
 
     monkeypatch.setattr(selection, "measure_ann", measure)
@@ -164,7 +168,8 @@ def test_of_two_the_faster_stays(tmp_path, clustered, monkeypatch, winner):
         (segment,) = index.stats().segments
         files = {p.suffix for p in (tmp_path / "i" / "seg").iterdir()}
     assert segment.backend == winner
-    assert files == {".f32", ".ids", ".ann" if winner == "annoy" else ".usearch"}
+    assert asked == list(BACKENDS[: BACKENDS.index(winner) + 1])
+    assert files == {".f32", ".ids", ".ann" if winner == "annoy" else f".{winner}"}
 
 
 def test_an_annoy_that_dies_in_the_probe_is_not_used(tmp_path, clustered, monkeypatch):
@@ -195,7 +200,7 @@ def test_without_its_library_a_segment_is_scanned(tmp_path, clustered, monkeypat
         assert index.search(clustered[3], 10) == truth
 
 
-MODULE = {"annoy": "annoy_module", "usearch": "_module"}
+MODULE = {"annoy": "annoy_module", "faiss": "_module", "usearch": "_module"}
 
 
 @pytest.mark.parametrize("least", [1, 2, 3, 7, 8])

@@ -11,10 +11,12 @@ from edgeembed_runtime.index.ann.registry import find_backend
 from helpers.damaged_file import damage_file
 
 pytest.importorskip("annoy")
+pytest.importorskip("faiss")
 pytest.importorskip("usearch")
 FOREST = AnnShape(n=150, dim=16, build_parameter=20)
 GRAPH = AnnShape(n=150, dim=16, build_parameter=0)
-ANNOY, USEARCH = find_backend("annoy"), find_backend("usearch")
+LISTS = GRAPH
+ANNOY, FAISS, USEARCH = find_backend("annoy"), find_backend("faiss"), find_backend("usearch")
 
 
 def make(path, vectors, backend):
@@ -27,7 +29,7 @@ def make(path, vectors, backend):
     return file
 
 
-@pytest.fixture(params=["annoy", "usearch"])
+@pytest.fixture(params=["annoy", "faiss", "usearch"])
 def file(request, tmp_path, vectors):
     """The ANN file of an index of 150 vectors, at tmp_path / "i"."""
     return make(tmp_path / "i", vectors(150), request.param)
@@ -38,7 +40,7 @@ REFUSED = ["shorter", "longer", "empty", "link", "folder", "fifo"]
 
 @pytest.mark.parametrize("kind", [*REFUSED, "missing", "flipped", "swapped"])
 def test_damage_never_changes_an_answer(file, kind, tmp_path, vectors, brute_force, caplog):
-    backend = "annoy" if file.suffix == ".ann" else "usearch"
+    backend = "annoy" if file.suffix == ".ann" else file.suffix[1:]
     damage_file(file, kind, make(tmp_path / "other", vectors(150, seed=9), backend))
     with Index.open(tmp_path / "i", mode="rw") as index:
         for query in vectors(5, seed=3):
@@ -162,3 +164,111 @@ def test_the_forest_validator_refuses_files_of_other_numbers(tmp_path, vectors):
     assert "another root" in str(ANNOY.find_problem(file, FOREST))
     file.write_bytes(struct.pack("<i", 0) * 19 * 300)
     assert ANNOY.find_problem(file, FOREST) is not None
+
+
+def test_mutated_lists_that_pass_the_validator_are_safe_to_search(tmp_path, vectors):
+    # Changes bytes of heads and lists, and numbers of the code book; codes may be anything.
+    file = make(tmp_path / "i", vectors(150), "faiss")
+    sound = np.frombuffer(file.read_bytes(), np.uint8)
+    assert FAISS.find_problem(file, LISTS) is None
+    rng = np.random.default_rng(2)
+    accepted = 0
+    mutant = tmp_path / "mutant.faiss"
+    for _ in range(600):
+        data = sound.copy()
+        for _ in range(int(rng.integers(1, 4))):
+            at = int(rng.integers(data.size))
+            data[at] = rng.choice([0, 1, 2, 149, 255, int(rng.integers(256)), int(data[at]) ^ 1])
+        if rng.random() < 0.1:
+            data = data[: int(rng.integers(1, len(data)))]
+        mutant.write_bytes(data.tobytes())
+        if FAISS.find_problem(mutant, LISTS) is None:
+            accepted += 1
+            loaded = FAISS.load(mutant, data.size, LISTS)
+            for query in vectors(5, seed=8):
+                near = loaded.query(query, 20, 100)
+                assert ((near >= 0) & (near < 150)).all()
+            loaded.close()
+    assert 0 < accepted < 600
+
+
+def test_the_validator_of_lists_names_each_kind_of_damage(tmp_path, vectors):
+    file = make(tmp_path / "i", vectors(150), "faiss")
+    sound = file.read_bytes()
+    lists = struct.unpack_from("<Q", sound, 37)[0]
+    assert lists == 10  # the root of the 113 rows that are not held out
+    centers = 37 + 16 + 37 + 8
+    kind = centers + lists * 16 * 4 + 9
+    book = kind + 33
+    packed = book + 32 + 16 * 16 * 4
+    first = packed + 36
+    (entries,) = struct.unpack_from("<Q", sound, first)
+
+    def problem(at, value):
+        data = bytearray(sound)
+        data[at : at + len(value)] = value
+        file.write_bytes(data)
+        return str(FAISS.find_problem(file, LISTS))
+
+    assert sound[packed : packed + 4] == b"ilbl"
+    assert "another kind of index" in problem(0, b"IwFl")
+    assert "another kind of index" in problem(8, struct.pack("<q", 151))
+    assert "151 lists" in problem(37, struct.pack("<Q", 151))
+    assert "another kind of head" in problem(37, struct.pack("<Q", 11))
+    assert "another kind of head" in problem(37 + 16, b"IxF2")
+    assert "number of centers" in problem(centers - 8, struct.pack("<Q", 1 << 60))
+    assert "not finite" in problem(centers, struct.pack("<f", float("nan")))
+    assert "maps rows" in problem(kind - 9, b"\2")
+    assert "codes are of another kind" in problem(kind, b"\0")
+    assert "code book is of another kind" in problem(book + 16, struct.pack("<Q", 8))
+    assert "code book is not finite" in problem(book + 32, struct.pack("<f", float("inf")))
+    assert "packed in another way" in problem(packed + 20, struct.pack("<Q", 64))
+    assert "entries of 150 rows" in problem(first, struct.pack("<Q", 1 << 61))
+    assert "does not exist" in problem(first + 8, struct.pack("<q", 150))
+    assert "does not exist" in problem(first + 8, struct.pack("<q", -1))
+    assert "in two" in problem(first + 16, sound[first + 8 : first + 16])
+    assert "number of codes" in problem(first + 8 + 8 * entries, struct.pack("<Q", 0))
+    file.write_bytes(sound + b"\0")
+    assert "where the file ends" in str(FAISS.find_problem(file, LISTS))
+    for size in (0, 30, centers + 5, first - 1, len(sound) - 1):
+        file.write_bytes(sound[:size])
+        assert FAISS.find_problem(file, LISTS) is not None, size
+
+
+@pytest.mark.parametrize("dim", [1, 3, 5, 16, 34, 97])
+def test_lists_hold_vectors_of_any_dimension(dim, tmp_path):
+    rows = np.random.default_rng(0).normal(size=(400, dim))
+    settings = IndexSettings(ann_min_rows=50, backend="faiss", recall_floor=0.5)
+    with Index.create(tmp_path / "i", dim=dim, settings=settings) as index:
+        index.upsert([str(i) for i in range(400)], vectors=rows)
+        index.compact()
+        (segment,) = index.stats().segments
+        assert segment.backend == "faiss"
+        assert index.search(rows[7], 1)[0].score == pytest.approx(1, abs=1e-6)
+
+
+def test_the_same_rows_give_the_same_lists(tmp_path, vectors):
+    one, two = (make(tmp_path / name, vectors(150), "faiss").read_bytes() for name in "ab")
+    assert one == two
+
+
+def test_a_faiss_that_writes_another_layout_is_left_out(tmp_path, vectors, monkeypatch, caplog):
+    import faiss
+
+    write = faiss.serialize_index
+    monkeypatch.setattr(faiss, "serialize_index", lambda index: write(index)[:-1])
+    settings = IndexSettings(ann_min_rows=50, backend="faiss", recall_floor=0.5)
+    with Index.create(tmp_path / "i", dim=16, settings=settings) as index:
+        index.upsert([str(i) for i in range(150)], vectors=vectors(150))
+        index.compact()
+        assert [s.backend for s in index.stats().segments] == ["exact"]
+        assert len(index.search(vectors(1)[0], 5)) == 5
+    assert "faiss is left out: " in caplog.text
+    assert "writes files that are not known" in caplog.text
+
+
+def test_a_faiss_that_is_too_old_is_not_used(monkeypatch):
+    import faiss
+
+    monkeypatch.setattr(faiss, "__version__", "1.11.0")
+    assert not FAISS.is_available()

@@ -234,7 +234,8 @@ def test_files_that_are_not_the_index_s_own_are_never_removed(tmp_path, vectors)
     folder = tmp_path / "i" / "seg"
     uuid = "0123456789abcdef" * 2
     foreign = [f"{uuid}.txt", f"{uuid}.toy", "notes.f32", f"{uuid}.f32.bak", f"{uuid.upper()}.f32"]
-    own = [f"{uuid}.f32", f"{uuid}.ids", f"{uuid}.i8", f"{uuid}.ann", f"{uuid}.usearch"]
+    own = [f"{uuid}.f32", f"{uuid}.ids", f"{uuid}.i8", f"{uuid}.faiss", f"{uuid}.ann"]
+    own.append(f"{uuid}.usearch")
     for name in foreign + own:
         (folder / name).write_bytes(b"x")
     (folder / f"{uuid[::-1]}.f32").mkdir()

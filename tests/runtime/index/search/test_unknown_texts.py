@@ -96,7 +96,7 @@ def test_they_come_in_batches_without_a_vector(index):
         assert np.linalg.norm(vector) == pytest.approx(float(key.startswith("k")), abs=1e-6)
 
 
-@pytest.mark.parametrize("backend", ["annoy", "usearch", "exact"])
+@pytest.mark.parametrize("backend", ["faiss", "usearch", "annoy", "exact"])
 def test_approximate_search_never_finds_them(tmp_path, words_encoder, vectors, backend):
     if backend != "exact":
         pytest.importorskip(backend)
@@ -115,7 +115,7 @@ def test_approximate_search_never_finds_them(tmp_path, words_encoder, vectors, b
             assert {hit.key[0] for hit in hits} == {"k"}
 
 
-@pytest.mark.parametrize("backend", ["annoy", "usearch"])
+@pytest.mark.parametrize("backend", ["faiss", "usearch", "annoy"])
 def test_an_index_of_nothing_else_is_sealed(tmp_path, words_encoder, backend):
     pytest.importorskip(backend)
     settings = IndexSettings(ann_min_rows=100, backend=backend)
