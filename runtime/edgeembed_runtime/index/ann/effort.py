@@ -1,5 +1,6 @@
 """How much effort a segment's ANN file needs for how many hits, as calibrated; and its JSON."""
 
+import functools
 import json
 import math
 from collections.abc import Sequence
@@ -111,6 +112,7 @@ def _finite(value: object) -> float:
     return float(value)
 
 
+@functools.lru_cache(maxsize=1024)
 def _interpolated(depths: Sequence[int], efforts: Sequence[int], depth: int) -> int:
     """A straight line between logarithms; beyond the last depth in proportion.
 
