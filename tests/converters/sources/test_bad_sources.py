@@ -342,6 +342,11 @@ def test_settings_of_a_wrong_kind(sentence, file, changes):
     assert not output.exists()
 
 
+def test_a_prompt_without_a_bound(sentence):
+    edit(sentence / "config_sentence_transformers.json", prompts={"query": "q" * 50_000_000})
+    refused(sentence, ConversionError, "'query': expected at most 10,000 characters, got 50,0")
+
+
 def test_settings_that_are_no_json(sentence):
     (sentence / "config_sentence_transformers.json").write_text("{")
     refused(sentence, ConversionError, "config_sentence_transformers.json")

@@ -13,8 +13,11 @@ from edgeembed_converters.modules.pooling import Pooling
 from edgeembed_converters.sources.base.witness import Witness
 from edgeembed_runtime.bundle import Preprocess, Source
 from edgeembed_runtime.bundle.towers import TruncationSide
+from edgeembed_runtime.errors import ConversionError
 from edgeembed_runtime.inputs.text.tokenizer import TextTokenizer
 from edgeembed_runtime.vectors import Similarity
+
+_MAX_PROMPT_CHARS = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +62,19 @@ class TextSource:
     directory: Path | None = None
     notes: tuple[str, ...] = ()
     card_files: Mapping[str, Path] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse prompts that would take minutes to cut into tokens, before each text.
+
+        Raises:
+            ConversionError: a prompt is longer than 10,000 characters.
+        """
+        for name, prompt in self.prompts.items():
+            if len(prompt) > _MAX_PROMPT_CHARS:
+                raise ConversionError(
+                    f"{self.name}: prompts: {name!r:.80}: expected at most {_MAX_PROMPT_CHARS:,} "
+                    f"characters, got {len(prompt):,}; shorten it, or pass other prompts"
+                )
 
     @property
     def tokenizer(self) -> TextTokenizer:
