@@ -17,7 +17,7 @@ from fuzz.engine.target import Run, Target
 _BASES = sorted(
     path
     for path in (Path(__file__).parents[2] / "runtime/golden/index-format-2").iterdir()
-    if path.name in ("annoy", "usearch")
+    if path.name in ("annoy", "faiss", "usearch")
 )
 _DIM = 8
 _CATALOG = "edgeembed.sqlite3"

@@ -1,7 +1,8 @@
-"""Make tests/runtime/golden/index-format-2. Run once, when format 2 was published.
+"""Make tests/runtime/golden/index-format-2. Run once, when format 2 was published, and for faiss
+when that was added.
 
 What it wrote is never written again: a later edgeembed must read the indexes that an earlier one
-made. A format 3 gets a script and a folder of its own. Needs Annoy and usearch.
+made. A format 3 gets a script and a folder of its own. Needs Annoy, faiss and usearch.
 """
 
 import json
@@ -107,6 +108,7 @@ if __name__ == "__main__":
     target.mkdir()
     found = {
         "annoy": make(target / "annoy", "annoy", 200, 16),
+        "faiss": make(target / "faiss", "faiss", 200, 16),
         "usearch": make(target / "usearch", "usearch", 200, 16),
         "codes": make(target / "codes", "exact", 4100, 4),
     }

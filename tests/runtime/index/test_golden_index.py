@@ -15,8 +15,8 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 FORMAT_1, FORMAT_2 = GOLDEN / "index-format-1", GOLDEN / "index-format-2"
 FOUND = json.loads((FORMAT_1 / "found.json").read_bytes())
 FOUND_2 = json.loads((FORMAT_2 / "found.json").read_bytes())
-ROWS = {"annoy": 200, "usearch": 200, "codes": 4100}
-BACKEND = {"annoy": "annoy", "usearch": "usearch", "codes": "exact"}
+ROWS = {"annoy": 200, "faiss": 200, "usearch": 200, "codes": 4100}
+BACKEND = {"annoy": "annoy", "faiss": "faiss", "usearch": "usearch", "codes": "exact"}
 
 
 @pytest.fixture(params=sorted(FOUND))
@@ -106,6 +106,7 @@ def test_a_keyword_table_of_older_terms_is_renewed(tmp_path):
         assert index.search("older", mode="keyword") == []
 
 
+@pytest.mark.parametrize("kind", sorted(FOUND_2), indirect=True)
 @pytest.mark.parametrize("exact", [True, False])
 def test_the_index_of_format_2_finds_what_it_found(kind, exact):
     with Index.open(FORMAT_2 / kind) as index:
@@ -122,6 +123,7 @@ def test_the_index_of_format_2_finds_what_it_found(kind, exact):
             assert [hit.key for hit in best] == keys[:1]
 
 
+@pytest.mark.parametrize("kind", sorted(FOUND_2), indirect=True)
 def test_the_index_of_format_2_holds_what_it_held(kind, tmp_path):
     shutil.copytree(FORMAT_2 / kind, tmp_path / "i")
     for mode in ("r", "rw"):
