@@ -9,6 +9,9 @@ PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "integrations.md"
 NEEDS = {
     "sentence-transformers": "sentence_transformers.sentence_transformer",
     "LangChain": "langchain_core",
+    "LlamaIndex": "llama_index.core",
+    "scikit-learn": "sklearn",
+    "Chroma": "chromadb",
 }
 
 
