@@ -3,6 +3,7 @@
 import os
 import platform
 import sqlite3
+import sys
 from collections.abc import Iterator
 
 from edgeembed.doctor.finding import Finding
@@ -75,7 +76,8 @@ def _approximate_search() -> Finding:
     return Finding.note(
         "approximate search",
         "none of " + ", ".join(backend.name for backend in backends),
-        "every search is exact; for large indexes: pip install 'edgeembed[faiss]'",
+        "every search is exact; for large indexes: pip install "
+        + ("'edgeembed[faiss]'" if sys.platform == "linux" else "'edgeembed[usearch]'"),
     )
 
 

@@ -7,6 +7,8 @@ nearest rows; scored exactly, the best of them are nearly always among those tha
 """
 
 import math
+import os
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,7 +52,7 @@ class Faiss:
     first_effort = 32
 
     def is_available(self) -> bool:
-        """Whether faiss is installed, can be imported, and is not too old."""
+        """Whether faiss is installed, not too old, and safe here beside other libraries."""
         return _module() is not None
 
     def fits(self, shape: AnnShape) -> bool:
@@ -188,6 +190,10 @@ def _require_faiss() -> ModuleType:
 
 
 def _module() -> ModuleType | None:
+    # Elsewhere its OpenMP ends a process that also loads that of torch, unless the user allows two:
+    # https://github.com/faiss-wheels/faiss-wheels/issues/73. GNU's, on Linux, bears others.
+    if sys.platform != "linux" and "KMP_DUPLICATE_LIB_OK" not in os.environ:
+        return None
     try:
         import faiss
     except ImportError:

@@ -267,6 +267,17 @@ def test_a_faiss_that_writes_another_layout_is_left_out(tmp_path, vectors, monke
     assert "writes files that are not known" in caplog.text
 
 
+def test_faiss_is_used_where_its_openmp_bears_that_of_torch(monkeypatch):
+    from edgeembed_runtime.index.ann import faiss
+
+    monkeypatch.delenv("KMP_DUPLICATE_LIB_OK", raising=False)
+    for system in ("darwin", "win32"):
+        monkeypatch.setattr(faiss.sys, "platform", system)
+        assert not FAISS.is_available()
+    monkeypatch.setenv("KMP_DUPLICATE_LIB_OK", "TRUE")
+    assert FAISS.is_available()
+
+
 def test_a_faiss_that_is_too_old_is_not_used(monkeypatch):
     import faiss
 
