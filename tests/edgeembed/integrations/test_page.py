@@ -11,6 +11,7 @@ NEEDS = {
     "LangChain": "langchain_core",
     "LlamaIndex": "llama_index.core",
     "scikit-learn": "sklearn",
+    "Haystack": "haystack",
     "Chroma": "chromadb",
 }
 
