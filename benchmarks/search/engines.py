@@ -50,7 +50,7 @@ class Engine(ABC):
 class Edgeembed(Engine):
     package = "edgeembed"
     module = "edgeembed_runtime.index.index"
-    backend: Literal["exact", "annoy", "usearch", "auto"] = "exact"
+    backend: Literal["exact", "faiss", "usearch", "annoy", "auto"] = "exact"
 
     def _settings(self) -> Any:
         from edgeembed import IndexSettings
@@ -83,6 +83,10 @@ class Edgeembed(Engine):
 
     def count(self) -> int:
         return len(self.index)
+
+
+class EdgeembedFaiss(Edgeembed):
+    backend = "faiss"
 
 
 class EdgeembedUsearch(Edgeembed):
@@ -196,6 +200,32 @@ class FaissHnsw(FaissFlat):
         return super().search(query, k)
 
 
+class FaissFastScan(FaissFlat):
+    """4-bit codes, of which the best are scored exactly."""
+
+    efforts = TUNED
+
+    def _new(self) -> Any:
+        faiss = importlib.import_module("faiss")
+        spec = f"IVF256,PQ{self.dim // 2}x4fs,RFlat"
+        return faiss.index_factory(self.dim, spec, faiss.METRIC_INNER_PRODUCT)
+
+    def add(self, first: int, rows: np.ndarray) -> None:
+        if not self.index.is_trained:
+            self.index.train(rows)
+        super().add(first, rows)
+
+    def open(self) -> None:
+        super().open()
+        faiss = importlib.import_module("faiss")
+        self.index.k_factor = 5
+        self.lists = faiss.extract_index_ivf(self.index)
+
+    def search(self, query: np.ndarray, k: int) -> list[int]:
+        self.lists.nprobe = self.effort or 128
+        return super().search(query, k)
+
+
 class Chroma(Engine):
     package = "chromadb"
     module = "chromadb"
@@ -272,9 +302,11 @@ class SqliteVec(Engine):
 
 ENGINES: dict[str, type[Engine]] = {
     "edgeembed": Edgeembed,
+    "edgeembed + faiss": EdgeembedFaiss,
     "edgeembed + usearch": EdgeembedUsearch,
     "hnswlib": Hnswlib,
     "usearch f16": Usearch,
+    "faiss fast scan": FaissFastScan,
     "faiss HNSW": FaissHnsw,
     "faiss flat": FaissFlat,
     "chroma": Chroma,
