@@ -104,15 +104,20 @@ def _merged_order(
     sources: Sequence[Rows],
 ) -> tuple[NDArray[np.uint16], NDArray[np.uint32], NDArray[np.int64]]:
     """For each row that is alive, ascending by id: its source, its position there, and its id."""
-    # Small numbers: there may be millions of rows, and a merge is no reason for more memory.
-    empty = np.empty(0, dtype=np.int64)
-    positions = [np.flatnonzero(source.alive).astype(np.uint32) for source in sources]
-    owners = [np.full(p.size, index, dtype=np.uint16) for index, p in enumerate(positions)]
-    merged = np.concatenate(
-        [empty, *(source.ids[p] for source, p in zip(sources, positions, strict=True))]
-    )
-    owner = np.concatenate([empty.astype(np.uint16), *owners])
-    position = np.concatenate([empty.astype(np.uint32), *positions])
+    # Small numbers, filled in place: there may be millions, and a merge is no reason for memory.
+    counts = [int(np.count_nonzero(source.alive)) for source in sources]
+    owner = np.repeat(np.arange(len(sources), dtype=np.uint16), counts)
+    position = np.empty(owner.size, np.uint32)
+    merged = np.empty(owner.size, np.int64)
+    end = 0
+    for source, count in zip(sources, counts, strict=True):
+        part = slice(end, end + count)
+        end += count
+        if count == source.ids.size:
+            position[part], merged[part] = np.arange(count, dtype=np.uint32), source.ids
+        else:
+            alive = np.flatnonzero(source.alive)
+            position[part], merged[part] = alive, source.ids[alive]
     if (merged[1:] > merged[:-1]).all():  # each source continues the one before
         return owner, position, merged
     order = np.argsort(merged, kind="stable")
