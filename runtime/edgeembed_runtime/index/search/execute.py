@@ -85,7 +85,7 @@ class Search:
         self._queries = queries
         by_vector = any(query.vector is not None for query in queries)
         with catalog.reading(snapshot.generation) as connection:
-            scope = read_scope(connection, snapshot.generation, options, by_vector=by_vector)
+            scope = read_scope(connection, snapshot, options, by_vector=by_vector)
             blank = blank_docids(connection) if by_vector else _NO_ROWS
         self._scope = scope
         self._dense_scope = scope.narrowed(None, blank)

@@ -8,7 +8,9 @@ import numpy.ma  # pyright: ignore[reportUnusedImport] (np.union1d needs it, per
 from numpy.typing import NDArray
 
 from edgeembed_runtime.index.catalog.documents import VISIBLE, docids_of
+from edgeembed_runtime.index.catalog.filter_sql import Condition
 from edgeembed_runtime.index.search.query import SearchOptions
+from edgeembed_runtime.index.segments.snapshot import Snapshot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,16 +31,24 @@ class Scope:
 
 
 def read_scope(
-    connection: sqlite3.Connection, generation: int, options: SearchOptions, *, by_vector: bool
+    connection: sqlite3.Connection, snapshot: Snapshot, options: SearchOptions, *, by_vector: bool
 ) -> Scope:
     """Find the rows that a filter allows and the keys exclude, at one generation."""
+    generation, condition = snapshot.generation, options.condition
     allowed = None
-    if options.condition is not None and by_vector:
-        condition = options.condition
-        rows = connection.execute(
-            f"SELECT docid FROM doc WHERE {VISIBLE} AND {condition.sql} ORDER BY docid",
-            (generation, generation, *condition.values),
+    if condition is not None and by_vector:
+        allowed = snapshot.filtered.of(
+            condition, lambda: _rows_that_meet(connection, condition, generation)
         )
-        allowed = np.fromiter((docid for (docid,) in rows), dtype=np.int64)
     excluded = docids_of(connection, options.exclude, generation).values()
     return Scope(allowed=allowed, excluded=np.array(sorted(excluded), dtype=np.int64))
+
+
+def _rows_that_meet(
+    connection: sqlite3.Connection, condition: Condition, generation: int
+) -> NDArray[np.int64]:
+    rows = connection.execute(
+        f"SELECT docid FROM doc WHERE {VISIBLE} AND {condition.sql} ORDER BY docid",
+        (generation, generation, *condition.values),
+    )
+    return np.fromiter((docid for (docid,) in rows), dtype=np.int64)

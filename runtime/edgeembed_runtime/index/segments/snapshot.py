@@ -4,7 +4,7 @@ import dataclasses
 import sqlite3
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from edgeembed_runtime.errors import IndexCorruptError
 from edgeembed_runtime.index.base.layout import CATALOG
 from edgeembed_runtime.index.catalog.catalog import meta_int
 from edgeembed_runtime.index.catalog.documents import dead_docids
+from edgeembed_runtime.index.segments.filtered_rows import FilteredRows
 from edgeembed_runtime.index.segments.segment import Segment, SegmentInfo, read_infos
 from edgeembed_runtime.index.vectors.block import Rows
 
@@ -36,6 +37,7 @@ class Snapshot:
     """Changes whenever rows leave the tail."""
     segments: tuple[SegmentView, ...]
     tail: Rows
+    filtered: FilteredRows = field(default_factory=FilteredRows, compare=False)
 
     @property
     def blocks(self) -> tuple[Rows, ...]:

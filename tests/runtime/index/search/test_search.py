@@ -1,4 +1,5 @@
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from edgeembed import Index, IndexSettings
 from edgeembed_runtime.errors import InputError, SearchIndexError
 from edgeembed_runtime.index.catalog import fts
+from edgeembed_runtime.index.search import scope
 from edgeembed_runtime.index.search.fusion import fuse_ranks
 
 TINY = IndexSettings(seal_rows=50, backend="exact")
@@ -188,3 +190,49 @@ def test_the_index_works_without_annoy(tmp_path, vectors, brute_force, monkeypat
         order, _ = brute_force(v, v[5], 10)
         assert [int(hit.key) for hit in index.search(v[5], 10)] == order
         assert index.verify().ok
+
+
+def test_a_filter_is_worked_out_once_until_something_is_written(tmp_path, vectors, monkeypatch):
+    asked = []
+    read = scope._rows_that_meet
+
+    def counted(connection, condition, generation):
+        asked.append(generation)
+        return read(connection, condition, generation)
+
+    monkeypatch.setattr(scope, "_rows_that_meet", counted)
+    with Index.create(tmp_path / "i", dim=16) as index:
+        facts = [{"n": n % 3} for n in range(30)]
+        index.upsert([str(n) for n in range(30)], vectors=vectors(30), metadatas=facts)
+        for _ in range(3):
+            assert len(index.search(vectors(1)[0], 30, where={"n": 1})) == 10
+        assert len(asked) == 1
+        with Index.open(tmp_path / "i") as reader:
+            assert len(reader.search(vectors(1)[0], 30, where={"n": 1})) == 10
+            index.upsert(["31"], vectors=vectors(1), metadatas=[{"n": 1}])
+            index.delete(["1", "4"])
+            reader.refresh()
+            for each in (index, reader, index, reader):
+                found = {hit.key for hit in each.search(vectors(1)[0], 30, where={"n": 1})}
+                assert len(found) == 9
+                assert "31" in found
+        assert len(asked) == 4
+        for n in (*range(20), 0):  # more filters than are kept
+            assert len(index.search(vectors(1)[0], 30, where={"n": n})) == (
+                10 if n in (0, 2) else 9 if n == 1 else 0
+            )
+        assert len(asked) == 4 + 20
+
+
+def test_the_same_filter_by_many_threads_at_once(tmp_path, vectors):
+    with Index.create(tmp_path / "i", dim=16) as index:
+        facts = [{"n": n % 7} for n in range(210)]
+        index.upsert([str(n) for n in range(210)], vectors=vectors(210), metadatas=facts)
+        queries = vectors(40, seed=5)
+
+        def found(at):
+            hits = index.search(queries[at % 40], 50, where={"n": at % 11})
+            return len(hits) == (30 if at % 11 < 7 else 0)
+
+        with ThreadPoolExecutor(8) as pool:
+            assert all(pool.map(found, range(300)))
