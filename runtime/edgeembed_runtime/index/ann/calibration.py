@@ -22,7 +22,8 @@ from edgeembed_runtime.index.vectors.topk import cosines
 
 # Candidates beyond those needed: backends round, and rows die.
 _SPARE = 16
-_MOST_PER_WANTED = 16
+# The first hit of a query that is far from all rows takes 400 candidates by 4-bit codes.
+_MOST_MORE = 1024
 # One percent in all, half of it for each kind of query.
 _DELTA = 0.005
 # The nearest rows of one in ten held out are as far as those of a far query.
@@ -44,7 +45,7 @@ def candidates_for(depth: int, effort: int) -> int:
     order says little, and no search of a graph or of all lists would help.
     """
     least = depth + _SPARE
-    return min(least + depth + effort // 4, _MOST_PER_WANTED * least)
+    return least + depth + min(effort // 4, max(_MOST_MORE, 4 * least))
 
 
 @dataclass(frozen=True, kw_only=True)
