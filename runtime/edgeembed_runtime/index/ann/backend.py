@@ -45,6 +45,22 @@ class LoadedAnn(Protocol):
         ...
 
 
+@runtime_checkable
+class SelectiveAnn(LoadedAnn, Protocol):
+    """A loaded file that can be searched among some of its rows. Not a must."""
+
+    @property
+    def most_effort(self) -> int:
+        """The effort from which on a query looks at every row."""
+        ...
+
+    def query_among(
+        self, vector: NDArray[np.float32], count: int, effort: int, wanted: NDArray[np.bool_]
+    ) -> NDArray[np.int64]:
+        """Like `query`, among the positions where `wanted`, (n,), is true."""
+        ...
+
+
 class AnnBackend(Protocol):
     """An ANN library, whether it is installed or not."""
 

@@ -20,6 +20,7 @@ from edgeembed_runtime.index.ann.backend import (
     GrowingBackend,
     LoadedAnn,
     RowSource,
+    SelectiveAnn,
 )
 
 
@@ -35,9 +36,20 @@ class CheckedAnn:
         self.backend = backend
         self._ann = ann
         self._n = n
+        self._selective = ann if isinstance(ann, SelectiveAnn) else None
+        # See SelectiveAnn; None for a backend that cannot be asked for some rows.
+        self.most_effort = None if self._selective is None else self._selective.most_effort
 
-    def query(self, vector: NDArray[np.float32], count: int, effort: int) -> NDArray[np.int64]:
+    def query(
+        self,
+        vector: NDArray[np.float32],
+        count: int,
+        effort: int,
+        wanted: NDArray[np.bool_] | None = None,
+    ) -> NDArray[np.int64]:
         """Up to `count` distinct positions, 0 to n - 1; see LoadedAnn.query.
+
+        With `wanted`, (n,), of those rows; only where there is a `most_effort`.
 
         Raises:
             BackendError: the backend raised, or returned anything else.
@@ -45,7 +57,10 @@ class CheckedAnn:
         asked = vector.view()
         asked.flags.writeable = False  # the caller scores candidates with it afterwards
         try:
-            found = np.asarray(self._ann.query(asked, count, effort))
+            if wanted is None or self._selective is None:
+                found = np.asarray(self._ann.query(asked, count, effort))
+            else:
+                found = np.asarray(self._selective.query_among(asked, count, effort, wanted))
             # For so few numbers Python's set and comparisons are faster than numpy's.
             positions: list[int] = found.tolist() if found.ndim == 1 else [-1]
             sound = (
@@ -53,6 +68,7 @@ class CheckedAnn:
                 and len(set(positions)) == len(positions)
                 and (not positions or 0 <= min(positions) <= max(positions) < self._n)
                 and (not positions or found.dtype.kind in "iu")
+                and (not positions or wanted is None or bool(wanted[found].all()))
             )
         except MemoryError:
             raise
@@ -61,7 +77,8 @@ class CheckedAnn:
         if not sound:
             raise BackendError(
                 f"ANN backend {self.backend.name}: query() expected at most {count} distinct "
-                f"positions below {self._n}, got {found.tolist()!r:.80}"
+                f"positions below {self._n}{' of those wanted' if wanted is not None else ''}, "
+                f"got {found.tolist()!r:.80}"
             )
         return found.astype(np.int64, copy=False)
 

@@ -137,8 +137,24 @@ class LoadedLists:
 
     def query(self, vector: NDArray[np.float32], count: int, effort: int) -> NDArray[np.int64]:
         """Up to `count` positions whose codes are near a vector, of the `effort` nearest lists."""
-        lists = min(effort, self._lists)
-        parameters = self._faiss.SearchParametersIVF(nprobe=lists)
+        return self._search(vector, count, effort, None)
+
+    @property
+    def most_effort(self) -> int:
+        """How many lists there are."""
+        return self._lists
+
+    def query_among(
+        self, vector: NDArray[np.float32], count: int, effort: int, wanted: NDArray[np.bool_]
+    ) -> NDArray[np.int64]:
+        """Like `query`, among the positions where `wanted` is true."""
+        bits = np.packbits(wanted, bitorder="little")
+        return self._search(vector, count, effort, self._faiss.IDSelectorBitmap(bits))
+
+    def _search(
+        self, vector: NDArray[np.float32], count: int, effort: int, selector: Any
+    ) -> NDArray[np.int64]:
+        parameters = self._faiss.SearchParametersIVF(nprobe=min(effort, self._lists), sel=selector)
         _, found = self._index.search(vector[None], count, params=parameters)
         return found[0][found[0] >= 0]
 

@@ -82,7 +82,7 @@ def scan(
     count = int(np.count_nonzero(wanted))
     if not count:
         return
-    if rows.sq8 is None or count * _SQ8_GATHER_COST < wanted.size:
+    if rows.sq8 is None or is_gathered(count, wanted.size):
         _scan_vectors(rows, wanted, queries, tops)
         return
     step = max(1, min(_QUERIES, _SQ8_PRODUCTS // wanted.size))
@@ -90,6 +90,11 @@ def scan(
         part = slice(start, start + step)
         if not _scan_sq8(rows, wanted, queries[part], tops[part]):
             _scan_vectors(rows, wanted, queries[part], tops[part])
+
+
+def is_gathered(count: int, n: int) -> bool:
+    """Whether a scan for `count` of n rows copies these, and leaves the codes of all alone."""
+    return count * _SQ8_GATHER_COST < n
 
 
 def _scan_sq8(

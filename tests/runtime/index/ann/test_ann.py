@@ -10,10 +10,12 @@ import pytest
 from edgeembed import Index, IndexSettings
 from edgeembed_runtime.index.ann import annoy_check, selection
 from edgeembed_runtime.index.ann.calibration import Measured, measure_ann
+from edgeembed_runtime.index.ann.checked_backend import CheckedAnn
 from edgeembed_runtime.index.ann.effort import Efforts
 from edgeembed_runtime.index.ann.held_out import hold_out, perturbed
 from edgeembed_runtime.index.ann.locality_order import locality_order
 from edgeembed_runtime.index.base.unit_vectors import unit_rows
+from edgeembed_runtime.index.search import approximate
 from edgeembed_runtime.index.vectors.block import Rows
 
 pytest.importorskip("annoy")
@@ -128,8 +130,38 @@ def test_deletes_and_filters_never_make_an_answer_short(index, clustered):
         assert all(hit.metadata["i"] < limit for hit in hits)
 
 
+@pytest.mark.parametrize("kind", ["at random", "by cluster"])
+@pytest.mark.parametrize("part", [0.6, 0.2, 0.05])
+def test_of_few_wanted_rows_the_best_are_found(index, clustered, monkeypatch, part, kind, backend):
+    asked = []
+    query = CheckedAnn.query
+
+    def counted(self, vector, count, effort, wanted=None):
+        asked.append(wanted is not None)
+        return query(self, vector, count, effort, wanted)
+
+    monkeypatch.setattr(CheckedAnn, "query", counted)
+    # A scan takes a second, and a search that is deep enough takes longer.
+    (view,) = index._current().segments
+    object.__setattr__(view.segment.info, "exact_ms", 1e3)
+    monkeypatch.setattr(approximate, "depth_needed", lambda *_: 1_000_000)
+    rng = np.random.default_rng(1)
+    order = rng.permutation(3000) if kind == "at random" else np.argsort(clustered[:, 0])
+    wanted = order[: int(part * 3000)].tolist()
+    shared = 0
+    for vector in clustered[::100]:
+        near = index.search(vector, 10, where={"i": {"$in": wanted}})
+        true = index.search(vector, 10, where={"i": {"$in": wanted}}, exact=True)
+        assert {hit.metadata["i"] for hit in near} <= set(wanted)
+        assert len(near) == 10
+        shared += len({h.key for h in near} & {h.key for h in true})
+    assert shared >= 0.97 * 300
+    # Where no effort is proven for far queries, a scan answers.
+    assert any(asked) == (backend == "faiss" and view.segment.info.efforts.far is not None)
+
+
 def test_candidates_that_died_send_the_search_to_the_scan(index, clustered, monkeypatch):
-    monkeypatch.setattr("edgeembed_runtime.index.search.dense._depth_needed", lambda *_: 12)
+    monkeypatch.setattr("edgeembed_runtime.index.search.approximate.depth_needed", lambda *_: 12)
     query = clustered[9]
     order = [hit.key for hit in index.search(query, 3000, exact=True)]
     index.delete(order[:100])

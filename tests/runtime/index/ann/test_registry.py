@@ -1,5 +1,6 @@
 """Third-party ANN backends: registered, used, missing, and lying. No answer is ever wrong."""
 
+import dataclasses
 import logging
 import shutil
 import sqlite3
@@ -11,6 +12,7 @@ from edgeembed import Index, IndexSettings
 from edgeembed_runtime.errors import IndexCorruptError, InputError, StorageError
 from edgeembed_runtime.index.ann import registry
 from edgeembed_runtime.index.ann.registry import register_ann_backend
+from edgeembed_runtime.index.search import approximate
 from helpers.registries import keep_registries
 
 pytestmark = pytest.mark.slow
@@ -470,3 +472,37 @@ def test_an_index_copied_by_hand_keeps_its_backend(built, tmp_path, vectors):
     with Index.open(tmp_path / "moved") as index:
         assert index.stats().segments[0].backend == "toy"
         assert_exact_answers(index, vectors(5, seed=3))
+
+
+class Choosy(ToyScan):
+    most_effort = 1
+
+    def query_among(self, vector, count, effort, wanted):
+        order = np.argsort(-(self.rows @ vector), kind="stable")
+        return order[wanted[order]][:count]
+
+
+class Careless(Choosy):
+    def query_among(self, vector, count, effort, wanted):
+        return self.query(vector, count, effort)
+
+
+@pytest.mark.parametrize("loaded", [Choosy, Careless])
+def test_one_that_finds_rows_that_are_not_wanted_is_given_up(
+    tmp_path, vectors, loaded, caplog, monkeypatch
+):
+    register_ann_backend(lying(loaded=lambda _, rows: loaded(rows)))
+    monkeypatch.setattr(approximate, "depth_needed", lambda *_: 1_000_000)
+    with fill(tmp_path / "i", vectors(N), settings("toy")) as index:
+        (view,) = index._current().segments
+        info = view.segment.info
+        object.__setattr__(info, "exact_ms", 1e3)
+        object.__setattr__(
+            info, "efforts", dataclasses.replace(info.efforts, far=info.efforts.near)
+        )
+        wanted = {str(n) for n in range(0, N, 3)}
+        for query in vectors(5, seed=4):
+            gone = [str(n) for n in range(N) if str(n) not in wanted]
+            hits = index.search(query, 7, exclude=gone)
+            assert hits == index.search(query, 7, exclude=gone, exact=True)
+    assert ("of those wanted" in caplog.text) == (loaded is Careless)
