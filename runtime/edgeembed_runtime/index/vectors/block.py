@@ -44,6 +44,10 @@ class Rows:
         """The positions of those docids that are in this block."""
         if not self.ids.size or not docids.size:
             return np.empty(0, dtype=np.intp)
+        first, last = int(self.ids[0]), int(self.ids[-1])
+        if last - first == self.ids.size - 1:  # no gap, as where nothing was written again
+            at = docids - first
+            return at[(at >= 0) & (at < self.ids.size)].astype(np.intp, copy=False)
         at = np.searchsorted(self.ids, docids)
         at = np.minimum(at, self.ids.size - 1)
         return at[self.ids[at] == docids]
