@@ -131,9 +131,10 @@ def test_what_it_is_built_with_is_stored_in_the_column_trees(tmp_path, vectors):
     assert file.read_bytes()[4] == 7
 
 
-def test_auto_tries_registered_backends_too(tmp_path, vectors, monkeypatch):
+def test_auto_tries_the_next_backend_where_one_finds_too_little(tmp_path, vectors, monkeypatch):
     monkeypatch.setattr(registry, "_backends", {})
-    register_ann_backend(Toy())
+    too_few = lying(name="too_few", suffix="toofew", loaded=lambda _, rows: TooFew(rows))
+    register_ann_backend(too_few)
     asked = []
 
     class Watched(Toy):
