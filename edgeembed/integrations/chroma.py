@@ -12,8 +12,8 @@ from edgeembed import Encoder, InputError, MissingExtraError
 try:
     from chromadb.api.types import EmbeddingFunction
     from chromadb.utils.embedding_functions import register_embedding_function
-except ModuleNotFoundError as error:
-    raise MissingExtraError.for_extra("Chroma", "chroma") from error
+except ModuleNotFoundError as _missing:
+    raise MissingExtraError.for_extra("Chroma", "chroma") from _missing
 
 _SPACES = {"cosine": "cosine", "dot": "ip", "euclidean": "l2"}
 

@@ -22,8 +22,8 @@ try:
     from haystack.dataclasses import Document
     from haystack.document_stores.errors import DuplicateDocumentError
     from haystack.document_stores.types import DuplicatePolicy
-except ModuleNotFoundError as error:
-    raise MissingExtraError.for_extra("Haystack", "haystack-ai") from error
+except ModuleNotFoundError as _missing:
+    raise MissingExtraError.for_extra("Haystack", "haystack-ai") from _missing
 
 
 class _HasEncoder:

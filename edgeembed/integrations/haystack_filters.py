@@ -12,8 +12,8 @@ from edgeembed_runtime.index.base.dates import is_date
 
 try:
     from haystack.errors import FilterError
-except ModuleNotFoundError as error:
-    raise MissingExtraError.for_extra("Haystack", "haystack-ai") from error
+except ModuleNotFoundError as _missing:
+    raise MissingExtraError.for_extra("Haystack", "haystack-ai") from _missing
 
 _EQUAL = {"==": "$eq", "!=": "$ne"}
 _AMONG = {"in": "$in", "not in": "$nin"}

@@ -21,8 +21,8 @@ try:
     from langchain_core.runnables.config import run_in_executor
     from langchain_core.vectorstores import VectorStore
     from langchain_core.vectorstores.utils import maximal_marginal_relevance
-except ModuleNotFoundError as error:
-    raise MissingExtraError.for_extra("LangChain", "langchain") from error
+except ModuleNotFoundError as _missing:
+    raise MissingExtraError.for_extra("LangChain", "langchain") from _missing
 
 
 class EdgeEmbedEmbeddings(Embeddings):

@@ -23,8 +23,8 @@ try:
         VectorStoreQueryResult,
     )
     from llama_index.core.vector_stores.utils import metadata_dict_to_node, node_to_metadata_dict
-except ModuleNotFoundError as error:
-    raise MissingExtraError.for_extra("LlamaIndex", "llama-index") from error
+except ModuleNotFoundError as _missing:
+    raise MissingExtraError.for_extra("LlamaIndex", "llama-index") from _missing
 
 _BATCH_SIZE = 512  # one call of the encoder; it pads nothing, so more only smooths its threads
 _ID = "_node_id"  # in the metadata, since filters see no keys

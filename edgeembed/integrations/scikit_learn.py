@@ -12,8 +12,8 @@ from edgeembed_runtime.arguments import checked_choice, shown
 
 try:
     from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-except ModuleNotFoundError as error:
-    raise MissingExtraError.for_extra("scikit-learn", "scikit-learn") from error
+except ModuleNotFoundError as _missing:
+    raise MissingExtraError.for_extra("scikit-learn", "scikit-learn") from _missing
 
 _NULLS: tuple[Literal["error"], Literal["zero"]] = ("error", "zero")
 

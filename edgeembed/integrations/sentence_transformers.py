@@ -17,8 +17,10 @@ try:
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import InputModule
-except ModuleNotFoundError as error:
-    raise MissingExtraError.for_extra("a SentenceTransformer", "sentence-transformers") from error
+except ModuleNotFoundError as _missing:
+    raise MissingExtraError.for_extra(
+        "a SentenceTransformer", "sentence-transformers"
+    ) from _missing
 
 _BUNDLE = "bundle"
 

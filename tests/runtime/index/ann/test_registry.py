@@ -497,6 +497,7 @@ def test_one_that_finds_rows_that_are_not_wanted_is_given_up(
     with fill(tmp_path / "i", vectors(N), settings("toy")) as index:
         (view,) = index._current().segments
         info = view.segment.info
+        assert info.efforts is not None
         object.__setattr__(info, "exact_ms", 1e3)
         object.__setattr__(
             info, "efforts", dataclasses.replace(info.efforts, far=info.efforts.near)
