@@ -34,8 +34,10 @@ class ApproximateSearch:
     efforts: Efforts
     wanted: NDArray[np.bool_]
     k: int
-    depth: int | None
-    """So many of the nearest rows hold the k best, probably; None: look at the wanted ones only."""
+    depth: int
+    """So many of the nearest rows hold the k best, probably."""
+    effort_among: int | None
+    """To look at the wanted rows only; None: search all of them as deep as that."""
 
     def search(self, query: NDArray[np.float32]) -> Found | None:
         """Exact scores and ids of some wanted rows; None where a scan must answer.
@@ -43,12 +45,16 @@ class ApproximateSearch:
         That is where the backend failed, the query is far and no effort is enough for it, or too
         few candidates are wanted within the depth for which the effort was calibrated.
         """
-        found = self._among(query) if self.depth is None else self._deep(query, self.depth)
+        if self.effort_among is None:
+            found = self._deep(query)
+        else:
+            found = self._scored(query, self.k, self.effort_among, self.wanted)
         if found is None or found[0].size < self.k:
             return None
         return found[0], self.view.rows.ids[found[1]]
 
-    def _deep(self, query: NDArray[np.float32], depth: int) -> Found | None:
+    def _deep(self, query: NDArray[np.float32]) -> Found | None:
+        depth = self.depth
         found = self._scored(query, depth, self.efforts.near_effort(depth))
         if found is not None and float(found[0].max(initial=-np.inf)) < self.efforts.far_below:
             more = self.efforts.far_effort(depth)
@@ -63,10 +69,6 @@ class ApproximateSearch:
         if np.count_nonzero(good[best]) < self.k:
             return None
         return scores[good], positions[good]
-
-    def _among(self, query: NDArray[np.float32]) -> Found | None:
-        effort = _effort_among(self.ann, self.efforts, self.k)
-        return None if effort is None else self._scored(query, self.k, effort, self.wanted)
 
     def _scored(
         self,
@@ -94,13 +96,18 @@ def plan_search(view: SegmentView, wanted: NDArray[np.bool_], k: int) -> Approxi
     depth = depth_needed(count / info.n, sought)
     limit = max(info.exact_ms or 0.0, info.ann_ms)
     deep_ms = info.ann_ms * efforts.slowdown(depth)
-    if deep_ms > limit and (efforts.far is None or is_gathered(count, info.n)):
+    # The best of the wanted rows may be far, so looking at them takes the effort for far queries.
+    far = None if is_gathered(count, info.n) else efforts.far_effort(sought)
+    if deep_ms > limit and far is None:
         return None
     ann = view.segment.ann()
     if ann is None:
         return None
-    gathered = is_gathered(count, info.n)
-    among_ms = np.inf if gathered else _ms_among(info.ann_ms, ann, efforts, sought)
+    effort, among_ms = None, np.inf
+    if far is not None and ann.most_effort is not None:
+        effort = max(ann.most_effort, far)
+        looks = info.ann_ms * ann.most_effort / efforts.near_effort(10)
+        among_ms = looks + _CANDIDATE_MS * candidates_for(sought, effort)
     if min(deep_ms, among_ms) > limit:
         return None
     return ApproximateSearch(
@@ -109,7 +116,8 @@ def plan_search(view: SegmentView, wanted: NDArray[np.bool_], k: int) -> Approxi
         efforts=efforts,
         wanted=wanted,
         k=sought,
-        depth=depth if deep_ms <= among_ms else None,
+        depth=depth,
+        effort_among=effort if among_ms < deep_ms else None,
     )
 
 
@@ -119,18 +127,3 @@ def depth_needed(part: float, sought: int) -> int:
     The rank of the last one, were they spread at random, and its standard deviation.
     """
     return math.ceil(sought / part + _DEVIATIONS * math.sqrt(sought * (1 - part)) / part)
-
-
-def _ms_among(ann_ms: float, ann: CheckedAnn, efforts: Efforts, k: int) -> float:
-    """About how long a search among the wanted rows takes; infinite where there is none."""
-    effort = _effort_among(ann, efforts, k)
-    if effort is None or ann.most_effort is None:
-        return np.inf
-    looks = ann_ms * ann.most_effort / efforts.near_effort(10)
-    return looks + _CANDIDATE_MS * candidates_for(k, effort)
-
-
-def _effort_among(ann: CheckedAnn, efforts: Efforts, k: int) -> int | None:
-    # The best of the wanted rows may be far, so this takes the effort for far queries.
-    far = efforts.far_effort(k)
-    return None if ann.most_effort is None or far is None else max(ann.most_effort, far)

@@ -82,31 +82,40 @@ def test_mutated_trees_that_pass_the_validator_are_safe_to_search(tmp_path, vect
     assert 0 < accepted < 250
 
 
-def test_mutated_graphs_that_pass_the_validator_are_safe_to_search(tmp_path, vectors):
-    # Changes bytes of the heads, the levels and the nodes; codes may be anything.
-    file = make(tmp_path / "i", vectors(150), "usearch")
-    sound = np.frombuffer(file.read_bytes(), np.uint8)
-    assert USEARCH.find_problem(file, GRAPH) is None
-    graph = 8 + 150 * 16
+def accepted_mutants(backend, shape, sound, mutant, count, place):
+    """How many of some copies of a file, each changed at a few places, pass and are searched."""
     rng = np.random.default_rng(2)
+    queries = np.random.default_rng(8).normal(size=(5, shape.dim)).astype(np.float32)
     accepted = 0
-    mutant = tmp_path / "mutant.usearch"
-    for _ in range(400):
+    for _ in range(count):
         data = sound.copy()
         for _ in range(int(rng.integers(1, 4))):
-            at = int(rng.choice([rng.integers(8), rng.integers(graph, data.size)], p=[0.1, 0.9]))
+            at = place(rng, data.size)
             data[at] = rng.choice([0, 1, 2, 149, 255, int(rng.integers(256)), int(data[at]) ^ 1])
         if rng.random() < 0.1:
             data = data[: int(rng.integers(1, len(data)))]
         mutant.write_bytes(data.tobytes())
-        if USEARCH.find_problem(mutant, GRAPH) is None:
+        if backend.find_problem(mutant, shape) is None:
             accepted += 1
-            loaded = USEARCH.load(mutant, data.size, GRAPH)
-            for query in vectors(5, seed=8):
+            loaded = backend.load(mutant, data.size, shape)
+            for query in queries:
                 near = loaded.query(query, 20, 100)
-                assert ((near >= 0) & (near < 150)).all()
+                assert ((near >= 0) & (near < shape.n)).all()
             loaded.close()
-    assert 0 < accepted < 400
+    return accepted
+
+
+def test_mutated_graphs_that_pass_the_validator_are_safe_to_search(tmp_path, vectors):
+    file = make(tmp_path / "i", vectors(150), "usearch")
+    sound = np.frombuffer(file.read_bytes(), np.uint8)
+    assert USEARCH.find_problem(file, GRAPH) is None
+    graph = 8 + 150 * 16
+
+    def place(rng, size):  # in heads, levels and nodes; codes may be anything
+        return int(rng.choice([rng.integers(8), rng.integers(graph, size)], p=[0.1, 0.9]))
+
+    mutant = tmp_path / "mutant.usearch"
+    assert 0 < accepted_mutants(USEARCH, GRAPH, sound, mutant, 400, place) < 400
 
 
 def test_the_graph_validator_names_each_kind_of_damage(tmp_path, vectors):
@@ -167,29 +176,15 @@ def test_the_forest_validator_refuses_files_of_other_numbers(tmp_path, vectors):
 
 
 def test_mutated_lists_that_pass_the_validator_are_safe_to_search(tmp_path, vectors):
-    # Changes bytes of heads and lists, and numbers of the code book; codes may be anything.
     file = make(tmp_path / "i", vectors(150), "faiss")
     sound = np.frombuffer(file.read_bytes(), np.uint8)
     assert FAISS.find_problem(file, LISTS) is None
-    rng = np.random.default_rng(2)
-    accepted = 0
     mutant = tmp_path / "mutant.faiss"
-    for _ in range(600):
-        data = sound.copy()
-        for _ in range(int(rng.integers(1, 4))):
-            at = int(rng.integers(data.size))
-            data[at] = rng.choice([0, 1, 2, 149, 255, int(rng.integers(256)), int(data[at]) ^ 1])
-        if rng.random() < 0.1:
-            data = data[: int(rng.integers(1, len(data)))]
-        mutant.write_bytes(data.tobytes())
-        if FAISS.find_problem(mutant, LISTS) is None:
-            accepted += 1
-            loaded = FAISS.load(mutant, data.size, LISTS)
-            for query in vectors(5, seed=8):
-                near = loaded.query(query, 20, 100)
-                assert ((near >= 0) & (near < 150)).all()
-            loaded.close()
-    assert 0 < accepted < 600
+
+    def place(rng, size):
+        return int(rng.integers(size))
+
+    assert 0 < accepted_mutants(FAISS, LISTS, sound, mutant, 600, place) < 600
 
 
 def test_the_validator_of_lists_names_each_kind_of_damage(tmp_path, vectors):
